@@ -1,0 +1,3 @@
+"""webchat: a chat server that never loses a message."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,67 @@
+"""The error table: each code, its HTTP status, and whether trying again can help.
+
+Source: docs/protocol.md, "Errors". Nothing else in the product invents a code.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Code(Enum):
+    """An error code of the wire: (code, HTTP status, can the same request succeed later)."""
+
+    BAD_REQUEST = ("bad_request", 400, False)
+    TOO_LARGE = ("too_large", 413, False)
+    UNAUTHENTICATED = ("unauthenticated", 401, False)
+    FORBIDDEN = ("forbidden", 403, False)
+    NOT_A_MEMBER = ("not_a_member", 404, False)
+    NOT_FOUND = ("not_found", 404, False)
+    UNKNOWN_USER = ("unknown_user", 404, False)
+    GROUP_CLOSED = ("group_closed", 410, False)
+    CONFLICT = ("conflict", 409, False)
+    RATE_LIMITED = ("rate_limited", 429, True)
+    UNAVAILABLE = ("unavailable", 503, True)
+    INTERNAL = ("internal", 500, True)
+
+    def __init__(self, wire: str, status: int, retry: bool) -> None:
+        self.wire = wire
+        self.status = status
+        self.retry = retry
+
+
+class Closing(Enum):
+    """Why the server closes a connection: (code, WebSocket close code of RFC 6455 section 7.4)."""
+
+    SLOW_CONSUMER = ("slow_consumer", 1013)
+    SESSION_REVOKED = ("session_revoked", 1008)
+    SERVER_DRAINING = ("server_draining", 1012)
+    PROTOCOL_ERROR = ("protocol_error", 1002)
+
+    def __init__(self, wire: str, websocket: int) -> None:
+        self.wire = wire
+        self.websocket = websocket
+
+
+class WebchatError(Exception):
+    """A refusal with a code of the table; `message` is for people and tells nothing secret.
+
+    `retry_after_ms`: with RATE_LIMITED, and UNAVAILABLE where it is known, when to try again.
+    """
+
+    def __init__(self, code: Code, message: str, *, retry_after_ms: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.retry_after_ms = retry_after_ms
+
+    def as_wire(self) -> dict[str, object]:
+        """The `error` object of acks, events and REST: `{code, message, retry_after_ms?}`."""
+        wire: dict[str, object] = {"code": self.code.wire, "message": self.message}
+        if self.retry_after_ms is not None:
+            wire["retry_after_ms"] = self.retry_after_ms
+        return wire
+
+
+class MembersChanged(Exception):  # noqa: N818  (an event of the log, not a failure)
+    """An append was refused: a membership entry came after the `Seq` that it was decided on."""

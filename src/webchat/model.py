@@ -1,0 +1,156 @@
+"""The facts of the product: ids, log entries, positions, accounts. No behaviour."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import msgspec
+
+Uid = str
+ConvID = str
+Seq = int
+
+_ID_CHARACTERS: Final = r"[A-Za-z0-9._@+-]{1,64}"
+_UID: Final = re.compile(rf"(?!group_){_ID_CHARACTERS}\Z")
+_GROUP: Final = re.compile(rf"group_{_ID_CHARACTERS}\Z")
+
+MAX_MSG_ID_CHARS: Final = 64
+MAX_NAME_CHARS: Final = 64
+
+
+def is_uid(text: str) -> bool:
+    """Whether `text` has the form of a user's id (docs/protocol.md, section 3)."""
+    return _UID.match(text) is not None
+
+
+def is_group(text: str) -> bool:
+    """Whether `text` has the form of a group's id, which is also its ConvID."""
+    return _GROUP.match(text) is not None
+
+
+def pair_conv(a: Uid, b: Uid) -> ConvID:
+    """The conversation of two people, `dm:<a>:<b>` sorted; of one with oneself `dm:<a>:<a>`."""
+    return f"dm:{a}:{b}" if a <= b else f"dm:{b}:{a}"
+
+
+def pair_of(conv: ConvID) -> tuple[Uid, Uid] | None:
+    """The two people of a pair's ConvID, or None for what is no well-formed pair."""
+    parts = conv.split(":")
+    if len(parts) != 3 or parts[0] != "dm":
+        return None
+    a, b = parts[1], parts[2]
+    return (a, b) if a <= b and is_uid(a) and is_uid(b) else None
+
+
+def user_log(uid: Uid) -> ConvID:
+    """The ConvID of a user's own log."""
+    return f"user:{uid}"
+
+
+def user_of(conv: ConvID) -> Uid | None:
+    """Whose log `conv` is, or None if it is no user's log."""
+    return conv[5:] if conv.startswith("user:") and is_uid(conv[5:]) else None
+
+
+class Draft(msgspec.Struct, frozen=True, gc=False):
+    """An entry before the log gave it its place.
+
+    `envelope`: a JSON object as UTF-8 bytes, non-empty, with all that goes on the wire but
+    `ConvID`, `Seq`, `N` and `StoredAt`. `(conv, sender, msg_id)` is the key of idempotence;
+    an empty `msg_id` is no key. `kind` is its EvtType.
+    """
+
+    kind: str
+    sender: Uid
+    msg_id: str
+    envelope: bytes
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """An entry of a log: `seq` from 1 without gaps, `n` the messages up to and including it.
+
+    `envelope` is the whole JSON object as it goes on the wire. `at`: ms since 1970, the server's.
+    """
+
+    conv: ConvID
+    seq: Seq
+    n: int
+    at: int
+    kind: str
+    sender: Uid
+    msg_id: str
+    envelope: bytes
+
+
+def seal(draft: Draft, conv: ConvID, seq: Seq, n: int, at: int) -> Entry:
+    """The entry that `draft` becomes at `seq` of `conv`; entries of a user's log carry no `N`."""
+    count = "" if conv.startswith("user:") else f'"N":{n},'
+    tail = f',"ConvID":"{conv}","Seq":{seq},{count}"StoredAt":{at}}}'
+    return Entry(
+        conv, seq, n, at, draft.kind, draft.sender, draft.msg_id,
+        draft.envelope[:-1] + tail.encode(),
+    )  # fmt: skip
+
+
+class Head(msgspec.Struct, frozen=True, gc=False):
+    """Where a log ends: last `Seq`, its `N`, when (ms), `Seq` of the last membership entry.
+
+    A log that does not exist has the head (0, 0, 0, 0).
+    """
+
+    last: Seq
+    n: int
+    at: int
+    members_seq: Seq
+
+
+NO_HEAD: Final = Head(0, 0, 0, 0)
+
+
+class Position(msgspec.Struct, frozen=True, gc=False):
+    """How far a member has come in a conversation: both are a `Seq`; displayed <= delivered.
+
+    `n`: the count of messages at `displayed`, so unread = N(last) - n.
+    """
+
+    delivered: Seq
+    displayed: Seq
+    n: int
+
+
+NO_POSITION: Final = Position(0, 0, 0)
+
+
+class Membership(msgspec.Struct, frozen=True, gc=False):
+    """One span of a user in a conversation: from its own entry `since` to its `depart` at `until`.
+
+    Both ends are included; `until` None: still a member. `role`: "" in a pair.
+    """
+
+    conv: ConvID
+    uid: Uid
+    since: Seq
+    until: Seq | None
+    role: str
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """What others may know of a user, and the settings others' acts depend on."""
+
+    uid: Uid
+    name: str
+    about: str
+    display_receipts: bool
+    who_may_add_me: str
+    disabled: bool
+
+
+class Login(msgspec.Struct, frozen=True):
+    """A login of a user, found by the hash of its token. `id` may be shown; times in ms."""
+
+    id: str
+    uid: Uid
+    created_at: int
+    last_used_at: int
+    expires_at: int

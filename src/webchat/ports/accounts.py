@@ -1,0 +1,87 @@
+"""Accounts with their profiles, and logins (the tokens' hashes)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from webchat.model import Login, Profile, Uid
+
+
+class Revocation(msgspec.Struct, frozen=True):
+    """Logins of `uid` that ended: all but `except_login` ("": all), or only `login` (if not "").
+
+    `id` ascends with time.
+    """
+
+    id: int
+    uid: Uid
+    login: str
+    except_login: str
+
+
+class Accounts(Protocol):
+    """Accounts by uid. Uids that differ only in case are the same account for `create`.
+
+    Every method may raise WebchatError(UNAVAILABLE).
+    """
+
+    async def create(self, profile: Profile, password_hash: str, at: int) -> None:
+        """A new account, durable. Raises WebchatError(CONFLICT) if the uid, in any case, was ever
+        given. `at`: ms. In open mode `password_hash` is ""."""
+
+    async def profile(self, uid: Uid) -> Profile | None:
+        """The profile; None: no such account (exact case)."""
+
+    async def password_hash(self, uid: Uid) -> str | None:
+        """The password's hash; None: no such account."""
+
+    async def save_profile(self, profile: Profile, at: int) -> None:
+        """Write name, about, settings and `disabled` of an account, making it if it is not there
+        (open mode, the seed's `/add`)."""
+
+    async def save_password(self, uid: Uid, password_hash: str) -> None:
+        """Write the password's hash of an existing account."""
+
+    async def search(self, prefix: str, after: Uid, limit: int) -> Sequence[Profile]:
+        """Enabled accounts whose uid, name or a word of the name begins with `prefix`, in any case,
+        with uid > `after`, by uid."""
+
+    async def recent(self, limit: int) -> Sequence[Profile]:
+        """The accounts last added or saved, newest first."""
+
+    async def page(self, after: Uid, limit: int) -> Sequence[Profile]:
+        """All accounts with uid > `after`, by uid, disabled ones too."""
+
+
+class Logins(Protocol):
+    """Logins by the SHA-256 of their token; the token itself is never stored.
+
+    Promise: a revocation is seen by `revocations` of every process on the store.
+    """
+
+    async def add(self, token_hash: bytes, login: Login) -> None:
+        """Keep a login."""
+
+    async def find(self, token_hash: bytes) -> Login | None:
+        """The login of that token, expired ones too; None: never was, or revoked."""
+
+    async def touch(self, login_id: str, last_used_at: int, expires_at: int) -> None:
+        """Slide a login's expiry."""
+
+    async def of_user(self, uid: Uid) -> Sequence[Login]:
+        """The user's logins, newest first."""
+
+    async def revoke(self, uid: Uid, login_id: str) -> bool:
+        """End one login of the user; False: it is not there. Leaves a Revocation."""
+
+    async def revoke_all(self, uid: Uid, except_login: str = "") -> None:
+        """End all logins of a user but one. Leaves a Revocation."""
+
+    async def revocations(self, after_id: int | None) -> tuple[int, Sequence[Revocation]]:
+        """(highest id, those after `after_id`); None: none of them, just where they end."""
+
+    async def forget_expired(self, now: int) -> None:
+        """Drop logins that expired and revocations that everybody has seen (older than a day)."""

@@ -1,0 +1,100 @@
+"""Logs: of conversations and of users alike. The one truth of the product."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from webchat.model import ConvID, Draft, Entry, Head, Membership, Seq, Uid
+
+SEQ_OF_ENTRY = -1
+"""In the `since`/`until` of a `Follow`'s memberships: the `Seq` the append gives its last draft."""
+
+
+class Follow(msgspec.Struct, frozen=True):
+    """What must come with an entry, even if the process dies right after the append.
+
+    `memberships`: spans to open or close; `since`/`until` may be SEQ_OF_ENTRY. A closed span
+    overwrites the open one of the same conv, uid. Opening a span moves that user's positions to
+    `since` - 1. `announce`: (uid, state "added" | "left") each; appended to `user:<uid>` as
+    `conversation_entry(...)` says, keyed by `conv:seq`, so it comes once.
+    """
+
+    memberships: tuple[Membership, ...] = ()
+    announce: tuple[tuple[Uid, str], ...] = ()
+
+
+def conversation_entry(uid: Uid, conv: ConvID, state: str, seq: Seq, at: int) -> Draft:
+    """The user-log draft that says `conv` was added or left at `seq` (protocol, section 2)."""
+    body = json.dumps({"Conv": conv, "state": state, "Seq": seq}, separators=(",", ":"))
+    envelope = {
+        "EvtType": "conversation", "From": uid, "Originated": "", "To": uid, "MsgID": "",
+        "Timestamp": at // 1000, "Body": body,
+    }  # fmt: skip
+    return Draft("conversation", uid, f"{conv}:{seq}", msgspec.json.encode(envelope))
+
+
+class Append(msgspec.Struct, frozen=True):
+    """One request to append `drafts` to the end of `conv`, all or none, next to each other.
+
+    `members_as_of`: refuse with MembersChanged if a membership entry has a higher `Seq`; None: do
+    not ask. `is_membership`: these drafts are membership entries. `must_be_new`: refuse with
+    WebchatError(CONFLICT) if the log exists. `follow` is done always, `on_first` only if the drafts
+    are the first of their log. `moves_sender`: the sender's own positions move to the last draft.
+    """
+
+    conv: ConvID
+    drafts: tuple[Draft, ...]
+    members_as_of: Seq | None = None
+    is_membership: bool = False
+    must_be_new: bool = False
+    follow: Follow | None = None
+    on_first: Follow | None = None
+    moves_sender: bool = False
+
+
+class Appended(msgspec.Struct, frozen=True):
+    """The outcome of an append: its entries, and those of user logs that followed.
+
+    `fresh` is False when a draft's key was met again: then `entries` are the first ones, with their
+    first `Seq`, nothing was written and `followed` holds what had followed then, if it is known.
+    """
+
+    entries: tuple[Entry, ...]
+    followed: tuple[Entry, ...]
+    fresh: bool
+
+
+AppendDone = Callable[["Appended | Exception"], None]
+
+
+class Log(Protocol):
+    """Append-only logs with gapless `Seq`, found by ConvID.
+
+    Promises: what `done` was told is durable; per log, `done` calls come in the order of `Seq`
+    (and in one loop turn for all of a batch); appends of one log asked for in some order get their
+    `Seq` in that order; idempotent by (conv, sender, msg_id) for at least 24 hours, whichever
+    process asks; the key is looked up before any condition. A failed store answers
+    WebchatError(UNAVAILABLE): nothing is known to be stored.
+    """
+
+    def append(self, request: Append, done: AppendDone) -> None:
+        """Queue `request`; `done` is called once, later, on the loop's thread, never from inside.
+
+        `done` gets Appended, or MembersChanged, or WebchatError (CONFLICT, UNAVAILABLE).
+        """
+
+    async def read(self, conv: ConvID, after: Seq, limit: int) -> list[Entry]:
+        """Up to `limit` entries with `Seq` > `after`, ascending. Unknown log: none."""
+
+    async def read_before(self, conv: ConvID, before: Seq | None, limit: int) -> list[Entry]:
+        """The newest `limit` entries with `Seq` < `before` (None: all), ascending."""
+
+    async def find(self, conv: ConvID, sender: Uid, msg_id: str) -> Entry | None:
+        """The entry with that key of idempotence, if it is still known (at least 24 hours)."""
+
+    async def heads(self, convs: Sequence[ConvID]) -> Mapping[ConvID, Head]:
+        """The heads of many logs at once; those that do not exist are left out."""

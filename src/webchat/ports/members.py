@@ -1,0 +1,27 @@
+"""Who is, or was, in which conversation: a projection of the logs' membership entries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from webchat.model import ConvID, Membership, Uid
+
+
+class Members(Protocol):
+    """Read side only: rows are written by `Log.append` with what follows from an entry.
+
+    Promise: a read that begins after an append was `done` sees what followed from it.
+    """
+
+    async def of_user(self, uid: Uid) -> Sequence[Membership]:
+        """The newest span of each conversation the user is or was in (pairs too), any order."""
+
+    async def spans(self, conv: ConvID, uid: Uid) -> Sequence[Membership]:
+        """All spans of a user in a conversation, ascending; none: never in it."""
+
+    async def page(self, conv: ConvID, after: Uid, limit: int) -> Sequence[Membership]:
+        """Present members with uid > `after` ("": from the start), by uid, up to `limit`."""
+
+    async def count(self, conv: ConvID) -> int:
+        """How many present members."""

@@ -1,0 +1,46 @@
+"""Positions of members in conversations: how far delivered, how far displayed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from webchat.model import ConvID, Position, Seq, Uid
+
+
+class Move(msgspec.Struct, frozen=True, gc=False):
+    """Move a member's positions forward to these (0: leave it). A display implies the delivery."""
+
+    conv: ConvID
+    uid: Uid
+    delivered: Seq
+    displayed: Seq
+
+
+class Moved(msgspec.Struct, frozen=True, gc=False):
+    """What a Move did; before == after where it did nothing."""
+
+    conv: ConvID
+    uid: Uid
+    before: Position
+    after: Position
+
+
+MoveDone = Callable[["Sequence[Moved] | Exception"], None]
+
+
+class Positions(Protocol):
+    """Promises: a position never goes back; a `Seq` beyond the log's last counts as the last;
+    what `done` was told is durable."""
+
+    def move(self, moves: Sequence[Move], done: MoveDone) -> None:
+        """Queue all `moves` as one write; `done` is called once, later, on the loop's thread,
+        with a Moved for each Move in the same order, or WebchatError(UNAVAILABLE)."""
+
+    async def of_user(self, uid: Uid, convs: Sequence[ConvID]) -> Mapping[ConvID, Position]:
+        """The user's positions in these conversations; those without one are left out."""
+
+    async def of_members(self, conv: ConvID, uids: Sequence[Uid]) -> Mapping[Uid, Position]:
+        """These members' positions in the conversation; those without one are left out."""

@@ -1,0 +1,45 @@
+"""What a store is as a whole: its ports in one hand, its life, and its checks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+from webchat.ports.accounts import Accounts, Logins
+from webchat.ports.kept import KeptReceipts
+from webchat.ports.log import Log
+from webchat.ports.members import Members
+from webchat.ports.positions import Positions
+
+Mode = Literal["secured", "open"]
+
+
+class Store(Protocol):
+    """All ports that one vendor implements together."""
+
+    log: Log
+    members: Members
+    positions: Positions
+    accounts: Accounts
+    logins: Logins
+    kept: KeptReceipts
+
+    async def open(self, mode: Mode) -> None:
+        """Make or migrate the schema and be ready. Raises StoreRefused with words for people:
+        another process serves it, the other mode, a newer version, no access."""
+
+    async def is_up(self) -> bool:
+        """Whether the store answers now, for `/readyz`."""
+
+    async def close(self) -> None:
+        """Finish what is queued, then let go."""
+
+
+class StoreRefused(Exception):  # noqa: N818
+    """The store cannot be used; the message says why and what to do, for a person at a terminal."""
+
+
+Finding = str
+"""One line on what is wrong with a store, for `webchat check`."""
+
+Findings = Sequence[Finding]
