@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -22,6 +23,17 @@ class Revocation(msgspec.Struct, frozen=True):
     except_login: str
 
 
+def fold(text: str) -> str:
+    """`text` as `Accounts.search` compares it: no case, one form of each character (NFKC)."""
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def search_terms(profile: Profile) -> set[str]:
+    """What `Accounts.search` finds a profile by: beginnings of its uid, name, words of the name."""
+    name = fold(profile.name)
+    return {fold(profile.uid), name, *name.split()} - {""}
+
+
 class Accounts(Protocol):
     """Accounts by uid. Uids that differ only in case are the same account for `create`.
 
@@ -40,7 +52,7 @@ class Accounts(Protocol):
 
     async def save_profile(self, profile: Profile, at: int) -> None:
         """Write name, about, settings and `disabled` of an account, making it if it is not there
-        (open mode, the seed's `/add`)."""
+        (open mode, the seed's `/add`; uids that differ in case only are not refused here)."""
 
     async def save_password(self, uid: Uid, password_hash: str) -> None:
         """Write the password's hash of an existing account."""

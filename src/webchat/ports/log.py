@@ -18,13 +18,24 @@ class Follow(msgspec.Struct, frozen=True):
     """What must come with an entry, even if the process dies right after the append.
 
     `memberships`: spans to open or close; `since`/`until` may be SEQ_OF_ENTRY. A closed span
-    overwrites the open one of the same conv, uid. Opening a span moves that user's positions to
-    `since` - 1. `announce`: (uid, state "added" | "left") each; appended to `user:<uid>` as
+    overwrites the open one of the same conv, uid; opening moves that user's positions to
+    `since` - 1, and does nothing if a span is open. `announce`: (uid, state "added" | "left") each; appended to `user:<uid>` as
     `conversation_entry(...)` says, keyed by `conv:seq`, so it comes once.
     """
 
     memberships: tuple[Membership, ...] = ()
     announce: tuple[tuple[Uid, str], ...] = ()
+
+    def spans_at(self, seq: Seq) -> list[Membership]:
+        """`memberships` of an append whose last draft got `seq`."""
+        return [
+            msgspec.structs.replace(
+                span,
+                since=seq if span.since == SEQ_OF_ENTRY else span.since,
+                until=seq if span.until == SEQ_OF_ENTRY else span.until,
+            )
+            for span in self.memberships
+        ]
 
 
 def conversation_entry(uid: Uid, conv: ConvID, state: str, seq: Seq, at: int) -> Draft:
@@ -54,6 +65,21 @@ class Append(msgspec.Struct, frozen=True):
     follow: Follow | None = None
     on_first: Follow | None = None
     moves_sender: bool = False
+
+    def follows(self, first: Seq) -> list[Follow]:
+        """What has to follow when the first draft gets the `Seq` `first`."""
+        candidates = (self.follow, self.on_first if first == 1 else None)
+        return [follow for follow in candidates if follow is not None]
+
+
+def check_append(request: Append) -> None:
+    """Raises ValueError if `request` contradicts itself: no drafts, or two with the same key."""
+    drafts = request.drafts
+    if len(drafts) == 1:
+        return
+    keys = [(draft.sender, draft.msg_id) for draft in drafts if draft.msg_id]
+    if not drafts or len(set(keys)) < len(keys):
+        raise ValueError(f"an append to {request.conv} without drafts, or with a key twice")
 
 
 class Appended(msgspec.Struct, frozen=True):
@@ -85,6 +111,7 @@ class Log(Protocol):
         """Queue `request`; `done` is called once, later, on the loop's thread, never from inside.
 
         `done` gets Appended, or MembersChanged, or WebchatError (CONFLICT, UNAVAILABLE).
+        Raises ValueError at once if there are no drafts, or two of them with the same key.
         """
 
     async def read(self, conv: ConvID, after: Seq, limit: int) -> list[Entry]:

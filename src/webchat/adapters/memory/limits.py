@@ -1,0 +1,75 @@
+"""Token buckets in this process, bounded in number; a bucket that is full again is forgotten."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+from webchat.ports.clock import Clock
+from webchat.ports.limits import Rate
+
+_SWEPT_PER_TAKE: Final = 2
+
+
+@dataclass(slots=True)
+class _Bucket:
+    rate: Rate
+    tokens: float
+    at_s: float
+
+    def refill(self, now_s: float) -> None:
+        gained = (now_s - self.at_s) * self.rate.per_min / 60
+        self.tokens = min(float(self.rate.burst), self.tokens + gained)
+        self.at_s = now_s
+
+    def is_full(self) -> bool:
+        return self.tokens >= self.rate.burst
+
+    def wait_ms(self) -> int:
+        """Milliseconds until one token is there."""
+        return math.ceil((1 - self.tokens) * 60_000 / self.rate.per_min)
+
+
+class MemoryLimits:
+    """At most `max_keys` buckets; beyond, the one that was longest unused is forgotten."""
+
+    def __init__(self, clock: Clock, max_keys: int = 100_000) -> None:
+        self._clock = clock
+        self._max_keys = max_keys
+        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+
+    async def take(self, key: str, rate: Rate) -> int:
+        """Use one up. 0: allowed; else ms until it would be."""
+        bucket = self._bucket(key, rate)
+        self._forget_idle()
+        if bucket.tokens < 1:
+            return bucket.wait_ms()
+        bucket.tokens -= 1
+        return 0
+
+    async def give_back(self, key: str, rate: Rate) -> None:
+        """Undo one `take`."""
+        bucket = self._bucket(key, rate)
+        bucket.tokens = min(float(rate.burst), bucket.tokens + 1)
+
+    def _bucket(self, key: str, rate: Rate) -> _Bucket:
+        now_s = self._clock.monotonic_s()
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            bucket = self._buckets[key] = _Bucket(rate, float(rate.burst), now_s)
+        bucket.rate = rate
+        bucket.refill(now_s)
+        self._buckets.move_to_end(key)
+        return bucket
+
+    def _forget_idle(self) -> None:
+        """Look at the longest unused few, so that the sweep's cost is shared by all takes."""
+        now_s = self._clock.monotonic_s()
+        for _ in range(min(_SWEPT_PER_TAKE, len(self._buckets) - 1)):
+            key, oldest = next(iter(self._buckets.items()))
+            oldest.refill(now_s)
+            if not oldest.is_full() and len(self._buckets) <= self._max_keys:
+                return
+            del self._buckets[key]

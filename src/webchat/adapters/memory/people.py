@@ -1,0 +1,192 @@
+"""Accounts, logins and kept receipts in plain dictionaries: the reference of these ports."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from webchat.errors import Code, WebchatError
+from webchat.model import Login, Profile, Uid
+from webchat.ports.accounts import Revocation, fold, search_terms
+from webchat.ports.clock import Clock
+
+Check = Callable[[], None]
+"""Raises WebchatError(UNAVAILABLE) while the store is down."""
+
+_REVOCATIONS_KEPT_MS: Final = 24 * 3600 * 1000
+
+
+@dataclass(slots=True)
+class _Account:
+    profile: Profile
+    password_hash: str
+
+
+class MemoryAccounts:
+    """Accounts, in the order in which they were last added or saved."""
+
+    def __init__(self, check_up: Check) -> None:
+        self._check_up = check_up
+        self._accounts: dict[Uid, _Account] = {}
+        self._given: set[str] = set()
+
+    async def create(self, profile: Profile, password_hash: str, at: int) -> None:
+        """A new account. Raises WebchatError(CONFLICT)."""
+        self._check_up()
+        if fold(profile.uid) in self._given:
+            raise WebchatError(Code.CONFLICT, f"the user id {profile.uid} is taken")
+        self._given.add(fold(profile.uid))
+        self._accounts[profile.uid] = _Account(profile, password_hash)
+
+    async def profile(self, uid: Uid) -> Profile | None:
+        """The profile, or None."""
+        self._check_up()
+        account = self._accounts.get(uid)
+        return None if account is None else account.profile
+
+    async def password_hash(self, uid: Uid) -> str | None:
+        """The password's hash, or None."""
+        self._check_up()
+        account = self._accounts.get(uid)
+        return None if account is None else account.password_hash
+
+    async def save_profile(self, profile: Profile, at: int) -> None:
+        """Write a profile, making the account if need be; it is the most recent one then."""
+        self._check_up()
+        account = self._accounts.pop(profile.uid, None) or _Account(profile, "")
+        account.profile = profile
+        self._accounts[profile.uid] = account
+        self._given.add(fold(profile.uid))
+
+    async def save_password(self, uid: Uid, password_hash: str) -> None:
+        """Write the password's hash of an existing account."""
+        self._check_up()
+        if (account := self._accounts.get(uid)) is not None:
+            account.password_hash = password_hash
+
+    async def search(self, prefix: str, after: Uid, limit: int) -> Sequence[Profile]:
+        """Enabled accounts with a term that begins with `prefix`."""
+        self._check_up()
+        folded = fold(prefix)
+        found = (
+            profile
+            for profile in self._by_uid(after)
+            if not profile.disabled and any(t.startswith(folded) for t in search_terms(profile))
+        )
+        return [profile for profile, _ in zip(found, range(limit), strict=False)]
+
+    async def recent(self, limit: int) -> Sequence[Profile]:
+        """The accounts last added or saved, newest first."""
+        self._check_up()
+        newest_first = reversed(self._accounts.values())
+        return [account.profile for account, _ in zip(newest_first, range(limit), strict=False)]
+
+    async def page(self, after: Uid, limit: int) -> Sequence[Profile]:
+        """All accounts with uid > `after`, by uid."""
+        self._check_up()
+        return self._by_uid(after)[:limit]
+
+    def _by_uid(self, after: Uid) -> list[Profile]:
+        return [self._accounts[uid].profile for uid in sorted(self._accounts) if uid > after]
+
+
+class MemoryLogins:
+    """Logins by token hash, and what ended them."""
+
+    def __init__(self, check_up: Check, clock: Clock) -> None:
+        self._check_up = check_up
+        self._clock = clock
+        self._logins: dict[bytes, Login] = {}
+        self._last_revocation = 0
+        self._revocations: list[tuple[int, Revocation]] = []
+
+    async def add(self, token_hash: bytes, login: Login) -> None:
+        """Keep a login."""
+        self._check_up()
+        self._logins[token_hash] = login
+
+    async def find(self, token_hash: bytes) -> Login | None:
+        """The login of that token, or None."""
+        self._check_up()
+        return self._logins.get(token_hash)
+
+    async def touch(self, login_id: str, last_used_at: int, expires_at: int) -> None:
+        """Slide a login's expiry."""
+        self._check_up()
+        for token_hash, login in self._logins.items():
+            if login.id == login_id:
+                self._logins[token_hash] = msgspec.structs.replace(
+                    login, last_used_at=last_used_at, expires_at=expires_at
+                )
+
+    async def of_user(self, uid: Uid) -> Sequence[Login]:
+        """The user's logins, newest first."""
+        self._check_up()
+        logins = [login for login in self._logins.values() if login.uid == uid]
+        return sorted(logins, key=lambda login: (login.created_at, login.id), reverse=True)
+
+    async def revoke(self, uid: Uid, login_id: str) -> bool:
+        """End one login of the user."""
+        self._check_up()
+        if not self._drop(lambda login: login.uid == uid and login.id == login_id):
+            return False
+        self._leave_revocation(uid, login_id, "")
+        return True
+
+    async def revoke_all(self, uid: Uid, except_login: str = "") -> None:
+        """End all logins of a user but one."""
+        self._check_up()
+        self._drop(lambda login: login.uid == uid and login.id != except_login)
+        self._leave_revocation(uid, "", except_login)
+
+    async def revocations(self, after_id: int | None) -> tuple[int, Sequence[Revocation]]:
+        """(highest id, those after `after_id`)."""
+        self._check_up()
+        if after_id is None:
+            return self._last_revocation, []
+        later = [revocation for _, revocation in self._revocations if revocation.id > after_id]
+        return self._last_revocation, later
+
+    async def forget_expired(self, now: int) -> None:
+        """Drop expired logins, and revocations older than a day."""
+        self._check_up()
+        self._drop(lambda login: login.expires_at <= now)
+        oldest = now - _REVOCATIONS_KEPT_MS
+        self._revocations = [(at, kept) for at, kept in self._revocations if at >= oldest]
+
+    def _drop(self, ends: Callable[[Login], bool]) -> bool:
+        kept = {token: login for token, login in self._logins.items() if not ends(login)}
+        dropped = len(kept) < len(self._logins)
+        self._logins = kept
+        return dropped
+
+    def _leave_revocation(self, uid: Uid, login: str, except_login: str) -> None:
+        self._last_revocation += 1
+        revocation = Revocation(self._last_revocation, uid, login, except_login)
+        self._revocations.append((self._clock.now_ms(), revocation))
+
+
+class MemoryKeptReceipts:
+    """A bounded queue per user."""
+
+    def __init__(self, check_up: Check) -> None:
+        self._check_up = check_up
+        self._kept: dict[Uid, deque[bytes]] = {}
+
+    async def keep(self, uid: Uid, envelopes: Sequence[bytes], newest: int) -> None:
+        """Append them; beyond `newest` the oldest go."""
+        self._check_up()
+        self._kept[uid] = deque([*self._kept.get(uid, ()), *envelopes], maxlen=newest)
+
+    async def take(self, uid: Uid, limit: int) -> Sequence[bytes]:
+        """Remove and return the oldest."""
+        self._check_up()
+        queue = self._kept.get(uid, deque())
+        taken = [queue.popleft() for _ in range(min(limit, len(queue)))]
+        if not queue:
+            self._kept.pop(uid, None)
+        return taken

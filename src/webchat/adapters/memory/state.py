@@ -1,0 +1,125 @@
+"""Logs, members and positions in plain dictionaries: what one append or move changes, at once.
+
+The reference of the promises in `ports/log.py`, `members.py`, `positions.py`; knows no event loop.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from webchat.errors import Code, MembersChanged, WebchatError
+from webchat.model import (
+    NO_HEAD,
+    NO_POSITION,
+    ConvID,
+    Draft,
+    Entry,
+    Head,
+    Membership,
+    Position,
+    Seq,
+    Uid,
+    seal,
+    user_log,
+)  # fmt: skip
+from webchat.ports.log import Append, Appended, Follow, conversation_entry
+from webchat.ports.positions import Move, Moved
+
+
+class State:
+    """Everything the logs hold and imply. Methods either do all they say or raise first."""
+
+    def __init__(self) -> None:
+        self.entries: defaultdict[ConvID, list[Entry]] = defaultdict(list)
+        self.keys: dict[tuple[ConvID, Uid, str], Entry] = {}
+        self.heads: dict[ConvID, Head] = {}
+        self.spans: defaultdict[ConvID, dict[Uid, list[Membership]]] = defaultdict(dict)
+        self.positions: dict[tuple[ConvID, Uid], Position] = {}
+
+    def append(self, request: Append, at: int) -> Appended:
+        """Append at `at` (ms). Raises MembersChanged, WebchatError(CONFLICT)."""
+        known = self._known(request)
+        if known is not None:
+            return known
+        self._check_conditions(request)
+        entries = self._write(request.conv, request.drafts, at, request.is_membership)
+        last = entries[-1]
+        if request.moves_sender:
+            self.positions[request.conv, last.sender] = Position(last.seq, last.seq, last.n)
+        followed: list[Entry] = []
+        for follow in request.follows(entries[0].seq):
+            followed += self._follow(follow, last)
+        return Appended(tuple(entries), tuple(followed), fresh=True)
+
+    def move(self, move: Move) -> Moved:
+        """Move a member's positions forward, at most to the log's last."""
+        last = self.heads.get(move.conv, NO_HEAD).last
+        before = self.positions.get((move.conv, move.uid), NO_POSITION)
+        displayed = max(before.displayed, min(move.displayed, last))
+        delivered = max(before.delivered, min(move.delivered, last), displayed)
+        after = Position(delivered, displayed, self._n_at(move.conv, displayed))
+        if after != before:
+            self.positions[move.conv, move.uid] = after
+        return Moved(move.conv, move.uid, before, after)
+
+    def _known(self, request: Append) -> Appended | None:
+        """What a request did the first time, if one of its keys was met before."""
+        keys = ((request.conv, draft.sender, draft.msg_id) for draft in request.drafts)
+        entries = [self.keys[key] for key in keys if key in self.keys]
+        if not entries:
+            return None
+        seq = entries[-1].seq
+        followed = [
+            self.keys.get((user_log(uid), uid, f"{request.conv}:{seq}"))
+            for follow in request.follows(entries[0].seq)
+            for uid, _ in follow.announce
+        ]
+        return Appended(tuple(entries), tuple(e for e in followed if e is not None), fresh=False)
+
+    def _check_conditions(self, request: Append) -> None:
+        head = self.heads.get(request.conv, NO_HEAD)
+        if request.must_be_new and head.last:
+            raise WebchatError(Code.CONFLICT, f"{request.conv} exists already")
+        if request.members_as_of is not None and head.members_seq > request.members_as_of:
+            raise MembersChanged(request.conv)
+
+    def _write(
+        self, conv: ConvID, drafts: Iterable[Draft], at: int, is_membership: bool
+    ) -> list[Entry]:
+        head = self.heads.get(conv, NO_HEAD)
+        seq, n, written = head.last, head.n, []
+        for draft in drafts:
+            seq, n = seq + 1, n + (draft.kind == "message")
+            entry = seal(draft, conv, seq, n, at)
+            self.entries[conv].append(entry)
+            if draft.msg_id:
+                self.keys[conv, draft.sender, draft.msg_id] = entry
+            written.append(entry)
+        self.heads[conv] = Head(seq, n, at, seq if is_membership else head.members_seq)
+        return written
+
+    def _follow(self, follow: Follow, cause: Entry) -> list[Entry]:
+        """Do what follows from `cause`; returns the new entries of user logs."""
+        for span in follow.spans_at(cause.seq):
+            self._write_span(span)
+        announced = []
+        for uid, state in follow.announce:
+            draft = conversation_entry(uid, cause.conv, state, cause.seq, cause.at)
+            log = user_log(uid)
+            if (log, uid, draft.msg_id) not in self.keys:
+                announced += self._write(log, [draft], cause.at, is_membership=False)
+        return announced
+
+    def _write_span(self, span: Membership) -> None:
+        spans = self.spans[span.conv].setdefault(span.uid, [])
+        is_open = bool(spans) and spans[-1].until is None
+        if span.until is not None:
+            spans[-1 if is_open else len(spans) :] = [span]
+        elif not is_open:
+            spans.append(span)
+            seq = span.since - 1
+            self.positions[span.conv, span.uid] = Position(seq, seq, self._n_at(span.conv, seq))
+
+    def _n_at(self, conv: ConvID, seq: Seq) -> int:
+        return self.entries[conv][seq - 1].n if seq else 0

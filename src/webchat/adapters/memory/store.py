@@ -1,0 +1,178 @@
+"""A store in this process's memory: for tests, and as the reference of what a store promises."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+from webchat.adapters.memory.people import MemoryAccounts, MemoryKeptReceipts, MemoryLogins
+from webchat.adapters.memory.state import State
+from webchat.errors import Code, MembersChanged, WebchatError
+from webchat.model import ConvID, Entry, Head, Membership, Position, Seq, Uid
+from webchat.ports.accounts import Accounts, Logins
+from webchat.ports.clock import Clock
+from webchat.ports.kept import KeptReceipts
+from webchat.ports.log import Append, AppendDone, Log, check_append
+from webchat.ports.members import Members
+from webchat.ports.positions import Move, MoveDone, Positions
+from webchat.ports.store import Mode, StoreRefused
+
+Check = Callable[[], None]
+
+
+class MemoryStore:
+    """All ports of a store. While `is_down` is set, every call fails with UNAVAILABLE."""
+
+    log: Log
+    members: Members
+    positions: Positions
+    accounts: Accounts
+    logins: Logins
+    kept: KeptReceipts
+
+    def __init__(self, clock: Clock) -> None:
+        self.is_down = False
+        self._mode: Mode | None = None
+        state, batch = State(), _Batch()
+        self.log = _MemoryLog(state, batch, self._check_up, clock)
+        self.members = _MemoryMembers(state, self._check_up)
+        self.positions = _MemoryPositions(state, batch, self._check_up)
+        self.accounts = MemoryAccounts(self._check_up)
+        self.logins = MemoryLogins(self._check_up, clock)
+        self.kept = MemoryKeptReceipts(self._check_up)
+
+    async def open(self, mode: Mode) -> None:
+        """Take the mode. Raises StoreRefused if it was opened in the other before."""
+        if self._mode not in (None, mode):
+            raise StoreRefused(f"this store was made in {self._mode} mode, not in {mode} mode")
+        self._mode = mode
+
+    async def is_up(self) -> bool:
+        """False while `is_down` is set."""
+        return not self.is_down
+
+    async def close(self) -> None:
+        """Let what is queued be done; the contents stay, for a next `open`."""
+        await asyncio.sleep(0)
+
+    def _check_up(self) -> None:
+        if self.is_down:
+            raise WebchatError(Code.UNAVAILABLE, "the store is not answering")
+
+
+class _Batch:
+    """Acts that are done together in the loop's next turn, in the order they were queued."""
+
+    def __init__(self) -> None:
+        self._acts: list[Callable[[], None]] = []
+
+    def queue(self, act: Callable[[], None]) -> None:
+        if not self._acts:
+            asyncio.get_running_loop().call_soon(self._run)
+        self._acts.append(act)
+
+    def _run(self) -> None:
+        acts, self._acts = self._acts, []
+        loop = asyncio.get_running_loop()
+        for act in acts:
+            try:
+                act()
+            except Exception as error:
+                loop.call_exception_handler({"message": "a `done` call failed", "exception": error})
+
+
+class _MemoryLog:
+    def __init__(self, state: State, batch: _Batch, check_up: Check, clock: Clock) -> None:
+        self._state = state
+        self._batch = batch
+        self._check_up = check_up
+        self._clock = clock
+
+    def append(self, request: Append, done: AppendDone) -> None:
+        check_append(request)
+        self._batch.queue(lambda: self._append(request, done))
+
+    async def read(self, conv: ConvID, after: Seq, limit: int) -> list[Entry]:
+        self._check_up()
+        start = max(after, 0)
+        return self._state.entries.get(conv, [])[start : start + limit]
+
+    async def read_before(self, conv: ConvID, before: Seq | None, limit: int) -> list[Entry]:
+        self._check_up()
+        entries = self._state.entries.get(conv, [])
+        end = len(entries) if before is None else min(max(before - 1, 0), len(entries))
+        return entries[max(end - limit, 0) : end]
+
+    async def find(self, conv: ConvID, sender: Uid, msg_id: str) -> Entry | None:
+        self._check_up()
+        return self._state.keys.get((conv, sender, msg_id))
+
+    async def heads(self, convs: Sequence[ConvID]) -> Mapping[ConvID, Head]:
+        self._check_up()
+        heads = self._state.heads
+        return {conv: heads[conv] for conv in convs if conv in heads}
+
+    def _append(self, request: Append, done: AppendDone) -> None:
+        try:
+            self._check_up()
+            outcome = self._state.append(request, self._clock.now_ms())
+        except (MembersChanged, WebchatError) as refusal:
+            done(refusal)
+        else:
+            done(outcome)
+
+
+class _MemoryMembers:
+    def __init__(self, state: State, check_up: Check) -> None:
+        self._spans = state.spans
+        self._check_up = check_up
+
+    async def of_user(self, uid: Uid) -> Sequence[Membership]:
+        self._check_up()
+        return [users[uid][-1] for users in self._spans.values() if uid in users]
+
+    async def spans(self, conv: ConvID, uid: Uid) -> Sequence[Membership]:
+        self._check_up()
+        return list(self._spans.get(conv, {}).get(uid, ()))
+
+    async def page(self, conv: ConvID, after: Uid, limit: int) -> Sequence[Membership]:
+        self._check_up()
+        later = [span for span in self._present(conv) if span.uid > after]
+        return sorted(later, key=lambda span: span.uid)[:limit]
+
+    async def count(self, conv: ConvID) -> int:
+        self._check_up()
+        return len(self._present(conv))
+
+    def _present(self, conv: ConvID) -> list[Membership]:
+        newest = [spans[-1] for spans in self._spans.get(conv, {}).values()]
+        return [span for span in newest if span.until is None]
+
+
+class _MemoryPositions:
+    def __init__(self, state: State, batch: _Batch, check_up: Check) -> None:
+        self._state = state
+        self._batch = batch
+        self._check_up = check_up
+
+    def move(self, moves: Sequence[Move], done: MoveDone) -> None:
+        self._batch.queue(lambda: self._move(moves, done))
+
+    async def of_user(self, uid: Uid, convs: Sequence[ConvID]) -> Mapping[ConvID, Position]:
+        self._check_up()
+        positions = self._state.positions
+        return {conv: positions[conv, uid] for conv in convs if (conv, uid) in positions}
+
+    async def of_members(self, conv: ConvID, uids: Sequence[Uid]) -> Mapping[Uid, Position]:
+        self._check_up()
+        positions = self._state.positions
+        return {uid: positions[conv, uid] for uid in uids if (conv, uid) in positions}
+
+    def _move(self, moves: Sequence[Move], done: MoveDone) -> None:
+        try:
+            self._check_up()
+            outcome = [self._state.move(move) for move in moves]
+        except WebchatError as refusal:
+            done(refusal)
+        else:
+            done(outcome)
