@@ -47,7 +47,10 @@ class WebchatError(Exception):
     """A refusal with a code of the table; `message` is for people and tells nothing secret.
 
     `retry_after_ms`: with RATE_LIMITED, and UNAVAILABLE where it is known, when to try again.
+    `msg_id`: of the envelope that was refused, where one could be read.
     """
+
+    msg_id: str = ""
 
     def __init__(self, code: Code, message: str, *, retry_after_ms: int | None = None) -> None:
         super().__init__(message)

@@ -1,0 +1,193 @@
+"""The envelope of the `chat` event and the bodies of `join` and `sync`: JSON to structs and back.
+
+Source: docs/protocol.md, sections 2 and 3. Pure; refusals are WebchatError with a code.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Final, TypeVar
+
+import msgspec
+
+from webchat.errors import Code, WebchatError
+from webchat.model import MAX_MSG_ID_CHARS, ConvID, Seq, Uid
+from webchat.protocol.socketio import ProtocolError
+
+_MAX_EXACT: Final = 2**53
+_T = TypeVar("_T")
+_JsInt = Annotated[int, msgspec.Meta(ge=-_MAX_EXACT, le=_MAX_EXACT)]
+_SeqInt = Annotated[int, msgspec.Meta(ge=0, le=_MAX_EXACT)]
+_MsgId = Annotated[str, msgspec.Meta(max_length=MAX_MSG_ID_CHARS)]
+_Id = Annotated[str, msgspec.Meta(max_length=140)]
+
+
+class Envelope(msgspec.Struct, rename="pascal", gc=False):
+    """What a client may say in a `chat` event. `extras`: optional fields that are passed on, as a
+    JSON object in UTF-8, or b""."""
+
+    evt_type: str
+    from_: _Id = msgspec.field(name="From", default="")
+    originated: _Id = ""
+    to: _Id = ""
+    msg_id: _MsgId = msgspec.field(name="MsgID", default="")
+    timestamp: _JsInt = 0
+    body: str = ""
+    conv_id: _Id = msgspec.field(name="ConvID", default="")
+    seq: _SeqInt = 0
+    refers: _SeqInt = 0
+
+
+class _Exact(Envelope, rename="pascal", forbid_unknown_fields=True, gc=False):
+    """The common case: nothing but known fields, decoded in one step."""
+
+
+class _Said(msgspec.Struct, rename="pascal", gc=False):
+    """The fields every logged envelope has, in the order they go on the wire."""
+
+    evt_type: str
+    from_: str = msgspec.field(name="From")
+    originated: str
+    to: str
+    msg_id: str = msgspec.field(name="MsgID")
+    timestamp: int
+    body: str
+
+
+class Join(msgspec.Struct, gc=False):
+    """The full form of `join`, and `sync` (docs/protocol.md, section 2)."""
+
+    device: Annotated[str, msgspec.Meta(max_length=128)] = ""
+    cursors: dict[_Id, _SeqInt] = {}
+    more: bool = False
+    receipts: list[_Id] = []
+
+
+_KNOWN: Final = frozenset(field.encode_name for field in msgspec.structs.fields(Envelope))
+_SERVERS_OWN: Final = frozenset(
+    {"N", "StoredAt", "Edited", "Deleted", "Members", "Reactions", "more", "delivered", "displayed"}
+)
+_CHAT_OBJECT: Final = '["chat",{'
+_exact: Final = msgspec.json.Decoder(tuple[str, _Exact])
+_any: Final = msgspec.json.Decoder()
+encode: Final = msgspec.json.Encoder().encode
+
+
+def decode_chat(data: str, max_extras_bytes: int) -> Envelope | None:
+    """The envelope of the EVENT `data` if it is a `chat`, else None.
+
+    Raises WebchatError for an envelope that is wrong, ProtocolError for what is no event.
+    """
+    if data.startswith(_CHAT_OBJECT):
+        try:
+            return _exact.decode(data)[1]
+        except msgspec.DecodeError:
+            pass
+    name, args = split_event(data)
+    if name != "chat":
+        return None
+    if not args:
+        raise WebchatError(Code.BAD_REQUEST, "chat takes an envelope")
+    return _lenient(args[0], max_extras_bytes)
+
+
+def split_event(data: str) -> tuple[str, list[Any]]:
+    """An event's name and arguments. Raises ProtocolError for what is no event, WebchatError for
+    JSON that cannot be text (a lone surrogate)."""
+    try:
+        parts = _any.decode(data)
+    except msgspec.DecodeError as error:
+        parts = _tolerant(data, error)
+    except RecursionError as error:
+        raise ProtocolError("nested too deeply") from error
+    if not isinstance(parts, list) or not parts or not isinstance(parts[0], str):
+        raise ProtocolError("an event is an array that begins with its name")
+    return parts[0], parts[1:]
+
+
+def _tolerant(data: str, error: Exception) -> object:
+    """JSON that msgspec refuses: broken for all, or only a text that is no Unicode."""
+    try:
+        parts = json.loads(data)
+        json.dumps(parts, ensure_ascii=False).encode()
+    except UnicodeEncodeError as lone_surrogate:
+        raise WebchatError(Code.BAD_REQUEST, "a text is not valid Unicode") from lone_surrogate
+    except (ValueError, RecursionError):
+        raise ProtocolError("an event is not JSON") from error
+    return parts
+
+
+class Extended(Envelope, rename="pascal", gc=False):
+    """An envelope with optional fields of the client's own."""
+
+    extras: bytes = b""
+
+
+def _lenient(argument: object, max_extras_bytes: int) -> Envelope:
+    """An envelope as an object or a JSON string of it, with whatever optional fields it has."""
+    if isinstance(argument, str):
+        try:
+            argument = _any.decode(argument)
+        except (msgspec.DecodeError, RecursionError):
+            raise WebchatError(Code.BAD_REQUEST, "the envelope is not JSON") from None
+    if not isinstance(argument, dict):
+        raise WebchatError(Code.BAD_REQUEST, "the envelope is not an object")
+    known = {key: value for key, value in argument.items() if key in _KNOWN}
+    own = {k: v for k, v in argument.items() if k not in _KNOWN and k not in _SERVERS_OWN}
+    extras = encode(own) if own else b""
+    if len(extras) > max_extras_bytes:
+        raise WebchatError(
+            Code.TOO_LARGE, f"the optional fields are over {max_extras_bytes} bytes together"
+        )
+    if isinstance(known.get("Timestamp"), float) and abs(known["Timestamp"]) < _MAX_EXACT:
+        known["Timestamp"] = int(known["Timestamp"])
+    try:
+        envelope = _convert(known, Extended)
+    except WebchatError as error:
+        said = known.get("MsgID", "")
+        error.msg_id = said[:MAX_MSG_ID_CHARS] if isinstance(said, str) else ""
+        raise
+    envelope.extras = extras
+    return envelope
+
+
+def decode_join(argument: object) -> Join:
+    """The body of a full-form `join` or a `sync`. Raises WebchatError(BAD_REQUEST)."""
+    if not isinstance(argument, dict):
+        raise WebchatError(Code.BAD_REQUEST, "join takes a user's id, or an object with cursors")
+    return _convert(argument, Join)
+
+
+def _convert(value: object, into: type[_T]) -> _T:
+    try:
+        return msgspec.convert(value, into)
+    except msgspec.ValidationError as error:
+        raise WebchatError(Code.BAD_REQUEST, str(error)) from None
+
+
+def encode_said(
+    kind: str, sender: Uid, originated: str, to: str, envelope: Envelope, body: str
+) -> bytes:
+    """The JSON object of a logged envelope, without the server's fields: what a Draft carries."""
+    said = _Said(kind, sender, originated, to, envelope.msg_id, envelope.timestamp, body)
+    encoded = encode(said)
+    if envelope.refers:
+        encoded = encoded[:-1] + b',"Refers":%d}' % envelope.refers
+    extras = envelope.extras if isinstance(envelope, Extended) else b""
+    return encoded[:-1] + b"," + extras[1:] if extras else encoded
+
+
+class Sealed(msgspec.Struct, rename="pascal", gc=False):
+    """What a node reads of an entry's envelope that another node published."""
+
+    evt_type: str
+    from_: str = msgspec.field(name="From")
+    originated: str
+    msg_id: str = msgspec.field(name="MsgID")
+    conv_id: ConvID = msgspec.field(name="ConvID")
+    seq: Seq
+    stored_at: int
+    n: int = 0
+
+
+decode_sealed: Final = msgspec.json.Decoder(Sealed).decode

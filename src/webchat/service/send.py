@@ -1,0 +1,61 @@
+"""Sending a message to a pair: what is checked, and what is asked of the log (seed flows 2 to 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from webchat.errors import Code, WebchatError
+from webchat.model import ConvID, Draft, Membership, Uid, is_uid, pair_conv
+from webchat.ports.log import SEQ_OF_ENTRY, Append, Follow
+from webchat.protocol.envelope import Envelope, encode_said
+
+KIND: Final = "message"
+
+
+@dataclass(frozen=True, slots=True)
+class SendSettings:
+    """`text_bytes`: how long a text may be, in UTF-8."""
+
+    text_bytes: int = 16 * 1024
+
+
+def check_message(sender: Uid, envelope: Envelope, settings: SendSettings) -> None:
+    """Refuse what can never be sent: FORBIDDEN, BAD_REQUEST, TOO_LARGE."""
+    if envelope.from_ != sender:
+        raise WebchatError(Code.FORBIDDEN, "From must be the one who sends")
+    if not is_uid(envelope.to):
+        raise WebchatError(Code.BAD_REQUEST, "To is no user's id")
+    if not envelope.msg_id:
+        raise WebchatError(Code.BAD_REQUEST, "a message needs a MsgID")
+    check_text(envelope.body, settings.text_bytes)
+
+
+def check_text(text: str, text_bytes: int) -> None:
+    """Refuse a text that is over its limit. Raises WebchatError(TOO_LARGE)."""
+    if len(text) * 4 > text_bytes and len(text.encode()) > text_bytes:
+        raise WebchatError(Code.TOO_LARGE, f"a text may have {text_bytes} bytes")
+
+
+def pair_message(sender: Uid, envelope: Envelope, conv: ConvID, *, is_new: bool) -> Append:
+    """The append of a checked message to the conversation of `sender` and `envelope.to`.
+
+    `is_new`: it may be the first of the pair, which makes both its members.
+    """
+    said = encode_said(KIND, sender, "", envelope.to, envelope, envelope.body)
+    draft = Draft(KIND, sender, envelope.msg_id, said)
+    first = _both_come_in(conv, sender, envelope.to) if is_new else None
+    return Append(conv, (draft,), on_first=first)
+
+
+def conv_of(sender: Uid, envelope: Envelope) -> ConvID:
+    """Where a direct envelope goes."""
+    return pair_conv(sender, envelope.to)
+
+
+def _both_come_in(conv: ConvID, a: Uid, b: Uid) -> Follow:
+    people = (a,) if a == b else (a, b)
+    return Follow(
+        memberships=tuple(Membership(conv, uid, SEQ_OF_ENTRY, None, "") for uid in people),
+        announce=tuple((uid, "added") for uid in people),
+    )
