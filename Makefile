@@ -1,0 +1,98 @@
+# Everything a developer or a fresh machine needs: `make run` serves, `make test` checks all.
+# Needs Python 3.11+, Node 20+ with npm, and for the tests Chromium (installed by apt when root).
+
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 4000
+
+RUN_READY := $(VENV)/run.stamp
+DEV_READY := $(VENV)/dev.stamp
+WEB_READY := web/node_modules/.stamp
+WIRE_READY := tests/wire/node_modules/.stamp
+PEER_READY := bench/peers/socketio/node_modules/.stamp
+CLIENT := src/webchat/static/index.html
+WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' 2>/dev/null)
+
+.PHONY: run test lint format types imports web web-test pytest bench docs lock clean kill soak setup
+
+run: $(RUN_READY) $(CLIENT)
+	PYTHONPATH=src $(BIN)/python -m webchat serve --host 127.0.0.1 --port $(PORT)
+
+test: setup lint types imports web-test pytest
+
+setup: $(DEV_READY) $(WEB_READY) $(WIRE_READY)
+	scripts/need chromium cc:gcc
+
+lint: $(DEV_READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(DEV_READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(DEV_READY)
+	$(BIN)/mypy
+
+imports: $(DEV_READY)
+	$(BIN)/lint-imports
+
+web: $(CLIENT)
+
+web-test: $(CLIENT)
+	npm --prefix web run check
+	npm --prefix web run lint
+	npm --prefix web run test
+
+pytest: $(DEV_READY) $(WIRE_READY) $(CLIENT)
+	$(BIN)/pytest
+
+kill: $(DEV_READY)
+	WEBCHAT_KILL_ROUNDS=$${WEBCHAT_KILL_ROUNDS:-50} $(BIN)/pytest tests/kill -s --timeout 1800
+
+soak: $(DEV_READY)
+	WEBCHAT_KILL_ROUNDS=$${WEBCHAT_KILL_ROUNDS:-500} $(BIN)/pytest tests/kill -s --timeout 18000
+
+bench: $(DEV_READY) $(PEER_READY)
+	$(BIN)/python -m bench.run
+
+docs: $(DEV_READY)
+	$(BIN)/python -m scripts.settings_reference
+	$(BIN)/pytest tests/docs
+
+lock:
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal \
+	  pyproject.toml -o requirements/run.lock
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --extra dev \
+	  pyproject.toml -o requirements/dev.lock
+	cd web && npm install --package-lock-only --omit-lockfile-registry-resolved
+	cd tests/wire && npm install --package-lock-only --omit-lockfile-registry-resolved
+	cd bench/peers/socketio && npm install --package-lock-only --omit-lockfile-registry-resolved
+
+clean:
+	rm -rf $(VENV) dist build src/webchat/static web/node_modules tests/wire/node_modules \
+	  bench/peers/socketio/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	  .import_linter_cache
+
+$(VENV)/made.stamp:
+	PYTHON=$(PYTHON) scripts/venv $(VENV)
+	touch $@
+
+$(RUN_READY): $(VENV)/made.stamp requirements/run.lock
+	$(BIN)/python -m pip install -q --require-hashes -r requirements/run.lock
+	touch $@
+
+$(DEV_READY): $(VENV)/made.stamp requirements/dev.lock pyproject.toml hatch_build.py
+	$(BIN)/python -m pip install -q --require-hashes -r requirements/dev.lock
+	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	touch $@
+
+$(WEB_READY) $(WIRE_READY) $(PEER_READY): %/node_modules/.stamp: %/package-lock.json
+	npm --prefix $* ci --no-audit --no-fund
+	touch $@
+
+$(CLIENT): $(WEB_READY) $(WEB_SOURCES)
+	npm --prefix web run build
+	touch $@

@@ -1,0 +1,1 @@
+"""Small programs for `make`; none is part of the product."""

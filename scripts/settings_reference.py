@@ -1,0 +1,51 @@
+"""Writes docs/settings.md, the reference of all settings, from the fields of `Settings`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import Field, fields
+from pathlib import Path
+from typing import Any
+
+from webchat.config import Settings, env_name, option_name
+
+TARGET = Path(__file__).parent.parent / "docs" / "settings.md"
+
+_HEAD = """# Settings
+
+Each is an option of `webchat serve` and an environment variable; the option wins. The unit is in
+the name. Made from `src/webchat/config.py` by `make docs`.
+
+| option | variable | default | meaning |
+|---|---|---|---|
+"""
+
+
+def reference() -> str:
+    """The page as Markdown."""
+    return _HEAD + "".join(_rows())
+
+
+def _rows() -> Iterator[str]:
+    for spec in fields(Settings):
+        yield (
+            f"| `{option_name(spec.name)}` | `{env_name(spec.name)}` | {_default(spec)} "
+            f"| {spec.metadata['help']}{_bounds(spec)} |\n"
+        )
+
+
+def _default(spec: Field[Any]) -> str:
+    if spec.default in (None, "", ()):
+        return "none"
+    return "off" if spec.default is False else f"`{spec.default}`"
+
+
+def _bounds(spec: Field[Any]) -> str:
+    least, most = spec.metadata.get("least"), spec.metadata.get("most")
+    if most is not None:
+        return f" ({least} to {most})"
+    return f" (at least {least})" if least is not None else ""
+
+
+if __name__ == "__main__":
+    TARGET.write_text(reference(), encoding="utf-8")

@@ -1,0 +1,70 @@
+"""The command `webchat`. Exit codes: 0 done, 1 refused or failed, 2 wrong options or values.
+
+Whatever is slow to import is imported by the command that needs it, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from webchat import __version__
+from webchat.cli.serve import serve
+from webchat.cli.store import backup, check, store
+from webchat.cli.user import user
+from webchat.config import SettingsError
+from webchat.errors import WebchatError
+from webchat.ports.store import StoreRefused
+
+FAILED = 1
+MISUSED = 2
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 1 refused or failed, 2 wrong options or values.",
+)
+@click.version_option(__version__, prog_name="webchat", message="%(prog)s %(version)s")
+def cli() -> None:
+    """A chat server and web client that never lose a message.
+
+    Example: webchat serve, then open http://127.0.0.1:4000/
+    """
+
+
+@cli.command()
+def version() -> None:
+    """Print the version. Example: webchat version"""
+    click.echo(f"webchat {__version__}")
+
+
+for command in (serve, user, backup, check, store):
+    cli.add_command(command)
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the command and exit; what went wrong is one line on standard error."""
+    sys.exit(_run(args))
+
+
+def _run(args: Sequence[str] | None) -> int:
+    try:
+        return cli.main(args, prog_name="webchat", standalone_mode=False) or 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return MISUSED
+    except click.ClickException as error:
+        return _complain(error.format_message(), error.exit_code)
+    except SettingsError as error:
+        return _complain(str(error), MISUSED)
+    except (StoreRefused, WebchatError, OSError) as error:
+        return _complain(str(error), FAILED)
+    except (click.Abort, KeyboardInterrupt):
+        return _complain("stopped", FAILED)
+
+
+def _complain(message: str, code: int) -> int:
+    click.echo("webchat: " + " ".join(message.split()), err=True)
+    return code

@@ -1,0 +1,56 @@
+"""Options and environment variables of the commands, derived from the fields of `Settings`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import Field, fields
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+import click
+
+from webchat.config import Settings, env_name, option_name
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def settings_options(names: Iterable[str] | None = None) -> Callable[[F], F]:
+    """Decorate a command with the options of these fields (None: all), in their order."""
+    wanted = None if names is None else frozenset(names)
+    specs = [spec for spec in fields(Settings) if wanted is None or spec.name in wanted]
+
+    def decorate(command: F) -> F:
+        for spec in reversed(specs):
+            command = _option(spec)(command)
+        return command
+
+    return decorate
+
+
+def _option(spec: Field[Any]) -> Callable[[F], F]:
+    hint = get_type_hints(Settings)[spec.name]
+    return click.option(
+        option_name(spec.name),
+        spec.name,
+        envvar=env_name(spec.name),
+        default=spec.default,
+        show_default=spec.default not in (None, "", (), False),
+        help=spec.metadata["help"],
+        **_parsing(hint),
+    )
+
+
+def _parsing(hint: Any) -> dict[str, Any]:
+    """How click has to read a field of that type."""
+    if hint is bool:
+        return {"is_flag": True}
+    if get_origin(hint) is tuple:
+        return {"multiple": True, "type": str}
+    if get_origin(hint) is Literal:
+        return {"type": click.Choice(get_args(hint))}
+    if get_origin(hint) is UnionType:
+        (hint,) = (part for part in get_args(hint) if part is not NoneType)
+    if hint is Path:
+        return {"type": click.Path(file_okay=False, path_type=Path)}
+    return {"type": hint}

@@ -1,0 +1,44 @@
+"""`webchat serve`: settings in, the server's exit code out."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from webchat.cli.options import settings_options
+from webchat.config import Settings, SettingsError, unsupported
+
+
+@click.command(
+    epilog="Each option can be set by an environment variable, too: WEBCHAT_PORT for --port. "
+    "A repeatable one takes its values from there separated by blanks."
+)
+@settings_options()
+def serve(**values: Any) -> int:
+    """Serve chat, REST and the web client until SIGTERM or Ctrl-C.
+
+    Example: webchat serve --port 4000 --data ./data
+    """
+    settings = Settings(**values)
+    for problem in unsupported(settings):
+        raise SettingsError(problem)
+    settings.sqlite_path()
+    return _serve(settings)
+
+
+def _serve(settings: Settings) -> int:
+    import structlog
+    import uvloop
+
+    from webchat import logs
+    from webchat.app import run
+
+    logs.configure(sys.stderr, settings.log_level)
+    if settings.open:
+        structlog.get_logger().warning(
+            "open mode: nobody logs in, whoever can connect can be any user",
+            reachable="from this machine" if settings.is_loopback else "from the network",
+        )
+    return uvloop.run(run(settings))

@@ -1,0 +1,86 @@
+"""The command itself: help, versions, exit codes, one-line complaints."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from webchat import __version__
+from webchat.cli import cli, main
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Run:
+    """Runs the command: (exit code, standard output, standard error)."""
+
+    def call(*args: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(args)
+        out, err = capfd.readouterr()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, out, err
+
+    return call
+
+
+@pytest.mark.parametrize("args", [["version"], ["--version"]])
+def test_it_says_its_version(run: Run, args: list[str]) -> None:
+    assert run(*args) == (0, f"webchat {__version__}\n", "")
+
+
+def test_help_names_every_command_with_one_sentence(run: Run) -> None:
+    code, out, _ = run("--help")
+    assert code == 0
+    for name in cli.commands:
+        assert f"  {name} " in out
+
+
+@pytest.mark.parametrize("name", sorted(cli.commands))
+def test_each_command_explains_itself_with_an_example(run: Run, name: str) -> None:
+    code, out, _ = run(name, "--help")
+    assert code == 0
+    assert f"Example: webchat {name}" in out
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["serve", "--port", "high"],
+        ["serve", "--port", "70000"],
+        ["serve", "--no-such-option"],
+        ["serve", "--workers", "4"],
+        ["serve", "--store", "mysql://a/b"],
+        ["nothing"],
+        ["backup"],
+    ],
+)
+def test_misuse_is_one_line_on_standard_error_and_exit_code_2(run: Run, args: list[str]) -> None:
+    code, out, err = run(*args)
+    assert (code, out) == (2, "")
+    assert err.startswith("webchat: ")
+    assert err.count("\n") == 1
+
+
+def test_a_bad_environment_variable_is_refused_like_the_option(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEBCHAT_RATE_BURST", "many")
+    code, _, err = run("serve")
+    assert code == 2
+    assert "--rate-burst" in err
+
+
+def test_help_imports_nothing_heavy() -> None:
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import sys, webchat.cli; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    heavy = {"uvicorn", "uvloop", "starlette", "structlog", "sqlite3", "argon2", "asyncio"}
+    assert heavy.isdisjoint(loaded)
