@@ -45,11 +45,11 @@ class State:
         self._check_conditions(request)
         entries = self._write(request.conv, request.drafts, at, request.is_membership)
         last = entries[-1]
-        if request.moves_sender:
-            self.positions[request.conv, last.sender] = Position(last.seq, last.seq, last.n)
         followed: list[Entry] = []
         for follow in request.follows(entries[0].seq):
             followed += self._follow(follow, last)
+        if request.moves_sender:
+            self.positions[request.conv, last.sender] = Position(last.seq, last.seq, last.n)
         return Appended(tuple(entries), tuple(followed), fresh=True)
 
     def move(self, move: Move) -> Moved:
