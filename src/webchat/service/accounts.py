@@ -1,0 +1,215 @@
+"""Accounts as their owners use them: register, log in and out, settings, password, logins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from webchat.errors import Code, WebchatError
+from webchat.model import Login, Profile, Uid
+from webchat.ports.accounts import Accounts
+from webchat.ports.clock import Clock
+from webchat.ports.limits import Limits, Rate
+from webchat.service.account_rules import (
+    MAX_PASSWORD_CHARS,
+    check_password,
+    check_uid,
+    check_who_may_add_me,
+    clean_about,
+    clean_name,
+)
+from webchat.service.passwords import Passwords
+from webchat.service.profiles import Profiles, new_profile
+from webchat.service.tokens import Issued, Tokens
+
+MAX_SEARCH_CHARS: Final = 64
+
+
+class AccountSettings(msgspec.Struct, frozen=True):
+    """How often passwords may be tried and accounts made: token buckets, refilled per minute."""
+
+    login_attempts_per_min: float = 10
+    login_burst: int = 10
+    login_attempts_per_address_per_min: float = 60
+    login_address_burst: int = 60
+    registrations_per_min: float = 30
+    registrations_burst: int = 60
+
+
+class ProfileChange(msgspec.Struct, frozen=True):
+    """What a user changes about itself; None: leave it."""
+
+    name: str | None = None
+    about: str | None = None
+    display_receipts: bool | None = None
+    who_may_add_me: str | None = None
+
+
+class AccountService:
+    """Each method raises WebchatError with what it says, and UNAVAILABLE when the store is down."""
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        profiles: Profiles,
+        tokens: Tokens,
+        passwords: Passwords,
+        limits: Limits,
+        clock: Clock,
+        settings: AccountSettings,
+    ) -> None:
+        self._accounts = accounts
+        self._profiles = profiles
+        self._tokens = tokens
+        self._passwords = passwords
+        self._limits = limits
+        self._clock = clock
+        self._registrations = Rate(settings.registrations_per_min, settings.registrations_burst)
+        self._logins_of_account = Rate(settings.login_attempts_per_min, settings.login_burst)
+        self._logins_of_address = Rate(
+            settings.login_attempts_per_address_per_min, settings.login_address_burst
+        )
+
+    async def register(self, uid: Uid, name: str, password: str, address: str) -> Issued:
+        """A new account, logged in. BAD_REQUEST, CONFLICT (the uid, in any case, was given once),
+        RATE_LIMITED by the client's address."""
+        check_uid(uid)
+        profile = new_profile(uid, clean_name(name))
+        check_password(password)
+        await self._take(f"register:{address}", self._registrations)
+        password_hash = await self._passwords.hash(password)
+        await self._accounts.create(profile, password_hash, self._clock.now_ms())
+        return await self._tokens.issue(uid)
+
+    async def login(self, uid: Uid, password: str, address: str) -> Issued:
+        """A new login. UNAUTHENTICATED, the same and as late for an unknown uid, a wrong password
+        and a disabled account; RATE_LIMITED by account and by address: successes do not count."""
+        throttles = self._throttles(uid, address)
+        await self._take_all(throttles)
+        password_hash = await self._accounts.password_hash(uid)
+        if not await self._is_right(password_hash, password):
+            raise _wrong_password()
+        issued = await self._issue_unless_changed(uid, password_hash)
+        for key, rate in throttles:
+            await self._limits.give_back(key, rate)
+        return issued
+
+    async def authenticate(self, token: str) -> Login | None:
+        """The live login of a token; None: unknown, revoked, expired, or its account disabled."""
+        login = await self._tokens.check(token)
+        if login is None:
+            return None
+        profile = await self._profiles.get(login.uid)
+        return None if profile is None or profile.disabled else login
+
+    async def logout(self, login: Login) -> None:
+        """End this login."""
+        await self._tokens.revoke(login.uid, login.id)
+
+    async def me(self, uid: Uid) -> Profile:
+        """The own profile. UNAUTHENTICATED if the account is gone."""
+        profile = await self._profiles.get(uid)
+        if profile is None:
+            raise WebchatError(Code.UNAUTHENTICATED, "This account does not exist.")
+        return profile
+
+    async def change(self, uid: Uid, change: ProfileChange) -> Profile:
+        """The own profile with `change` done, durable. BAD_REQUEST, and then nothing changed."""
+        wanted = _checked(change)
+        profile = msgspec.structs.replace(await self._stored(uid), **wanted)
+        await self._profiles.save(profile)
+        return profile
+
+    async def change_password(self, login: Login, old: str, new: str, address: str) -> None:
+        """Set a new password and end the user's other logins. BAD_REQUEST (`new`), FORBIDDEN
+        (`old` is wrong), RATE_LIMITED as `login`."""
+        check_password(new)
+        throttles = self._throttles(login.uid, address)
+        await self._take_all(throttles)
+        if not await self._is_right(await self._accounts.password_hash(login.uid), old):
+            raise WebchatError(Code.FORBIDDEN, "The old password is wrong.")
+        await self._accounts.save_password(login.uid, await self._passwords.hash(new))
+        await self._tokens.revoke_all(login.uid, except_login=login.id)
+        for key, rate in throttles:
+            await self._limits.give_back(key, rate)
+
+    async def logins(self, uid: Uid) -> Sequence[Login]:
+        """The user's live logins, newest first."""
+        return await self._tokens.of_user(uid)
+
+    async def revoke(self, uid: Uid, login_id: str) -> None:
+        """End one of the user's own logins. NOT_FOUND for any other."""
+        if not await self._tokens.revoke(uid, login_id):
+            raise WebchatError(Code.NOT_FOUND, "There is no such session.")
+
+    async def search(self, prefix: str, after: Uid, limit: int) -> Sequence[Profile]:
+        """Enabled accounts whose uid, name or a word of the name begins with `prefix`, by uid."""
+        text = prefix.strip()
+        if len(text) > MAX_SEARCH_CHARS:
+            raise WebchatError(Code.BAD_REQUEST, f"q has up to {MAX_SEARCH_CHARS} characters.")
+        return await self._accounts.search(text, after, limit)
+
+    async def user(self, uid: Uid) -> Profile:
+        """Somebody's profile. UNKNOWN_USER, for a disabled account too."""
+        profile = await self._profiles.get(uid)
+        if profile is None or profile.disabled:
+            raise WebchatError(Code.UNKNOWN_USER, "There is no such user.")
+        return profile
+
+    async def _stored(self, uid: Uid) -> Profile:
+        """From the store, not the cache: what is written back must not undo another's change."""
+        return await self._accounts.profile(uid) or await self.me(uid)
+
+    async def _is_right(self, password_hash: str | None, password: str) -> bool:
+        too_long = len(password) > MAX_PASSWORD_CHARS
+        return await self._passwords.verify(
+            None if too_long else password_hash, password[:MAX_PASSWORD_CHARS]
+        )
+
+    async def _issue_unless_changed(self, uid: Uid, password_hash: str | None) -> Issued:
+        """Look again once the login is there: a password change or a disable that ended all logins
+        while this one was being checked has either ended it, too, or is seen here."""
+        issued = await self._tokens.issue(uid)
+        profile = await self._accounts.profile(uid)
+        unchanged = await self._accounts.password_hash(uid) == password_hash
+        if profile is None or profile.disabled or not unchanged:
+            await self._tokens.revoke(uid, issued.login.id)
+            raise _wrong_password()
+        return issued
+
+    def _throttles(self, uid: Uid, address: str) -> tuple[tuple[str, Rate], ...]:
+        return (
+            (f"login-from:{address}", self._logins_of_address),
+            (f"login:{uid[:MAX_SEARCH_CHARS].casefold()}", self._logins_of_account),
+        )
+
+    async def _take_all(self, throttles: Sequence[tuple[str, Rate]]) -> None:
+        for key, rate in throttles:
+            await self._take(key, rate)
+
+    async def _take(self, key: str, rate: Rate) -> None:
+        wait_ms = await self._limits.take(key, rate)
+        if wait_ms:
+            raise WebchatError(
+                Code.RATE_LIMITED, "Too many attempts. Please wait.", retry_after_ms=wait_ms
+            )
+
+
+def _wrong_password() -> WebchatError:
+    return WebchatError(Code.UNAUTHENTICATED, "User ID or password is wrong.")
+
+
+def _checked(change: ProfileChange) -> dict[str, object]:
+    wanted: dict[str, object] = {}
+    if change.name is not None:
+        wanted["name"] = clean_name(change.name)
+    if change.about is not None:
+        wanted["about"] = clean_about(change.about)
+    if change.display_receipts is not None:
+        wanted["display_receipts"] = change.display_receipts
+    if change.who_may_add_me is not None:
+        check_who_may_add_me(change.who_may_add_me)
+        wanted["who_may_add_me"] = change.who_may_add_me
+    return wanted

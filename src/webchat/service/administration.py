@@ -1,0 +1,74 @@
+"""Accounts as the operator of a server handles them: the acts behind `webchat user`.
+
+They work on the store beside a running server, which learns of ended logins by the store's
+revocations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+import msgspec
+
+from webchat.errors import Code, WebchatError
+from webchat.model import Profile, Uid
+from webchat.ports.accounts import Accounts, Logins
+from webchat.ports.clock import Clock
+from webchat.service.account_rules import check_password, check_uid, clean_name
+from webchat.service.passwords import Passwords
+from webchat.service.profiles import new_profile
+
+_PAGE: Final = 200
+
+
+class Administration:
+    """Each method raises WebchatError: BAD_REQUEST, UNKNOWN_USER, UNAVAILABLE, or what it says."""
+
+    def __init__(
+        self, accounts: Accounts, logins: Logins, passwords: Passwords, clock: Clock
+    ) -> None:
+        self._accounts = accounts
+        self._logins = logins
+        self._passwords = passwords
+        self._clock = clock
+
+    async def add(self, uid: Uid, name: str, password: str) -> None:
+        """A new account. CONFLICT if the uid, in any case, was ever given."""
+        check_uid(uid)
+        check_password(password)
+        profile = new_profile(uid, clean_name(name))
+        password_hash = await self._passwords.hash(password)
+        await self._accounts.create(profile, password_hash, self._clock.now_ms())
+
+    async def passwd(self, uid: Uid, password: str) -> None:
+        """Set the password and end every login of the user. FORBIDDEN for a disabled account."""
+        check_password(password)
+        if (await self._profile(uid)).disabled:
+            raise WebchatError(Code.FORBIDDEN, f"{uid} is disabled.")
+        await self._accounts.save_password(uid, await self._passwords.hash(password))
+        await self._logins.revoke_all(uid)
+
+    async def disable(self, uid: Uid) -> None:
+        """Refuse the account from now on and end every login of it; its messages stay."""
+        profile = await self._profile(uid)
+        # The password goes as well: a change of the profile that is under way elsewhere may write
+        # the account back as it was, and must not open it again.
+        await self._accounts.save_password(uid, self._passwords.unusable)
+        disabled = msgspec.structs.replace(profile, disabled=True)
+        await self._accounts.save_profile(disabled, self._clock.now_ms())
+        await self._logins.revoke_all(uid)
+
+    async def list(self) -> AsyncIterator[Profile]:
+        """Every account by uid, disabled ones too."""
+        after = ""
+        while page := await self._accounts.page(after, _PAGE):
+            for profile in page:
+                yield profile
+            after = page[-1].uid
+
+    async def _profile(self, uid: Uid) -> Profile:
+        profile = await self._accounts.profile(uid)
+        if profile is None:
+            raise WebchatError(Code.UNKNOWN_USER, f"There is no user {uid!r}.")
+        return profile

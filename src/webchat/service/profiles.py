@@ -1,0 +1,113 @@
+"""Profiles through their cache (seed flow 1): who somebody is, and who is known."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from webchat.errors import WebchatError
+from webchat.model import Profile, Uid, is_uid
+from webchat.ports.accounts import Accounts
+from webchat.ports.cache import ProfileCache
+from webchat.ports.clock import Clock
+
+_LOOKUPS_AT_ONCE: Final = 32
+
+
+def new_profile(uid: Uid, name: str) -> Profile:
+    """A profile with every setting at its default."""
+    return Profile(
+        uid, name, about="", display_receipts=True, who_may_add_me="everybody", disabled=False
+    )
+
+
+class Profiles:
+    """Reads go to the cache first, writes to the store and then to the cache.
+
+    In open mode every well-formed uid is a known user: one without an account has the profile
+    `new_profile(uid, uid)`. What is not found is not cached. Whatever is put into the cache is
+    compared with the store afterwards, so of concurrent saves, on any node, the last one stays.
+    """
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        cache: ProfileCache,
+        clock: Clock,
+        *,
+        open_mode: bool,
+        recent: int = 10,
+    ) -> None:
+        self._accounts = accounts
+        self._cache = cache
+        self._clock = clock
+        self._open_mode = open_mode
+        self._recent_limit = recent
+        self._joined: dict[Uid, None] = {}
+
+    def peek(self, uid: Uid) -> Profile | None:
+        """The profile if it is at hand, without waiting; in open mode always one."""
+        return self._cache.peek(uid) or self._default(uid)
+
+    async def get(self, uid: Uid) -> Profile | None:
+        """The profile; None: no such user. Raises WebchatError(UNAVAILABLE)."""
+        if not is_uid(uid):
+            return None
+        return await self._cache.get(uid) or await self._refresh(uid) or self._default(uid)
+
+    async def known(self, uids: Sequence[Uid]) -> list[Uid]:
+        """Those of `uids` who are no users, or disabled ones, in their order."""
+        if self._open_mode:
+            return [uid for uid in uids if not is_uid(uid)]
+        profiles = await self.many(uids)
+        return [uid for uid in uids if uid not in profiles or profiles[uid].disabled]
+
+    async def many(self, uids: Sequence[Uid]) -> dict[Uid, Profile]:
+        """The profiles of many users; the unknown are left out."""
+        found: dict[Uid, Profile] = {}
+        for start in range(0, len(uids), _LOOKUPS_AT_ONCE):
+            some = uids[start : start + _LOOKUPS_AT_ONCE]
+            profiles = await asyncio.gather(*map(self.get, some))
+            found.update((profile.uid, profile) for profile in profiles if profile is not None)
+        return found
+
+    async def save(self, profile: Profile) -> None:
+        """Write through: durable, and seen by reads on every node, on return."""
+        await self._accounts.save_profile(profile, self._clock.now_ms())
+        try:
+            await self._refresh(profile.uid)
+        except WebchatError:  # it is saved; what the cache holds may be older
+            await self._cache.drop(profile.uid)
+
+    async def forget(self, uid: Uid) -> None:
+        """Drop the cached copy: somebody beside this process changed the account."""
+        await self._cache.drop(uid)
+
+    def joined(self, uid: Uid) -> None:
+        """Somebody came in (open mode): counts as recent for `recent`, on this node."""
+        self._joined.pop(uid, None)
+        self._joined[uid] = None
+        if len(self._joined) > self._recent_limit:
+            del self._joined[next(iter(self._joined))]
+
+    async def recent(self) -> list[Profile]:
+        """The profiles most recently joined here, then those most recently added: a bounded few."""
+        joined = await self.many(list(reversed(self._joined)))
+        added = await self._accounts.recent(self._recent_limit)
+        by_uid = joined | {profile.uid: profile for profile in added if profile.uid not in joined}
+        return list(by_uid.values())[: self._recent_limit]
+
+    def _default(self, uid: Uid) -> Profile | None:
+        return new_profile(uid, uid) if self._open_mode and is_uid(uid) else None
+
+    async def _refresh(self, uid: Uid) -> Profile | None:
+        """Cache what the store holds, until the store says the same after the cache took it."""
+        profile = await self._accounts.profile(uid)
+        while profile is not None:
+            await self._cache.put(profile)
+            latest = await self._accounts.profile(uid)
+            if latest == profile:
+                break
+            profile = latest
+        return profile

@@ -1,0 +1,90 @@
+"""Login tokens: random for their holder, a hash for the store, alive while they are used."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from webchat.model import Login, Uid
+from webchat.ports.accounts import Logins
+from webchat.ports.clock import Clock
+
+_TOKEN_BYTES: Final = 32
+_MAX_TOKEN_CHARS: Final = 128
+_DAY_MS: Final = 86_400_000
+
+
+class TokenSettings(msgspec.Struct, frozen=True):
+    """How long a login lives since its last use, and how exactly that use is noted."""
+
+    session_days: float = 30
+    touch_interval_s: float = 60
+
+
+class Issued(msgspec.Struct, frozen=True):
+    """A login and its token, which nobody can be told a second time."""
+
+    token: str
+    login: Login
+
+
+class Tokens:
+    """Issues, checks and ends logins. Every method may raise WebchatError(UNAVAILABLE).
+
+    Nothing is cached, so a revocation holds from its answer on.
+    """
+
+    def __init__(self, logins: Logins, clock: Clock, settings: TokenSettings) -> None:
+        self._logins = logins
+        self._clock = clock
+        self._settings = settings
+
+    async def issue(self, uid: Uid) -> Issued:
+        """A new login of the user."""
+        token = secrets.token_urlsafe(_TOKEN_BYTES)
+        now = self._clock.now_ms()
+        login = Login(secrets.token_hex(8), uid, now, now, self._expiry(now))
+        await self._logins.add(_hash(token), login)
+        return Issued(token, login)
+
+    async def check(self, token: str) -> Login | None:
+        """The live login of a token, its expiry slid; None: unknown, revoked or expired."""
+        if not token or len(token) > _MAX_TOKEN_CHARS:
+            return None
+        login = await self._logins.find(_hash(token))
+        if login is None or login.expires_at <= self._clock.now_ms():
+            return None
+        return await self._slide(login)
+
+    async def of_user(self, uid: Uid) -> Sequence[Login]:
+        """The user's live logins, newest first."""
+        now = self._clock.now_ms()
+        return [login for login in await self._logins.of_user(uid) if login.expires_at > now]
+
+    async def revoke(self, uid: Uid, login_id: str) -> bool:
+        """End one login of the user; False: there is none of that id."""
+        return await self._logins.revoke(uid, login_id)
+
+    async def revoke_all(self, uid: Uid, except_login: str = "") -> None:
+        """End the user's logins, all but one."""
+        await self._logins.revoke_all(uid, except_login)
+
+    async def _slide(self, login: Login) -> Login:
+        now = self._clock.now_ms()
+        if now - login.last_used_at < self._settings.touch_interval_s * 1000:
+            return login
+        used = msgspec.structs.replace(login, last_used_at=now, expires_at=self._expiry(now))
+        await self._logins.touch(used.id, used.last_used_at, used.expires_at)
+        return used
+
+    def _expiry(self, now: int) -> int:
+        return now + round(self._settings.session_days * _DAY_MS)
+
+
+def _hash(token: str) -> bytes:
+    """Tokens are random, so a plain hash is enough: nobody can try them all."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
