@@ -68,9 +68,6 @@ class Settings:
     text_bytes: int = _amount(16_384, "Longest text of a message, in bytes of UTF-8.", most=131_072)
     list_uids: int = _amount(1_000, "Most uids in one list.", most=1_000)
     extension_bytes: int = _amount(4_096, "Most bytes of optional fields in an envelope.", 0)
-    name_chars: int = _amount(64, "Longest name of a user or group.", most=64)
-    password_min_chars: int = _amount(8, "Shortest password.")
-    password_max_chars: int = _amount(256, "Longest password.", most=4_096)
     packet_bytes: int = _amount(1_000_000, "Largest packet a client may send.", 1_024)
     packet_attachments: int = _amount(10, "Most binary attachments of one packet.", 0)
     body_bytes: int = _amount(65_536, "Largest body of a REST request.", 1_024)
@@ -88,10 +85,16 @@ class Settings:
 
     rate_events_per_s: int = _amount(30, "Events a user may send, sustained.")
     rate_burst: int = _amount(300, "Events a user may send at once.")
-    rate_logins_per_min: int = _amount(10, "Failed logins an account or address has, sustained.")
-    rate_logins_burst: int = _amount(20, "Failed logins an account or address has at once.")
-    rate_registrations_per_min: int = _amount(20, "Registrations of an address, sustained.")
-    rate_registrations_burst: int = _amount(40, "Registrations of an address at once.")
+    rate_logins_per_min: int = _amount(10, "Logins an account may try, sustained.")
+    rate_logins_burst: int = _amount(10, "Logins an account may try at once.")
+    rate_address_logins_per_min: int = _amount(60, "Logins an address may try, sustained.")
+    rate_address_logins_burst: int = _amount(60, "Logins an address may try at once.")
+    rate_registrations_per_min: int = _amount(30, "Registrations of an address, sustained.")
+    rate_registrations_burst: int = _amount(60, "Registrations of an address at once.")
+    argon2_memory_kib: int = _amount(47_104, "Memory that hashing a password takes.", 8)
+    argon2_passes: int = _amount(1, "Passes over that memory.")
+    argon2_threads: int = _amount(2, "Passwords that are hashed at the same time.")
+    argon2_queue: int = _amount(64, "Passwords that wait to be hashed; beyond, unavailable.")
 
     ping_interval_ms: int = _amount(25_000, "Engine.IO: time between two pings.", 100)
     ping_timeout_ms: int = _amount(20_000, "Engine.IO: wait for the answer to a ping.", 100)
@@ -107,8 +110,6 @@ class Settings:
     def __post_init__(self) -> None:
         for spec in fields(self):
             check_bounds(option_name(spec.name), getattr(self, spec.name), spec.metadata)
-        if self.password_min_chars > self.password_max_chars:
-            raise SettingsError("--password-min-chars is above --password-max-chars")
         for origin in self.allow_origin:
             check_origin(origin)
         self.trusted_networks()

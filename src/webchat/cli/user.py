@@ -2,9 +2,109 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
 import click
+
+from webchat.cli.store import place
+from webchat.config import Settings
+
+if TYPE_CHECKING:
+    from webchat.service.administration import Administration
 
 
 @click.group()
 def user() -> None:
-    """Add accounts, set passwords, disable and list."""
+    """Add accounts, set passwords, disable accounts and list them.
+
+    Example: webchat user add alice --name "Alice Kim"
+    """
+
+
+@user.command()
+@click.argument("uid")
+@click.option("--name", default="", help="What others see (default: the UID).")
+@place
+def add(uid: str, name: str, **where: Any) -> None:
+    """Add an account; its password is asked for, or read as a line from standard input.
+
+    Example: webchat user add alice --name "Alice Kim"
+    """
+    password = _new_password()
+    _administer(where, lambda accounts: accounts.add(uid, name or uid, password))
+    click.echo(f"{uid}: added")
+
+
+@user.command()
+@click.argument("uid")
+@place
+def passwd(uid: str, **where: Any) -> None:
+    """Set a password and end the account's logins; asked for, or read from standard input.
+
+    Example: webchat user passwd alice
+    """
+    password = _new_password()
+    _administer(where, lambda accounts: accounts.passwd(uid, password))
+    click.echo(f"{uid}: password set, logins ended")
+
+
+@user.command()
+@click.argument("uid")
+@place
+def disable(uid: str, **where: Any) -> None:
+    """Refuse an account from now on and end its logins; its messages stay.
+
+    Example: webchat user disable alice
+    """
+    _administer(where, lambda accounts: accounts.disable(uid))
+    click.echo(f"{uid}: disabled, logins ended")
+
+
+@user.command(name="list")
+@place
+def list_(**where: Any) -> None:
+    """List all accounts: uid, name and state, separated by tabs.
+
+    Example: webchat user list
+    """
+    _administer(where, _print_all)
+
+
+async def _print_all(accounts: Administration) -> None:
+    async for profile in accounts.list():
+        state = "disabled" if profile.disabled else "enabled"
+        click.echo(f"{profile.uid}\t{profile.name}\t{state}")
+
+
+def _new_password() -> str:
+    """Never from the command line: other users of the machine can read that."""
+    if sys.stdin.isatty():
+        return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def _administer(where: dict[str, Any], act: Callable[[Administration], Awaitable[None]]) -> None:
+    """Do `act` on the accounts of the store that the options name."""
+    asyncio.run(_beside_a_server(Settings(**where), act))
+
+
+async def _beside_a_server(
+    settings: Settings, act: Callable[[Administration], Awaitable[None]]
+) -> None:
+    from webchat.adapters.memory import LoopClock
+    from webchat.adapters.sqlite import SqliteStore
+    from webchat.service.administration import Administration
+    from webchat.service.passwords import Passwords, PasswordSettings
+
+    clock = LoopClock()
+    store = SqliteStore(settings.sqlite_path(), clock, serving=False)
+    await store.open("secured")
+    passwords = Passwords(PasswordSettings())
+    try:
+        await act(Administration(store.accounts, store.logins, passwords, clock))
+    finally:
+        passwords.close()
+        await store.close()

@@ -1,0 +1,148 @@
+"""Real servers for tests: `python -m webchat serve` as a process of its own, stopped by its pid."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit
+
+START_TIMEOUT_S = 20.0
+STOP_TIMEOUT_S = 25.0
+
+LogLine = dict[str, Any]
+
+
+class Server:
+    """A running server. Use it as a context, or call `stop` or `kill`: it must not outlive a test.
+
+    Raises AssertionError with the server's own words if it does not come up.
+    """
+
+    def __init__(self, data: Path, *options: str, port: int = 0) -> None:
+        self.data = data
+        self._log = _Log()
+        command = [
+            sys.executable,
+            "-m",
+            "webchat",
+            "serve",
+            "--data",
+            str(data),
+            "--port",
+            str(port),
+        ]
+        self.process = subprocess.Popen(
+            [*command, *options],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=_environment(),
+        )
+        self._reader = threading.Thread(target=self._log.read, args=(self.process.stderr,))
+        self._reader.start()
+        try:
+            self.url = str(self.logged("listening")["url"]).rstrip("/")
+        except AssertionError:
+            self.kill()
+            raise
+
+    @property
+    def port(self) -> int:
+        """The port it took."""
+        port = urlsplit(self.url).port
+        assert port is not None
+        return port
+
+    @property
+    def log(self) -> list[LogLine]:
+        """What it has logged so far."""
+        return list(self._log.lines)
+
+    def logged(self, event: str, timeout_s: float = START_TIMEOUT_S) -> LogLine:
+        """Wait for the first log line with that event."""
+        return self._log.find(event, timeout_s)
+
+    def terminate(self) -> None:
+        """Ask it to drain and exit (SIGTERM), without waiting."""
+        self.process.send_signal(signal.SIGTERM)
+
+    def stop(self) -> int:
+        """Ask it to exit and wait for it. Returns the exit code."""
+        if self.process.poll() is None:
+            self.terminate()
+        return self._wait()
+
+    def kill(self) -> None:
+        """End it at once, as a crash would (SIGKILL)."""
+        self.process.kill()
+        self._wait()
+
+    def _wait(self) -> int:
+        try:
+            return self.process.wait(STOP_TIMEOUT_S)
+        finally:
+            if self.process.poll() is None:
+                self.process.kill()
+                self.process.wait()
+            self._reader.join()
+            if self.process.stderr is not None:
+                self.process.stderr.close()
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.process.returncode is None:
+            self.stop()
+
+
+class _Log:
+    """The JSON lines a server writes, read by a thread so that its pipe never fills up."""
+
+    def __init__(self) -> None:
+        self.lines: list[LogLine] = []
+        self._ended = False
+        self._changed = threading.Condition()
+
+    def read(self, stream: Any) -> None:
+        for line in stream:
+            with self._changed:
+                self.lines.append(_parsed(line))
+                self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def find(self, event: str, timeout_s: float) -> LogLine:
+        def found() -> LogLine | None:
+            return next((line for line in self.lines if line.get("event") == event), None)
+
+        with self._changed:
+            self._changed.wait_for(lambda: found() is not None or self._ended, timeout_s)
+            line = found()
+        assert line is not None, f"the server never logged {event!r}: {self.lines}"
+        return line
+
+
+def _parsed(line: str) -> LogLine:
+    try:
+        return dict(json.loads(line))
+    except ValueError:
+        return {"event": "unparsed", "text": line}
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("WEBCHAT_")}

@@ -1,0 +1,52 @@
+"""One secured and one open server for all tests of the wire; each test has people of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import Server
+from tests.wire.people import Town
+
+QUICK = (
+    "--rate-registrations-per-min=100000",
+    "--rate-registrations-burst=100000",
+    "--receipts-interval-ms=50",
+)
+"""Limits that many tests at one address would meet, and shorter waits."""
+
+
+@pytest.fixture(scope="session")
+def secured_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(tmp_path_factory.mktemp("secured"), *QUICK) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(tmp_path_factory.mktemp("open"), "--open", *QUICK) as server:
+        yield server
+
+
+@pytest.fixture
+async def town(secured_server: Server) -> AsyncIterator[Town]:
+    """People on the secured server."""
+    town = Town(secured_server, open_mode=False)
+    yield town
+    await town.close()
+
+
+@pytest.fixture
+async def open_town(open_server: Server) -> AsyncIterator[Town]:
+    """People on the server in open mode."""
+    town = Town(open_server, open_mode=True)
+    yield town
+    await town.close()
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A directory for a server of the test's own."""
+    return tmp_path / "data"
