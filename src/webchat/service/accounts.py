@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -27,7 +28,8 @@ from webchat.service.tokens import Issued, Tokens
 MAX_SEARCH_CHARS: Final = 64
 
 
-class AccountSettings(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class AccountSettings:
     """How often passwords may be tried and accounts made: token buckets, refilled per minute."""
 
     login_attempts_per_min: float = 10

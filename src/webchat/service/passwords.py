@@ -11,9 +11,9 @@ import secrets
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TypeVar
 
-import msgspec
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
@@ -22,7 +22,8 @@ from webchat.errors import Code, WebchatError
 _T = TypeVar("_T")
 
 
-class PasswordSettings(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class PasswordSettings:
     """What a hash costs, and how many may be in hand: `threads` at work, `queue` waiting."""
 
     argon2_memory_kib: int = 47_104

@@ -56,7 +56,7 @@ class Profiles:
             return None
         return await self._cache.get(uid) or await self._refresh(uid) or self._default(uid)
 
-    async def known(self, uids: Sequence[Uid]) -> list[Uid]:
+    async def unknown_among(self, uids: Sequence[Uid]) -> list[Uid]:
         """Those of `uids` who are no users, or disabled ones, in their order."""
         if self._open_mode:
             return [uid for uid in uids if not is_uid(uid)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -18,7 +19,8 @@ _MAX_TOKEN_CHARS: Final = 128
 _DAY_MS: Final = 86_400_000
 
 
-class TokenSettings(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class TokenSettings:
     """How long a login lives since its last use, and how exactly that use is noted."""
 
     session_days: float = 30

@@ -1,0 +1,143 @@
+"""A user's conversations, the newest first (the seed's "call log"), and one of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from webchat.model import NO_POSITION, ConvID, Entry, Membership, Position, Uid, pair_of
+from webchat.ports.log import Log
+from webchat.ports.members import Members
+from webchat.ports.positions import Positions
+from webchat.service.history import History
+from webchat.service.pages import Activity, Page, activity_of, clean_limit
+from webchat.service.profiles import Profiles
+
+_READS_AT_ONCE: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A conversation in its member's list. `last`: the newest entry the member may see."""
+
+    conv: ConvID
+    name: str
+    last: Entry
+    position: Position
+    left: bool
+
+    @property
+    def unread(self) -> int:
+        """Messages after the displayed position; none in one that was left."""
+        return 0 if self.left else max(0, self.last.n - self.position.n)
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A conversation: its name, how many are in it (None: the asker no longer is), own role."""
+
+    conv: ConvID
+    name: str
+    members: int | None
+    role: str
+
+
+class Conversations:
+    """Reads only. Each method raises WebchatError(UNAVAILABLE) when the store is down."""
+
+    def __init__(
+        self,
+        log: Log,
+        members: Members,
+        positions: Positions,
+        profiles: Profiles,
+        history: History,
+    ) -> None:
+        self._log = log
+        self._members = members
+        self._positions = positions
+        self._profiles = profiles
+        self._history = history
+
+    async def page(self, uid: Uid, before: str | None, limit: int) -> Page[Listed, str]:
+        """The user's conversations by last activity, those that were left too. BAD_REQUEST."""
+        count = clean_limit(limit)
+        end = None if before is None else activity_of(before)
+        spans = {span.conv: span for span in await self._members.of_user(uid)}
+        places = sorted(await self._places(spans.values()), reverse=True)
+        wanted = [place for place in places if end is None or place < end][: count + 1]
+        shown = [spans[place.conv] for place in wanted[:count]]
+        more = len(wanted) > count
+        return Page(await self._listed(uid, shown), wanted[count - 1].as_cursor() if more else None)
+
+    async def one(self, uid: Uid, conv: ConvID) -> Described:
+        """One conversation, also one that was left. NOT_A_MEMBER."""
+        newest = (await self._history.spans(uid, conv))[-1]
+        name = await self._name(uid, conv)
+        if newest.until is not None:
+            return Described(conv, name, None, "")
+        return Described(conv, name, await self._members.count(conv), newest.role)
+
+    async def _places(self, spans: Iterable[Membership]) -> list[Activity]:
+        """When something last happened that the member saw: the log's end, or the own `depart`."""
+        by_conv = {span.conv: span for span in spans}
+        heads = await self._log.heads(list(by_conv))
+        ended = [
+            by_conv[conv]
+            for conv, head in heads.items()
+            if by_conv[conv].until not in (None, head.last)
+        ]
+        at = {conv: head.at for conv, head in heads.items()}
+        at |= {entry.conv: entry.at for entry in await self._last_seen(ended)}
+        return [Activity(at[conv], conv) for conv in heads]
+
+    async def _listed(self, uid: Uid, spans: Sequence[Membership]) -> list[Listed]:
+        positions = await self._positions.of_user(uid, [span.conv for span in spans])
+        left = {span.conv: span.until is not None for span in spans}
+        return [
+            Listed(
+                last.conv,
+                await self._name(uid, last.conv),
+                last,
+                positions.get(last.conv, NO_POSITION),
+                left[last.conv],
+            )
+            for last in await self._last_seen(spans)
+        ]
+
+    async def _last_seen(self, spans: Sequence[Membership]) -> list[Entry]:
+        """The newest entry within each span, in their order."""
+        entries: list[Entry] = []
+        for start in range(0, len(spans), _READS_AT_ONCE):
+            some = spans[start : start + _READS_AT_ONCE]
+            for newest in await asyncio.gather(*map(self._newest_in, some)):
+                entries += newest
+        return entries
+
+    async def _newest_in(self, span: Membership) -> list[Entry]:
+        before = None if span.until is None else span.until + 1
+        return await self._log.read_before(span.conv, before, 1)
+
+    async def _name(self, uid: Uid, conv: ConvID) -> str:
+        """The other person's name, or what the group was called when it was created."""
+        pair = pair_of(conv)
+        if pair is None:
+            return await self._group_name(conv)
+        other = pair[0] if pair[1] == uid else pair[1]
+        profile = await self._profiles.get(other)
+        return other if profile is None else profile.name
+
+    async def _group_name(self, conv: ConvID) -> str:
+        first = await self._log.read(conv, 0, 1)
+        named = msgspec.json.decode(first[0].envelope, type=_Named) if first else _Named()
+        return named.name or conv
+
+
+class _Named(msgspec.Struct, rename={"name": "Name"}):
+    """What a `create` entry says of its group's name."""
+
+    name: str = ""

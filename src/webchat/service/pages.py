@@ -1,0 +1,62 @@
+"""Lists in pages: what a page is, and the bounds of what may be asked for."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from webchat.errors import Code, WebchatError
+from webchat.model import ConvID, Seq
+
+DEFAULT_LIMIT: Final = 50
+MAX_LIMIT: Final = 200
+_MAX_SEQ: Final = 2**53
+
+_Item = TypeVar("_Item")
+_Key = TypeVar("_Key")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[_Item, _Key]):
+    """Some items of a list and what to ask for the next ones; None: there are none."""
+
+    items: Sequence[_Item]
+    next: _Key | None
+
+
+def clean_limit(limit: int) -> int:
+    """How many items a page has: over 200 counts as 200. Below 1: WebchatError(BAD_REQUEST)."""
+    if limit < 1:
+        raise WebchatError(Code.BAD_REQUEST, "limit is at least 1.")
+    return min(limit, MAX_LIMIT)
+
+
+def check_seq(seq: Seq) -> None:
+    """A `Seq` to look from: 0 to 2^53. Raises WebchatError(BAD_REQUEST)."""
+    if not 0 <= seq <= _MAX_SEQ:
+        raise WebchatError(Code.BAD_REQUEST, "This is no Seq.")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Activity:
+    """The place of a conversation in a list by last activity: the later, the greater."""
+
+    at: int
+    conv: ConvID
+
+    def as_cursor(self) -> str:
+        """An opaque text for the wire."""
+        return base64.urlsafe_b64encode(f"{self.at}:{self.conv}".encode()).decode().rstrip("=")
+
+
+def activity_of(cursor: str) -> Activity:
+    """The place that `as_cursor` gave. Raises WebchatError(BAD_REQUEST)."""
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        at, _, conv = text.partition(":")
+        return Activity(int(at), conv)
+    except (ValueError, binascii.Error) as error:
+        raise WebchatError(Code.BAD_REQUEST, "before is not a cursor of this list.") from error
