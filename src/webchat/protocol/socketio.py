@@ -5,13 +5,40 @@ Source: socket.io-protocol, revision 5.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import Any, Final
 
 import msgspec
 
+from webchat.protocol import engineio
+from webchat.protocol.errors import ProtocolError
 
-class ProtocolError(Exception):
-    """The peer broke the protocol; the connection has to be closed."""
+__all__ = [
+    "ACK", "BINARY_ACK", "BINARY_EVENT", "CONNECT", "CONNECT_ERROR", "DISCONNECT", "EVENT", "Event",
+    "Incoming", "Packet", "ProtocolError", "ROOT", "ack_packet", "connect_error_packet",
+    "connect_packet", "decode", "decode_auth", "decode_event", "event_packet",
+]  # fmt: skip
+
+CONNECT: Final = "0"
+DISCONNECT: Final = "1"
+EVENT: Final = "2"
+ACK: Final = "3"
+CONNECT_ERROR: Final = "4"
+BINARY_EVENT: Final = "5"
+BINARY_ACK: Final = "6"
+
+ROOT: Final = "/"
+
+_WITH_ARGUMENTS: Final = frozenset({EVENT, ACK, BINARY_EVENT, BINARY_ACK})
+_WITH_ATTACHMENTS: Final = frozenset({BINARY_EVENT, BINARY_ACK})
+_FROM_CLIENTS: Final = _WITH_ARGUMENTS | {CONNECT, DISCONNECT}
+# Type, number of attachments, namespace, ack id. Fifteen digits are exact in every client.
+_HEAD: Final = re.compile(r"([0-6])(?:([0-9]{1,9})-)?(?:(/[^,]{0,255})(?:,|\Z))?([0-9]{1,15})?")
+# Names that clients keep for themselves: socket.io-parser refuses them, too.
+_RESERVED: Final = frozenset({
+    "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener",
+})  # fmt: skip
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
@@ -22,25 +49,136 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     attachments: Sequence[bytes]
 
 
-class Packet:
+class Incoming(msgspec.Struct, frozen=True, gc=False):
+    """A packet's text, taken apart. `type`: its digit. `attachments`: how many are to follow."""
+
+    type: str
+    namespace: str
+    ack_id: int | None
+    attachments: int
+    data: str
+
+
+class Packet(engineio.Packet):
     """An encoded packet, ready to be sent to any number of sockets.
 
     `text`: the Socket.IO packet in UTF-8 (without the Engine.IO type). `attachments`: binary ones
     that follow it.
     """
 
-    __slots__ = ("attachments", "text")
+    __slots__ = ()
 
     def __init__(self, text: bytes, attachments: Sequence[bytes] = ()) -> None:
+        self.kind = b"4"
         self.text = text
         self.attachments = attachments
+        self._frames = None
 
 
-def event_packet(args: bytes) -> Packet:
-    """An EVENT of the namespace `/`; `args`: its JSON array in UTF-8, without attachments."""
-    return Packet(b"2" + args)
+def event_packet(args: bytes, attachments: Sequence[bytes] = (), namespace: str = ROOT) -> Packet:
+    """An EVENT; `args`: its JSON array in UTF-8, with a placeholder for each of `attachments`."""
+    return Packet(_head("2", "5", attachments, namespace) + args, attachments)
 
 
-def decode_event(event: Event) -> tuple[str, list[object]]:
+def ack_packet(
+    ack_id: int, args: bytes, attachments: Sequence[bytes] = (), namespace: str = ROOT
+) -> Packet:
+    """The answer to the event `ack_id`; `args`: its JSON array in UTF-8."""
+    head = _head("3", "6", attachments, namespace)
+    return Packet(b"%b%d%b" % (head, ack_id, args), attachments)
+
+
+def connect_packet(sid: str, namespace: str, engine: int) -> Packet:
+    """CONNECT: the socket is accepted. Clients of Engine.IO 3 are not told its id."""
+    head = _head(CONNECT, CONNECT, (), namespace)
+    return Packet(head + msgspec.json.encode({"sid": sid}) if engine == 4 else head.rstrip(b","))
+
+
+def connect_error_packet(message: str, code: str | None, namespace: str, engine: int) -> Packet:
+    """CONNECT_ERROR `{message, data: {code}}`, no `code`: no data; in Engine.IO 3 a text alone."""
+    answer: dict[str, Any] = {"message": message}
+    if code is not None:
+        answer["data"] = {"code": code}
+    payload = msgspec.json.encode(answer if engine == 4 else message)
+    return Packet(_head(CONNECT_ERROR, CONNECT_ERROR, (), namespace) + payload)
+
+
+def _head(plain: str, binary: str, attachments: Sequence[bytes], namespace: str) -> bytes:
+    head = f"{binary}{len(attachments)}-" if attachments else plain
+    return (head if namespace == ROOT else f"{head}{namespace},").encode()
+
+
+def decode(text: str, start: int, max_attachments: int) -> Incoming:
+    """The packet in `text` from index `start` on.
+
+    Only its frame is looked at: JSON is decoded by whoever needs it. Raises ProtocolError.
+    """
+    head = _HEAD.match(text, start)
+    if head is None:
+        raise ProtocolError("unknown packet type")
+    kind, attachments, namespace, ack_id = head.groups()
+    packet = Incoming(
+        kind,
+        namespace or ROOT,
+        None if ack_id is None else int(ack_id),
+        0 if attachments is None else int(attachments),
+        text[head.end() :],
+    )
+    _check(packet, attachments is not None, max_attachments)
+    return packet
+
+
+def _check(packet: Incoming, counts_attachments: bool, max_attachments: int) -> None:
+    kind, first = packet.type, packet.data[:1]
+    if kind not in _FROM_CLIENTS:
+        raise ProtocolError("a packet that only servers send")
+    if counts_attachments is not (kind in _WITH_ATTACHMENTS):
+        raise ProtocolError("attachments where none can be, or none where they must be")
+    if packet.attachments > max_attachments:
+        raise ProtocolError("too many attachments")
+    if kind in _WITH_ARGUMENTS and first != "[":
+        raise ProtocolError("arguments are not an array")
+    if kind == CONNECT and first not in ("", "{"):
+        raise ProtocolError("auth is not an object")
+    if kind == DISCONNECT and first:
+        raise ProtocolError("a DISCONNECT has no payload")
+
+
+def decode_auth(packet: Incoming) -> dict[str, Any]:
+    """The auth object of a CONNECT, {} if there is none. Raises ProtocolError."""
+    return _json(packet.data, dict[str, Any]) if packet.data else {}
+
+
+def decode_event(event: Event) -> tuple[str, list[Any]]:
     """An event's name and arguments, attachments put in their places. Raises ProtocolError."""
-    raise NotImplementedError
+    args = _json(event.data, list[Any])
+    name = args[0] if args else None
+    if not isinstance(name, str) or name in _RESERVED:
+        raise ProtocolError("an event without a name of its own")
+    if event.attachments:
+        try:
+            args = _filled(args, event.attachments)
+        except RecursionError as error:
+            raise ProtocolError("JSON is nested too deeply") from error
+    return name, args[1:]
+
+
+def _filled(value: Any, attachments: Sequence[bytes]) -> Any:
+    """`value` with `{"_placeholder": true, "num": n}` replaced by the n-th attachment."""
+    if isinstance(value, list):
+        return [_filled(item, attachments) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("_placeholder") is not True:
+        return {key: _filled(item, attachments) for key, item in value.items()}
+    number = value.get("num")
+    if type(number) is not int or not 0 <= number < len(attachments):
+        raise ProtocolError("a placeholder without its attachment")
+    return attachments[number]
+
+
+def _json(text: str, kind: Any) -> Any:
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ProtocolError("broken JSON") from error

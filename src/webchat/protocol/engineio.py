@@ -1,0 +1,208 @@
+"""Engine.IO packets and polling payloads, protocols 4 and 3: to bytes and back. No I/O.
+
+Source: engine.io-protocol, revisions 4 and 3. A packet that came in is a str with its type digit
+("4hello"), or bytes for a binary message.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from webchat.protocol.errors import ProtocolError
+from webchat.protocol.websocket import BINARY, TEXT, frame
+
+OPEN: Final = "0"
+CLOSE: Final = "1"
+PING: Final = "2"
+PONG: Final = "3"
+MESSAGE: Final = "4"
+UPGRADE: Final = "5"
+NOOP: Final = "6"
+
+PROBE: Final = "2probe"
+
+_SEPARATOR: Final = "\x1e"
+_TYPES: Final = "0123456"
+_V3_BINARY_MESSAGE: Final = b"\x04"
+_V3_LENGTH: Final = re.compile(r"(\d{1,9}):")
+_NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]")
+
+
+class Packet:
+    """An encoded packet, ready to be sent to any number of connections by any transport.
+
+    `kind`: the type digit, b"" for a packet that is binary only. `text`: what follows it, UTF-8.
+    `attachments`: binary messages that follow.
+    """
+
+    __slots__ = ("_frames", "attachments", "kind", "text")
+
+    def __init__(self, kind: bytes, text: bytes = b"", attachments: Sequence[bytes] = ()) -> None:
+        self.kind = kind
+        self.text = text
+        self.attachments = attachments
+        self._frames: bytes | None = None
+
+    @property
+    def size(self) -> int:
+        """The bytes of its payload."""
+        size = len(self.text) + 1
+        for attachment in self.attachments:
+            size += len(attachment)
+        return size
+
+    @property
+    def frames(self) -> bytes:
+        """Its WebSocket frames; made once, then the same object for every connection."""
+        frames = self._frames
+        if frames is None:
+            frames = self._frames = self._encode(b"")
+        return frames
+
+    @property
+    def frames_v3(self) -> bytes:
+        """Its WebSocket frames in protocol 3, where binary ones bear their type."""
+        return self._encode(_V3_BINARY_MESSAGE) if self.attachments else self.frames
+
+    def _encode(self, binary_prefix: bytes) -> bytes:
+        frames = [frame(BINARY, binary_prefix + binary) for binary in self.attachments]
+        if self.kind:
+            frames.insert(0, frame(TEXT, self.kind + self.text))
+        return b"".join(frames)
+
+
+CLOSE_PACKET: Final = Packet(b"1")
+PING_PACKET: Final = Packet(b"2")
+PONG_PACKET: Final = Packet(b"3")
+PROBE_ANSWER: Final = Packet(b"3", b"probe")
+NOOP_PACKET: Final = Packet(b"6")
+
+
+class Handshake(msgspec.Struct, frozen=True, rename="camel"):
+    """What the server says first. Times in ms; `max_payload` in bytes."""
+
+    sid: str
+    upgrades: Sequence[str]
+    ping_interval: int
+    ping_timeout: int
+    max_payload: int
+
+    def packet(self) -> Packet:
+        """The OPEN packet."""
+        return Packet(b"0", msgspec.json.encode(self))
+
+
+def encode_payload(packets: Sequence[Packet], engine: int) -> bytes:
+    """The body of one answer to a poll, in protocol `engine` (3 or 4)."""
+    return _encode_v4(packets) if engine == 4 else _encode_v3(packets)
+
+
+def _encode_v4(packets: Sequence[Packet]) -> bytes:
+    pieces = []
+    for packet in packets:
+        if packet.kind:
+            pieces.append(packet.kind + packet.text)
+        pieces += [b"b" + _base64(binary) for binary in packet.attachments]
+    return _SEPARATOR.encode().join(pieces)
+
+
+def _encode_v3(packets: Sequence[Packet]) -> bytes:
+    """Length-prefixed packets in plain ASCII.
+
+    Clients of protocol 3 count a text in bytes (browsers), in bytes of UTF-8 encoded twice (under
+    Node) or in UTF-16 units (later ones). ASCII, with JSON's own escapes, is all of these.
+    """
+    pieces = []
+    for packet in packets:
+        if packet.kind:
+            pieces.append(packet.kind + _ascii_json(packet.text))
+        pieces += [b"b4" + _base64(binary) for binary in packet.attachments]
+    return b"".join(b"%d:%b" % (len(piece), piece) for piece in pieces)
+
+
+def _base64(binary: bytes) -> bytes:
+    return binascii.b2a_base64(binary, newline=False)
+
+
+def _ascii_json(text: bytes) -> bytes:
+    return text if text.isascii() else _NOT_ASCII.sub(_escape, text.decode()).encode()
+
+
+def _escape(match: re.Match[str]) -> str:
+    units = match[0].encode("utf-16-be").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+
+
+def decode_payload(body: bytes, engine: int) -> list[str | bytes]:
+    """The packets of one POST in protocol `engine`. Raises ProtocolError if it is malformed."""
+    try:
+        text = body.decode()
+        return _decode_v4(text) if engine == 4 else _decode_v3(text)
+    except UnicodeError as error:
+        raise ProtocolError("the payload is not UTF-8") from error
+
+
+def _decode_v4(text: str) -> list[str | bytes]:
+    return [
+        _binary(piece[1:]) if piece[:1] == "b" else _checked(piece)
+        for piece in text.split(_SEPARATOR)
+    ]
+
+
+def _decode_v3(text: str) -> list[str | bytes]:
+    """Lengths count UTF-16 units, as JavaScript does."""
+    packets: list[str | bytes] = []
+    units = text.encode("utf-16-le")
+    at = 0
+    while at < len(units):
+        header = _V3_LENGTH.match(units[at : at + 20].decode("utf-16-le", "replace"))
+        if header is None:
+            raise ProtocolError("a packet without its length")
+        start = at + 2 * header.end()
+        at = start + 2 * int(header[1])
+        if at > len(units):
+            raise ProtocolError("a packet is shorter than its length")
+        packets.append(decode_v3_packet(_undouble(units[start:at].decode("utf-16-le"))))
+    return packets
+
+
+def _undouble(text: str) -> str:
+    """Undo the second encoding in UTF-8 that clients of protocol 3 apply to a POST's text."""
+    try:
+        return text.encode("latin-1").decode()
+    except UnicodeError:
+        return text
+
+
+def decode_v3_packet(text: str) -> str | bytes:
+    """A text packet of protocol 3, in which `b4…` is a binary message in base64."""
+    if text[:1] != "b":
+        return _checked(text)
+    if text[1:2] != MESSAGE:
+        raise ProtocolError("a binary packet that is no message")
+    return _binary(text[2:])
+
+
+def decode_v3_binary(data: bytes) -> bytes:
+    """The message in a binary WebSocket frame of protocol 3. Raises ProtocolError."""
+    if data[:1] != _V3_BINARY_MESSAGE:
+        raise ProtocolError("a binary packet that is no message")
+    return data[1:]
+
+
+def _binary(text: str) -> bytes:
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except ValueError as error:
+        raise ProtocolError("a binary packet is not base64") from error
+
+
+def _checked(piece: str) -> str:
+    if not piece or piece[0] not in _TYPES:
+        raise ProtocolError("unknown packet type")
+    return piece

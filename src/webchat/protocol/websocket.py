@@ -1,0 +1,257 @@
+"""WebSocket frames as a server sees them: bytes in, messages out. No I/O, no extensions.
+
+Source: RFC 6455, sections 5 to 7.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+CONTINUATION: Final = 0x0
+TEXT: Final = 0x1
+BINARY: Final = 0x2
+CLOSE: Final = 0x8
+PING: Final = 0x9
+PONG: Final = 0xA
+
+NORMAL: Final = 1000
+PROTOCOL_ERROR: Final = 1002
+NO_STATUS: Final = 1005
+INVALID_TEXT: Final = 1007
+POLICY: Final = 1008
+TOO_BIG: Final = 1009
+INTERNAL_ERROR: Final = 1011
+
+_FIN: Final = 0x80
+_RSV: Final = 0x70
+_CONTROL: Final = 0x08
+_MASKED: Final = 0x80
+_OPCODES: Final = frozenset({CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG})
+_MAX_CONTROL_BYTES: Final = 125
+_MAX_REASON_BYTES: Final = _MAX_CONTROL_BYTES - 2
+# Codes a peer may send: those registered at IANA that may appear on the wire, and 3000 to 4999.
+_CLOSE_CODES: Final = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
+# Below this many bytes one big XOR is the fastest way to unmask, above it four table look-ups are.
+_XOR_UP_TO_BYTES: Final = 512
+_XOR_TABLES: Final = tuple(bytes(key ^ byte for byte in range(256)) for key in range(256))
+
+
+class Ping(msgspec.Struct, frozen=True, gc=False):
+    """A ping frame; it has to be answered with a pong of the same payload."""
+
+    payload: bytes
+
+
+class Pong(msgspec.Struct, frozen=True, gc=False):
+    """A pong frame."""
+
+    payload: bytes
+
+
+class Closed(msgspec.Struct, frozen=True, gc=False):
+    """The peer's close frame; nothing it sends counts from here on. No code: NO_STATUS."""
+
+    code: int
+    reason: str
+
+
+class Refused(msgspec.Struct, frozen=True, gc=False):
+    """The peer broke the protocol: the connection has to be failed with this close code."""
+
+    code: int
+    reason: str
+
+
+Event = str | bytes | Ping | Pong | Closed | Refused
+"""A text message (str), a binary one (bytes), a control frame, or a refusal (always the last)."""
+
+
+class _Broken(Exception):  # noqa: N818
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.refusal = Refused(code, reason)
+
+
+class Parser:
+    """Turns the bytes of one client, cut anywhere, into messages.
+
+    A message of several frames is joined; all its frames together, and what has been announced of
+    the one that is under way, are at most `max_message_bytes`. After `Closed` or `Refused` it
+    ignores what it is fed.
+    """
+
+    __slots__ = ("_fragments", "_held_bytes", "_is_done", "_max_bytes", "_need_bytes", "_opcode",
+                 "_pending")  # fmt: skip
+
+    def __init__(self, max_message_bytes: int) -> None:
+        self._max_bytes = max_message_bytes
+        self._pending: bytes | bytearray = b""
+        self._need_bytes = 0
+        self._fragments: bytearray | None = None
+        self._opcode = 0
+        self._is_done = False
+
+    def feed(self, data: bytes) -> list[Event]:
+        """The events that `data` completes, in order. Never raises."""
+        events: list[Event] = []
+        if self._is_done:
+            return events
+        if self._pending:
+            self._pending += data
+            if len(self._pending) < self._need_bytes:
+                return events
+            data = bytes(self._pending)
+        try:
+            self._keep(data, self._take_all(data, events))
+        except _Broken as broken:
+            self._finish()
+            events.append(broken.refusal)
+        return events
+
+    def _take_all(self, data: bytes, events: list[Event]) -> int:
+        at = 0
+        while (end := self._take(data, at, events)) > at:
+            at = end
+            if self._is_done:
+                return len(data)
+        return at
+
+    def _keep(self, data: bytes, at: int) -> None:
+        """Hold the incomplete frame at `at` in a buffer that grows without being copied."""
+        self._pending = bytearray(data[at:]) if at < len(data) else b""
+
+    def _finish(self) -> None:
+        self._is_done = True
+        self._pending = b""
+        self._fragments = None
+
+    def _take(self, data: bytes, at: int, events: list[Event]) -> int:
+        """Read the frame at `at`; the position after it, or `at` if it is not complete yet."""
+        if len(data) - at < 2:
+            self._need_bytes = 2
+            return at
+        first, second = data[at], data[at + 1]
+        _check_head(first, second)
+        size = second & 0x7F
+        body = at + 6
+        if size > _MAX_CONTROL_BYTES:
+            width = 2 if size == 126 else 8
+            if len(data) - at < 2 + width:
+                self._need_bytes = 2 + width
+                return at
+            size = _extended_size(data[at + 2 : at + 2 + width])
+            body += width
+        if not first & _CONTROL:
+            self._check_place(first, size)
+        end = body + size
+        if len(data) < end:
+            self._need_bytes = end - at
+            return at
+        payload = unmask(data[body:end], data[body - 4 : body])
+        if first & _CONTROL:
+            events.append(self._control(first, payload))
+        else:
+            self._data(first, payload, events)
+        return end
+
+    def _check_place(self, first: int, size: int) -> None:
+        if len(self._fragments or b"") + size > self._max_bytes:
+            raise _Broken(TOO_BIG, "message too big")
+        if (first & 0x0F == CONTINUATION) is (self._fragments is None):
+            raise _Broken(PROTOCOL_ERROR, "continuation frame out of place")
+
+    def _data(self, first: int, payload: bytes, events: list[Event]) -> None:
+        opcode = first & 0x0F
+        if opcode and first & _FIN:
+            events.append(_text(payload) if opcode == TEXT else payload)
+        elif opcode:
+            self._opcode, self._fragments = opcode, bytearray(payload)
+        else:
+            self._continue(payload, events, is_last=bool(first & _FIN))
+
+    def _continue(self, payload: bytes, events: list[Event], *, is_last: bool) -> None:
+        assert self._fragments is not None  # noqa: S101  (_check_place saw to it)
+        self._fragments += payload
+        if is_last:
+            whole = bytes(self._fragments)
+            self._fragments = None
+            events.append(_text(whole) if self._opcode == TEXT else whole)
+
+    def _control(self, first: int, payload: bytes) -> Event:
+        opcode = first & 0x0F
+        if opcode == PING:
+            return Ping(payload)
+        if opcode == PONG:
+            return Pong(payload)
+        closed = _closed(payload)
+        self._finish()
+        return closed
+
+
+def _check_head(first: int, second: int) -> None:
+    if not second & _MASKED:
+        raise _Broken(PROTOCOL_ERROR, "frame is not masked")
+    if first & _RSV or first & 0x0F not in _OPCODES:
+        raise _Broken(PROTOCOL_ERROR, "reserved bits or opcode")
+    if first & _CONTROL and (not first & _FIN or second & 0x7F > _MAX_CONTROL_BYTES):
+        raise _Broken(PROTOCOL_ERROR, "control frame fragmented or too long")
+
+
+def _extended_size(field: bytes) -> int:
+    size = int.from_bytes(field, "big")
+    if size <= (_MAX_CONTROL_BYTES if len(field) == 2 else 0xFFFF) or size >> 63:
+        raise _Broken(PROTOCOL_ERROR, "length not in its shortest form")
+    return size
+
+
+def _text(payload: bytes) -> str:
+    try:
+        return payload.decode()
+    except UnicodeDecodeError:
+        raise _Broken(INVALID_TEXT, "text is not UTF-8") from None
+
+
+def _closed(payload: bytes) -> Closed:
+    if not payload:
+        return Closed(NO_STATUS, "")
+    code = int.from_bytes(payload[:2], "big")
+    if len(payload) == 1 or code not in _CLOSE_CODES:
+        raise _Broken(PROTOCOL_ERROR, "invalid close code")
+    return Closed(code, _text(payload[2:]))
+
+
+def unmask(payload: bytes, key: bytes) -> bytes:
+    """`payload` XOR the four bytes of `key`, repeated (RFC 6455, section 5.3)."""
+    size = len(payload)
+    if size > _XOR_UP_TO_BYTES:
+        return _unmask_by_tables(payload, key)
+    mask = int.from_bytes((key * (size // 4 + 1))[:size], "little")
+    return (int.from_bytes(payload, "little") ^ mask).to_bytes(size, "little")
+
+
+def _unmask_by_tables(payload: bytes, key: bytes) -> bytes:
+    unmasked = bytearray(payload)
+    for offset in range(4):
+        unmasked[offset::4] = unmasked[offset::4].translate(_XOR_TABLES[key[offset]])
+    return bytes(unmasked)
+
+
+def frame(opcode: int, payload: bytes) -> bytes:
+    """One unfragmented frame of a server, which does not mask."""
+    size = len(payload)
+    first = _FIN | opcode
+    if size <= _MAX_CONTROL_BYTES:
+        return bytes((first, size)) + payload
+    if size <= 0xFFFF:
+        return bytes((first, 126)) + size.to_bytes(2, "big") + payload
+    return bytes((first, 127)) + size.to_bytes(8, "big") + payload
+
+
+def close_frame(code: int, reason: str) -> bytes:
+    """A close frame; `reason` is cut to what fits. NO_STATUS: without a code."""
+    if code == NO_STATUS:
+        return frame(CLOSE, b"")
+    fitting = reason.encode()[:_MAX_REASON_BYTES].decode(errors="ignore").encode()
+    return frame(CLOSE, code.to_bytes(2, "big") + fitting)
