@@ -82,5 +82,5 @@ def test_help_imports_nothing_heavy() -> None:
         text=True,
         check=True,
     ).stdout.split()
-    heavy = {"uvicorn", "uvloop", "starlette", "structlog", "sqlite3", "argon2", "asyncio"}
+    heavy = {"uvicorn", "uvloop", "starlette", "structlog", "sqlite3", "argon2"}
     assert heavy.isdisjoint(loaded)

@@ -13,6 +13,8 @@ from tests.wire.people import Town
 QUICK = (
     "--rate-registrations-per-min=100000",
     "--rate-registrations-burst=100000",
+    "--rate-address-logins-per-min=100000",
+    "--rate-address-logins-burst=100000",
     "--receipts-interval-ms=50",
 )
 """Limits that many tests at one address would meet, and shorter waits."""
