@@ -55,7 +55,10 @@ class _Said(msgspec.Struct, rename="pascal", gc=False):
 
 
 class Join(msgspec.Struct, gc=False):
-    """The full form of `join`, and `sync` (docs/protocol.md, section 2)."""
+    """The full form of `join`, and `sync` (docs/protocol.md, section 2). `uid`: who it is, where
+    no token says so (open mode)."""
+
+    uid: _Id = ""
 
     device: Annotated[str, msgspec.Meta(max_length=128)] = ""
     cursors: dict[_Id, _SeqInt] = {}

@@ -1,34 +1,28 @@
-"""Sending a message to a pair: what is checked, and what is asked of the log (seed flows 2 to 4)."""
+"""Sending a message to a pair: what is checked, what is asked of the log (seed flows 2 to 4)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from webchat.errors import Code, WebchatError
-from webchat.model import ConvID, Draft, Membership, Uid, is_uid, pair_conv
+from webchat.model import ConvID, Draft, Membership, Uid, is_group, is_uid, pair_conv
 from webchat.ports.log import SEQ_OF_ENTRY, Append, Follow
 from webchat.protocol.envelope import Envelope, encode_said
 
 KIND: Final = "message"
 
 
-@dataclass(frozen=True, slots=True)
-class SendSettings:
-    """`text_bytes`: how long a text may be, in UTF-8."""
-
-    text_bytes: int = 16 * 1024
-
-
-def check_message(sender: Uid, envelope: Envelope, settings: SendSettings) -> None:
+def check_message(sender: Uid, envelope: Envelope, text_bytes: int) -> None:
     """Refuse what can never be sent: FORBIDDEN, BAD_REQUEST, TOO_LARGE."""
     if envelope.from_ != sender:
         raise WebchatError(Code.FORBIDDEN, "From must be the one who sends")
+    if is_group(envelope.to):
+        raise WebchatError(Code.NOT_A_MEMBER, "no such group, or not yours")
     if not is_uid(envelope.to):
         raise WebchatError(Code.BAD_REQUEST, "To is no user's id")
     if not envelope.msg_id:
         raise WebchatError(Code.BAD_REQUEST, "a message needs a MsgID")
-    check_text(envelope.body, settings.text_bytes)
+    check_text(envelope.body, text_bytes)
 
 
 def check_text(text: str, text_bytes: int) -> None:

@@ -1,0 +1,49 @@
+"""A connection as the chat sees it, before and after `join`."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from webchat.chat.device import Device
+from webchat.chat.packets import refusal_ack, refusal_packet
+from webchat.chat.rates import Bucket
+from webchat.errors import WebchatError
+from webchat.model import Uid
+from webchat.ports.clock import Timer
+from webchat.protocol.socketio import Event
+from webchat.session.handler import Socket
+
+
+class Client:
+    """State of one connection. `uid`: whom its token names, in open mode whom it said, if anybody;
+    `login_id`: of the token. `gate`: while something it sent is being looked up, what it sent
+    after that waits here, in order."""
+
+    __slots__ = ("bucket", "device", "gate", "login_id", "more_timer", "socket", "uid")
+
+    def __init__(self, socket: Socket, uid: Uid | None, login_id: str, bucket: Bucket) -> None:
+        self.socket = socket
+        self.uid = uid
+        self.login_id = login_id
+        self.bucket = bucket
+        self.device: Device | None = None
+        self.gate: deque[Event] | None = None
+        self.more_timer: Timer | None = None
+
+    def refuse(self, ack_id: int | None, error: WebchatError, msg_id: str | None) -> None:
+        """Say why not: as the ack if one was asked for, else as an event `error`."""
+        if ack_id is not None:
+            self.socket.ack(ack_id, refusal_ack(error, msg_id))
+        else:
+            self.socket.emit(refusal_packet(error, msg_id))
+
+    def answer(self, ack_id: int | None, args: bytes) -> None:
+        """Answer an event if it asked for that."""
+        if ack_id is not None:
+            self.socket.ack(ack_id, args)
+
+    def stop_waiting_for_more(self) -> None:
+        """No timer for further cursors any more."""
+        if self.more_timer is not None:
+            self.more_timer.cancel()
+            self.more_timer = None

@@ -1,0 +1,228 @@
+"""What a connection may say, and which flow answers it: the Handler of the chat endpoint.
+
+A known envelope is dealt with in one plain call. What needs a look into the store becomes a task,
+behind which the same connection's next events wait in order.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+
+from webchat.chat.client import Client
+from webchat.chat.confirming import Confirming
+from webchat.chat.identity import Identity
+from webchat.chat.joining import Joining
+from webchat.chat.rates import Bucket
+from webchat.chat.sending import Sender
+from webchat.chat.tasks import Tasks
+from webchat.errors import Closing, Code, WebchatError
+from webchat.model import Uid
+from webchat.ports.clock import Clock
+from webchat.ports.log import Append
+from webchat.protocol.envelope import Envelope, decode_chat, split_event
+from webchat.protocol.socketio import Event, ProtocolError
+from webchat.service.profiles import Profiles
+from webchat.service.send import check_message, conv_of, pair_message
+from webchat.session.handler import Socket
+
+Later = Coroutine[Any, Any, None]
+_RECEIPTS: Final = frozenset({"delivery", "display"})
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class ChatSettings:
+    """`text_bytes`: of a message in UTF-8; `extension_bytes`: of optional fields in an envelope; `gated_events`: how many events of one
+    connection may wait behind a look into the store."""
+
+    text_bytes: int = 16 * 1024
+    extension_bytes: int = 4_096
+    rate_events_per_s: float = 30.0
+    rate_burst: int = 300
+    gated_events: int = 10_000
+
+
+class ChatHandler:
+    """Session to flows: the `Handler` that an endpoint is given."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        joining: Joining,
+        sender: Sender,
+        confirming: Confirming,
+        profiles: Profiles,
+        clock: Clock,
+        tasks: Tasks,
+        settings: ChatSettings,
+    ) -> None:
+        self._identity = identity
+        self._joining = joining
+        self._sender = sender
+        self._confirming = confirming
+        self._profiles = profiles
+        self._clock = clock
+        self._tasks = tasks
+        self._settings = settings
+        self._draining = False
+        self._kinds: dict[str, Callable[[Client, Envelope, int | None], Later | None]] = {
+            "message": self._message,
+            "delivery": self._confirming.receipt,
+            "display": self._confirming.receipt,
+        }
+
+    # The Handler
+
+    async def connect(self, socket: Socket, auth: object) -> None:
+        """Say who it is. Raises ConnectRefused."""
+        uid, login_id = await self._identity.of(socket, auth)
+        bucket = Bucket(self._settings.rate_burst, self._clock.monotonic_s())
+        socket.state = Client(socket, uid, login_id, bucket)
+
+    def connected(self, socket: Socket) -> None:
+        """It may speak now."""
+        self._identity.entered(socket.state)
+
+    def disconnected(self, socket: Socket) -> None:
+        """It is gone."""
+        client: Client = socket.state
+        client.stop_waiting_for_more()
+        self._identity.left(client)
+        if client.device is not None:
+            self._sender.hub.leave(client.device.user, client.device)
+
+    def event(self, socket: Socket, event: Event) -> None:
+        """One event, in the order they were sent. Raises ProtocolError."""
+        client: Client = socket.state
+        if client.gate is None:
+            later = self._answer(client, event)
+            if later is not None:
+                client.gate = deque()
+                self._tasks.spawn(self._through_gate(client, later))
+        elif len(client.gate) < self._settings.gated_events:
+            client.gate.append(event)
+        else:
+            socket.close(Closing.SLOW_CONSUMER, "too much was sent without waiting for answers")
+
+    def drain(self) -> None:
+        """The server is going: what still comes is refused with `unavailable`."""
+        self._draining = True
+
+    # One event after another
+
+    async def _through_gate(self, client: Client, later: Later | None) -> None:
+        gate = client.gate
+        while later is not None or gate:
+            if later is not None:
+                await later
+            later = None
+            if gate and not client.socket.closed:
+                try:
+                    later = self._answer(client, gate.popleft())
+                except ProtocolError as error:
+                    client.socket.close(Closing.PROTOCOL_ERROR, str(error))
+            elif gate:
+                gate.clear()
+        client.gate = None
+
+    def _answer(self, client: Client, event: Event) -> Later | None:
+        """Deal with one event; what is returned is the rest of it."""
+        ack_id, msg_id = event.ack_id, None
+        try:
+            if self._draining:
+                raise WebchatError(Code.UNAVAILABLE, "the server is going; send it again")
+            envelope = decode_chat(event.data, self._settings.extension_bytes)
+            if envelope is None:
+                return self._guarded(client, ack_id, None, self._other(client, event))
+            msg_id = envelope.msg_id
+            later = self._chat(client, envelope, event)
+        except WebchatError as error:
+            client.refuse(ack_id, error, msg_id if msg_id is not None else error.msg_id)
+            return None
+        return self._guarded(client, ack_id, msg_id, later)
+
+    def _guarded(
+        self, client: Client, ack_id: int | None, msg_id: str | None, later: Later | None
+    ) -> Later | None:
+        return None if later is None else self._finish(client, ack_id, msg_id, later)
+
+    async def _finish(
+        self, client: Client, ack_id: int | None, msg_id: str | None, later: Later
+    ) -> None:
+        try:
+            await later
+        except WebchatError as error:
+            client.refuse(ack_id, error, msg_id)
+        except Exception:
+            _log.exception("an event failed")
+            client.refuse(ack_id, WebchatError(Code.INTERNAL, "that went wrong here"), msg_id)
+
+    # What it says
+
+    def _chat(self, client: Client, envelope: Envelope, event: Event) -> Later | None:
+        if event.attachments:
+            raise WebchatError(Code.BAD_REQUEST, "chat takes no binary attachments")
+        if envelope.evt_type not in _RECEIPTS:
+            self._check_rate(client)
+        if client.device is None:
+            if not self._joins_by_itself(client):
+                raise WebchatError(Code.UNAUTHENTICATED, "join first")
+            return self._join_then(client, envelope, event)
+        answer = self._kinds.get(envelope.evt_type)
+        if answer is None:
+            raise WebchatError(Code.BAD_REQUEST, "unknown EvtType")
+        return answer(client, envelope, event.ack_id)
+
+    def _joins_by_itself(self, client: Client) -> bool:
+        return self._identity.open_mode and client.socket.request.engine == 3
+
+    async def _join_then(self, client: Client, envelope: Envelope, event: Event) -> None:
+        await self._joining.join_sender(client, envelope.originated or envelope.from_)
+        later = self._chat(client, envelope, event) if client.device is not None else None
+        if later is not None:
+            await later
+
+    def _other(self, client: Client, event: Event) -> Later:
+        """`join` and `sync`."""
+        name, args = split_event(event.data)
+        self._check_rate(client)
+        if name == "join":
+            return self._joining.join(client, args, event.ack_id)
+        if name == "sync":
+            return self._joining.sync(client, args, event.ack_id)
+        raise WebchatError(Code.BAD_REQUEST, "unknown event")
+
+    def _check_rate(self, client: Client) -> None:
+        settings = self._settings
+        wait_ms = client.bucket.take(
+            self._clock.monotonic_s(), settings.rate_events_per_s, settings.rate_burst
+        )
+        if wait_ms:
+            raise WebchatError(Code.RATE_LIMITED, "too many events at once", retry_after_ms=wait_ms)
+
+    def _message(self, client: Client, envelope: Envelope, ack_id: int | None) -> Later | None:
+        device = client.device
+        if device is None:
+            return None
+        uid = device.user.uid
+        check_message(uid, envelope, self._settings.text_bytes)
+        conv = conv_of(uid, envelope)
+        is_new = conv not in device.user.logs
+        append = pair_message(uid, envelope, conv, is_new=is_new)
+        if is_new and self._profiles.peek(envelope.to) is None:
+            return self._to_somebody_new(client, envelope.to, ack_id, append)
+        self._sender.append(client, device, ack_id, append)
+        return None
+
+    async def _to_somebody_new(
+        self, client: Client, to: Uid, ack_id: int | None, append: Append
+    ) -> None:
+        if await self._profiles.get(to) is None:
+            raise WebchatError(Code.UNKNOWN_USER, f"there is no user {to}")
+        if client.device is not None:
+            self._sender.append(client, client.device, ack_id, append)

@@ -1,0 +1,122 @@
+"""Whose a connection is: by token or cookie, and no longer once its login has ended.
+
+Source: docs/protocol.md, sections 2 and 7. In open mode nobody proves anything.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from http.cookies import CookieError, SimpleCookie
+from typing import Any, Final
+
+import structlog
+
+from webchat.chat.client import Client
+from webchat.chat.hub import pause
+from webchat.errors import Closing, Code, WebchatError
+from webchat.model import Login, Uid, is_uid
+from webchat.ports.accounts import Logins, Revocation
+from webchat.ports.clock import Clock
+from webchat.session.handler import ConnectRefused, Socket
+
+COOKIE: Final = "webchat_session"
+_REMEMBERED_REVOCATIONS: Final = 1_000
+_log = structlog.get_logger()
+
+
+class Identity:
+    """Who is behind which connection. `authenticate`: the login of a token, or None."""
+
+    def __init__(
+        self,
+        authenticate: Callable[[str], Awaitable[Login | None]],
+        logins: Logins,
+        clock: Clock,
+        *,
+        open_mode: bool,
+        on_revoked: Callable[[Uid], Awaitable[None]],
+    ) -> None:
+        self._authenticate = authenticate
+        self._logins = logins
+        self._clock = clock
+        self.open_mode = open_mode
+        self._on_revoked = on_revoked
+        self._clients: dict[Uid, set[Client]] = {}
+        self._recent: deque[Revocation] = deque(maxlen=_REMEMBERED_REVOCATIONS)
+
+    async def of(self, socket: Socket, auth: object) -> tuple[Uid | None, str]:
+        """(whose this connection is, by which login); in open mode perhaps nobody's yet.
+
+        Raises ConnectRefused.
+        """
+        token = _token(socket, auth)
+        if self.open_mode:
+            return (token if is_uid(token) else None), ""
+        try:
+            login = await self._authenticate(token) if token else None
+        except WebchatError as error:
+            raise ConnectRefused(error.message, error.code.wire) from error
+        if login is None:
+            raise ConnectRefused("log in first", Code.UNAUTHENTICATED.wire)
+        return login.uid, login.id
+
+    def entered(self, client: Client) -> None:
+        """A connection is there. One whose login ended while it came in goes at once."""
+        if client.uid is None or self.open_mode:
+            return
+        self._clients.setdefault(client.uid, set()).add(client)
+        for revocation in self._recent:
+            if _ends(revocation, client):
+                _close(client)
+
+    def left(self, client: Client) -> None:
+        """A connection is gone."""
+        clients = self._clients.get(client.uid or "")
+        if clients is not None:
+            clients.discard(client)
+            if not clients:
+                del self._clients[client.uid or ""]
+
+    async def watch(self, interval_ms: int) -> None:
+        """Close the connections of logins that end, whoever ended them, in this process or not."""
+        last: int | None = None
+        while True:
+            try:
+                last, revocations = await self._logins.revocations(last)
+                await self._revoked(revocations)
+            except WebchatError as error:
+                _log.warning("ended logins not seen yet", why=error.message)
+            await pause(self._clock, interval_ms / 1000)
+
+    async def _revoked(self, revocations: Sequence[Revocation]) -> None:
+        for revocation in revocations:
+            self._recent.append(revocation)
+            for client in list(self._clients.get(revocation.uid, ())):
+                if _ends(revocation, client):
+                    _close(client)
+            await self._on_revoked(revocation.uid)
+
+
+def _ends(revocation: Revocation, client: Client) -> bool:
+    if revocation.uid != client.uid:
+        return False
+    if revocation.login:
+        return revocation.login == client.login_id
+    return revocation.except_login != client.login_id
+
+
+def _close(client: Client) -> None:
+    client.socket.close(Closing.SESSION_REVOKED, "this login has ended")
+
+
+def _token(socket: Socket, auth: Any) -> str:
+    """The token of CONNECT's auth object, else of the cookie."""
+    said = auth.get("token") if isinstance(auth, dict) else None
+    if isinstance(said, str) and said:
+        return said
+    try:
+        cookie = SimpleCookie(socket.request.headers.get("cookie", "")).get(COOKIE)
+    except CookieError:
+        return ""
+    return cookie.value if cookie is not None else ""

@@ -1,0 +1,241 @@
+"""`join` and `sync`: a connection names its user and its places, and becomes a live device.
+
+Source: docs/protocol.md, section 2; seed flows 2 and 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from webchat.chat.backlog import Backlog
+from webchat.chat.client import Client
+from webchat.chat.device import BacklogSettings, Device
+from webchat.chat.hub import RETRY_S, Hub, User, pause
+from webchat.chat.packets import (
+    OK,
+    ack_of_join,
+    kept_packet,
+    position_packet,
+    snapshot_packet,
+)
+from webchat.chat.seed import SeedDevice
+from webchat.chat.tasks import Tasks
+from webchat.errors import Code, WebchatError
+from webchat.model import NO_POSITION, ConvID, Uid, is_uid, pair_of
+from webchat.ports.clock import Clock
+from webchat.ports.kept import KeptReceipts
+from webchat.ports.positions import Positions
+from webchat.protocol.envelope import Join, decode_join
+from webchat.service.profiles import Profiles
+from webchat.service.receipts import Receipts
+
+_KEPT_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class JoinSettings:
+    """`cursors`: most in one packet; `snapshots`: most asked for in one packet;
+    `sync_more_timeout_s`: how long a join with `more` waits for the next packet."""
+
+    open_mode: bool = False
+    cursors: int = 1_000
+    snapshots: int = 50
+    sync_more_timeout_s: float = 30.0
+    version: str = ""
+
+
+class Joining:
+    """What `join` and `sync` do."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        backlog: Backlog,
+        positions: Positions,
+        receipts: Receipts,
+        profiles: Profiles,
+        kept: KeptReceipts,
+        clock: Clock,
+        tasks: Tasks,
+        settings: JoinSettings,
+        backlog_settings: BacklogSettings,
+    ) -> None:
+        self._hub = hub
+        self._backlog = backlog
+        self._positions = positions
+        self._receipts = receipts
+        self._profiles = profiles
+        self._kept = kept
+        self._clock = clock
+        self._tasks = tasks
+        self._settings = settings
+        self._backlog_settings = backlog_settings
+
+    async def join(self, client: Client, args: Sequence[object], ack_id: int | None) -> None:
+        """`join` in either form. Raises WebchatError."""
+        argument = args[0] if args else None
+        if isinstance(argument, str):
+            await self._join_seed(client, argument, ack_id)
+        else:
+            await self._join_full(client, decode_join(argument), ack_id)
+
+    # The full form
+
+    async def _join_full(self, client: Client, request: Join, ack_id: int | None) -> None:
+        self._check(request)
+        uid = self._named(client, request.uid)
+        device = client.device
+        if device is not None:
+            _check_same(device, uid, full=True)
+            client.answer(ack_id, self._ack(uid))
+            await self._go_on(client, device, request)
+            return
+        user = await self._arrive(client, uid)
+        if user is None:
+            return
+        device = Device(client.socket, user)
+        self._enter(client, device, ack_id)
+        device.join(request.cursors, self._backlog_settings, more=request.more)
+        await self._after_cursors(client, device, request)
+
+    async def sync(self, client: Client, args: Sequence[object], ack_id: int | None) -> None:
+        """`sync`: further cursors of a join, or new places. Raises WebchatError."""
+        device = client.device
+        if device is None:
+            raise WebchatError(Code.UNAUTHENTICATED, "join first")
+        if not device.full:
+            raise WebchatError(Code.BAD_REQUEST, "sync goes with the full form of join")
+        request = decode_join(args[0] if args else None)
+        self._check(request)
+        client.answer(ack_id, OK)
+        await self._go_on(client, device, request)
+
+    async def _go_on(self, client: Client, device: Device, request: Join) -> None:
+        device.sync(request.cursors, self._backlog_settings, more=request.more)
+        await self._after_cursors(client, device, request)
+
+    async def _after_cursors(self, client: Client, device: Device, request: Join) -> None:
+        client.stop_waiting_for_more()
+        if request.more and device.is_waiting:
+            client.more_timer = self._clock.call_later(
+                self._settings.sync_more_timeout_s, lambda: self._no_more(client, device)
+            )
+        self._pump(device)
+        await self._show_snapshots(device, request.receipts)
+
+    def _no_more(self, client: Client, device: Device) -> None:
+        client.more_timer = None
+        if not client.socket.closed:
+            device.stop_waiting(self._backlog_settings)
+            self._pump(device)
+
+    async def _show_snapshots(self, device: Device, convs: Sequence[ConvID]) -> None:
+        mine = [conv for conv in dict.fromkeys(convs) if conv in device.user.logs and pair_of(conv)]
+        if not mine:
+            return
+        uid = device.user.uid
+        positions = await self._positions.of_user(uid, mine)
+        for conv in mine:
+            people = list(dict.fromkeys(pair_of(conv) or ()))
+            rows = await self._receipts.snapshot(conv, uid, people)
+            device.socket.emit(position_packet(conv, positions.get(conv, NO_POSITION)))
+            device.socket.emit(snapshot_packet(conv, rows))
+
+    def _check(self, request: Join) -> None:
+        if len(request.cursors) > self._settings.cursors:
+            raise WebchatError(
+                Code.TOO_LARGE, f"a packet may have {self._settings.cursors} cursors; use more"
+            )
+        if len(request.receipts) > self._settings.snapshots:
+            raise WebchatError(
+                Code.BAD_REQUEST, f"a packet may ask for {self._settings.snapshots} snapshots"
+            )
+
+    # The seed's form
+
+    async def _join_seed(self, client: Client, said: str, ack_id: int | None) -> None:
+        uid = self._named(client, said)
+        if client.device is not None:
+            _check_same(client.device, uid, full=False)
+            client.answer(ack_id, self._ack(uid))
+            return
+        user = await self._arrive(client, uid)
+        if user is None:
+            return
+        device = SeedDevice(client.socket, user, self._receipts)
+        device.wait()
+        self._enter(client, device, ack_id)
+        self._tasks.spawn(self._begin_seed(device))
+
+    async def _begin_seed(self, device: SeedDevice) -> None:
+        """Read where the user was; while the store does not answer, wait for it."""
+        positions = None
+        while positions is None and not device.socket.closed:
+            try:
+                convs = list(device.user.logs)
+                positions = await self._positions.of_user(device.user.uid, convs)
+            except WebchatError:
+                await pause(self._clock, RETRY_S)
+        if positions is None:
+            return
+        device.begin({conv: position.delivered for conv, position in positions.items()})
+        self._pump(device)
+        if self._settings.open_mode:
+            await self._hand_over_kept(device)
+
+    async def join_sender(self, client: Client, uid: Uid) -> None:
+        """Engine.IO 3, open mode: the seed's client joins once a page and not after a reconnect."""
+        await self._join_seed(client, uid, None)
+
+    async def _hand_over_kept(self, device: Device) -> None:
+        """Receipts that came while the user was away: once at most."""
+        while not device.socket.closed:
+            await device.socket.drained()
+            envelopes = await self._kept.take(device.user.uid, _KEPT_PAGE)
+            for envelope in envelopes:
+                device.socket.emit(kept_packet(envelope))
+            if len(envelopes) < _KEPT_PAGE:
+                return
+
+    # Both
+
+    def _named(self, client: Client, said: Uid) -> Uid:
+        """Whom this connection is, or says it is."""
+        uid = said or client.uid or ""
+        if client.uid is not None and uid != client.uid:
+            raise WebchatError(Code.FORBIDDEN, "this connection is another user's")
+        if not is_uid(uid):
+            raise WebchatError(Code.BAD_REQUEST, "join names no well-formed user")
+        return uid
+
+    async def _arrive(self, client: Client, uid: Uid) -> User | None:
+        """The user with its logs, or None: the connection is gone by now."""
+        user = await self._hub.arrive(uid)
+        if client.socket.closed:
+            self._hub.release(user)
+            return None
+        return user
+
+    def _enter(self, client: Client, device: Device, ack_id: int | None) -> None:
+        """From here on nothing is missed."""
+        client.uid = device.user.uid
+        client.device = device
+        self._hub.add(device.user, device)
+        if self._settings.open_mode:
+            self._profiles.joined(device.user.uid)
+        client.answer(ack_id, self._ack(device.user.uid))
+
+    def _ack(self, uid: Uid) -> bytes:
+        return ack_of_join(uid, self._clock.now_ms(), self._settings.version)
+
+    def _pump(self, device: Device) -> None:
+        if self._backlog.is_wanted(device):
+            self._tasks.spawn(self._backlog.run(device))
+
+
+def _check_same(device: Device, uid: Uid, *, full: bool) -> None:
+    if uid != device.user.uid:
+        raise WebchatError(Code.FORBIDDEN, "this connection is another user's")
+    if device.full is not full:
+        raise WebchatError(Code.BAD_REQUEST, "this connection joined in the other form")

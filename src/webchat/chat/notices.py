@@ -1,0 +1,114 @@
+"""News of receipts on their way to devices, here and elsewhere, or kept for the seed's form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+import structlog
+
+from webchat.chat.hub import Hub, Spawn
+from webchat.chat.packets import kept_packet, position_packet, receipt_packets, seed_receipts
+from webchat.chat.topics import NOTICE, POSITION
+from webchat.errors import WebchatError
+from webchat.model import NO_POSITION, ConvID, Position, Seq, Uid, user_log
+from webchat.ports.bus import Bus
+from webchat.ports.clock import Clock
+from webchat.ports.kept import KeptReceipts
+from webchat.ports.positions import Positions
+from webchat.service.receipts import Notice
+
+_encode = msgspec.json.Encoder().encode
+_decode_notice = msgspec.json.Decoder(Notice).decode
+_decode_position = msgspec.json.Decoder(tuple[ConvID, Seq, Seq, int]).decode
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSettings:
+    """`keep`: receipts for people of the seed's form who are away (open mode);
+    `kept_receipts`: how many for each."""
+
+    keep: bool = False
+    kept_receipts: int = 1_000
+
+
+class Notices:
+    """The ReceiptListener of the product, and what hears of other nodes' receipts."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        bus: Bus,
+        positions: Positions,
+        kept: KeptReceipts,
+        clock: Clock,
+        spawn: Spawn,
+        settings: KeptSettings,
+    ) -> None:
+        self._hub = hub
+        self._bus = bus
+        self._positions = positions
+        self._kept = kept
+        self._clock = clock
+        self._spawn = spawn
+        self._settings = settings
+
+    def reader_moved(self, conv: ConvID, uid: Uid, position: Position, source: object) -> None:
+        """The user's other devices hear where it is now."""
+        self._show_position(conv, uid, position, source)
+        said = _encode((conv, position.delivered, position.displayed, position.n))
+        self._bus.publish(user_log(uid), POSITION + said)
+
+    def _show_position(
+        self, conv: ConvID, uid: Uid, position: Position, source: object = None
+    ) -> None:
+        devices = [d for d in self._hub.devices_of(uid) if d.full and d is not source]
+        if devices:
+            packet = position_packet(conv, position)
+            for device in devices:
+                device.socket.emit(packet)
+
+    def say_position(self, conv: ConvID, uid: Uid) -> None:
+        """An own message that moved nothing: devices that think so hear what holds."""
+        self._spawn(self._say_position(conv, uid))
+
+    async def _say_position(self, conv: ConvID, uid: Uid) -> None:
+        positions = await self._positions.of_user(uid, [conv])
+        self.reader_moved(conv, uid, positions.get(conv, NO_POSITION), None)
+
+    def author_told(self, notice: Notice) -> None:
+        """The author's devices hear of it; who is nowhere has it kept, in open mode."""
+        shown = self._show_notice(notice)
+
+        def published(heard: int | Exception) -> None:
+            if not shown and self._settings.keep and (isinstance(heard, Exception) or not heard):
+                self._spawn(self._keep(notice))
+
+        self._bus.publish(user_log(notice.author), NOTICE + _encode(notice), published)
+
+    def _show_notice(self, notice: Notice) -> bool:
+        now_ms = self._clock.now_ms()
+        devices = list(self._hub.devices_of(notice.author))
+        full = receipt_packets(notice, now_ms) if any(d.full for d in devices) else []
+        seed = [] if all(d.full for d in devices) else seed_receipts(notice, now_ms)
+        for device in devices:
+            for packet in full if device.full else map(kept_packet, seed):
+                device.socket.emit(packet)
+        return bool(devices)
+
+    async def _keep(self, notice: Notice) -> None:
+        envelopes = seed_receipts(notice, self._clock.now_ms())
+        try:
+            await self._kept.keep(notice.author, envelopes, self._settings.kept_receipts)
+        except WebchatError as error:
+            _log.warning("receipts not kept", author=notice.author, why=error.message)
+
+    def heard_notice(self, payload: bytes) -> None:
+        """Another node told an author's. Raises msgspec.DecodeError."""
+        self._show_notice(_decode_notice(payload))
+
+    def heard_position(self, uid: Uid, payload: bytes) -> None:
+        """Another node moved a user's position. Raises msgspec.DecodeError."""
+        conv, delivered, displayed, n = _decode_position(payload)
+        self._show_position(conv, uid, Position(delivered, displayed, n))

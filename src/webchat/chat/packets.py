@@ -1,0 +1,129 @@
+"""What the server says on the wire, as encoded packets: acks, errors, skips, positions, receipts.
+
+Source: docs/protocol.md, sections 2 to 7.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from webchat.errors import WebchatError
+from webchat.model import ConvID, Entry, Position, Seq, Uid
+from webchat.protocol.socketio import Packet, event_packet
+from webchat.service.receipts import Notice
+
+_encode: Final = msgspec.json.Encoder().encode
+OK: Final = b'[{"ok":true}]'
+
+
+def entry_packet(entry: Entry) -> Packet:
+    """An entry, encoded once for all who get it."""
+    return event_packet(b'["chat",' + entry.envelope + b"]")
+
+
+def chat_packet(envelope: dict[str, Any]) -> Packet:
+    """What is no entry, as a `chat` event."""
+    return event_packet(b'["chat",' + _encode(envelope) + b"]")
+
+
+def ack_of_entry(entry: Entry) -> bytes:
+    """The ack of a logged kind: `{ok, MsgID, ConvID, Seq, N, StoredAt}`."""
+    msg_id = json.dumps(entry.msg_id)
+    return (
+        f'[{{"ok":true,"MsgID":{msg_id},"ConvID":"{entry.conv}","Seq":{entry.seq},'
+        f'"N":{entry.n},"StoredAt":{entry.at}}}]'
+    ).encode()
+
+
+def ack_of_receipt(msg_id: str, conv: ConvID) -> bytes:
+    """The ack of a receipt: stored, it has no `Seq` of its own."""
+    return _encode([{"ok": True, "MsgID": msg_id, "ConvID": conv}])
+
+
+def ack_of_join(uid: Uid, time_ms: int, version: str) -> bytes:
+    """The ack of `join`: the device is live."""
+    return _encode([{"ok": True, "uid": uid, "time": time_ms, "version": version}])
+
+
+def refusal(error: WebchatError, msg_id: str | None) -> dict[str, object]:
+    """`{ok: false, MsgID?, error}`; no MsgID for what carries none (`join`, `sync`)."""
+    said: dict[str, object] = {"ok": False}
+    if msg_id is not None:
+        said["MsgID"] = msg_id
+    said["error"] = error.as_wire()
+    return said
+
+
+def refusal_ack(error: WebchatError, msg_id: str | None) -> bytes:
+    """A refusal as an ack's arguments."""
+    return _encode([refusal(error, msg_id)])
+
+
+def refusal_packet(error: WebchatError, msg_id: str | None) -> Packet:
+    """A refusal as the event `error`, for who asked for no ack."""
+    return event_packet(_encode(["error", refusal(error, msg_id)]))
+
+
+def skip_packet(conv: ConvID, seq: Seq, n: int, *, more: bool) -> Packet:
+    """`skip`: your position is now `seq`, where the count of messages is `n`."""
+    envelope: dict[str, Any] = {"EvtType": "skip", "ConvID": conv, "Seq": seq, "N": n, "more": more}
+    if conv.startswith("user:"):
+        del envelope["N"]
+    return chat_packet(envelope)
+
+
+def position_packet(conv: ConvID, position: Position) -> Packet:
+    """`position`: the user's own positions, moved by another device."""
+    return chat_packet(
+        {
+            "EvtType": "position",
+            "ConvID": conv,
+            "delivered": position.delivered,
+            "displayed": position.displayed,
+            "N": position.n,
+        }
+    )
+
+
+def snapshot_packet(conv: ConvID, rows: Sequence[tuple[Uid, Seq, Seq]]) -> Packet:
+    """`receipts`: the positions of each member, as they stand."""
+    body = _encode(rows).decode()
+    return chat_packet({"EvtType": "receipts", "ConvID": conv, "Body": body})
+
+
+def receipt_packets(notice: Notice, time_ms: int) -> list[Packet]:
+    """A notice in the full form: up to which `Seq`, and who."""
+    moved = (("delivery", notice.delivered), ("display", notice.displayed))
+    return [
+        chat_packet(_receipt(kind, notice, "", time_ms) | {"ConvID": notice.conv, "Seq": seq})
+        for kind, seq in moved
+        if seq
+    ]
+
+
+def seed_receipts(notice: Notice, time_ms: int) -> list[bytes]:
+    """A notice in the seed's form: an envelope for each message, deliveries first."""
+    named = [("delivery", msg_id) for _, msg_id in notice.newly_delivered]
+    named += [("display", msg_id) for _, msg_id in notice.newly_displayed]
+    return [_encode(_receipt(kind, notice, msg_id, time_ms)) for kind, msg_id in named]
+
+
+def kept_packet(envelope: bytes) -> Packet:
+    """A receipt's envelope as `seed_receipts` made it."""
+    return event_packet(b'["chat",' + envelope + b"]")
+
+
+def _receipt(kind: str, notice: Notice, msg_id: str, time_ms: int) -> dict[str, Any]:
+    return {
+        "EvtType": kind,
+        "From": notice.reader,
+        "Originated": "",
+        "To": notice.author,
+        "MsgID": msg_id,
+        "Timestamp": time_ms // 1000,
+        "Body": "",
+    }

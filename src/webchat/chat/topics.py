@@ -1,0 +1,42 @@
+"""Topics and payloads of the bus: which channel what goes to, and how nodes tell kinds apart.
+
+A payload begins with a version and a kind; a node passes over those it does not know.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from webchat.model import ConvID, Entry, pair_of, user_log
+from webchat.protocol.envelope import decode_sealed
+
+ENTRY: Final = b"1e"
+"""An entry's envelope, as on the wire."""
+NOTICE: Final = b"1n"
+"""A receipt's Notice, JSON."""
+POSITION: Final = b"1p"
+"""A user's own position, JSON: `[conv, delivered, displayed, n]`."""
+
+
+def topics_of(conv: ConvID) -> tuple[str, ...]:
+    """Where entries of a log are published: a pair's to both users, all else to itself."""
+    pair = pair_of(conv)
+    if pair is None:
+        return (conv,)
+    a, b = pair
+    return (user_log(a),) if a == b else (user_log(a), user_log(b))
+
+
+def entry_of(envelope: bytes) -> Entry:
+    """The entry that another node published. Raises msgspec.DecodeError."""
+    sealed = decode_sealed(envelope)
+    return Entry(
+        sealed.conv_id,
+        sealed.seq,
+        sealed.n,
+        sealed.stored_at,
+        sealed.evt_type,
+        sealed.originated or sealed.from_,
+        sealed.msg_id,
+        envelope,
+    )
