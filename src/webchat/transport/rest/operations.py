@@ -1,0 +1,70 @@
+"""Routes for who runs the server: is it alive, is it ready, and its metrics."""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from ipaddress import ip_address
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from webchat.errors import Code, WebchatError
+from webchat.transport.rest.endpoint import at
+from webchat.transport.rest.guard import CLIENT
+from webchat.transport.rest.resource import json_response
+from webchat.transport.rest.services import Check, Client, RestSettings, Services
+
+
+class Operations:
+    """`/healthz`, `/readyz` and `/metrics`."""
+
+    def __init__(self, services: Services, settings: RestSettings) -> None:
+        self._services = services
+        self._settings = settings
+
+    def routes(self) -> list[BaseRoute]:
+        """Where they are."""
+        return [
+            at("/healthz", self._healthz),
+            at("/readyz", self._readyz),
+            at("/metrics", self._metrics),
+        ]
+
+    async def _healthz(self, _request: Request) -> Response:
+        return json_response({"status": "ok"})
+
+    async def _readyz(self, _request: Request) -> Response:
+        checks = self._services.checks
+        reasons = await asyncio.gather(*map(self._reason, checks.values()))
+        report = {
+            name: {"ok": reason is None} | ({"reason": reason} if reason else {})
+            for name, reason in zip(checks, reasons, strict=True)
+        }
+        ready = not any(reasons)
+        status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+        return json_response({"ready": ready, "checks": report}, status)
+
+    async def _reason(self, check: Check) -> str | None:
+        """Why it is not ready; None: it is."""
+        try:
+            async with asyncio.timeout(self._settings.check_timeout_s):
+                return None if await check() else "does not answer"
+        except TimeoutError:
+            return "does not answer in time"
+        except WebchatError as error:
+            return error.message
+
+    async def _metrics(self, request: Request) -> Response:
+        if not (self._settings.metrics_anywhere or _is_here(request.scope[CLIENT])):
+            raise WebchatError(Code.FORBIDDEN, "Metrics are for this machine alone.")
+        return Response(generate_latest(self._services.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _is_here(client: Client) -> bool:
+    try:
+        return ip_address(client.address).is_loopback
+    except ValueError:
+        return False

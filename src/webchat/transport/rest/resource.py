@@ -1,0 +1,165 @@
+"""The routes of one path of the own API: authenticate, decode, call the handler, encode."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from webchat.errors import Code, WebchatError
+from webchat.model import Login, Uid, is_uid
+from webchat.transport.rest.guard import CLIENT
+from webchat.transport.rest.route import Call, Reply, Route
+from webchat.transport.rest.services import RestSettings, Services
+
+COOKIE: Final = "webchat_session"
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
+_DAY_S: Final = 86_400
+_Struct = TypeVar("_Struct", bound=msgspec.Struct)
+
+
+class Resource:
+    """Serves `routes`, all of one path; HEAD as GET."""
+
+    def __init__(self, routes: Sequence[Route], services: Services, settings: RestSettings) -> None:
+        self._routes = {route.method: route for route in routes}
+        if "GET" in self._routes:
+            self._routes["HEAD"] = self._routes["GET"]
+        self._services = services
+        self._settings = settings
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods it has."""
+        return tuple(sorted(self._routes))
+
+    async def answer(self, request: Request) -> Response:
+        """Answer a request by one of `methods`. Raises WebchatError."""
+        route = self._routes[request.method]
+        answer = await route.handler(await self._call(request, route))
+        return self._response(request, route, answer)
+
+    async def _call(self, request: Request, route: Route) -> Call[object, object]:
+        if route.accounts_only and self._settings.open_mode:
+            raise WebchatError(Code.NOT_FOUND, "In open mode there are no accounts to log in to.")
+        uid, login, cookie = "", None, ""
+        if not route.public:
+            uid, login, cookie = await self._who(request)
+        return Call(
+            self._services,
+            request.scope[CLIENT],
+            uid,
+            login,
+            cookie,
+            request.path_params,
+            await self._body(request, route),
+            None if route.query is None else _decode_query(request, route.query),
+        )
+
+    async def _who(self, request: Request) -> tuple[Uid, Login | None, str]:
+        """The user, the login and, if that is how it came, the cookie's token."""
+        bearer = _bearer(request)
+        if self._settings.open_mode:
+            return _named(bearer), None, ""
+        cookie = "" if bearer is not None else request.cookies.get(COOKIE, "")
+        login = await self._services.accounts.authenticate(bearer or cookie)
+        if login is None:
+            raise WebchatError(Code.UNAUTHENTICATED, "Please log in.")
+        if cookie:
+            _check_not_forged(request)
+        return login.uid, login, cookie
+
+    async def _body(self, request: Request, route: Route) -> msgspec.Struct | None:
+        if route.body is None:
+            return None
+        return decode_json(await read_body(request, self._settings), route.body)
+
+    def _response(
+        self, request: Request, route: Route, answer: msgspec.Struct | Reply | None
+    ) -> Response:
+        body = answer.body if isinstance(answer, Reply) else answer
+        response = json_response(body, route.status)
+        if isinstance(answer, Reply):
+            self._set_cookie(response, answer.cookie, request.scope[CLIENT].secure)
+        return response
+
+    def _set_cookie(self, response: Response, token: str, secure: bool) -> None:
+        age_s = round(self._settings.cookie_days * _DAY_S) if token else 0
+        response.set_cookie(
+            COOKIE, token, max_age=age_s, path="/", secure=secure, httponly=True, samesite="lax"
+        )
+
+
+def json_response(body: object, status: int = 200) -> Response:
+    """A JSON answer that nobody keeps; None: no body."""
+    headers = {"Cache-Control": "no-store"}
+    if body is None:
+        return Response(None, status, headers)
+    return Response(msgspec.json.encode(body), status, headers, "application/json")
+
+
+async def read_body(request: Request, settings: RestSettings) -> bytes:
+    """The request's body. Raises WebchatError: TOO_LARGE, BAD_REQUEST if it comes too slowly."""
+    try:
+        async with asyncio.timeout(settings.body_timeout_s):
+            return await _read_at_most(request, settings.body_bytes)
+    except TimeoutError:
+        raise WebchatError(Code.BAD_REQUEST, "The body did not arrive in time.") from None
+
+
+def decode_json(body: bytes, into: type[_Struct]) -> _Struct:
+    """The body as a struct, whatever its content type says. Raises WebchatError(BAD_REQUEST)."""
+    try:
+        return msgspec.json.decode(body, type=into)
+    except msgspec.ValidationError as error:
+        raise WebchatError(Code.BAD_REQUEST, f"{error}.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise WebchatError(Code.BAD_REQUEST, "The body is no valid JSON.") from None
+
+
+async def _read_at_most(request: Request, limit: int) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise WebchatError(Code.TOO_LARGE, f"A body has up to {limit} bytes.")
+    return bytes(body)
+
+
+def _decode_query(request: Request, into: type[_Struct]) -> _Struct:
+    given = {name: value for name, value in request.query_params.items() if value}
+    try:
+        return msgspec.convert(given, into, strict=False)
+    except msgspec.ValidationError as error:
+        raise WebchatError(Code.BAD_REQUEST, f"{error}.") from None
+
+
+def _bearer(request: Request) -> str | None:
+    """The credentials of `Authorization: Bearer` (RFC 6750, 2.1); None: no such header."""
+    header = request.headers.get("authorization")
+    if header is None:
+        return None
+    scheme, _, credentials = header.partition(" ")
+    return credentials.strip() if scheme.lower() == "bearer" else ""
+
+
+def _named(bearer: str | None) -> Uid:
+    """In open mode nobody proves anything: a request names its user as a `join` does."""
+    if bearer is None or not is_uid(bearer):
+        raise WebchatError(
+            Code.BAD_REQUEST, "In open mode name the user: Authorization: Bearer <uid>."
+        )
+    return bearer
+
+
+def _check_not_forged(request: Request) -> None:
+    """An `Origin` was checked for every request; what comes by cookie and without one must not
+    come from another site either (Fetch Metadata). Raises WebchatError(FORBIDDEN)."""
+    if request.method in _SAFE_METHODS or "origin" in request.headers:
+        return
+    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+        raise WebchatError(Code.FORBIDDEN, "This request comes from another site.")

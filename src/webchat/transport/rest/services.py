@@ -1,0 +1,69 @@
+"""What REST needs of the product, in one hand, and its own settings."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry
+
+from webchat.service.accounts import AccountService
+from webchat.service.conversations import Conversations
+from webchat.service.history import History
+from webchat.service.profiles import Profiles
+from webchat.service.readers import Readers
+
+Check = Callable[[], Awaitable[bool]]
+"""Whether something the server stands on answers now."""
+
+OriginAllowed = Callable[[Mapping[str, str], bool], bool]
+"""Whether a request with these headers (lower case), secure or not, comes from an allowed origin;
+one without `Origin` does."""
+
+
+class Client(Protocol):
+    """Who is at the other end, trusted proxies taken into account."""
+
+    @property
+    def address(self) -> str:
+        """Its IP address."""
+
+    @property
+    def secure(self) -> bool:
+        """Whether it speaks TLS."""
+
+
+class ResolvesClients(Protocol):
+    """Knows which proxies' word counts."""
+
+    def resolve(self, peer: str, headers: Mapping[str, str]) -> Client:
+        """The client behind `peer`, the address that the connection comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The services that routes call. `checks`: by name, what `/readyz` asks."""
+
+    accounts: AccountService
+    profiles: Profiles
+    conversations: Conversations
+    history: History
+    readers: Readers
+    checks: Mapping[str, Check]
+    registry: CollectorRegistry
+
+
+@dataclass(frozen=True, slots=True)
+class RestSettings:
+    """`static_dir`: the built web client; it may be missing. `cookie_days`: as long as a login
+    lives. `metrics_anywhere`: `/metrics` answers others than this machine, too."""
+
+    open_mode: bool = False
+    body_bytes: int = 65_536
+    body_timeout_s: float = 20
+    check_timeout_s: float = 2
+    cookie_days: float = 30
+    metrics_anywhere: bool = False
+    static_dir: Path = field(default=Path(__file__).parents[2] / "static")

@@ -1,0 +1,111 @@
+"""The built web client: its files, read once, with strict headers and a fallback for its pages."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from webchat.transport.rest.problems import method_not_allowed, not_found
+
+PAGE_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
+    "trusted-types svelte-trusted-html"
+)
+"""The Content-Security-Policy of the page; the last names are the web client's own policies."""
+
+_PAGES: Final = frozenset({"/", "/login", "/register", "/settings"})
+_INDEX: Final = "/index.html"
+_COMPRESSED_FROM_BYTES: Final = 1024
+_MEDIA_TYPES: Final = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".ico": "image/x-icon",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".map": "application/json",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+    ".webmanifest": "application/manifest+json",
+    ".woff2": "font/woff2",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    body: bytes
+    gzipped: bytes | None
+    headers: dict[str, str]
+
+
+class WebClient:
+    """Serves the files of `directory` as they were at the start; it may be missing."""
+
+    def __init__(self, directory: Path) -> None:
+        self._files = {
+            f"/{path.relative_to(directory).as_posix()}": path
+            for path in sorted(directory.rglob("*"))
+            if path.suffix in _MEDIA_TYPES and path.is_file()
+        }
+        self._read: dict[str, _File] = {}
+
+    async def answer(self, request: Request) -> Response:
+        """The file or page at the request's path, or 404; only what was found at the start."""
+        path: str = request.scope["path"]
+        name = _INDEX if path in _PAGES or path.startswith("/c/") else path
+        if name == _INDEX and path == "/" and not self.is_built:
+            return PlainTextResponse("webchat is running. Its web client is not built.\n")
+        if name not in self._files:
+            return not_found()
+        if request.method not in {"GET", "HEAD"}:
+            return method_not_allowed("GET, HEAD")
+        return _response(request, self._file(name))
+
+    @property
+    def is_built(self) -> bool:
+        """Whether there is a page to serve."""
+        return _INDEX in self._files
+
+    def _file(self, name: str) -> _File:
+        if name not in self._read:
+            self._read[name] = _read(name, self._files[name])
+        return self._read[name]
+
+
+def _read(name: str, path: Path) -> _File:
+    body = path.read_bytes()
+    gzipped = gzip.compress(body, mtime=0) if len(body) >= _COMPRESSED_FROM_BYTES else body
+    is_hashed = name.startswith("/assets/")
+    headers = {
+        "Cache-Control": "public, max-age=31536000, immutable" if is_hashed else "no-cache",
+        "Content-Type": _MEDIA_TYPES[path.suffix],
+        "ETag": f'"{hashlib.sha256(body).hexdigest()[:32]}"',
+        "Vary": "Accept-Encoding",
+    }
+    if name.endswith(".html"):
+        headers["Content-Security-Policy"] = PAGE_POLICY
+    return _File(body, gzipped if len(gzipped) < len(body) else None, headers)
+
+
+def _response(request: Request, file: _File) -> Response:
+    if file.headers["ETag"] in request.headers.get("if-none-match", ""):
+        return Response(None, 304, file.headers)
+    if file.gzipped is not None and _takes_gzip(request.headers.get("accept-encoding", "")):
+        return Response(file.gzipped, headers={**file.headers, "Content-Encoding": "gzip"})
+    return Response(file.body, headers=file.headers)
+
+
+def _takes_gzip(accept_encoding: str) -> bool:
+    """RFC 9110, section 12.5.3, as far as anybody uses it: named, and not with `q=0`."""
+    offers = [offer.replace(" ", "").lower() for offer in accept_encoding.split(",")]
+    return any(offer == "gzip" or offer.startswith("gzip;q=") for offer in offers) and (
+        "gzip;q=0" not in offers
+    )
