@@ -1,0 +1,67 @@
+"""The documents agree with the code: settings, error codes, kinds of events, links, commands."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from scripts.settings_reference import TARGET, reference
+from webchat.cli import cli
+from webchat.errors import Closing, Code
+
+ROOT = Path(__file__).parent.parent.parent
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+PROTOCOL = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+_LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
+_COMMAND = re.compile(r"\bwebchat ([a-z]+)")
+_TARGET = re.compile(r"\bmake ([a-z]+)")
+_FENCE = re.compile(r"```(?:sh|bash|console|shell)\n(.*?)```", re.DOTALL)
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def test_the_reference_of_settings_is_up_to_date() -> None:
+    assert TARGET.read_text(encoding="utf-8") == reference(), "run make docs"
+
+
+@pytest.mark.parametrize("code", [c.wire for c in Code] + [c.wire for c in Closing])
+def test_each_error_code_is_documented(code: str) -> None:
+    assert f"`{code}`" in PROTOCOL
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["message", "delivery", "display", "conversation", "position", "receipts", "skip", "error"],
+)
+def test_each_kind_of_event_is_documented(kind: str) -> None:
+    assert re.search(rf"\b{kind}\b", PROTOCOL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_to_files_that_exist(page: Path) -> None:
+    for link in _LINK.findall(page.read_text(encoding="utf-8")):
+        assert (page.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_commands_that_are_shown_exist(page: Path) -> None:
+    made = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", made, re.MULTILINE))
+    for block in _FENCE.findall(page.read_text(encoding="utf-8")):
+        assert set(_COMMAND.findall(block)) <= set(cli.commands)
+        assert set(_TARGET.findall(block)) <= targets
+
+
+def test_the_readme_names_how_to_run_and_how_to_test() -> None:
+    assert "make run" in README
+    assert "make test" in README
+
+
+def test_the_changelog_has_a_place_for_what_comes() -> None:
+    assert "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
