@@ -1,0 +1,114 @@
+"""Accounts and their search, on SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+from webchat.adapters.sqlite.reader import Reader, bounded
+from webchat.adapters.sqlite.writer import Writer
+from webchat.errors import Code, WebchatError
+from webchat.model import Profile, Uid
+from webchat.ports.accounts import fold, search_terms
+
+_PROFILES: Final = """
+    SELECT uid, name, about, display_receipts, who_may_add_me, disabled FROM account"""
+_SEARCH: Final = f"""{_PROFILES} WHERE uid IN
+    (SELECT uid FROM account_term WHERE term >= ? AND term < ? AND uid > ?)
+    ORDER BY uid LIMIT ?"""  # noqa: S608
+_LAST_CHARACTER: Final = "\U0010ffff"
+
+
+class SqliteAccounts:
+    """Accounts by uid. See `ports/accounts.py`."""
+
+    def __init__(self, writer: Writer, reader: Reader) -> None:
+        self._write = writer.write
+        self._reader = reader
+
+    async def create(self, profile: Profile, password_hash: str, at: int) -> None:
+        """A new account. Raises WebchatError(CONFLICT)."""
+        await self._write(partial(_create, password_hash=password_hash, at=at), profile)
+
+    async def profile(self, uid: Uid) -> Profile | None:
+        """The profile, or None."""
+        found = await self._read(f"{_PROFILES} WHERE uid = ?", (uid,))
+        return found[0] if found else None
+
+    async def password_hash(self, uid: Uid) -> str | None:
+        """The password's hash, or None."""
+        query = "SELECT password_hash FROM account WHERE uid = ?"
+        row = await self._reader.read(lambda db: db.execute(query, (uid,)).fetchone())
+        return None if row is None else str(row[0])
+
+    async def save_profile(self, profile: Profile, at: int) -> None:
+        """Write a profile, making the account if need be."""
+        await self._write(partial(_save_profile, at=at), profile)
+
+    async def save_password(self, uid: Uid, password_hash: str) -> None:
+        """Write the password's hash of an existing account."""
+        await self._write(_save_password, (password_hash, uid))
+
+    async def search(self, prefix: str, after: Uid, limit: int) -> Sequence[Profile]:
+        """Enabled accounts with a term that begins with `prefix`, by the index of terms."""
+        first = fold(prefix)
+        return await self._read(_SEARCH, (first, first + _LAST_CHARACTER, after, bounded(limit)))
+
+    async def recent(self, limit: int) -> Sequence[Profile]:
+        """The accounts last added or saved, newest first."""
+        return await self._read(f"{_PROFILES} ORDER BY touched DESC LIMIT ?", (bounded(limit),))
+
+    async def page(self, after: Uid, limit: int) -> Sequence[Profile]:
+        """All accounts with uid > `after`, by uid."""
+        query = f"{_PROFILES} WHERE uid > ? ORDER BY uid LIMIT ?"
+        return await self._read(query, (after, bounded(limit)))
+
+    async def _read(self, query: str, parameters: tuple[object, ...]) -> list[Profile]:
+        rows = await self._reader.read(lambda db: db.execute(query, parameters).fetchall())
+        return [_profile(*row) for row in rows]
+
+
+def _profile(
+    uid: Uid, name: str, about: str, display_receipts: int, who_may_add_me: str, disabled: int
+) -> Profile:
+    return Profile(uid, name, about, bool(display_receipts), who_may_add_me, bool(disabled))
+
+
+def _create(db: sqlite3.Connection, profile: Profile, *, password_hash: str, at: int) -> None:
+    given = "SELECT 1 FROM given_uid WHERE folded = ?"
+    if db.execute(given, (fold(profile.uid),)).fetchone():
+        raise WebchatError(Code.CONFLICT, f"the user id {profile.uid} is taken")
+    _save_profile(db, profile, at=at)
+    _save_password(db, (password_hash, profile.uid))
+
+
+def _save_profile(db: sqlite3.Connection, profile: Profile, *, at: int) -> None:
+    settings = (
+        profile.name, profile.about, profile.display_receipts, profile.who_may_add_me,
+        profile.disabled,
+    )  # fmt: skip
+    db.execute(
+        """INSERT INTO account VALUES (?, ?, ?, ?, ?, ?, '', ?,
+            (SELECT ifnull(max(touched), 0) + 1 FROM account))
+        ON CONFLICT (uid) DO UPDATE SET name = excluded.name, about = excluded.about,
+            display_receipts = excluded.display_receipts,
+            who_may_add_me = excluded.who_may_add_me, disabled = excluded.disabled,
+            touched = excluded.touched""",
+        (profile.uid, *settings, at),
+    )
+    db.execute("INSERT OR IGNORE INTO given_uid VALUES (?)", (fold(profile.uid),))
+    _index_terms(db, profile)
+
+
+def _index_terms(db: sqlite3.Connection, profile: Profile) -> None:
+    """Make the profile found by its terms, or by none if it is disabled."""
+    db.execute("DELETE FROM account_term WHERE uid = ?", (profile.uid,))
+    if not profile.disabled:
+        terms = [(term, profile.uid) for term in search_terms(profile)]
+        db.executemany("INSERT INTO account_term VALUES (?, ?)", terms)
+
+
+def _save_password(db: sqlite3.Connection, password: tuple[str, Uid]) -> None:
+    db.execute("UPDATE account SET password_hash = ? WHERE uid = ?", password)

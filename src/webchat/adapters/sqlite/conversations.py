@@ -1,0 +1,135 @@
+"""The ports of logs, members and positions on SQLite: writes are queued, reads go beside them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from webchat.adapters.sqlite.logs import Logs, entry_of, find_entry
+from webchat.adapters.sqlite.reader import Reader, as_list, bounded
+from webchat.adapters.sqlite.writer import Writer
+from webchat.model import ConvID, Entry, Head, Membership, Position, Seq, Uid
+from webchat.ports.log import Append, AppendDone, check_append
+from webchat.ports.positions import Move, MoveDone
+
+_ENTRIES: Final = """
+    SELECT seq, n, at, kind, sender, msg_id, envelope FROM entry
+    WHERE log = (SELECT id FROM log WHERE name = ?)"""
+_HEADS: Final = """
+    SELECT log.name, entry.seq, entry.n, entry.at, entry.members_seq
+    FROM json_each(?) AS asked JOIN log ON log.name = asked.value
+    JOIN entry ON entry.log = log.id
+    AND entry.seq = (SELECT max(seq) FROM entry WHERE log = log.id)"""
+_SPANS: Final = """
+    SELECT log.name, uid, since, until, role FROM member JOIN log ON log.id = member.log"""
+_NEWEST_SPANS: Final = f"""{_SPANS} WHERE uid = ?1 AND since =
+    (SELECT max(since) FROM member AS own WHERE own.log = member.log AND own.uid = ?1)"""  # noqa: S608
+
+
+class SqliteLog:
+    """Logs. See `ports/log.py`."""
+
+    def __init__(self, logs: Logs, writer: Writer, reader: Reader) -> None:
+        self._append = logs.append
+        self._writer = writer
+        self._reader = reader
+
+    def append(self, request: Append, done: AppendDone) -> None:
+        """Queue `request` for the next transaction."""
+        check_append(request)
+        self._writer.submit(self._append, request, done)
+
+    async def read(self, conv: ConvID, after: Seq, limit: int) -> list[Entry]:
+        """Up to `limit` entries with `Seq` > `after`, ascending."""
+        query = f"{_ENTRIES} AND seq > ? ORDER BY seq LIMIT ?"
+        return await self._read(conv, query, (conv, bounded(after), bounded(limit)))
+
+    async def read_before(self, conv: ConvID, before: Seq | None, limit: int) -> list[Entry]:
+        """The newest `limit` entries with `Seq` < `before`, ascending."""
+        query = f"{_ENTRIES} AND seq < ifnull(?, {2**63 - 1}) ORDER BY seq DESC LIMIT ?"
+        end = None if before is None else bounded(before)
+        newest_first = await self._read(conv, query, (conv, end, bounded(limit)))
+        return newest_first[::-1]
+
+    async def find(self, conv: ConvID, sender: Uid, msg_id: str) -> Entry | None:
+        """The entry with that key of idempotence."""
+        return await self._reader.read(lambda db: find_entry(db, conv, sender, msg_id))
+
+    async def heads(self, convs: Sequence[ConvID]) -> Mapping[ConvID, Head]:
+        """The heads of those that exist, by one query."""
+        rows = await self._reader.read(lambda db: db.execute(_HEADS, (as_list(convs),)).fetchall())
+        return {name: Head(*head) for name, *head in rows}
+
+    async def _read(self, conv: ConvID, query: str, parameters: tuple[object, ...]) -> list[Entry]:
+        def run(db: sqlite3.Connection) -> list[Entry]:
+            return [entry_of(conv, row) for row in db.execute(query, parameters)]
+
+        return await self._reader.read(run)
+
+
+class SqliteMembers:
+    """Who is, or was, in which conversation. See `ports/members.py`."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    async def of_user(self, uid: Uid) -> Sequence[Membership]:
+        """The newest span of each conversation."""
+        return await self._read(_NEWEST_SPANS, (uid,))
+
+    async def spans(self, conv: ConvID, uid: Uid) -> Sequence[Membership]:
+        """All spans of a user in a conversation, ascending."""
+        return await self._read(
+            f"{_SPANS} WHERE log.name = ? AND uid = ? ORDER BY since", (conv, uid)
+        )
+
+    async def page(self, conv: ConvID, after: Uid, limit: int) -> Sequence[Membership]:
+        """Present members with uid > `after`, by uid."""
+        query = f"{_SPANS} WHERE log.name = ? AND until IS NULL AND uid > ? ORDER BY uid LIMIT ?"
+        return await self._read(query, (conv, after, bounded(limit)))
+
+    async def count(self, conv: ConvID) -> int:
+        """How many present members; costs one row."""
+        row = await self._reader.read(
+            lambda db: db.execute("SELECT members FROM log WHERE name = ?", (conv,)).fetchone()
+        )
+        return 0 if row is None else int(row[0])
+
+    async def _read(self, query: str, parameters: tuple[object, ...]) -> list[Membership]:
+        rows = await self._reader.read(lambda db: db.execute(query, parameters).fetchall())
+        return [Membership(*row) for row in rows]
+
+
+class SqlitePositions:
+    """How far members have come. See `ports/positions.py`."""
+
+    def __init__(self, logs: Logs, writer: Writer, reader: Reader) -> None:
+        self._move = logs.move
+        self._writer = writer
+        self._reader = reader
+
+    def move(self, moves: Sequence[Move], done: MoveDone) -> None:
+        """Queue `moves` for the next transaction."""
+        self._writer.submit(self._move, moves, done)
+
+    async def of_user(self, uid: Uid, convs: Sequence[ConvID]) -> Mapping[ConvID, Position]:
+        """The user's positions in these conversations."""
+        query = """
+            SELECT log.name, delivered, displayed, n
+            FROM json_each(?) AS asked JOIN log ON log.name = asked.value
+            JOIN position ON position.log = log.id AND uid = ?"""
+        return await self._read(query, convs, uid)
+
+    async def of_members(self, conv: ConvID, uids: Sequence[Uid]) -> Mapping[Uid, Position]:
+        """These members' positions in the conversation."""
+        query = """
+            SELECT uid, delivered, displayed, n
+            FROM json_each(?) AS asked JOIN log ON log.name = ?
+            JOIN position ON position.log = log.id AND uid = asked.value"""
+        return await self._read(query, uids, conv)
+
+    async def _read(self, query: str, asked: Iterable[str], of: str) -> dict[str, Position]:
+        parameters = (as_list(asked), of)
+        rows = await self._reader.read(lambda db: db.execute(query, parameters).fetchall())
+        return {name: Position(*position) for name, *position in rows}

@@ -1,0 +1,109 @@
+"""The files of an SQLite store: made private, opened durably, served by one process at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import Final
+
+from webchat.adapters.sqlite.settings import SqliteSettings
+from webchat.ports.store import StoreRefused
+
+_PRIVATE_FILE: Final = 0o600
+_PRIVATE_DIRECTORY: Final = 0o700
+
+
+@contextmanager
+def refusing(path: Path) -> Iterator[None]:
+    """Turn what the system or SQLite says about `path` into StoreRefused, in words for people."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise StoreRefused(f"{path} cannot be used as a store: {error}") from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StoreRefused(f"{error.filename or path} cannot be used: {reason}") from error
+
+
+def make_private(path: Path) -> None:
+    """Make the file, and its directory if there is none, for their owner alone. Raises OSError."""
+    path.parent.mkdir(mode=_PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, _PRIVATE_FILE))
+
+
+def connect(path: Path, settings: SqliteSettings) -> sqlite3.Connection:
+    """A connection that commits when told, durably, and may be used by any one thread at a time."""
+    db = sqlite3.connect(
+        path,
+        timeout=settings.busy_timeout_ms / 1000,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute(f"PRAGMA wal_autocheckpoint = {settings.wal_pages}")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def connect_reader(path: Path, settings: SqliteSettings) -> sqlite3.Connection:
+    """A connection that cannot write."""
+    db = connect(path, settings)
+    db.execute("PRAGMA query_only = ON")
+    return db
+
+
+def connect_all(path: Path, settings: SqliteSettings) -> list[sqlite3.Connection]:
+    """A connection for the writer, then one for each reader."""
+    with ExitStack() as undo:
+        connections = [undo.enter_context(closing(connect(path, settings)))]
+        for _ in range(settings.readers):
+            connections += [undo.enter_context(closing(connect_reader(path, settings)))]
+        undo.pop_all()
+    return connections
+
+
+@contextmanager
+def existing(path: Path) -> Iterator[sqlite3.Connection]:
+    """A reading connection to a store that must be there, in one read transaction.
+
+    What other processes write meanwhile is not seen. Raises StoreRefused.
+    """
+    if not path.is_file():
+        raise StoreRefused(f"there is no store at {path}")
+    with refusing(path), closing(connect_reader(path, SqliteSettings())) as db:
+        db.execute("BEGIN")
+        yield db
+
+
+class ServeLock:
+    """The right to serve a store: held until released, or by the kernel until its holder dies."""
+
+    def __init__(self, path: Path) -> None:
+        """Take it. Raises StoreRefused if another process has it, OSError."""
+        lock = path.with_name(f"{path.name}.lock")
+        self._file = os.fdopen(os.open(lock, os.O_CREAT | os.O_RDWR, _PRIVATE_FILE), "r+")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = self._file.read().strip() or "unknown"
+            self._file.close()
+            raise StoreRefused(
+                f"{path} is served by another process (pid {pid}): an SQLite store serves one. "
+                "Stop that one, name another file, or use a store that several can share "
+                "(--store postgresql://... or dynamodb://...)"
+            ) from None
+        self._file.truncate(0)
+        self._file.write(f"{os.getpid()}\n")
+        self._file.flush()
+
+    def release(self) -> None:
+        """Let another process serve. The file stays: removing it would race with its next taker."""
+        self._file.close()

@@ -1,0 +1,149 @@
+"""Logins, what ended them, and receipts kept for those who are away, on SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+from webchat.adapters.sqlite.reader import Reader, bounded
+from webchat.adapters.sqlite.writer import Writer
+from webchat.model import Login, Uid
+from webchat.ports.accounts import Revocation
+from webchat.ports.clock import Clock
+
+_LOGINS: Final = "SELECT id, uid, created_at, last_used_at, expires_at FROM login"
+_REVOCATIONS_KEPT_MS: Final = 24 * 3600 * 1000
+
+
+class SqliteLogins:
+    """Logins by token hash. See `ports/accounts.py`."""
+
+    def __init__(self, writer: Writer, reader: Reader, clock: Clock) -> None:
+        self._write = writer.write
+        self._reader = reader
+        self._clock = clock
+
+    async def add(self, token_hash: bytes, login: Login) -> None:
+        """Keep a login."""
+        await self._write(partial(_add, token_hash=token_hash), login)
+
+    async def find(self, token_hash: bytes) -> Login | None:
+        """The login of that token, or None."""
+        found = await self._read(f"{_LOGINS} WHERE token_hash = ?", (token_hash,))
+        return found[0] if found else None
+
+    async def touch(self, login_id: str, last_used_at: int, expires_at: int) -> None:
+        """Slide a login's expiry."""
+        await self._write(_touch, (last_used_at, expires_at, login_id))
+
+    async def of_user(self, uid: Uid) -> Sequence[Login]:
+        """The user's logins, newest first."""
+        query = f"{_LOGINS} WHERE uid = ? ORDER BY created_at DESC, id DESC"
+        return await self._read(query, (uid,))
+
+    async def revoke(self, uid: Uid, login_id: str) -> bool:
+        """End one login of the user."""
+        return await self._write(partial(_revoke, at=self._clock.now_ms()), (uid, login_id))
+
+    async def revoke_all(self, uid: Uid, except_login: str = "") -> None:
+        """End all logins of a user but one."""
+        await self._write(partial(_revoke_all, at=self._clock.now_ms()), (uid, except_login))
+
+    async def revocations(self, after_id: int | None) -> tuple[int, Sequence[Revocation]]:
+        """(highest id, those after `after_id`)."""
+        return await self._reader.read(partial(_revocations, after_id=after_id))
+
+    async def forget_expired(self, now: int) -> None:
+        """Drop expired logins, and revocations older than a day."""
+        await self._write(_forget_expired, now)
+
+    async def _read(self, query: str, parameters: tuple[object, ...]) -> list[Login]:
+        rows = await self._reader.read(lambda db: db.execute(query, parameters).fetchall())
+        return [Login(*row) for row in rows]
+
+
+class SqliteKeptReceipts:
+    """A bounded queue of receipt envelopes per user. See `ports/kept.py`."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._write = writer.write
+
+    async def keep(self, uid: Uid, envelopes: Sequence[bytes], newest: int) -> None:
+        """Append them; beyond `newest` the oldest go."""
+        await self._write(partial(_keep, envelopes=envelopes, newest=newest), uid)
+
+    async def take(self, uid: Uid, limit: int) -> Sequence[bytes]:
+        """Remove and return the oldest, durably."""
+        return await self._write(partial(_take, limit=limit), uid)
+
+
+def _add(db: sqlite3.Connection, login: Login, *, token_hash: bytes) -> None:
+    db.execute(
+        "INSERT INTO login VALUES (?, ?, ?, ?, ?, ?)",
+        (token_hash, login.id, login.uid, login.created_at, login.last_used_at, login.expires_at),
+    )
+
+
+def _touch(db: sqlite3.Connection, touched: tuple[int, int, str]) -> None:
+    db.execute("UPDATE login SET last_used_at = ?, expires_at = ? WHERE id = ?", touched)
+
+
+def _revoke(db: sqlite3.Connection, login: tuple[Uid, str], *, at: int) -> bool:
+    if not db.execute("DELETE FROM login WHERE uid = ? AND id = ?", login).rowcount:
+        return False
+    _leave_revocation(db, *login, "", at)
+    return True
+
+
+def _revoke_all(db: sqlite3.Connection, but: tuple[Uid, str], *, at: int) -> None:
+    uid, except_login = but
+    db.execute("DELETE FROM login WHERE uid = ? AND id <> ?", but)
+    _leave_revocation(db, uid, "", except_login, at)
+
+
+def _leave_revocation(
+    db: sqlite3.Connection, uid: Uid, login: str, except_login: str, at: int
+) -> None:
+    db.execute(
+        "INSERT INTO revocation (uid, login, except_login, at) VALUES (?, ?, ?, ?)",
+        (uid, login, except_login, at),
+    )
+
+
+def _revocations(
+    db: sqlite3.Connection, *, after_id: int | None
+) -> tuple[int, Sequence[Revocation]]:
+    # The counter first: what is left between the two queries comes again with the next poll.
+    counter = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'revocation'").fetchone()
+    last = 0 if counter is None else int(counter[0])
+    rows = db.execute(
+        "SELECT id, uid, login, except_login FROM revocation WHERE id > ? AND id <= ? ORDER BY id",
+        (last if after_id is None else after_id, last),
+    )
+    return last, [Revocation(*row) for row in rows]
+
+
+def _forget_expired(db: sqlite3.Connection, now: int) -> None:
+    db.execute("DELETE FROM login WHERE expires_at <= ?", (now,))
+    db.execute("DELETE FROM revocation WHERE at < ?", (now - _REVOCATIONS_KEPT_MS,))
+
+
+def _keep(db: sqlite3.Connection, uid: Uid, *, envelopes: Sequence[bytes], newest: int) -> None:
+    rows = [(uid, envelope) for envelope in envelopes]
+    db.executemany("INSERT INTO kept_receipt (uid, envelope) VALUES (?, ?)", rows)
+    db.execute(
+        """DELETE FROM kept_receipt WHERE uid = ?1 AND id <=
+        (SELECT id FROM kept_receipt WHERE uid = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)""",
+        (uid, bounded(newest)),
+    )
+
+
+def _take(db: sqlite3.Connection, uid: Uid, *, limit: int) -> Sequence[bytes]:
+    rows = db.execute(
+        "SELECT id, envelope FROM kept_receipt WHERE uid = ? ORDER BY id LIMIT ?",
+        (uid, bounded(limit)),
+    ).fetchall()
+    db.executemany("DELETE FROM kept_receipt WHERE id = ?", [(row[0],) for row in rows])
+    return [row[1] for row in rows]

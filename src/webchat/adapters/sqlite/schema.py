@@ -1,0 +1,153 @@
+"""The tables of an SQLite store, as steps from one version to the next.
+
+Layout (docs/adr/0003-store.md): entries lie in the order they came, so an append touches the same
+page as the one before; conversations are integers; a key of idempotence is found by a 64-bit hash.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from hashlib import blake2b
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
+from webchat.model import Uid
+from webchat.ports.store import StoreRefused
+
+APPLICATION_ID: Final = 0x77636874
+"""`PRAGMA application_id` of our files: "wcht"."""
+
+_FIRST: Final = (
+    "CREATE TABLE property (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    # `members`: how many are present, so that nobody has to count a million rows.
+    """CREATE TABLE log (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        members INTEGER NOT NULL DEFAULT 0
+    )""",
+    # `members_seq`: Seq of the last membership entry up to this one, so the newest row of a log is
+    # its head. `hash`: of the key of idempotence; NULL: it has none. `envelope`: the draft's.
+    """CREATE TABLE entry (
+        log INTEGER NOT NULL REFERENCES log,
+        seq INTEGER NOT NULL,
+        n INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        members_seq INTEGER NOT NULL,
+        hash INTEGER,
+        kind TEXT NOT NULL,
+        sender TEXT NOT NULL,
+        msg_id TEXT NOT NULL,
+        envelope BLOB NOT NULL
+    )""",
+    "CREATE UNIQUE INDEX entry_place ON entry (log, seq)",
+    "CREATE INDEX entry_hash ON entry (log, hash) WHERE hash IS NOT NULL",
+    """CREATE TABLE member (
+        log INTEGER NOT NULL REFERENCES log,
+        uid TEXT NOT NULL,
+        since INTEGER NOT NULL,
+        until INTEGER,
+        role TEXT NOT NULL,
+        PRIMARY KEY (log, uid, since)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX member_by_user ON member (uid, log, since)",
+    "CREATE INDEX member_present ON member (log, uid) WHERE until IS NULL",
+    """CREATE TABLE position (
+        log INTEGER NOT NULL REFERENCES log,
+        uid TEXT NOT NULL,
+        delivered INTEGER NOT NULL,
+        displayed INTEGER NOT NULL,
+        n INTEGER NOT NULL,
+        PRIMARY KEY (log, uid)
+    ) WITHOUT ROWID""",
+    # `touched`: counts up with each creation and save; orders `recent`.
+    """CREATE TABLE account (
+        uid TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        about TEXT NOT NULL,
+        display_receipts INTEGER NOT NULL,
+        who_may_add_me TEXT NOT NULL,
+        disabled INTEGER NOT NULL,
+        password_hash TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        touched INTEGER NOT NULL
+    ) WITHOUT ROWID""",
+    "CREATE INDEX account_touched ON account (touched)",
+    # Uids ever given, folded; a row outlives its account.
+    "CREATE TABLE given_uid (folded TEXT PRIMARY KEY) WITHOUT ROWID",
+    """CREATE TABLE account_term (
+        term TEXT NOT NULL,
+        uid TEXT NOT NULL,
+        PRIMARY KEY (term, uid)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX account_term_by_uid ON account_term (uid)",
+    """CREATE TABLE login (
+        token_hash BLOB PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        uid TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        last_used_at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL
+    ) WITHOUT ROWID""",
+    "CREATE INDEX login_by_user ON login (uid)",
+    "CREATE INDEX login_expiry ON login (expires_at)",
+    # AUTOINCREMENT: an id is never given twice, so a process that polls misses none.
+    """CREATE TABLE revocation (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        uid TEXT NOT NULL,
+        login TEXT NOT NULL,
+        except_login TEXT NOT NULL,
+        at INTEGER NOT NULL
+    )""",
+    """CREATE TABLE kept_receipt (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        uid TEXT NOT NULL,
+        envelope BLOB NOT NULL
+    )""",
+    "CREATE INDEX kept_receipt_by_user ON kept_receipt (uid, id)",
+)
+
+STEPS: Final[Sequence[Sequence[str]]] = (_FIRST,)
+"""Step i brings a file from version i to i + 1. What was released is never changed."""
+
+VERSION: Final = len(STEPS)
+
+
+def entry_hash(sender: Uid, msg_id: str) -> int | None:
+    """What a key of idempotence is found by within its log: 64 bits, signed; None: no key."""
+    if not msg_id:
+        return None
+    digest = blake2b(f"{sender}\0{msg_id}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def check_version(db: sqlite3.Connection, path: Path) -> int:
+    """The file's version, 0 for an empty one. Raises StoreRefused for what is not ours to open."""
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    (application,) = db.execute("PRAGMA application_id").fetchone()
+    (tables,) = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if tables and application != APPLICATION_ID:
+        raise StoreRefused(f"{path} is a database of another program; name another file")
+    if version > VERSION:
+        raise StoreRefused(
+            f"{path} was written by a newer webchat (schema {version}, this one knows {VERSION}); "
+            "use that version, or restore a backup made by this one"
+        )
+    return int(version)
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Bring a file to VERSION, in one transaction. Raises sqlite3.Error."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        # Read inside the transaction: another process may have been faster.
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        for statement in chain.from_iterable(STEPS[version:]):
+            db.execute(statement)
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {VERSION}")
+        db.execute("COMMIT")
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise

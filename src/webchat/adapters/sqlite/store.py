@@ -1,0 +1,134 @@
+"""A store in one SQLite file: one process serves it, command-line tools may open it beside."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from webchat.adapters.sqlite import files, schema
+from webchat.adapters.sqlite.accounts import SqliteAccounts
+from webchat.adapters.sqlite.conversations import SqliteLog, SqliteMembers, SqlitePositions
+from webchat.adapters.sqlite.logins import SqliteKeptReceipts, SqliteLogins
+from webchat.adapters.sqlite.logs import Logs
+from webchat.adapters.sqlite.reader import Reader
+from webchat.adapters.sqlite.settings import SqliteSettings
+from webchat.adapters.sqlite.writer import Writer
+from webchat.errors import WebchatError
+from webchat.ports.accounts import Accounts, Logins
+from webchat.ports.clock import Clock
+from webchat.ports.kept import KeptReceipts
+from webchat.ports.log import Log
+from webchat.ports.members import Members
+from webchat.ports.positions import Positions
+from webchat.ports.store import Mode, StoreRefused
+
+
+class SqliteStore:
+    """All ports on the file `path`; usable between `open` and `close`.
+
+    Durable: a commit is synced to the disk (`synchronous = FULL`) before anybody is told.
+    """
+
+    log: Log
+    members: Members
+    positions: Positions
+    accounts: Accounts
+    logins: Logins
+    kept: KeptReceipts
+
+    def __init__(self, path: Path, settings: SqliteSettings, clock: Clock) -> None:
+        """The store that a server uses: `open` refuses if another process serves the file."""
+        self._path = path.absolute()
+        self._settings = settings
+        self._clock = clock
+        self._serves = True
+        self._lock: files.ServeLock | None = None
+
+    @classmethod
+    def beside(cls, path: Path, settings: SqliteSettings, clock: Clock) -> SqliteStore:
+        """The store as command-line tools use it, whether or not a process serves the file."""
+        store = cls(path, settings, clock)
+        store._serves = False
+        return store
+
+    async def open(self, mode: Mode) -> None:
+        """Make or migrate the file and start the threads. Raises StoreRefused."""
+        for_writes, *for_reads = await asyncio.to_thread(self._prepare, mode)
+        logs = Logs(self._clock, self._settings.max_heads)
+        self._writer = writer = Writer(for_writes, self._settings, logs.forget)
+        self._reader = reader = Reader(for_reads)
+        self.log = SqliteLog(logs, writer, reader)
+        self.members = SqliteMembers(reader)
+        self.positions = SqlitePositions(logs, writer, reader)
+        self.accounts = SqliteAccounts(writer, reader)
+        self.logins = SqliteLogins(writer, reader, self._clock)
+        self.kept = SqliteKeptReceipts(writer)
+
+    async def is_up(self) -> bool:
+        """Whether reads answer; and writes, if the last one failed."""
+        try:
+            await self._reader.read(_probe_read)
+            if self._writer.is_failing:
+                await self._writer.write(_probe_write, None)
+        except WebchatError:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Finish what is queued, stop the threads, let another process serve."""
+        await self._writer.close()
+        await asyncio.to_thread(self._reader.close)
+        self._release()
+
+    def _prepare(self, mode: Mode) -> list[sqlite3.Connection]:
+        """The connection for writes and those for reads, to a file that is ours to use."""
+        with files.refusing(self._path):
+            files.make_private(self._path)
+            if self._serves:
+                self._lock = files.ServeLock(self._path)
+            try:
+                with closing(files.connect(self._path, self._settings)) as db:
+                    self._make_schema(db)
+                    self._settle_mode(db, mode)
+                return files.connect_all(self._path, self._settings)
+            except BaseException:
+                self._release()
+                raise
+
+    def _make_schema(self, db: sqlite3.Connection) -> None:
+        if schema.check_version(db, self._path) == schema.VERSION:
+            return
+        # A process that serves an older file must not have it changed under its feet.
+        own_lock = None if self._lock else files.ServeLock(self._path)
+        try:
+            schema.migrate(db)
+        finally:
+            if own_lock is not None:
+                own_lock.release()
+
+    def _settle_mode(self, db: sqlite3.Connection, mode: Mode) -> None:
+        """Keep the mode of a new file; refuse another one than was kept."""
+        kept = db.execute("SELECT value FROM property WHERE name = 'mode'").fetchone()
+        if kept is None:
+            db.execute("INSERT INTO property VALUES ('mode', ?)", (mode,))
+        elif kept[0] != mode:
+            flag = "with --open" if kept[0] == "open" else "without --open"
+            raise StoreRefused(
+                f"{self._path} was made in {kept[0]} mode and cannot be used in {mode} mode: "
+                f"start it {flag}, or name another file"
+            )
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+
+def _probe_read(db: sqlite3.Connection) -> None:
+    db.execute("SELECT value FROM property WHERE name = 'mode'").fetchone()
+
+
+def _probe_write(db: sqlite3.Connection, _: None) -> None:
+    db.execute("UPDATE property SET value = value WHERE name = 'mode'")
