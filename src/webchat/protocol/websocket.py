@@ -17,6 +17,7 @@ PING: Final = 0x9
 PONG: Final = 0xA
 
 NORMAL: Final = 1000
+GOING_AWAY: Final = 1001
 PROTOCOL_ERROR: Final = 1002
 NO_STATUS: Final = 1005
 INVALID_TEXT: Final = 1007

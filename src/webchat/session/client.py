@@ -1,0 +1,220 @@
+"""Socket.IO over one connection: its namespaces, and what comes in for them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from webchat.errors import Closing
+from webchat.ports.clock import Clock
+from webchat.protocol import engineio, socketio
+from webchat.protocol.errors import ProtocolError
+from webchat.protocol.socketio import Event, Incoming
+from webchat.session.connection import Connection
+from webchat.session.deadlines import Deadlines
+from webchat.session.handler import ConnectRefused, Handler
+from webchat.session.socket import ClientSocket, Stage
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SocketSettings:
+    """Limits of the Socket.IO layer.
+
+    `namespaces`: those that exist. `connect_timeout_ms`: how long a connection may be in none of
+    them. `max_waiting_…`: what a client may send while the handler decides on its CONNECT.
+    """
+
+    namespaces: frozenset[str] = frozenset({socketio.ROOT})
+    connect_timeout_ms: int = 45_000
+    max_attachments: int = 10
+    max_attachments_bytes: int = 1_000_000
+    max_waiting_events: int = 100
+    max_waiting_bytes: int = 262_144
+
+
+class SocketIO:
+    """The Socket.IO layer of an endpoint: `Endpoint(SocketIO(handler, clock, settings), …)`."""
+
+    def __init__(self, handler: Handler, clock: Clock, settings: SocketSettings) -> None:
+        self.handler = handler
+        self.settings = settings
+        self.homeless: Deadlines[Client] = Deadlines(
+            clock, settings.connect_timeout_ms / 1000, Client.give_up
+        )
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __call__(self, connection: Connection) -> Client:
+        """The application that a new connection carries."""
+        return Client(self, connection)
+
+    def decide(self, client: Client, socket: ClientSocket, auth: dict[str, Any]) -> None:
+        """Ask the handler whether it accepts `socket`; the answer comes to `client` later."""
+        task = asyncio.get_running_loop().create_task(self._decide(client, socket, auth))
+        socket.deciding = task
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _decide(self, client: Client, socket: ClientSocket, auth: dict[str, Any]) -> None:
+        try:
+            await self.handler.connect(socket, auth)
+        except ConnectRefused as refused:
+            client.refuse(socket, refused)
+        except Exception:
+            _log.exception("A CONNECT could not be handled.")
+            client.refuse(socket, ConnectRefused("Something went wrong.", "internal"))
+        else:
+            client.accept(socket)
+
+
+class Client:
+    """The application of a connection that speaks Socket.IO."""
+
+    __slots__ = ("_connection", "_partial", "_server", "_sockets")
+
+    def __init__(self, server: SocketIO, connection: Connection) -> None:
+        self._server = server
+        self._connection = connection
+        # A tuple: nearly every client is in one namespace, and a dict would cost 200 bytes more.
+        self._sockets: tuple[ClientSocket, ...] = ()
+        self._partial: tuple[Incoming, list[bytes]] | None = None
+
+    def opened(self) -> None:
+        """In Engine.IO 3 every client is connected to the namespace `/` without asking."""
+        self._server.homeless.add(self)
+        if self._connection.request.engine == 3:
+            self._connect(socketio.ROOT, {})
+
+    def message(self, message: str | bytes) -> None:
+        """A packet came, or a piece of one."""
+        if isinstance(message, bytes):
+            self._attachment(message)
+            return
+        if self._partial is not None:
+            raise ProtocolError("text where an attachment was announced")
+        packet = socketio.decode(message, 1, self._server.settings.max_attachments)
+        if packet.attachments:
+            self._partial = (packet, [])
+        else:
+            self._packet(packet, ())
+
+    def _attachment(self, data: bytes) -> None:
+        if self._partial is None:
+            raise ProtocolError("an attachment that was not announced")
+        packet, attachments = self._partial
+        attachments.append(data)
+        if sum(map(len, attachments)) > self._server.settings.max_attachments_bytes:
+            raise ProtocolError("attachments are too big")
+        if len(attachments) == packet.attachments:
+            self._partial = None
+            self._packet(packet, attachments)
+
+    def _packet(self, packet: Incoming, attachments: Sequence[bytes]) -> None:
+        socket = self._find(packet.namespace)
+        if packet.type in (socketio.EVENT, socketio.BINARY_EVENT):
+            self._event(socket, Event(packet.data, packet.ack_id, attachments))
+        elif packet.type == socketio.CONNECT:
+            if socket is not None and self._connection.request.engine == 4:
+                raise ProtocolError("CONNECT to a namespace that it is in")
+            if socket is None:
+                self._connect(packet.namespace, socketio.decode_auth(packet))
+        elif packet.type == socketio.DISCONNECT:
+            self._leave(socket)
+        elif packet.ack_id is None or socket is None:
+            # Nothing is emitted here that asks for an ACK: one that comes is passed over.
+            raise ProtocolError("an ACK of nothing")
+
+    def _event(self, socket: ClientSocket | None, event: Event) -> None:
+        if socket is None:
+            raise ProtocolError("an event for a namespace that it is not in")
+        if socket.stage is Stage.CONNECTED:
+            self._server.handler.event(socket, event)
+        else:
+            settings = self._server.settings
+            socket.wait(event, settings.max_waiting_events, settings.max_waiting_bytes)
+
+    def _find(self, namespace: str) -> ClientSocket | None:
+        for socket in self._sockets:
+            if socket.namespace == namespace:
+                return socket
+        return None
+
+    # Connecting and leaving.
+
+    def _connect(self, namespace: str, auth: dict[str, Any]) -> None:
+        socket = ClientSocket(self._connection, namespace)
+        self._sockets += (socket,)
+        if namespace in self._server.settings.namespaces:
+            self._server.decide(self, socket, auth)
+        else:
+            self.refuse(socket, ConnectRefused("Invalid namespace"))
+
+    def accept(self, socket: ClientSocket) -> None:
+        """The handler accepts `socket`."""
+        if socket.closed:
+            return
+        socket.stage = Stage.CONNECTED
+        self._server.homeless.discard(self)
+        engine = self._connection.request.engine
+        socket.emit(socketio.connect_packet(socket.sid, socket.namespace, engine))
+        handler = self._server.handler
+        self._connection.guarded(handler.connected, socket)
+        for event in socket.take_waiting():
+            self._connection.guarded(handler.event, socket, event)
+
+    def refuse(self, socket: ClientSocket, refused: ConnectRefused) -> None:
+        """The handler does not want `socket`; the client may ask again, in its time."""
+        if socket.closed:
+            return
+        self._drop(socket)
+        engine = self._connection.request.engine
+        self._connection.outbox.put(
+            socketio.connect_error_packet(refused.message, refused.code, socket.namespace, engine)
+        )
+
+    def _leave(self, socket: ClientSocket | None) -> None:
+        if socket is not None:
+            self._drop(socket)
+            if not self._sockets:
+                self._server.homeless.add(self)
+
+    def _drop(self, socket: ClientSocket) -> None:
+        self._sockets = tuple(other for other in self._sockets if other is not socket)
+        was_connected = socket.stage is Stage.CONNECTED
+        socket.leave()
+        if was_connected:
+            # Later, so that a handler that emits to many is not called back in its midst.
+            asyncio.get_running_loop().call_soon(self._server.handler.disconnected, socket)
+
+    # The end.
+
+    def give_up(self) -> None:
+        """It is in no namespace for too long."""
+        self._connection.close(Closing.PROTOCOL_ERROR, "no CONNECT in time")
+
+    def farewell(
+        self, why: Closing, message: str, retry_after_ms: int | None
+    ) -> list[engineio.Packet]:
+        """The event `error` of docs/protocol.md, section 7, in each namespace it is in."""
+        error: dict[str, object] = {"code": why.wire, "message": message}
+        if retry_after_ms is not None:
+            error["retry_after_ms"] = retry_after_ms
+        args = msgspec.json.encode(["error", {"ok": False, "error": error}])
+        return [
+            socketio.event_packet(args, namespace=socket.namespace)
+            for socket in self._sockets
+            if socket.stage is Stage.CONNECTED
+        ]
+
+    def closed(self) -> None:
+        """The connection is over."""
+        self._server.homeless.discard(self)
+        self._partial = None
+        for socket in self._sockets:
+            self._drop(socket)

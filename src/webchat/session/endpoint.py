@@ -1,0 +1,168 @@
+"""Where connections begin and are found again: settings, limits, and the table of all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from webchat.errors import Closing
+from webchat.ports.clock import Clock
+from webchat.protocol.engineio import Handshake
+from webchat.session.connection import Connection
+from webchat.session.deadlines import Deadlines
+from webchat.session.handler import Request
+from webchat.session.heartbeat import Heartbeat
+from webchat.session.outbox import Bounds, Flusher
+from webchat.session.roles import Application, Wire
+from webchat.session.upgrade import Upgrade
+
+OriginAllowed = Callable[[Mapping[str, str], bool], bool]
+"""Whether a request with these headers (names in lower case) may come; `secure`: it is TLS."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """Limits and intervals of an endpoint.
+
+    `max_payload_bytes`: of one message or POST. `max_outbox_bytes`: what may wait for one client;
+    above `low_water_bytes` it is congested. `drain_spread_ms`: over how long clients are asked to
+    come back when the server ends. `allow_engine3`: Engine.IO 3 besides 4.
+    """
+
+    ping_interval_ms: int = 25_000
+    ping_timeout_ms: int = 20_000
+    max_payload_bytes: int = 1_000_000
+    max_outbox_bytes: int = 1_048_576
+    low_water_bytes: int = 65_536
+    max_connections: int = 100_000
+    max_polling_connections: int = 10_000
+    upgrade_timeout_ms: int = 10_000
+    close_timeout_ms: int = 5_000
+    drain_spread_ms: int = 5_000
+    allow_engine3: bool = False
+
+
+class Busy(Exception):  # noqa: N818
+    """No further connection is taken now; try again after `retry_after_ms`."""
+
+    def __init__(self, message: str, retry_after_ms: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retry_after_ms = retry_after_ms
+
+
+def new_sid() -> str:
+    """An id that cannot be guessed: who knows it can speak for its connection."""
+    return secrets.token_urlsafe(15)
+
+
+class Endpoint:
+    """The connections of one path, which all carry the same `application`.
+
+    `origin_allowed` is asked for every request of polling and every WebSocket. Made on the loop's
+    thread.
+    """
+
+    def __init__(
+        self,
+        application: Callable[[Connection], Application],
+        clock: Clock,
+        settings: EngineSettings,
+        *,
+        origin_allowed: OriginAllowed,
+        sid_factory: Callable[[], str] = new_sid,
+    ) -> None:
+        self.application = application
+        self.clock = clock
+        self.settings = settings
+        self.origin_allowed = origin_allowed
+        flusher = Flusher(asyncio.get_running_loop().call_soon)
+        self.bounds = Bounds(settings.max_outbox_bytes, settings.low_water_bytes, flusher)
+        self.heartbeat = Heartbeat(
+            clock, settings.ping_interval_ms / 1000, settings.ping_timeout_ms / 1000
+        )
+        self.upgrades: Deadlines[Upgrade] = Deadlines(
+            clock, settings.upgrade_timeout_ms / 1000, Upgrade.fail
+        )
+        self._lingering: Deadlines[Connection] = Deadlines(
+            clock, settings.close_timeout_ms / 1000, Connection.abandon
+        )
+        self._new_sid = sid_factory
+        self._connections: dict[str, Connection] = {}
+        self._polling: set[Connection] = set()
+        self._is_draining = False
+
+    def __len__(self) -> int:
+        """How many connections there are."""
+        return len(self._connections)
+
+    def open(self, request: Request, wire: Wire | None = None) -> Connection:
+        """Begin a connection, over `wire` or by polling. Raises Busy."""
+        self.check_room(websocket=wire is not None)
+        connection = Connection(self, self._new_sid(), request)
+        self._connections[connection.sid] = connection
+        if wire is None:
+            self._polling.add(connection)
+        connection.start(self._handshake(connection).packet(), wire)
+        return connection
+
+    def find(self, sid: str) -> Connection | None:
+        """The connection of that id, if it is not over."""
+        return self._connections.get(sid)
+
+    def check_room(self, *, websocket: bool) -> None:
+        """Raises Busy if no further connection of that transport can be taken."""
+        if self._is_draining:
+            raise Busy("The server is restarting.", self._retry_after_ms())
+        settings = self.settings
+        full = len(self._connections) >= settings.max_connections
+        if full or (not websocket and len(self._polling) >= settings.max_polling_connections):
+            raise Busy("The server has no room for another connection.", self._retry_after_ms())
+
+    def drain(self) -> None:
+        """Take no more connections and close all: SERVER_DRAINING, to come back at random times."""
+        self._is_draining = True
+        for connection in list(self._connections.values()):
+            connection.close(
+                Closing.SERVER_DRAINING, "The server is restarting.", self._retry_after_ms()
+            )
+
+    def abandon(self) -> None:
+        """Let go of what is left, and of all timers."""
+        self._is_draining = True
+        for connection in list(self._connections.values()):
+            connection.abandon()
+        self.heartbeat.stop()
+        self.upgrades.stop()
+        self._lingering.stop()
+
+    # What connections tell of themselves.
+
+    def took_wire(self, connection: Connection) -> None:
+        """It polls no more."""
+        self._polling.discard(connection)
+
+    def linger(self, connection: Connection) -> None:
+        """It is closing and waits for one last poll, but not for ever."""
+        self._lingering.add(connection)
+
+    def forget(self, connection: Connection) -> None:
+        """It is over."""
+        self._connections.pop(connection.sid, None)
+        self._polling.discard(connection)
+        self._lingering.discard(connection)
+
+    def _handshake(self, connection: Connection) -> Handshake:
+        settings = self.settings
+        return Handshake(
+            sid=connection.sid,
+            upgrades=[] if connection.request.websocket else ["websocket"],
+            ping_interval=settings.ping_interval_ms,
+            ping_timeout=settings.ping_timeout_ms,
+            max_payload=settings.max_payload_bytes,
+        )
+
+    def _retry_after_ms(self) -> int:
+        return 1 + secrets.randbelow(self.settings.drain_spread_ms)

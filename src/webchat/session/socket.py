@@ -1,0 +1,100 @@
+"""A client in one namespace: the Socket that a handler holds."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any
+
+from webchat.errors import Closing
+from webchat.protocol.errors import ProtocolError
+from webchat.protocol.socketio import Event, Packet, ack_packet
+
+if TYPE_CHECKING:
+    from webchat.session.connection import Connection
+
+
+class Stage(Enum):
+    """CONNECTING (the handler decides) -> CONNECTED -> GONE, or straight from the first."""
+
+    CONNECTING = auto()
+    CONNECTED = auto()
+    GONE = auto()
+
+
+class ClientSocket:
+    """See session.handler.Socket. What comes before the handler decided waits here, in order."""
+
+    __slots__ = (
+        "_connection",
+        "_waiting",
+        "deciding",
+        "namespace",
+        "request",
+        "sid",
+        "stage",
+        "state",
+    )
+
+    def __init__(self, connection: Connection, namespace: str) -> None:
+        self.sid = secrets.token_urlsafe(15)
+        self.namespace = namespace
+        self.request = connection.request
+        self.stage = Stage.CONNECTING
+        self.state: Any = None
+        self._connection = connection
+        self._waiting: list[Event] | None = None
+        self.deciding: asyncio.Task[None] | None = None
+
+    @property
+    def closed(self) -> bool:
+        """It is gone, or going."""
+        return self.stage is Stage.GONE
+
+    @property
+    def congested(self) -> bool:
+        """More waits to be written than the low-water mark."""
+        return self._connection.outbox.congested
+
+    def emit(self, packet: Packet) -> None:
+        """Queue an encoded packet; on a socket that is not connected: nothing."""
+        if self.stage is Stage.CONNECTED:
+            self._connection.outbox.put(packet)
+
+    def ack(self, ack_id: int, args: bytes) -> None:
+        """Queue the answer to the event `ack_id`; `args`: a JSON array in UTF-8."""
+        self.emit(ack_packet(ack_id, args, namespace=self.namespace))
+
+    async def drained(self) -> None:
+        """Return when no longer congested, or closed."""
+        await self._connection.outbox.drained()
+
+    def close(self, why: Closing, message: str, *, retry_after_ms: int | None = None) -> None:
+        """Close the connection: event `error` if it can still be written, then the transport."""
+        self._connection.close(why, message, retry_after_ms)
+
+    def wait(self, event: Event, max_events: int, max_bytes: int) -> None:
+        """Keep an event until the handler has decided. Raises ProtocolError beyond the bounds."""
+        if self._waiting is None:
+            self._waiting = []
+        self._waiting.append(event)
+        if len(self._waiting) > max_events or sum(map(_weight, self._waiting)) > max_bytes:
+            raise ProtocolError("too much before the CONNECT was answered")
+
+    def take_waiting(self) -> list[Event]:
+        """The events that waited, in order; none wait after that."""
+        waiting, self._waiting, self.deciding = self._waiting, None, None
+        return waiting or []
+
+    def leave(self) -> None:
+        """It is gone; a handler that is still deciding need not go on."""
+        self.stage = Stage.GONE
+        self._waiting = None
+        deciding, self.deciding = self.deciding, None
+        if deciding is not None and deciding is not asyncio.current_task():
+            deciding.cancel()
+
+
+def _weight(event: Event) -> int:
+    return len(event.data) + sum(map(len, event.attachments))
