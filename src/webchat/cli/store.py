@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from webchat.cli.options import settings_options
 from webchat.config import Settings
+
+if TYPE_CHECKING:
+    from webchat.adapters.sqlite import SqliteStore
 
 place = settings_options(("data", "store"))
 """Options that say which store is meant."""
@@ -64,9 +69,19 @@ def init(**where: Any) -> None:
 
 
 async def _init(settings: Settings) -> None:
-    from webchat.adapters.memory import LoopClock
-    from webchat.adapters.sqlite import SqliteStore
+    async with store_beside(settings):
+        pass
 
-    opened = SqliteStore(settings.sqlite_path(), LoopClock(), serving=False)
+
+@asynccontextmanager
+async def store_beside(settings: Settings) -> AsyncIterator[SqliteStore]:
+    """The store, open for a command, whether or not a server serves it. Raises StoreRefused."""
+    from webchat.adapters.memory import LoopClock
+    from webchat.adapters.sqlite import SqliteSettings, SqliteStore
+
+    opened = SqliteStore.beside(settings.sqlite_path(), SqliteSettings(), LoopClock())
     await opened.open("open" if settings.open else "secured")
-    await opened.close()
+    try:
+        yield opened
+    finally:
+        await opened.close()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from webchat.cli.store import place
+from webchat.cli.store import place, store_beside
 from webchat.config import Settings
 
 if TYPE_CHECKING:
@@ -95,16 +95,12 @@ async def _beside_a_server(
     settings: Settings, act: Callable[[Administration], Awaitable[None]]
 ) -> None:
     from webchat.adapters.memory import LoopClock
-    from webchat.adapters.sqlite import SqliteStore
     from webchat.service.administration import Administration
     from webchat.service.passwords import Passwords, PasswordSettings
 
-    clock = LoopClock()
-    store = SqliteStore(settings.sqlite_path(), clock, serving=False)
-    await store.open("secured")
-    passwords = Passwords(PasswordSettings())
-    try:
-        await act(Administration(store.accounts, store.logins, passwords, clock))
-    finally:
-        passwords.close()
-        await store.close()
+    async with store_beside(settings) as store:
+        passwords = Passwords(PasswordSettings())
+        try:
+            await act(Administration(store.accounts, store.logins, passwords, LoopClock()))
+        finally:
+            passwords.close()

@@ -1,0 +1,108 @@
+"""`webchat user`, `backup`, `check` and `store init` on a real store."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+
+PASSWORD = "correct horse battery\n"
+
+
+@pytest.fixture
+def data(tmp_path: Path, run: Run) -> str:
+    """A data directory with the account of alice."""
+    directory = str(tmp_path / "data")
+    assert (
+        run("user", "add", "alice", "--name", "Alice Kim", "--data", directory, stdin=PASSWORD)[0]
+        == 0
+    )
+    return directory
+
+
+def test_accounts_are_listed_with_name_and_state(run: Run, data: str) -> None:
+    run("user", "add", "bob", "--data", data, stdin=PASSWORD)
+    run("user", "disable", "bob", "--data", data)
+    _, out, _ = run("user", "list", "--data", data)
+    assert out == "alice\tAlice Kim\tenabled\nbob\tbob\tdisabled\n"
+
+
+@pytest.mark.parametrize(
+    ("args", "stdin", "words"),
+    [
+        (["add", "ALICE"], PASSWORD, "taken"),
+        (["add", "no blanks"], PASSWORD, "user ID"),
+        (["add", "group_x"], PASSWORD, "user ID"),
+        (["add", "bob"], "short\n", "password"),
+        (["add", "bob"], "", "password"),
+        (["passwd", "nobody"], PASSWORD, "no user"),
+        (["disable", "nobody"], "", "no user"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_exit_code_1(
+    run: Run, data: str, args: list[str], stdin: str, words: str
+) -> None:
+    code, out, err = run("user", *args, "--data", data, stdin=stdin)
+    assert (code, out) == (1, "")
+    assert err.startswith("webchat: ")
+    assert words in err
+    assert err.count("\n") == 1
+
+
+def test_a_password_is_no_option_of_the_command_line(run: Run, data: str) -> None:
+    code, _, err = run("user", "add", "bob", "--password", "x" * 10, "--data", data)
+    assert code == 2
+    assert "--password" in err
+
+
+def test_the_store_and_its_directory_are_private(data: str) -> None:
+    directory = Path(data)
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    for path in directory.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
+
+
+def test_init_makes_a_store_and_does_not_mind_one(run: Run, tmp_path: Path) -> None:
+    store = f"sqlite://{tmp_path}/made.db"
+    for _ in range(2):
+        assert run("store", "init", "--store", store)[0] == 0
+    assert (tmp_path / "made.db").exists()
+
+
+def test_a_store_of_the_other_mode_is_refused(run: Run, data: str) -> None:
+    code, _, err = run("store", "init", "--open", "--data", data)
+    assert code == 1
+    assert "mode" in err
+
+
+def test_a_sound_store_is_said_to_be_sound(run: Run, data: str) -> None:
+    code, out, _ = run("check", "--data", data)
+    assert code == 0
+    assert out.endswith("sound\n")
+
+
+def test_checking_what_is_no_store_fails(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "webchat.db").write_bytes(b"not a database" * 100)
+    code, out, err = run("check", "--data", str(tmp_path))
+    assert code == 1
+    assert out or err
+
+
+def test_a_backup_is_a_private_copy_that_can_be_used(run: Run, data: str, tmp_path: Path) -> None:
+    target = tmp_path / "copy.db"
+    assert run("backup", str(target), "--data", data)[0] == 0
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    _, out, _ = run("user", "list", "--store", f"sqlite://{target}")
+    assert out.startswith("alice\t")
+
+
+def test_a_backup_overwrites_nothing(run: Run, data: str, tmp_path: Path) -> None:
+    target = tmp_path / "precious"
+    target.write_text("precious")
+    code, _, err = run("backup", str(target), "--data", data)
+    assert code == 1
+    assert str(target) in err
+    assert target.read_text() == "precious"
