@@ -37,8 +37,8 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class ChatSettings:
-    """`text_bytes`: of a message in UTF-8; `extension_bytes`: of optional fields in an envelope; `gated_events`: how many events of one
-    connection may wait behind a look into the store."""
+    """`text_bytes`: of a message in UTF-8; `extension_bytes`: of optional fields in an envelope;
+    `gated_events`: how many events of one connection may wait behind a look into the store."""
 
     text_bytes: int = 16 * 1024
     extension_bytes: int = 4_096

@@ -82,19 +82,9 @@ class Hub:
                 user = self.users[uid] = User(uid)
                 user.arrival = asyncio.ensure_future(self._follow_logs(user))
             if user.arrival is not None:
-                await self._arrived(user)
+                await asyncio.shield(user.arrival)
             if self.users.get(uid) is user:
                 return user
-
-    async def _arrived(self, user: User) -> None:
-        """Wait for an arrival that several devices may be waiting for."""
-        arrival = user.arrival
-        if arrival is not None:
-            try:
-                await asyncio.shield(arrival)
-            finally:
-                if arrival.done():
-                    user.arrival = None
 
     async def _follow_logs(self, user: User) -> None:
         try:
@@ -104,6 +94,7 @@ class Hub:
             convs.append(user_log(user.uid))
             heads = dict(await self._log.heads(convs))
         except BaseException:
+            user.arrival = None
             self._forget(user)
             raise
         for conv in convs:
@@ -111,6 +102,7 @@ class Hub:
         for conv, head in user.noted.items():
             self._follow(user, conv, head)
         user.noted = {}
+        user.arrival = None
 
     def _follow(self, user: User, conv: ConvID, head: Head) -> HeldLog:
         held = self.logs.get(conv)

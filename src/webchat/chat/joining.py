@@ -38,7 +38,6 @@ class JoinSettings:
     """`cursors`: most in one packet; `snapshots`: most asked for in one packet;
     `sync_more_timeout_s`: how long a join with `more` waits for the next packet."""
 
-    open_mode: bool = False
     cursors: int = 1_000
     snapshots: int = 50
     sync_more_timeout_s: float = 30.0
@@ -60,7 +59,10 @@ class Joining:
         tasks: Tasks,
         settings: JoinSettings,
         backlog_settings: BacklogSettings,
+        *,
+        open_mode: bool,
     ) -> None:
+        self._open_mode = open_mode
         self._hub = hub
         self._backlog = backlog
         self._positions = positions
@@ -181,7 +183,7 @@ class Joining:
             return
         device.begin({conv: position.delivered for conv, position in positions.items()})
         self._pump(device)
-        if self._settings.open_mode:
+        if self._open_mode:
             await self._hand_over_kept(device)
 
     async def join_sender(self, client: Client, uid: Uid) -> None:
@@ -222,7 +224,7 @@ class Joining:
         client.uid = device.user.uid
         client.device = device
         self._hub.add(device.user, device)
-        if self._settings.open_mode:
+        if self._open_mode:
             self._profiles.joined(device.user.uid)
         client.answer(ack_id, self._ack(device.user.uid))
 

@@ -32,9 +32,7 @@ class Listening:
             elif kind == POSITION:
                 self._notices.heard_position(user_of(topic) or "", said)
         except msgspec.DecodeError:
-            _log.warning(
-                "a publish that cannot be read", topic=topic, kind=kind.decode("ascii", "replace")
-            )
+            _log.warning("a publish that cannot be read", topic=topic, kind=repr(kind))
 
     def lost(self) -> None:
         """Publishes do not arrive for now."""

@@ -26,11 +26,9 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class KeptSettings:
-    """`keep`: receipts for people of the seed's form who are away (open mode);
-    `kept_receipts`: how many for each."""
+    """`kept_receipts`: how many are kept for an absent user (open mode), 0: none."""
 
-    keep: bool = False
-    kept_receipts: int = 1_000
+    kept_receipts: int = 0
 
 
 class Notices:
@@ -82,7 +80,8 @@ class Notices:
         shown = self._show_notice(notice)
 
         def published(heard: int | Exception) -> None:
-            if not shown and self._settings.keep and (isinstance(heard, Exception) or not heard):
+            heard_nowhere = not shown and (isinstance(heard, Exception) or heard == 0)
+            if heard_nowhere and self._settings.kept_receipts:
                 self._spawn(self._keep(notice))
 
         self._bus.publish(user_log(notice.author), NOTICE + _encode(notice), published)

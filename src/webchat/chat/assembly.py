@@ -1,0 +1,104 @@
+"""The chat layer put together: flows, hub and handler over a store and a bus."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from webchat.chat.backlog import Backlog
+from webchat.chat.confirming import Confirming
+from webchat.chat.device import BacklogSettings
+from webchat.chat.handlers import ChatHandler, ChatSettings
+from webchat.chat.hub import Hub
+from webchat.chat.identity import Identity
+from webchat.chat.joining import Joining, JoinSettings
+from webchat.chat.listening import Listening
+from webchat.chat.notices import KeptSettings, Notices
+from webchat.chat.sending import Sender
+from webchat.chat.tasks import Tasks
+from webchat.model import Login
+from webchat.ports.bus import Bus
+from webchat.ports.clock import Clock
+from webchat.ports.store import Store
+from webchat.service.profiles import Profiles
+from webchat.service.receipts import Receipts, ReceiptSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of all parts."""
+
+    open_mode: bool = False
+    chat: ChatSettings = field(default_factory=ChatSettings)
+    join: JoinSettings = field(default_factory=JoinSettings)
+    backlog: BacklogSettings = field(default_factory=BacklogSettings)
+    receipts: ReceiptSettings = field(default_factory=ReceiptSettings)
+    kept: KeptSettings = field(default_factory=KeptSettings)
+    revocation_sweep_ms: int = 500
+
+
+class Chat:
+    """The chat layer of one node. `authenticate`: the login of a token, or None."""
+
+    def __init__(
+        self,
+        store: Store,
+        bus: Bus,
+        clock: Clock,
+        profiles: Profiles,
+        authenticate: Callable[[str], Awaitable[Login | None]],
+        settings: Settings,
+    ) -> None:
+        self._settings = settings
+        self._tasks = tasks = Tasks()
+        self.hub = hub = Hub(store.log, store.members, bus, clock, tasks.spawn)
+        self.receipts = receipts = Receipts(
+            store.positions, store.log, profiles, clock, tasks.spawn, settings.receipts
+        )
+        notices = Notices(hub, bus, store.positions, store.kept, clock, tasks.spawn, settings.kept)
+        receipts.listener = notices
+        bus.listen(Listening(hub, notices))
+        self._identity = Identity(
+            authenticate,
+            store.logins,
+            clock,
+            open_mode=settings.open_mode,
+            on_revoked=profiles.forget,
+        )
+        joining = Joining(
+            hub,
+            Backlog(store.log, clock, settings.backlog),
+            store.positions,
+            receipts,
+            profiles,
+            store.kept,
+            clock,
+            tasks,
+            settings.join,
+            settings.backlog,
+            open_mode=settings.open_mode,
+        )
+        self.handler = ChatHandler(
+            self._identity,
+            joining,
+            Sender(store.log, hub, receipts, notices),
+            Confirming(store.log, receipts),
+            profiles,
+            clock,
+            tasks,
+            settings.chat,
+        )
+
+    def start(self) -> None:
+        """Watch for logins that end."""
+        if not self._settings.open_mode:
+            self._tasks.spawn(self._identity.watch(self._settings.revocation_sweep_ms))
+
+    def drain(self) -> None:
+        """Refuse what still comes; write what has been gathered."""
+        self.handler.drain()
+        self.receipts.flush()
+
+    async def close(self) -> None:
+        """End all that runs beside."""
+        await self._tasks.close()
