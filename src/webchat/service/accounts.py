@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
 from webchat.errors import Code, WebchatError
-from webchat.model import Login, Profile, Uid
+from webchat.model import MAX_NAME_CHARS, Login, Profile, Uid
 from webchat.ports.accounts import Accounts
 from webchat.ports.clock import Clock
 from webchat.ports.limits import Limits, Rate
@@ -87,16 +88,12 @@ class AccountService:
 
     async def login(self, uid: Uid, password: str, address: str) -> Issued:
         """A new login. UNAUTHENTICATED, the same and as late for an unknown uid, a wrong password
-        and a disabled account; RATE_LIMITED by account and by address: successes do not count."""
-        throttles = self._throttles(uid, address)
-        await self._take_all(throttles)
-        password_hash = await self._accounts.password_hash(uid)
-        if not await self._is_right(password_hash, password):
-            raise _wrong_password()
-        issued = await self._issue_unless_changed(uid, password_hash)
-        for key, rate in throttles:
-            await self._limits.give_back(key, rate)
-        return issued
+        and a disabled account; RATE_LIMITED by account and by address."""
+        async with self._attempt(uid, address):
+            password_hash = await self._accounts.password_hash(uid)
+            if not await self._is_right(password_hash, password):
+                raise _wrong_password()
+            return await self._issue_unless_changed(uid, password_hash)
 
     async def authenticate(self, token: str) -> Login | None:
         """The live login of a token; None: unknown, revoked, expired, or its account disabled."""
@@ -128,14 +125,11 @@ class AccountService:
         """Set a new password and end the user's other logins. BAD_REQUEST (`new`), FORBIDDEN
         (`old` is wrong), RATE_LIMITED as `login`."""
         check_password(new)
-        throttles = self._throttles(login.uid, address)
-        await self._take_all(throttles)
-        if not await self._is_right(await self._accounts.password_hash(login.uid), old):
-            raise WebchatError(Code.FORBIDDEN, "The old password is wrong.")
+        async with self._attempt(login.uid, address):
+            if not await self._is_right(await self._accounts.password_hash(login.uid), old):
+                raise WebchatError(Code.FORBIDDEN, "The old password is wrong.")
         await self._accounts.save_password(login.uid, await self._passwords.hash(new))
         await self._tokens.revoke_all(login.uid, except_login=login.id)
-        for key, rate in throttles:
-            await self._limits.give_back(key, rate)
 
     async def logins(self, uid: Uid) -> Sequence[Login]:
         """The user's live logins, newest first."""
@@ -181,15 +175,24 @@ class AccountService:
             raise _wrong_password()
         return issued
 
-    def _throttles(self, uid: Uid, address: str) -> tuple[tuple[str, Rate], ...]:
-        return (
+    @asynccontextmanager
+    async def _attempt(self, uid: Uid, address: str) -> AsyncIterator[None]:
+        """An attempt at a password counts if the password was wrong, and only then."""
+        throttles = (
             (f"login-from:{address}", self._logins_of_address),
-            (f"login:{uid[:MAX_SEARCH_CHARS].casefold()}", self._logins_of_account),
+            (f"login:{uid[:MAX_NAME_CHARS].casefold()}", self._logins_of_account),
         )
-
-    async def _take_all(self, throttles: Sequence[tuple[str, Rate]]) -> None:
         for key, rate in throttles:
             await self._take(key, rate)
+        counts = False
+        try:
+            yield
+        except WebchatError as error:
+            counts = error.code in {Code.UNAUTHENTICATED, Code.FORBIDDEN}
+            raise
+        finally:
+            for key, rate in () if counts else throttles:
+                await self._limits.give_back(key, rate)
 
     async def _take(self, key: str, rate: Rate) -> None:
         wait_ms = await self._limits.take(key, rate)

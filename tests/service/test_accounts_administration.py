@@ -1,0 +1,104 @@
+"""What the operator of a server does to accounts, while their owners use them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from tests.service.world import ADDRESS, PASSWORD, World, code_of
+from webchat.errors import Code
+from webchat.service.passwords import Passwords
+
+NEW_PASSWORD = "another password"
+
+
+class PausedPasswords(Passwords):
+    """Runs an act of the test's between the check of a password and its answer."""
+
+    def __init__(self, passwords: Passwords) -> None:
+        self._passwords = passwords
+        self.unusable = passwords.unusable
+        self.meanwhile: Callable[[], Awaitable[None]] | None = None
+
+    async def hash(self, password: str) -> str:
+        return await self._passwords.hash(password)
+
+    async def verify(self, password_hash: str | None, password: str) -> bool:
+        right = await self._passwords.verify(password_hash, password)
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
+        return right
+
+    def close(self) -> None:
+        self._passwords.close()
+
+
+async def test_an_account_that_was_added_can_log_in(world: World) -> None:
+    await world.administration.add("ann", "Ann", PASSWORD)
+    assert await world.accounts.login("ann", PASSWORD, ADDRESS)
+    assert await code_of(world.administration.add("Ann", "Ann", PASSWORD)) is Code.CONFLICT
+    assert await code_of(world.administration.add("a b", "Ann", PASSWORD)) is Code.BAD_REQUEST
+    assert await code_of(world.administration.add("bo", "Bo", "short")) is Code.BAD_REQUEST
+
+
+async def test_a_new_password_ends_every_login(world: World) -> None:
+    token = await world.user("ann")
+    await world.administration.passwd("ann", NEW_PASSWORD)
+    assert await world.accounts.authenticate(token) is None
+    assert await world.accounts.login("ann", NEW_PASSWORD, ADDRESS)
+    assert await code_of(world.accounts.login("ann", PASSWORD, ADDRESS)) is Code.UNAUTHENTICATED
+
+
+async def test_a_disabled_account_has_no_login_and_gets_none(world: World) -> None:
+    token = await world.user("ann")
+    await world.administration.disable("ann")
+    assert await world.accounts.authenticate(token) is None
+    assert await code_of(world.accounts.login("ann", PASSWORD, ADDRESS)) is Code.UNAUTHENTICATED
+    assert await code_of(world.administration.passwd("ann", NEW_PASSWORD)) is Code.FORBIDDEN
+
+
+async def test_a_change_under_way_elsewhere_does_not_open_a_disabled_account_again(
+    world: World,
+) -> None:
+    await world.user("ann")
+    as_it_was = await world.accounts.me("ann")
+    await world.administration.disable("ann")
+    await world.profiles.save(msgspec.structs.replace(as_it_was, name="Anna"))
+    assert await code_of(world.accounts.login("ann", PASSWORD, ADDRESS)) is Code.UNAUTHENTICATED
+
+
+async def test_a_login_that_was_being_checked_while_the_account_was_disabled_is_none() -> None:
+    passwords = PausedPasswords(World().passwords)
+    world = World(passwords=passwords)
+    await world.user("ann")
+    passwords.meanwhile = lambda: world.administration.disable("ann")
+    assert await code_of(world.accounts.login("ann", PASSWORD, ADDRESS)) is Code.UNAUTHENTICATED
+    assert not await world.accounts.logins("ann")
+    world.close()
+
+
+async def test_a_login_that_was_being_checked_while_the_password_changed_is_none() -> None:
+    passwords = PausedPasswords(World().passwords)
+    world = World(passwords=passwords)
+    await world.user("ann")
+    passwords.meanwhile = lambda: world.administration.passwd("ann", NEW_PASSWORD)
+    assert await code_of(world.accounts.login("ann", PASSWORD, ADDRESS)) is Code.UNAUTHENTICATED
+    assert not await world.accounts.logins("ann")
+    world.close()
+
+
+async def test_acts_on_an_account_that_is_not_there_say_so(world: World) -> None:
+    assert await code_of(world.administration.disable("ann")) is Code.UNKNOWN_USER
+    assert await code_of(world.administration.passwd("ann", PASSWORD)) is Code.UNKNOWN_USER
+
+
+async def test_the_list_has_every_account_disabled_ones_too(world: World) -> None:
+    uids = [f"uid{number:03}" for number in range(450)]
+    for uid in reversed(uids):
+        await world.profile_of(uid)
+    await world.administration.disable("uid007")
+    listed = [profile async for profile in world.administration.list()]
+    assert [profile.uid for profile in listed] == uids
+    assert [profile.uid for profile in listed if profile.disabled] == ["uid007"]

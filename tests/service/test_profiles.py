@@ -1,0 +1,155 @@
+"""Profiles: write-through, who is known, and what open mode makes of strangers."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from tests.service.world import World, code_of
+from webchat.adapters.memory import ManualClock, MemoryProfileCache, MemoryStore
+from webchat.adapters.memory.people import MemoryAccounts
+from webchat.errors import Code, WebchatError
+from webchat.model import Profile
+from webchat.service.profiles import Profiles, new_profile
+
+
+class SlowCache(MemoryProfileCache):
+    """Takes a while to put: the first put is as late as the test wants."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first_may_go_on = asyncio.Event()
+        self._puts = 0
+
+    async def put(self, profile: Profile) -> None:
+        self._puts += 1
+        if self._puts == 1:
+            await self.first_may_go_on.wait()
+        await super().put(profile)
+
+
+class DiesAfterSave(MemoryAccounts):
+    """Accounts whose store takes the first save and then answers no more."""
+
+    def __init__(self) -> None:
+        super().__init__(self._check_up_for_test)
+        self.dies = False
+        self.is_down = False
+
+    async def save_profile(self, profile: Profile, at: int) -> None:
+        await super().save_profile(profile, at)
+        self.is_down = self.dies
+
+    def _check_up_for_test(self) -> None:
+        if self.is_down:
+            raise WebchatError(Code.UNAVAILABLE, "the store is not answering")
+
+
+async def test_a_saved_profile_is_in_the_store_and_at_hand(world: World) -> None:
+    profile = new_profile("ann", "Ann")
+    await world.profiles.save(profile)
+    assert world.profiles.peek("ann") == profile
+    assert await world.store.accounts.profile("ann") == profile
+
+
+async def test_a_profile_comes_from_the_cache_while_the_store_is_down(world: World) -> None:
+    await world.profile_of("ann")
+    world.store.is_down = True
+    assert (await world.profiles.get("ann")) is not None
+    assert await code_of(world.profiles.get("ben")) is Code.UNAVAILABLE
+
+
+async def test_nobody_is_not_remembered_as_nobody(world: World) -> None:
+    assert await world.profiles.get("ann") is None
+    await world.store.accounts.create(new_profile("ann", "Ann"), "", 1)
+    assert await world.profiles.get("ann") == new_profile("ann", "Ann")
+
+
+async def test_the_cache_ends_with_the_last_of_two_saves_at_once() -> None:
+    clock = ManualClock()
+    store, cache = MemoryStore(clock), SlowCache()
+    here = Profiles(store.accounts, cache, clock, open_mode=False)
+    there = Profiles(store.accounts, cache, clock, open_mode=False)
+    first = asyncio.ensure_future(here.save(new_profile("ann", "First")))
+    await asyncio.sleep(0)
+    await there.save(new_profile("ann", "Second"))
+    cache.first_may_go_on.set()
+    await first
+    assert await here.get("ann") == new_profile("ann", "Second")
+
+
+async def test_the_cache_ends_with_a_save_that_overtook_a_read() -> None:
+    clock = ManualClock()
+    store, cache = MemoryStore(clock), SlowCache()
+    await store.accounts.save_profile(new_profile("ann", "First"), 1)
+    profiles = Profiles(store.accounts, cache, clock, open_mode=False)
+    reading = asyncio.ensure_future(profiles.get("ann"))
+    await asyncio.sleep(0)
+    await profiles.save(new_profile("ann", "Second"))
+    cache.first_may_go_on.set()
+    await reading
+    assert await profiles.get("ann") == new_profile("ann", "Second")
+
+
+async def test_a_store_that_dies_after_a_save_leaves_nothing_old_in_the_cache() -> None:
+    accounts = DiesAfterSave()
+    profiles = Profiles(accounts, MemoryProfileCache(), ManualClock(), open_mode=False)
+    await profiles.save(new_profile("ann", "First"))
+    accounts.dies = True
+    await profiles.save(new_profile("ann", "Second"))
+    assert profiles.peek("ann") is None
+    accounts.is_down = False
+    assert await profiles.get("ann") == new_profile("ann", "Second")
+
+
+async def test_the_unknown_and_the_disabled_are_told_apart_from_the_known(world: World) -> None:
+    uids = [f"uid{number}" for number in range(100)]
+    for uid in uids:
+        await world.profile_of(uid)
+    await world.profile_of("gone")
+    await world.administration.disable("gone")
+    await world.profiles.forget("gone")
+    asked = ["nobody", *uids, "gone", "group_x", "a b"]
+    assert await world.profiles.unknown_among(asked) == ["nobody", "gone", "group_x", "a b"]
+
+
+async def test_in_open_mode_every_well_formed_uid_is_known_at_once(open_world: World) -> None:
+    profiles = open_world.profiles
+    assert profiles.peek("stranger") == new_profile("stranger", "stranger")
+    assert await profiles.get("stranger") == new_profile("stranger", "stranger")
+    assert profiles.peek("group_x") is None
+    assert await profiles.get("a b") is None
+    assert await profiles.unknown_among(["stranger", "group_x"]) == ["group_x"]
+
+
+async def test_a_saved_profile_is_found_in_open_mode_too(open_world: World) -> None:
+    await open_world.profiles.save(new_profile("ann", "Ann"))
+    await open_world.profiles.forget("ann")
+    assert await open_world.profiles.get("ann") == new_profile("ann", "Ann")
+
+
+async def test_a_change_beside_this_process_is_seen_once_it_is_told(world: World) -> None:
+    await world.profile_of("ann")
+    changed = msgspec.structs.replace(new_profile("ann", "Ann"), disabled=True)
+    await world.store.accounts.save_profile(changed, 1)
+    assert world.profiles.peek("ann") != changed
+    await world.profiles.forget("ann")
+    assert await world.profiles.get("ann") == changed
+
+
+async def test_the_recent_are_the_last_joined_and_then_the_last_added(open_world: World) -> None:
+    profiles = open_world.profiles
+    for number in range(12):
+        await profiles.save(new_profile(f"added{number}", "Added"))
+    for uid in ["joined1", "added3", "joined2", "joined1"]:
+        profiles.joined(uid)
+    recent = [profile.uid for profile in await profiles.recent()]
+    assert recent == ["joined1", "joined2", "added3", *(f"added{n}" for n in range(11, 4, -1))]
+
+
+async def test_of_many_who_join_only_the_last_few_are_remembered(open_world: World) -> None:
+    for number in range(1_000):
+        open_world.profiles.joined(f"uid{number}")
+    recent = [profile.uid for profile in await open_world.profiles.recent()]
+    assert recent == [f"uid{number}" for number in range(999, 989, -1)]

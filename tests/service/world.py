@@ -1,0 +1,162 @@
+"""A small world for tests: real services over the memory store, with time in the test's hands."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Sequence
+
+import msgspec
+import pytest
+
+from webchat.adapters.memory import ManualClock, MemoryLimits, MemoryProfileCache, MemoryStore
+from webchat.errors import Code, WebchatError
+from webchat.model import ConvID, Draft, Entry, Membership, Seq, Uid, pair_conv
+from webchat.ports.log import SEQ_OF_ENTRY, Append, Appended, Follow
+from webchat.ports.positions import Move, Moved
+from webchat.service.accounts import AccountService, AccountSettings
+from webchat.service.administration import Administration
+from webchat.service.conversations import Conversations
+from webchat.service.history import History
+from webchat.service.passwords import Passwords, PasswordSettings
+from webchat.service.profiles import Profiles, new_profile
+from webchat.service.readers import Readers
+from webchat.service.tokens import Tokens, TokenSettings
+
+PASSWORD = "correct horse battery"
+ADDRESS = "192.0.2.7"
+CHEAP = PasswordSettings(argon2_memory_kib=8, threads=1)
+
+
+class World:
+    """Services, and shorthand for what the chat would have done to the store."""
+
+    def __init__(
+        self,
+        *,
+        open_mode: bool = False,
+        passwords: Passwords | None = None,
+        settings: AccountSettings | None = None,
+    ) -> None:
+        self.clock = ManualClock()
+        self.store = MemoryStore(self.clock)
+        self.cache = MemoryProfileCache()
+        self.profiles = Profiles(self.store.accounts, self.cache, self.clock, open_mode=open_mode)
+        self.passwords = passwords or Passwords(CHEAP)
+        self.tokens = Tokens(self.store.logins, self.clock, TokenSettings())
+        self.accounts = AccountService(
+            self.store.accounts,
+            self.profiles,
+            self.tokens,
+            self.passwords,
+            MemoryLimits(self.clock),
+            self.clock,
+            settings or AccountSettings(),
+        )
+        self.administration = Administration(
+            self.store.accounts, self.store.logins, self.passwords, self.clock
+        )
+        self.history = History(self.store.log, self.store.members)
+        self.conversations = Conversations(
+            self.store.log,
+            self.store.members,
+            self.store.positions,
+            self.profiles,
+            self.history,
+        )
+        self.readers = Readers(
+            self.store.members, self.store.positions, self.profiles, self.history
+        )
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self.passwords.close()
+
+    async def user(self, uid: Uid, name: str = "") -> str:
+        """An account that is logged in: its token."""
+        issued = await self.accounts.register(uid, name or uid.title(), PASSWORD, ADDRESS)
+        return issued.token
+
+    async def profile_of(self, uid: Uid, *, display_receipts: bool = True) -> None:
+        """An account without a password."""
+        profile = msgspec.structs.replace(
+            new_profile(uid, uid.title()), display_receipts=display_receipts
+        )
+        await self.profiles.save(profile)
+
+    async def say(self, sender: Uid, other: Uid, text: str = "hello") -> Entry:
+        """A message between two people."""
+        people = {sender, other}
+        first = Follow(
+            memberships=tuple(
+                Membership(pair_conv(sender, other), uid, SEQ_OF_ENTRY, None, "") for uid in people
+            )
+        )
+        return await self._append(pair_conv(sender, other), "message", sender, text, on_first=first)
+
+    async def group(self, conv: ConvID, creator: Uid, *others: Uid, name: str = "") -> Entry:
+        """A new group."""
+        spans = [Membership(conv, uid, SEQ_OF_ENTRY, None, "member") for uid in others]
+        spans.append(Membership(conv, creator, SEQ_OF_ENTRY, None, "admin"))
+        return await self._append(
+            conv, "create", creator, json.dumps(others), spans, more={"Name": name}
+        )
+
+    async def join(self, conv: ConvID, uid: Uid) -> Entry:
+        """Somebody comes into a group."""
+        span = Membership(conv, uid, SEQ_OF_ENTRY, None, "member")
+        return await self._append(conv, "join", uid, json.dumps([uid]), [span])
+
+    async def depart(self, conv: ConvID, uid: Uid) -> Entry:
+        """Somebody leaves a group."""
+        since = (await self.store.members.spans(conv, uid))[-1].since
+        span = Membership(conv, uid, since, SEQ_OF_ENTRY, "member")
+        return await self._append(conv, "depart", uid, "", [span])
+
+    async def write(self, conv: ConvID, sender: Uid, text: str = "hello") -> Entry:
+        """A message to a group."""
+        return await self._append(conv, "message", sender, text)
+
+    async def read(self, conv: ConvID, uid: Uid, delivered: Seq, displayed: Seq = 0) -> None:
+        """A member's positions move."""
+        moved: asyncio.Future[Sequence[Moved] | Exception] = asyncio.Future()
+        self.store.positions.move([Move(conv, uid, delivered, displayed)], moved.set_result)
+        assert not isinstance(await moved, Exception)
+
+    async def _append(
+        self,
+        conv: ConvID,
+        kind: str,
+        sender: Uid,
+        body: str,
+        spans: Sequence[Membership] = (),
+        *,
+        on_first: Follow | None = None,
+        more: dict[str, str] | None = None,
+    ) -> Entry:
+        self.clock.advance(1)
+        envelope = msgspec.json.encode({"EvtType": kind, "Body": body, **(more or {})})
+        request = Append(
+            conv,
+            (Draft(kind, sender, "", envelope),),
+            is_membership=bool(spans),
+            follow=Follow(memberships=tuple(spans)) if spans else None,
+            on_first=on_first,
+        )
+        appended: asyncio.Future[Appended | Exception] = asyncio.Future()
+        self.store.log.append(request, appended.set_result)
+        outcome = await appended
+        assert isinstance(outcome, Appended), outcome
+        return outcome.entries[0]
+
+
+async def refused(call: Awaitable[object]) -> WebchatError:
+    """The refusal that `call` ends with."""
+    with pytest.raises(WebchatError) as caught:
+        await call
+    return caught.value
+
+
+async def code_of(call: Awaitable[object]) -> Code:
+    """The code that `call` is refused with."""
+    return (await refused(call)).code
