@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from webchat.chat.client import Client
 from webchat.chat.device import Device
 from webchat.chat.hub import Hub
 from webchat.chat.notices import Notices
 from webchat.errors import Code, WebchatError
 from webchat.ports.log import Append, Appended, Log
-from webchat.service.receipts import Receipts
-
-_BY_OWN_MESSAGE: Final = object()
-"""Whose devices know without being told: an own message says where its sender is."""
+from webchat.service.receipts import OWN_MESSAGE, Receipts
 
 
 class Sender:
@@ -46,7 +41,7 @@ class Sender:
         uid, conv = device.user.uid, entry.conv
         if device.full:
             self.receipts.move(
-                uid, conv, delivered=entry.seq, displayed=entry.seq, source=_BY_OWN_MESSAGE
+                uid, conv, delivered=entry.seq, displayed=entry.seq, source=OWN_MESSAGE
             )
         else:
             self.notices.say_position(conv, uid)

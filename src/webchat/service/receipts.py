@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -21,6 +21,9 @@ from webchat.service.profiles import Profiles
 
 Message = tuple[Seq, str]
 """A message as receipts name it: its `Seq` and MsgID."""
+
+OWN_MESSAGE: Final = object()
+"""As the source of a move: an own message, which says to all devices where its sender is."""
 
 Stored = Callable[["Exception | None"], None]
 
@@ -175,7 +178,8 @@ class Receipts:
         listener = self.listener
         if listener is None:
             return
-        listener.reader_moved(moved.conv, moved.uid, moved.after, pending.source)
+        if pending.source is not OWN_MESSAGE:
+            listener.reader_moved(moved.conv, moved.uid, moved.after, pending.source)
         if pending.named is not None and not pending.named:
             return
         newly = await self._newly_covered(moved)
@@ -216,9 +220,7 @@ class Receipts:
         rows: list[tuple[Uid, Seq, Seq]] = []
         for uid in uids:
             position = positions.get(uid)
-            delivered, displayed = (
-                (position.delivered, position.displayed) if position else (0, 0)
-            )
+            delivered, displayed = (position.delivered, position.displayed) if position else (0, 0)
             if uid != viewer and await self._hides_display(viewer, uid):
                 displayed = 0
             rows.append((uid, delivered, displayed))

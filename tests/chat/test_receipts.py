@@ -1,0 +1,202 @@
+"""Receipts in the full form: positions, who hears of them, snapshots, the opt-out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.chat.world import Person, World
+
+CONV = "dm:anna:ben"
+
+
+def heard(person: Person) -> list[tuple[str, str, int]]:
+    """(kind, reader, Seq) of the receipts a person got."""
+    return [(e["EvtType"], e["From"], e["Seq"]) for e in person.got("delivery", "display")]
+
+
+def places(person: Person) -> list[tuple[int, int, int]]:
+    return [(e["delivered"], e["displayed"], e["N"]) for e in person.got("position")]
+
+
+async def talk(world: World, *bodies: str) -> tuple[Person, Person]:
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    for body in bodies:
+        await anna.send("ben", body)
+    await world.pass_time(1)
+    return anna, ben
+
+
+async def test_the_author_hears_of_delivery_and_then_of_display(world: World) -> None:
+    anna, ben = await talk(world, "one", "two")
+    ack = await ben.confirm("delivery", "anna", ConvID=CONV, Seq=2)
+    assert ack == {"ok": True, "MsgID": "", "ConvID": CONV}
+    assert heard(anna) == [("delivery", "ben", 2)]
+    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    assert heard(anna) == [("delivery", "ben", 2), ("display", "ben", 1)]
+    (first, _) = anna.got("delivery", "display")
+    assert (first["To"], first["Originated"], first["ConvID"]) == ("anna", "", CONV)
+
+
+async def test_a_receipt_may_name_a_message_by_its_msgid(world: World) -> None:
+    anna, ben = await talk(world, "one", "two")
+    ack = await ben.confirm("display", "anna", MsgID="anna-one")
+    assert ack["ok"]
+    assert heard(anna) == [("display", "ben", 1)]
+
+
+async def test_a_position_never_goes_back_and_is_not_told_twice(world: World) -> None:
+    anna, ben = await talk(world, "one", "two")
+    await ben.confirm("display", "anna", ConvID=CONV, Seq=2)
+    assert (await ben.confirm("display", "anna", ConvID=CONV, Seq=1))["ok"]
+    assert (await ben.confirm("delivery", "anna", ConvID=CONV, Seq=2))["ok"]
+    assert heard(anna) == [("display", "ben", 2)]
+
+
+async def test_a_receipt_beyond_the_last_counts_as_the_last(world: World) -> None:
+    anna, ben = await talk(world, "one")
+    assert (await ben.confirm("display", "anna", ConvID=CONV, Seq=99))["ok"]
+    assert heard(anna) == [("display", "ben", 1)]
+
+
+async def test_an_unknown_msgid_is_acknowledged_and_moves_nothing(world: World) -> None:
+    anna, ben = await talk(world, "one")
+    assert (await ben.confirm("display", "anna", MsgID="never"))["ok"]
+    assert heard(anna) == []
+
+
+async def test_many_receipts_become_one_write_and_each_gets_its_ack(world: World) -> None:
+    anna, ben = await talk(world, *map(str, range(20)))
+    acks = [
+        ben.say("chat", {"EvtType": "display", "From": "ben", "ConvID": CONV, "Seq": seq})
+        for seq in range(1, 21)
+    ]
+    await world.pass_time(1)
+    assert all(ben.socket.acks[ack_id]["ok"] for ack_id in acks)
+    assert heard(anna) == [("display", "ben", 20)]
+
+
+async def test_receipts_are_never_refused_for_coming_fast(world: World) -> None:
+    _, ben = await talk(world, "one")
+    receipt = {"EvtType": "display", "From": "ben", "ConvID": CONV, "Seq": 1}
+    acks = [ben.say("chat", receipt) for _ in range(1_000)]
+    await world.pass_time(1)
+    assert all(ben.socket.acks[ack_id]["ok"] for ack_id in acks)
+
+
+async def test_the_readers_other_devices_hear_where_it_is_now(world: World) -> None:
+    _, ben = await talk(world, "one", "two")
+    laptop = await world.joined("ben", {CONV: 2})
+    await ben.confirm("display", "anna", ConvID=CONV, Seq=2)
+    assert places(laptop) == [(2, 2, 2)]
+    assert places(ben) == []
+
+
+async def test_an_own_message_moves_the_own_positions_without_being_told(world: World) -> None:
+    anna, ben = await talk(world, "one")
+    laptop = await world.joined("ben", {CONV: 1})
+    await ben.send("anna", "answer")
+    await world.pass_time(1)
+    assert places(laptop) == []
+    positions = await world.store.positions.of_user("ben", [CONV])
+    assert (positions[CONV].delivered, positions[CONV].displayed, positions[CONV].n) == (2, 2, 2)
+    assert heard(anna) == [("display", "ben", 2)]
+
+
+async def test_notes_to_oneself_bring_no_receipts(world: World) -> None:
+    anna = await world.joined("anna")
+    await anna.send("anna", "milk")
+    await anna.confirm("display", "anna", ConvID="dm:anna:anna", Seq=1)
+    assert heard(anna) == []
+
+
+@pytest.mark.parametrize(
+    ("receipt", "code"),
+    [
+        ({"From": "anna", "ConvID": CONV, "Seq": 1}, "forbidden"),
+        ({"ConvID": "dm:anna:cleo", "Seq": 1}, "not_a_member"),
+        ({"ConvID": "dm:ben:cleo", "Seq": 1}, "not_a_member"),
+        ({"ConvID": "user:ben", "Seq": 1}, "not_a_member"),
+        ({"ConvID": "group_none", "Seq": 1}, "not_a_member"),
+        ({"To": "anna"}, "bad_request"),
+        ({"To": "no body", "MsgID": "x"}, "bad_request"),
+        ({"ConvID": CONV, "Seq": -1}, "bad_request"),
+        ({"ConvID": CONV, "Seq": 1.5}, "bad_request"),
+    ],
+)
+async def test_a_wrong_receipt_is_refused(world: World, receipt: dict[str, Any], code: str) -> None:
+    anna, ben = await talk(world, "one")
+    ack = await ben.ask("chat", {"EvtType": "display", "From": "ben"} | receipt)
+    assert ack["error"]["code"] == code
+    await world.pass_time(1)
+    assert heard(anna) == []
+
+
+async def test_a_snapshot_says_where_everybody_is_after_the_own_position(world: World) -> None:
+    _, ben = await talk(world, "one", "two", "three")
+    await ben.confirm("delivery", "anna", ConvID=CONV, Seq=3)
+    await ben.confirm("display", "anna", ConvID=CONV, Seq=2)
+    laptop = await world.person("anna")
+    await laptop.join({CONV: 3}, receipts=[CONV, "dm:cleo:dora", "user:anna"])
+    kinds = [e["EvtType"] for e in laptop.got("position", "receipts")]
+    assert kinds == ["position", "receipts"]
+    (snapshot,) = laptop.got("receipts")
+    assert snapshot["ConvID"] == CONV
+    assert msgspec.json.decode(snapshot["Body"]) == [["anna", 3, 3], ["ben", 3, 2]]
+
+
+async def test_sync_asks_for_snapshots_too(world: World) -> None:
+    _, ben = await talk(world, "one")
+    await ben.ask("sync", {"cursors": {}, "receipts": [CONV]})
+    assert places(ben) == [(0, 0, 0)]
+    (snapshot,) = ben.got("receipts")
+    assert msgspec.json.decode(snapshot["Body"]) == [["anna", 1, 1], ["ben", 0, 0]]
+
+
+async def hide(world: World, uid: str) -> None:
+    profile = await world.profiles.get(uid)
+    assert profile is not None
+    await world.profiles.save(msgspec.structs.replace(profile, display_receipts=False))
+
+
+async def test_who_hides_display_is_seen_as_delivered_only(world: World) -> None:
+    anna, ben = await talk(world, "one")
+    laptop = await world.joined("ben", {CONV: 1})
+    await hide(world, "ben")
+    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    assert heard(anna) == [("delivery", "ben", 1)]
+    assert places(laptop) == [(1, 1, 1)]
+    await anna.ask("sync", {"cursors": {}, "receipts": [CONV]})
+    (snapshot,) = anna.got("receipts")
+    assert msgspec.json.decode(snapshot["Body"]) == [["anna", 1, 1], ["ben", 1, 0]]
+
+
+async def test_who_hides_display_sees_nobody_elses(world: World) -> None:
+    anna, ben = await talk(world, "one")
+    await hide(world, "anna")
+    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    assert heard(anna) == [("delivery", "ben", 1)]
+    await anna.ask("sync", {"cursors": {}, "receipts": [CONV]})
+    (snapshot,) = anna.got("receipts")
+    assert msgspec.json.decode(snapshot["Body"]) == [["anna", 1, 1], ["ben", 1, 0]]
+
+
+async def test_a_receipt_the_store_did_not_take_is_refused(world: World) -> None:
+    _, ben = await talk(world, "one")
+    world.store.is_down = True
+    ack = await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    assert ack["error"]["code"] == "unavailable"
+
+
+async def test_receipts_reach_the_author_and_the_own_devices_on_other_nodes(world: World) -> None:
+    other = World(beside=world)
+    anna = await other.joined("anna")
+    laptop = await other.joined("ben")
+    ben = await world.joined("ben")
+    await anna.send("ben", "one")
+    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    assert heard(anna) == [("display", "ben", 1)]
+    assert places(laptop) == [(1, 1, 1)]
+    await other.chat.close()
