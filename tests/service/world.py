@@ -140,7 +140,7 @@ class World:
             conv,
             (Draft(kind, sender, "", envelope),),
             is_membership=bool(spans),
-            follow=Follow(memberships=tuple(spans)) if spans else None,
+            follow=_follow(spans) if spans else None,
             on_first=on_first,
         )
         appended: asyncio.Future[Appended | Exception] = asyncio.Future()
@@ -148,6 +148,11 @@ class World:
         outcome = await appended
         assert isinstance(outcome, Appended), outcome
         return outcome.entries[0]
+
+
+def _follow(spans: Sequence[Membership]) -> Follow:
+    announce = tuple((span.uid, "added" if span.until is None else "left") for span in spans)
+    return Follow(memberships=tuple(spans), announce=announce)
 
 
 async def refused(call: Awaitable[object]) -> WebchatError:
