@@ -95,9 +95,8 @@ async def test_each_message_named_brings_one_receipt_to_a_seed_author(open_world
     for body in ("one", "two", "three"):
         await anna.send("ben", body)
     for body in ("one", "two", "three"):
-        ben.say(
-            "chat", {"EvtType": "delivery", "From": "ben", "To": "anna", "MsgID": f"anna-{body}"}
-        )
+        receipt = {"EvtType": "delivery", "From": "ben", "To": "anna", "MsgID": f"anna-{body}"}
+        ben.say("chat", receipt)
     await open_world.pass_time(1)
     assert heard(anna) == [("delivery", "ben", f"anna-{body}") for body in ("one", "two", "three")]
 

@@ -40,9 +40,7 @@ class Sender:
             return
         uid, conv = device.user.uid, entry.conv
         if device.full:
-            self.receipts.move(
-                uid, conv, delivered=entry.seq, displayed=entry.seq, source=OWN_MESSAGE
-            )
+            self.receipts.move(uid, conv, displayed=entry.seq, source=OWN_MESSAGE)
         else:
             self.notices.say_position(conv, uid)
 
