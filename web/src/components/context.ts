@@ -1,0 +1,16 @@
+/** What components find without being handed it: the session, the address, the reader's attention. */
+
+import { createContext } from "svelte";
+import type { Attention } from "../state/attention.svelte.ts";
+import type { Client } from "../state/client.svelte.ts";
+import type { Router } from "../state/router.svelte.ts";
+import type { Session } from "../state/session.svelte.ts";
+
+export interface App {
+  session: Session;
+  router: Router;
+  attention: Attention;
+}
+
+export const [getApp, setApp] = createContext<App>();
+export const [getClient, setClient] = createContext<Client>();

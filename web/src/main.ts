@@ -1,0 +1,65 @@
+/** Puts the application together: the one place that knows transport, storage and page. */
+
+import { mount } from "svelte";
+import App from "./App.svelte";
+import { type Database, openDatabase } from "./db/database.ts";
+import { MemoryLogs, MemoryOutbox } from "./db/memory.ts";
+import { Attention } from "./state/attention.svelte.ts";
+import { Client } from "./state/client.svelte.ts";
+import { Drafts } from "./state/drafts.ts";
+import { Router } from "./state/router.svelte.ts";
+import { Session } from "./state/session.svelte.ts";
+import { BrowserPages, browserClock, randomUuid } from "./transport/browser.ts";
+import { Rest } from "./transport/rest.ts";
+import { SocketChannel } from "./transport/socket.ts";
+import "./styles/tokens.css";
+import "./styles/base.css";
+
+const rest = new Rest();
+const pages = new BrowserPages();
+
+/** Browsers that forbid storage throw at its mere mention. */
+function storage(): Storage | null {
+  try {
+    return window.localStorage;
+  } catch {
+    return null;
+  }
+}
+
+async function database(uid: string): Promise<Pick<Database, "outbox" | "logs">> {
+  try {
+    return await openDatabase(uid);
+  } catch {
+    return { outbox: new MemoryOutbox(), logs: new MemoryLogs() };
+  }
+}
+
+function device(): string {
+  const kept = storage()?.getItem("webchat:device");
+  const own = kept ?? randomUuid();
+  if (!kept) storage()?.setItem("webchat:device", own);
+  return own;
+}
+
+async function makeClient(uid: string, fresh: boolean, loggedOut: () => void): Promise<Client> {
+  const { outbox, logs } = await database(uid);
+  if (fresh) await logs.clear();
+  const channel = new SocketChannel(browserClock);
+  const drafts = new Drafts(uid, storage());
+  const world = { api: rest, channel, clock: browserClock, pages, outbox, logs, drafts };
+  return new Client(uid, { ...world, device: device() }, loggedOut);
+}
+
+async function forget(uid: string): Promise<void> {
+  await (await database(uid)).logs.clear();
+}
+
+const session = new Session(rest, browserClock, makeClient, forget);
+const attention = new Attention();
+attention.follow(document);
+
+const target = document.getElementById("app");
+if (!target) throw new Error("the page has no place for the application");
+mount(App, { target, props: { app: { session, router: new Router(window), attention } } });
+void session.start();

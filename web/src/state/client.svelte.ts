@@ -1,0 +1,258 @@
+/** Everything a logged-in user's page holds, put together and kept alive. */
+
+import { asFailure } from "../wire/failure.ts";
+import { authorOf, type ConvID, type Entry, type Seq, userLog } from "../wire/wire.ts";
+import { backoffMs } from "./backoff.ts";
+import { Connection } from "./connection.svelte.ts";
+import type { Conversation } from "./conversation.svelte.ts";
+import { Conversations } from "./conversations.svelte.ts";
+import type { Drafts } from "./drafts.ts";
+import { Feed } from "./feed.ts";
+import { Outbox } from "./outbox.svelte.ts";
+import { People } from "./people.svelte.ts";
+import type { Api, Channel, Clock, LogStore, OutboxStore, Pages } from "./ports.ts";
+import { ReceiptSender } from "./receipts.ts";
+
+/** What the browser gives to one user's page. */
+export interface World {
+  api: Api;
+  channel: Channel;
+  clock: Clock;
+  pages: Pages;
+  outbox: OutboxStore;
+  logs: LogStore;
+  drafts: Drafts;
+  device: string;
+}
+
+export interface ClientSettings {
+  /** News of the list are gathered so long before it is fetched again. */
+  listDelayMs: number;
+  /** Cursors are kept at most this often. */
+  keepDelayMs: number;
+  cursorsPerPacket: number;
+  retry: { firstMs: number; maxMs: number };
+}
+
+export const CLIENT_DEFAULTS: ClientSettings = {
+  listDelayMs: 100,
+  keepDelayMs: 500,
+  cursorsPerPacket: 1000,
+  retry: { firstMs: 500, maxMs: 10_000 },
+};
+
+/** What the page shows of a conversation's address. */
+export type Shown =
+  | { state: "none" | "loading" | "missing" | "failed" }
+  | { state: "ready"; conversation: Conversation };
+
+export class Client {
+  readonly me: string;
+  readonly people: People;
+  readonly conversations: Conversations;
+  readonly connection: Connection;
+  readonly outbox: Outbox;
+  readonly drafts: Drafts;
+  shown = $state.raw<Shown>({ state: "none" });
+  readonly #world: World;
+  readonly #settings: ClientSettings;
+  readonly #feed: Feed;
+  readonly #receipts: ReceiptSender;
+  readonly #loggedOut: () => void;
+  readonly #dirty = new Map<ConvID, Seq>();
+  readonly #timers = new Map<string, () => void>();
+  #wanted: ConvID | null = null;
+  #listTries = 0;
+  #connected = false;
+  #stopped = false;
+
+  constructor(
+    me: string,
+    world: World,
+    loggedOut: () => void,
+    settings: ClientSettings = CLIENT_DEFAULTS,
+  ) {
+    const { api, channel, clock } = world;
+    this.me = me;
+    this.#world = world;
+    this.#settings = settings;
+    this.#loggedOut = loggedOut;
+    this.drafts = world.drafts;
+    this.people = new People(api);
+    this.connection = new Connection(clock);
+    this.conversations = new Conversations(me, api, this.people);
+    this.#receipts = new ReceiptSender(channel, clock);
+    this.#feed = new Feed(
+      channel,
+      this.conversations,
+      {
+        met: (conversation, entry) => this.#met(conversation, entry),
+        moved: (log, position) => this.#moved(log, position),
+        listOutdated: () => this.#listSoon(settings.listDelayMs),
+      },
+      { device: world.device, cursorsPerPacket: settings.cursorsPerPacket },
+    );
+    this.outbox = new Outbox(me, channel, world.outbox, world.pages, clock, {
+      sent: (message, ack) => this.#feed.accept({ ...message, ...ack } as unknown as Entry),
+      unauthenticated: () => channel.restart(),
+    });
+  }
+
+  async start(): Promise<void> {
+    const kept = await this.#world.logs.all().catch(() => []);
+    this.conversations.remember(kept);
+    const own = kept.find((log) => log.ConvID === userLog(this.me));
+    if (own) this.#feed.begin(own.position);
+    await this.outbox.load().catch(() => {});
+    if (this.#stopped) return;
+    this.#listSoon(0);
+    this.#world.channel.open({
+      connected: () => {
+        this.#connected = true;
+        void this.#join();
+      },
+      disconnected: () => this.#disconnected(),
+      failed: () => this.connection.offline(),
+      unauthenticated: () => this.#loggedOut(),
+      chat: (event) => this.#feed.handle(event),
+      error: () => {},
+    });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#pause();
+    this.#world.channel.close();
+    for (const cancel of this.#timers.values()) cancel();
+  }
+
+  /** Shows the conversation with this id, or none. */
+  async show(id: ConvID | null): Promise<void> {
+    if (id === this.#wanted && this.shown.state !== "failed") return;
+    if (this.shown.state === "ready") this.conversations.leave(this.shown.conversation);
+    this.#wanted = id;
+    this.shown = { state: id === null ? "none" : "loading" };
+    this.#feed.watch(id);
+    if (id !== null) await this.#find(id);
+  }
+
+  /** Everything up to `seq` is on the screen, and somebody looks. */
+  seen(conversation: Conversation, seq: Seq): void {
+    this.#receipts.seen(conversation, seq);
+  }
+
+  /** Before the list is here nothing tells a conversation of one's own from one that is not. */
+  async #find(id: ConvID): Promise<void> {
+    if (!this.conversations.loaded && !this.conversations.get(id)) return;
+    const found = await this.conversations.find(id).catch(() => "failed" as const);
+    if (id !== this.#wanted) return;
+    const conversation = this.conversations.get(id);
+    if (!conversation || found !== true) {
+      this.shown = { state: found === "failed" ? "failed" : "missing" };
+      return;
+    }
+    this.shown = { state: "ready", conversation };
+    await this.conversations.open(conversation);
+  }
+
+  async #join(): Promise<void> {
+    if (!this.#connected || !this.conversations.loaded) return;
+    try {
+      await this.#feed.join();
+    } catch (thrown) {
+      const failure = asFailure(thrown);
+      if (failure.code === "unauthenticated") this.#loggedOut();
+      else this.#world.channel.restart(failure.retryAfterMs);
+      return;
+    }
+    if (!this.#connected) return;
+    this.connection.online();
+    this.outbox.resume();
+    this.#receipts.resume();
+    this.#listSoon(this.#settings.listDelayMs);
+  }
+
+  #disconnected(): void {
+    this.#connected = false;
+    if (navigator.onLine) this.connection.connecting();
+    else this.connection.offline();
+    this.#pause();
+  }
+
+  #pause(): void {
+    this.#feed.disconnected();
+    this.outbox.pause();
+    this.#receipts.pause();
+  }
+
+  #met(conversation: Conversation, entry: Entry): void {
+    const own = authorOf(entry) === this.me;
+    if (own) this.outbox.settle(entry.MsgID);
+    else if (entry.EvtType === "message") this.#receipts.arrived(conversation, entry.Seq);
+  }
+
+  #moved(log: ConvID, position: Seq): void {
+    this.#dirty.set(log, position);
+    this.#later("keep", this.#settings.keepDelayMs, () => this.#keep());
+  }
+
+  #keep(): void {
+    for (const [log, position] of this.#dirty) {
+      const conversation = this.conversations.get(log);
+      const kept = conversation
+        ? this.conversations.keepable(conversation)
+        : { ConvID: log, position, entries: [] };
+      this.#world.logs.put(kept).catch(() => {}); // costs a fetch after the next reload
+    }
+    this.#dirty.clear();
+  }
+
+  #listSoon(delayMs: number): void {
+    this.#later("list", delayMs, () => void this.#loadList());
+  }
+
+  async #loadList(): Promise<void> {
+    const first = !this.conversations.loaded;
+    try {
+      const met = await this.conversations.load();
+      this.#listTries = 0;
+      if (this.#stopped) return;
+      for (const conversation of met) this.#confirmListed(conversation);
+    } catch (thrown) {
+      this.#listFailed(asFailure(thrown));
+      return;
+    }
+    if (first) void this.#join();
+    if (this.#wanted !== null && this.shown.state !== "ready") await this.#find(this.#wanted);
+  }
+
+  /** What the list shows has arrived here, though not over the channel. */
+  #confirmListed(conversation: Conversation): void {
+    const last = conversation.last;
+    if (last && conversation.unread > 0) this.#receipts.arrived(conversation, last.Seq);
+  }
+
+  #listFailed(failure: { code: string; retryAfterMs: number | undefined }): void {
+    if (this.#stopped) return;
+    if (failure.code === "unauthenticated") {
+      this.#loggedOut();
+      return;
+    }
+    const { clock } = this.#world;
+    const backoff = backoffMs(this.#listTries, clock.random(), this.#settings.retry);
+    this.#listTries += 1;
+    this.#listSoon(failure.retryAfterMs ?? backoff);
+  }
+
+  /** Runs `act` once after `ms`, however often it is asked for meanwhile. */
+  #later(name: string, ms: number, act: () => void): void {
+    if (this.#stopped || this.#timers.has(name)) return;
+    this.#timers.set(
+      name,
+      this.#world.clock.after(ms, () => {
+        this.#timers.delete(name);
+        act();
+      }),
+    );
+  }
+}

@@ -1,0 +1,47 @@
+/** How the connection is, in words for people; silent while it is fine or only just being made. */
+
+import type { Clock } from "./ports.ts";
+
+export interface ConnectionSettings {
+  /** A connection made within this time is not worth a word. */
+  quietMs: number;
+}
+
+export const CONNECTION_DEFAULTS: ConnectionSettings = { quietMs: 400 };
+
+export class Connection {
+  state = $state<"connecting" | "online" | "offline">("connecting");
+  #quiet = $state(true);
+  readonly words = $derived.by(() => {
+    if (this.state === "offline") return "Offline. Messages will be sent later";
+    return this.state === "connecting" && !this.#quiet ? "Connecting…" : "";
+  });
+  readonly #clock: Clock;
+  readonly #settings: ConnectionSettings;
+  #cancel: (() => void) | null = null;
+
+  constructor(clock: Clock, settings: ConnectionSettings = CONNECTION_DEFAULTS) {
+    this.#clock = clock;
+    this.#settings = settings;
+    this.connecting();
+  }
+
+  connecting(): void {
+    this.state = "connecting";
+    this.#quiet = true;
+    this.#cancel?.();
+    this.#cancel = this.#clock.after(this.#settings.quietMs, () => {
+      this.#quiet = false;
+    });
+  }
+
+  online(): void {
+    this.#cancel?.();
+    this.state = "online";
+  }
+
+  offline(): void {
+    this.#cancel?.();
+    this.state = "offline";
+  }
+}

@@ -1,0 +1,182 @@
+/** One conversation as this page knows it: its newest entries, positions and counts. */
+
+import { SvelteMap } from "svelte/reactivity";
+import {
+  authorOf,
+  type ConversationItem,
+  type ConvID,
+  type Entry,
+  otherOf,
+  type Position,
+  type ReceiptRow,
+  type Seq,
+  type Skip,
+  type Uid,
+} from "../wire/wire.ts";
+import { appended, changed, isShown, prepended } from "./timeline.ts";
+
+/** How far somebody has come; `displayed` <= `delivered`. */
+export interface Place {
+  delivered: Seq;
+  displayed: Seq;
+}
+
+/** How an entry met the position: next in line, seen before, or after something missing. */
+export type Accepted = "next" | "copy" | "gap";
+
+export type LoadState = "idle" | "loading" | "failed";
+
+export class Conversation {
+  readonly id: ConvID;
+  readonly me: Uid;
+  /** The other person of a pair; null in a group. */
+  readonly other: Uid | null;
+  name = $state("");
+  left = $state(false);
+  /** The newest entry that is shown, for the list. */
+  last = $state.raw<Entry | null>(null);
+  /** N of the newest entry. */
+  count = $state(0);
+  /** N at the own displayed position. */
+  displayedCount = $state(0);
+  delivered = $state(0);
+  displayed = $state(0);
+  /** Ascending and complete from the first one here up to the position. */
+  entries = $state.raw<readonly Entry[]>([]);
+  /** Older entries can be fetched. */
+  more = $state(true);
+  history = $state<LoadState>("idle");
+  readonly places = new SvelteMap<Uid, Place>();
+  /** Of a large group: how many have each of one's own messages. */
+  readonly readers = new SvelteMap<Seq, Place>();
+  readonly unread = $derived(this.left ? 0 : Math.max(0, this.count - this.displayedCount));
+  /** The cursor: everything up to it has been met. */
+  position: Seq = 0;
+
+  constructor(id: ConvID, me: Uid) {
+    this.id = id;
+    this.me = me;
+    this.other = otherOf(id, me);
+    this.name = this.other ?? id;
+  }
+
+  /** Whether its log has begun, as far as is known. */
+  get begun(): boolean {
+    return this.last !== null || this.position > 0;
+  }
+
+  /** Takes what the list says, which may be older or newer than what the channel told. */
+  adopt(item: ConversationItem): void {
+    this.name = item.name || this.name;
+    this.left = item.left;
+    this.count = Math.max(this.count, item.N);
+    this.#show(item.last);
+    this.moveOwn({ ...item, N: item.N - item.unread });
+  }
+
+  /** Begins at `position` with `entries` that end there, if nothing has been met yet. */
+  begin(position: Seq, entries: readonly Entry[]): void {
+    if (this.position > 0) return;
+    this.position = position;
+    this.entries = entries;
+  }
+
+  accept(entry: Entry): Accepted {
+    if (entry.Seq <= this.position) return "copy";
+    if (entry.Seq > this.position + 1) return "gap";
+    this.position = entry.Seq;
+    this.entries = appended(this.entries, entry);
+    this.count = Math.max(this.count, entry.N ?? 0);
+    this.#show(entry);
+    this.#moveByEntry(entry);
+    return "next";
+  }
+
+  /** What was passed over and can be fetched is a hole: history begins anew behind it. */
+  skip({ Seq: seq, N, more }: Skip): void {
+    this.position = seq;
+    this.count = Math.max(this.count, N ?? 0);
+    if (more) {
+      this.entries = [];
+      this.more = true;
+    }
+  }
+
+  prepend(older: readonly Entry[], more: boolean): void {
+    this.entries = prepended(older, this.entries);
+    this.more = more;
+  }
+
+  /** Lets go of what is older than the newest `keep` entries. */
+  trim(keep: number): void {
+    if (this.entries.length <= keep) return;
+    this.entries = this.entries.slice(-keep);
+    this.more = true;
+  }
+
+  /** The own positions, never back. `N`: at the displayed one. */
+  moveOwn({ delivered, displayed, N }: Pick<Position, "delivered" | "displayed" | "N">): void {
+    this.delivered = Math.max(this.delivered, delivered, displayed);
+    if (displayed < this.displayed) return;
+    this.displayed = displayed;
+    this.displayedCount = Math.max(this.displayedCount, N);
+  }
+
+  moveOther(uid: Uid, kind: "delivery" | "display", seq: Seq): void {
+    const { delivered, displayed } = this.places.get(uid) ?? { delivered: 0, displayed: 0 };
+    this.places.set(uid, {
+      delivered: Math.max(delivered, seq),
+      displayed: kind === "display" ? Math.max(displayed, seq) : displayed,
+    });
+  }
+
+  /** A snapshot says what holds; counts and members' places come in the same form. */
+  takeReceipts(rows: readonly ReceiptRow[]): void {
+    for (const [key, delivered, displayed] of rows) {
+      if (typeof key === "number") this.readers.set(key, { delivered, displayed });
+      else if (key !== this.me) this.places.set(key, { delivered, displayed });
+    }
+  }
+
+  /** N at `seq` among the entries here, for the own displayed position. */
+  countAt(seq: Seq): number {
+    if (seq >= this.position) return this.count;
+    return this.entries.findLast((entry) => entry.Seq <= seq)?.N ?? this.displayedCount;
+  }
+
+  /** The `last` of the list follows changes of that very entry, too. */
+  #show(entry: Entry | null): void {
+    if (!entry) return;
+    if (isShown(entry)) {
+      if (!this.last || entry.Seq >= this.last.Seq) this.last = entry;
+    } else if (this.last && entry.Refers === this.last.Seq && entry.EvtType !== "react") {
+      this.last = changed(this.last, entry);
+    }
+  }
+
+  #moveByEntry(entry: Entry): void {
+    const own = authorOf(entry) === this.me;
+    if (entry.EvtType === "message" && own) {
+      this.moveOwn({ delivered: entry.Seq, displayed: entry.Seq, N: entry.N ?? 0 });
+    } else if (entry.EvtType === "depart" && own) this.left = true;
+    else if (this.#comesIn(entry, own)) {
+      this.left = false;
+      this.moveOwn({ delivered: entry.Seq - 1, displayed: entry.Seq - 1, N: entry.N ?? 0 });
+    }
+  }
+
+  #comesIn(entry: Entry, own: boolean): boolean {
+    if (entry.EvtType !== "create" && entry.EvtType !== "join") return false;
+    return (own && entry.EvtType === "create") || uidsOf(entry).includes(this.me);
+  }
+}
+
+/** The uids a notice's Body lists. */
+export function uidsOf(entry: Entry): Uid[] {
+  try {
+    const list: unknown = JSON.parse(entry.Body);
+    return Array.isArray(list) ? list.filter((uid) => typeof uid === "string") : [];
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,177 @@
+/** All conversations of the user: the list, who is in it, and each one's history on demand. */
+
+import { SvelteMap } from "svelte/reactivity";
+import { asFailure } from "../wire/failure.ts";
+import {
+  authorOf,
+  type ConversationItem,
+  type ConvID,
+  type Entry,
+  isGroup,
+  otherOf,
+  type Uid,
+} from "../wire/wire.ts";
+import { Conversation } from "./conversation.svelte.ts";
+import type { People } from "./people.svelte.ts";
+import type { Api, KeptLog } from "./ports.ts";
+
+export interface HistorySettings {
+  /** Entries fetched at once. */
+  pageEntries: number;
+  /** Further behind than this, kept entries are dropped rather than caught up with. */
+  catchUpEntries: number;
+  /** Entries kept of a conversation that is not open. */
+  keptEntries: number;
+}
+
+export const HISTORY_DEFAULTS: HistorySettings = {
+  pageEntries: 50,
+  catchUpEntries: 150,
+  keptEntries: 50,
+};
+
+export class Conversations {
+  readonly me: Uid;
+  readonly #api: Api;
+  readonly #people: People;
+  readonly #settings: HistorySettings;
+  readonly #byId = new SvelteMap<ConvID, Conversation>();
+  #kept = new Map<ConvID, KeptLog>();
+  /** The list has been fetched at least once. */
+  loaded = $state(false);
+  readonly unread = $derived(
+    [...this.#byId.values()].reduce((sum, conversation) => sum + conversation.unread, 0),
+  );
+
+  constructor(me: Uid, api: Api, people: People, settings: HistorySettings = HISTORY_DEFAULTS) {
+    this.me = me;
+    this.#api = api;
+    this.#people = people;
+    this.#settings = settings;
+  }
+
+  get(id: ConvID): Conversation | undefined {
+    return this.#byId.get(id);
+  }
+
+  all(): Conversation[] {
+    return [...this.#byId.values()];
+  }
+
+  /** The one with `id`, made if it is new to this page. */
+  ensure(id: ConvID): Conversation {
+    const known = this.#byId.get(id);
+    if (known) return known;
+    const conversation = new Conversation(id, this.me);
+    if (conversation.other) conversation.name = this.#people.name(conversation.other);
+    this.#byId.set(id, conversation);
+    return conversation;
+  }
+
+  /** What was kept over the reload, for the first `load`. */
+  remember(kept: KeptLog[]): void {
+    this.#kept = new Map(kept.map((log) => [log.ConvID, log]));
+  }
+
+  /** Fetches the whole list. Rejects with a Failure. */
+  async load(): Promise<Conversation[]> {
+    const met: Conversation[] = [];
+    let before: string | null = null;
+    do {
+      const page = await this.#api.conversations(before);
+      met.push(...page.items.map((item) => this.#take(item)));
+      before = page.next;
+    } while (before !== null);
+    this.loaded = true;
+    return met;
+  }
+
+  /** Finds out about a conversation that is not in the list: false if there is none for the user. */
+  async find(id: ConvID): Promise<boolean> {
+    if (this.#byId.has(id)) return true;
+    const name = await this.#nameOf(id);
+    if (name === null) return false;
+    this.ensure(id).name = name;
+    return true;
+  }
+
+  /** Fetches older entries until a screen is full or there are none. */
+  async loadOlder(conversation: Conversation): Promise<void> {
+    if (conversation.history === "loading" || !conversation.more) return;
+    if (!conversation.begun) {
+      conversation.more = false;
+      return;
+    }
+    conversation.history = "loading";
+    try {
+      const before = conversation.entries[0]?.Seq ?? conversation.position + 1;
+      const page = await this.#api.eventsBefore(
+        conversation.id,
+        before,
+        this.#settings.pageEntries,
+      );
+      this.#prepend(conversation, before, page.items, page.next !== null);
+      conversation.history = "idle";
+    } catch {
+      conversation.history = "failed";
+    }
+  }
+
+  /** Makes sure that a conversation that was just opened shows its newest entries. */
+  async open(conversation: Conversation): Promise<void> {
+    if (conversation.entries.length < this.#settings.pageEntries)
+      await this.loadOlder(conversation);
+  }
+
+  /** Lets go of what a conversation that is not open any more need not hold. */
+  leave(conversation: Conversation): void {
+    conversation.trim(this.#settings.keptEntries);
+  }
+
+  /** The cursor and newest entries of `conversation`, to keep. */
+  keepable(conversation: Conversation): KeptLog {
+    const entries = conversation.entries.slice(-this.#settings.keptEntries);
+    return { ConvID: conversation.id, position: conversation.position, entries };
+  }
+
+  /** A page that arrives after a `skip` made its hole elsewhere is dropped. */
+  #prepend(conversation: Conversation, before: number, items: Entry[], more: boolean): void {
+    const now = conversation.entries[0]?.Seq ?? conversation.position + 1;
+    if (now !== before) return;
+    conversation.prepend(items, more);
+    for (const entry of items) this.#people.name(authorOf(entry));
+  }
+
+  #take(item: ConversationItem): Conversation {
+    const conversation = this.ensure(item.ConvID);
+    if (conversation.other) this.#people.learn({ uid: conversation.other, name: item.name });
+    const last = item.last?.Seq ?? 0;
+    const kept = this.#usable(item.ConvID, last);
+    conversation.begin(kept?.position ?? last, kept?.entries ?? []);
+    conversation.adopt(item);
+    return conversation;
+  }
+
+  #usable(id: ConvID, last: number): KeptLog | undefined {
+    const kept = this.#kept.get(id);
+    this.#kept.delete(id);
+    if (!kept || kept.entries.length === 0) return undefined;
+    const behind = last - kept.position;
+    return behind >= 0 && behind <= this.#settings.catchUpEntries ? kept : undefined;
+  }
+
+  async #nameOf(id: ConvID): Promise<string | null> {
+    const other = otherOf(id, this.me);
+    if (other === null && !isGroup(id)) return null;
+    try {
+      if (other === null) return (await this.#api.conversation(id)).name;
+      const person = await this.#api.person(other);
+      this.#people.learn(person);
+      return person.name;
+    } catch (thrown) {
+      const failure = asFailure(thrown);
+      if (failure.transient) throw failure;
+      return null;
+    }
+  }
+}

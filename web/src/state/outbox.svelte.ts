@@ -1,0 +1,219 @@
+/** Messages that have no ack yet: in order per conversation, kept over a reload, sent until acked. */
+
+import { asFailure, type Failure } from "../wire/failure.ts";
+import { type ConvID, isGroup, type Outgoing, otherOf, type Uid } from "../wire/wire.ts";
+import { type BackoffSettings, backoffMs } from "./backoff.ts";
+import type { Channel, Clock, OutboxStore, Pages, Pending, Sent } from "./ports.ts";
+
+export interface OutboxSettings {
+  backoff: BackoffSettings;
+  /** After so many `internal` errors a message counts as refused. */
+  internalTries: number;
+}
+
+export const OUTBOX_DEFAULTS: OutboxSettings = {
+  backoff: { firstMs: 1_000, maxMs: 30_000 },
+  internalTries: 5,
+};
+
+export interface OutboxListener {
+  /** `message` has its place in the log. */
+  sent(message: Outgoing, ack: Sent): void;
+  /** The server does not take messages from this connection (any more). */
+  unauthenticated(): void;
+}
+
+/** How far the sending of one conversation has come. */
+interface Lane {
+  busy: boolean;
+  tries: number;
+  cancelRetry: (() => void) | null;
+}
+
+export class Outbox {
+  /** Ascending in `order`. */
+  items = $state.raw<readonly Pending[]>([]);
+  readonly #me: Uid;
+  readonly #channel: Pick<Channel, "request">;
+  readonly #store: OutboxStore;
+  readonly #pages: Pages;
+  readonly #clock: Clock;
+  readonly #listener: OutboxListener;
+  readonly #settings: OutboxSettings;
+  readonly #lanes = new Map<ConvID, Lane>();
+  #live = false;
+  #lastOrder = 0;
+
+  constructor(
+    me: Uid,
+    channel: Pick<Channel, "request">,
+    store: OutboxStore,
+    pages: Pages,
+    clock: Clock,
+    listener: OutboxListener,
+    settings: OutboxSettings = OUTBOX_DEFAULTS,
+  ) {
+    this.#me = me;
+    this.#channel = channel;
+    this.#store = store;
+    this.#pages = pages;
+    this.#clock = clock;
+    this.#listener = listener;
+    this.#settings = settings;
+  }
+
+  /** Takes over what pages that are gone have left behind. */
+  async load(): Promise<void> {
+    const kept = await this.#store.all();
+    for (const owner of new Set(kept.map((item) => item.owner))) {
+      if (owner !== this.#pages.own) this.#pages.whenGone(owner, () => this.#inherit(owner));
+    }
+  }
+
+  of(conv: ConvID): Pending[] {
+    return this.items.filter((item) => item.conv === conv);
+  }
+
+  /** Sends `text` to `conv` as soon as that can be. */
+  async send(conv: ConvID, text: string): Promise<void> {
+    const item: Pending = {
+      id: this.#clock.uuid(),
+      conv,
+      text,
+      at: this.#clock.now(),
+      order: this.#nextOrder(),
+      owner: this.#pages.own,
+    };
+    this.items = [...this.items, item];
+    await this.#keep(item);
+    this.#pump(conv);
+  }
+
+  /** Sends what was refused once more, as the same message. */
+  async retry(id: string): Promise<void> {
+    const item = this.items.find((each) => each.id === id);
+    if (!item) return;
+    const { refusal: _, ...again } = item;
+    this.#replace(again);
+    await this.#keep(again);
+    this.#pump(item.conv);
+  }
+
+  /** Forgets a message: it is in the log, or its writer gives it up. */
+  settle(id: string): void {
+    if (!this.items.some((item) => item.id === id)) return;
+    this.items = this.items.filter((item) => item.id !== id);
+    this.#store.remove(id).catch(ignore);
+  }
+
+  resume(): void {
+    this.#live = true;
+    for (const conv of new Set(this.items.map((item) => item.conv))) this.#pump(conv);
+  }
+
+  pause(): void {
+    this.#live = false;
+    for (const lane of this.#lanes.values()) {
+      lane.cancelRetry?.();
+      lane.cancelRetry = null;
+      lane.tries = 0;
+    }
+  }
+
+  async #inherit(owner: string): Promise<void> {
+    const left = (await this.#store.all()).filter((item) => item.owner === owner);
+    const own = left.map((item) => ({ ...item, owner: this.#pages.own }));
+    await Promise.all(own.map((item) => this.#store.put(item)));
+    this.items = [...this.items, ...own].sort((a, b) => a.order - b.order);
+    if (this.#live) this.resume();
+  }
+
+  #nextOrder(): number {
+    this.#lastOrder = Math.max(this.#lastOrder + 1, this.#clock.now());
+    return this.#lastOrder;
+  }
+
+  #lane(conv: ConvID): Lane {
+    const lane = this.#lanes.get(conv) ?? { busy: false, tries: 0, cancelRetry: null };
+    this.#lanes.set(conv, lane);
+    return lane;
+  }
+
+  /** Sends the first message of `conv` that waits, unless one is under way. */
+  #pump(conv: ConvID): void {
+    const lane = this.#lane(conv);
+    const item = this.items.find((each) => each.conv === conv && each.refusal === undefined);
+    if (!this.#live || lane.busy || lane.cancelRetry || !item) return;
+    lane.busy = true;
+    void this.#deliver(item, lane).finally(() => {
+      lane.busy = false;
+      this.#pump(conv);
+    });
+  }
+
+  async #deliver(item: Pending, lane: Lane): Promise<void> {
+    const message = this.#message(item);
+    try {
+      const ack = await this.#channel.request("chat", message);
+      lane.tries = 0;
+      this.#listener.sent(message, ack);
+      this.settle(item.id);
+    } catch (thrown) {
+      await this.#failed(item, lane, asFailure(thrown));
+    }
+  }
+
+  async #failed(item: Pending, lane: Lane, failure: Failure): Promise<void> {
+    lane.tries += 1;
+    if (failure.code === "unauthenticated") {
+      this.pause();
+      this.#listener.unauthenticated();
+    } else if (this.#hopeless(failure, lane)) {
+      lane.tries = 0;
+      await this.#refuse(item, failure);
+    } else if (this.#live) this.#retryLater(item.conv, lane, failure);
+  }
+
+  #hopeless(failure: Failure, lane: Lane): boolean {
+    if (!failure.transient) return true;
+    return failure.code === "internal" && lane.tries >= this.#settings.internalTries;
+  }
+
+  #retryLater(conv: ConvID, lane: Lane, { retryAfterMs }: Failure): void {
+    const backoff = backoffMs(lane.tries - 1, this.#clock.random(), this.#settings.backoff);
+    lane.cancelRetry = this.#clock.after(retryAfterMs ?? backoff, () => {
+      lane.cancelRetry = null;
+      this.#pump(conv);
+    });
+  }
+
+  async #refuse(item: Pending, failure: Failure): Promise<void> {
+    const refused = { ...item, refusal: failure.message || failure.code };
+    this.#replace(refused);
+    await this.#keep(refused);
+  }
+
+  #replace(item: Pending): void {
+    this.items = this.items.map((each) => (each.id === item.id ? item : each));
+  }
+
+  /** Without storage a message is still sent: it only does not outlive the page. */
+  async #keep(item: Pending): Promise<void> {
+    await this.#store.put(item).catch(ignore);
+  }
+
+  #message({ conv, id, text, at }: Pending): Outgoing {
+    const group = isGroup(conv);
+    return {
+      EvtType: "message",
+      From: group ? conv : this.#me,
+      Originated: group ? this.#me : "",
+      To: group ? conv : (otherOf(conv, this.#me) ?? ""),
+      MsgID: id,
+      Timestamp: Math.floor(at / 1000),
+      Body: text,
+    };
+  }
+}
+
+function ignore(): void {}

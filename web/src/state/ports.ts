@@ -1,0 +1,125 @@
+/** What the state needs of the world: REST, the channel, the browser's database, time. */
+
+import type { Failure } from "../wire/failure.ts";
+import type {
+  Ack,
+  ConversationDetails,
+  ConversationItem,
+  ConvID,
+  Entry,
+  JoinRequest,
+  LoginSession,
+  Outgoing,
+  Page,
+  Person,
+  Profile,
+  ProfileChange,
+  Seq,
+  SyncRequest,
+  Uid,
+  WireError,
+} from "../wire/wire.ts";
+
+/** The REST API. Every method rejects with a Failure. */
+export interface Api {
+  register(uid: Uid, name: string, password: string): Promise<Person>;
+  login(uid: Uid, password: string): Promise<Person>;
+  logout(): Promise<void>;
+  me(): Promise<Profile>;
+  changeMe(change: ProfileChange): Promise<Profile>;
+  changePassword(old: string, next: string): Promise<void>;
+  sessions(): Promise<LoginSession[]>;
+  endSession(id: string): Promise<void>;
+  findPeople(query: string): Promise<Person[]>;
+  person(uid: Uid): Promise<Person>;
+  conversations(before: string | null): Promise<Page<ConversationItem>>;
+  conversation(id: ConvID): Promise<ConversationDetails>;
+  /** Up to `limit` entries before `before`, ascending; `next` is null when nothing is older. */
+  eventsBefore(id: ConvID, before: Seq, limit: number): Promise<Page<Entry, Seq>>;
+}
+
+/** What a channel tells. It keeps trying by itself until it is closed. */
+export interface ChannelListener {
+  connected(): void;
+  /** An open connection was lost. */
+  disconnected(): void;
+  /** A try to connect did not succeed. */
+  failed(): void;
+  /** The server does not know who this is, or ended the session: there is no use in trying on. */
+  unauthenticated(): void;
+  chat(event: unknown): void;
+  error(error: WireError): void;
+}
+
+export interface ChannelRequests {
+  join: JoinRequest;
+  sync: SyncRequest;
+  chat: Outgoing;
+}
+
+/** The one connection of this page. */
+export interface Channel {
+  open(listener: ChannelListener): void;
+  close(): void;
+  /** Connect anew after `delayMs`, or when it is this channel's time to. */
+  restart(delayMs?: number): void;
+  /** Resolves with the ack when it is ok, rejects with a Failure otherwise. */
+  request<Name extends keyof ChannelRequests>(
+    name: Name,
+    body: ChannelRequests[Name],
+  ): Promise<Extract<Ack, { ok: true }>>;
+}
+
+/** A message that has no ack yet. `order` ascends as they were written; `at`: ms. */
+export interface Pending {
+  /** Its MsgID, for ever. */
+  id: string;
+  conv: ConvID;
+  text: string;
+  at: number;
+  order: number;
+  /** The page that sends it. */
+  owner: string;
+  /** Why it was refused for good. */
+  refusal?: string;
+}
+
+/** Keeps what waits to be sent over a reload. */
+export interface OutboxStore {
+  all(): Promise<Pending[]>;
+  put(item: Pending): Promise<void>;
+  remove(id: string): Promise<void>;
+}
+
+/** The newest entries of a log, up to and including its position. */
+export interface KeptLog {
+  ConvID: ConvID;
+  position: Seq;
+  entries: Entry[];
+}
+
+/** Keeps the cursors and the newest entries over a reload. */
+export interface LogStore {
+  all(): Promise<KeptLog[]>;
+  put(log: KeptLog): Promise<void>;
+  clear(): Promise<void>;
+}
+
+/** Tells pages of this browser from each other, and when another is gone. */
+export interface Pages {
+  /** This page's name, until it is closed. */
+  readonly own: string;
+  /** Runs `act` once the page `owner` is gone; at most one page at a time. */
+  whenGone(owner: string, act: () => Promise<void>): void;
+}
+
+/** Timers and randomness, so that tests own them. */
+export interface Clock {
+  now(): number;
+  after(ms: number, act: () => void): () => void;
+  random(): number;
+  uuid(): string;
+}
+
+export type Sent = Extract<Ack, { ok: true }>;
+export type { Failure };

@@ -1,0 +1,41 @@
+/** The browser's clock, randomness and pages as the state's ports. */
+
+import type { Clock, Pages } from "../state/ports.ts";
+
+export const browserClock: Clock = {
+  now: () => Date.now(),
+  after: (ms, act) => {
+    const timer = setTimeout(act, ms);
+    return () => clearTimeout(timer);
+  },
+  random: () => Math.random(),
+  uuid: randomUuid,
+};
+
+/** A random UUID (RFC 9562, version 4); `crypto.randomUUID` is missing on plain http addresses. */
+export function randomUuid(): string {
+  if (typeof crypto.randomUUID === "function") return crypto.randomUUID();
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}
+
+/** Pages of this browser as holders of Web Locks: a lock is free when its page is gone. */
+export class BrowserPages implements Pages {
+  readonly own = randomUuid();
+
+  constructor() {
+    void navigator.locks?.request(lockOf(this.own), () => new Promise(() => {}));
+  }
+
+  whenGone(owner: string, act: () => Promise<void>): void {
+    if (navigator.locks) void navigator.locks.request(lockOf(owner), act);
+    else void act();
+  }
+}
+
+function lockOf(page: string): string {
+  return `webchat-page:${page}`;
+}

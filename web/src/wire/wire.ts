@@ -1,0 +1,184 @@
+/** The wire's names and shapes as docs/protocol.md states them; nothing here knows the client. */
+
+export type Uid = string;
+export type ConvID = string;
+export type Seq = number;
+
+/** A log entry, or an entry of a user's log, as the server sends it in a `chat` event. */
+export interface Entry {
+  EvtType: string;
+  From: string;
+  Originated: string;
+  To: string;
+  MsgID: string;
+  Timestamp: number;
+  Body: string;
+  ConvID: ConvID;
+  Seq: Seq;
+  /** How many `message` entries up to and including this one; absent in user logs. */
+  N?: number;
+  /** When it was appended, in ms by the server's clock. */
+  StoredAt: number;
+  /** The `Seq` that an edit, delete, reaction or reply means. */
+  Refers?: Seq;
+  Edited?: Seq;
+  Deleted?: Seq;
+  Reactions?: Record<Uid, string>;
+  Name?: string;
+}
+
+/** What the client sends in a `chat` event. Receipts carry `ConvID` and `Seq`. */
+export interface Outgoing {
+  EvtType: "message" | "delivery" | "display";
+  From: string;
+  Originated: string;
+  To: string;
+  MsgID: string;
+  /** Seconds by the client's clock. */
+  Timestamp: number;
+  Body: string;
+  ConvID?: ConvID;
+  Seq?: Seq;
+}
+
+/** Where the log of a conversation stands for this session; not logged. */
+export interface Skip {
+  EvtType: "skip";
+  ConvID: ConvID;
+  Seq: Seq;
+  N?: number;
+  /** What was passed over can be fetched by REST. */
+  more: boolean;
+}
+
+/** The user's own positions, moved by another device. `N`: the count of messages at `displayed`. */
+export interface Position {
+  EvtType: "position";
+  ConvID: ConvID;
+  delivered: Seq;
+  displayed: Seq;
+  N: number;
+}
+
+/** Another member's position moved. Of a pair `From` moved it, of a group `Originated`. */
+export interface Receipt {
+  EvtType: "delivery" | "display";
+  From: string;
+  Originated: string;
+  To: string;
+  ConvID: ConvID;
+  Seq: Seq;
+}
+
+/** `Body`: JSON, members' `[uid, delivered, displayed]` or counts by `[Seq, delivered, displayed]`. */
+export interface Receipts {
+  EvtType: "receipts";
+  ConvID: ConvID;
+  Body: string;
+}
+
+export type ReceiptRow = [Uid | Seq, number, number];
+
+/** The Body of a user log's `conversation` entry. */
+export interface ConversationChange {
+  Conv: ConvID;
+  state: "added" | "left";
+  Seq: Seq;
+}
+
+export interface JoinRequest {
+  device: string;
+  cursors: Record<ConvID, Seq>;
+  more?: true;
+  receipts?: ConvID[];
+}
+
+export type SyncRequest = Omit<JoinRequest, "device">;
+
+export interface WireError {
+  code: string;
+  message: string;
+  retry_after_ms?: number;
+}
+
+export type Ack =
+  | { ok: true; MsgID?: string; ConvID?: ConvID; Seq?: Seq; N?: number; StoredAt?: number }
+  | { ok: false; MsgID?: string; error: WireError };
+
+export interface Page<T, Cursor = string> {
+  items: T[];
+  /** The next page's `before` or `after`, or null at the end. */
+  next: Cursor | null;
+}
+
+export interface Person {
+  uid: Uid;
+  name: string;
+}
+
+export interface Profile extends Person {
+  about: string;
+  display_receipts: boolean;
+  who_may_add_me: "everybody" | "shared";
+}
+
+export interface ProfileChange {
+  name?: string;
+  about?: string;
+  display_receipts?: boolean;
+}
+
+export interface ConversationItem {
+  ConvID: ConvID;
+  name: string;
+  last: Entry | null;
+  N: number;
+  delivered: Seq;
+  displayed: Seq;
+  unread: number;
+  left: boolean;
+}
+
+export interface ConversationDetails {
+  ConvID: ConvID;
+  name: string;
+  members: number;
+}
+
+export interface LoginSession {
+  id: string;
+  current: boolean;
+  /** ms since 1970, or an ISO 8601 text. */
+  created_at: number | string;
+  last_used_at: number | string;
+}
+
+/** Whether trying the same again can help, by the error table of docs/protocol.md. */
+export function isTransient(code: string): boolean {
+  return code === "unavailable" || code === "rate_limited" || code === "internal";
+}
+
+export function isGroup(conv: string): boolean {
+  return conv.startsWith("group_");
+}
+
+export function userLog(uid: Uid): ConvID {
+  return `user:${uid}`;
+}
+
+export function pairConv(a: Uid, b: Uid): ConvID {
+  return a <= b ? `dm:${a}:${b}` : `dm:${b}:${a}`;
+}
+
+/** The other person of a pair's conversation, oneself in notes to oneself, or null. */
+export function otherOf(conv: ConvID, me: Uid): Uid | null {
+  const [kind, a, b, ...rest] = conv.split(":");
+  if (kind !== "dm" || !a || !b || rest.length > 0 || a > b) return null;
+  if (a === me) return b;
+  return b === me ? a : null;
+}
+
+/** Who caused an entry. */
+export function authorOf(entry: { From: string; Originated: string }): Uid {
+  return entry.Originated || entry.From;
+}
