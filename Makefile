@@ -6,6 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 4000
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 RUN_READY := $(VENV)/run.stamp
 DEV_READY := $(VENV)/dev.stamp
@@ -23,7 +24,7 @@ run: $(RUN_READY) $(CLIENT)
 test: setup lint types imports web-test pytest
 
 setup: $(DEV_READY) $(WEB_READY) $(WIRE_READY)
-	scripts/need chromium cc:gcc
+	scripts/need chromium
 
 lint: $(DEV_READY)
 	$(BIN)/ruff check .
@@ -56,6 +57,7 @@ soak: $(DEV_READY)
 	WEBCHAT_KILL_ROUNDS=$${WEBCHAT_KILL_ROUNDS:-500} $(BIN)/pytest tests/kill -s --timeout 18000
 
 bench: $(DEV_READY) $(PEER_READY)
+	scripts/need cc:build-essential taskset:util-linux
 	$(BIN)/python -m bench.run
 
 docs: $(DEV_READY)

@@ -16,7 +16,7 @@ class _Forward(logging.Handler):
     """Hands what libraries log by the standard library to the same pipeline."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        logger = structlog.get_logger(logger=record.name)
+        logger = structlog.get_logger().bind(logger=record.name)
         logger.log(record.levelno, record.getMessage(), exc_info=record.exc_info)
 
 
