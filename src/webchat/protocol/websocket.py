@@ -24,6 +24,7 @@ INVALID_TEXT: Final = 1007
 POLICY: Final = 1008
 TOO_BIG: Final = 1009
 INTERNAL_ERROR: Final = 1011
+SERVICE_RESTART: Final = 1012
 
 _FIN: Final = 0x80
 _RSV: Final = 0x70

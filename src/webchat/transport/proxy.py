@@ -1,0 +1,70 @@
+"""Who a client is when proxies stand in between."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+import msgspec
+
+Network = IPv4Network | IPv6Network
+
+
+class Client(msgspec.Struct, frozen=True):
+    """A client: its `address`, and whether it speaks TLS (to us, or to a trusted proxy)."""
+
+    address: str
+    secure: bool
+
+
+class Proxies:
+    """Takes X-Forwarded-For and -Proto into account where a trusted proxy wrote them."""
+
+    def __init__(self, trusted: Sequence[Network] = ()) -> None:
+        self._trusted = tuple(trusted)
+
+    def resolve(self, peer: str, headers: Mapping[str, str], *, secure: bool = False) -> Client:
+        """The client behind `peer`, the address that connected to us (`secure`: by TLS).
+
+        `headers`: names in lower case. Of the addresses in X-Forwarded-For the rightmost that is
+        no trusted proxy counts: what stands left of it anybody can have written.
+        """
+        if not self._is_trusted(peer):
+            return Client(peer, secure)
+        protocols = _listed(headers.get("x-forwarded-proto", ""))
+        address = self._rightmost_untrusted(peer, _listed(headers.get("x-forwarded-for", "")))
+        return Client(address, protocols[-1].lower() == "https" if protocols else secure)
+
+    def _rightmost_untrusted(self, peer: str, hops: Sequence[str]) -> str:
+        nearest = peer
+        for hop in reversed(hops):
+            address = _address(hop)
+            if address is None:
+                return nearest
+            nearest = str(address)
+            if not self._is_trusted(nearest):
+                return nearest
+        return nearest
+
+    def _is_trusted(self, text: str) -> bool:
+        address = _address(text)
+        return address is not None and any(address in network for network in self._trusted)
+
+
+def _listed(field: str) -> list[str]:
+    return [item.strip() for item in field.split(",") if item.strip()]
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    """An address as proxies write it: bare, in brackets, or with a port."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address

@@ -1,0 +1,202 @@
+"""The server: sockets that listen, what answers on each, and an end that loses nothing.
+
+clock = LoopClock()
+endpoint = Endpoint(
+    SocketIO(handler, clock, SocketSettings()), clock, EngineSettings(),
+    origin_allowed=OwnOrListed(["https://chat.example"]),
+)
+site = Site(app=rest, endpoints={"/socket.io": endpoint}, sockets=[bind("127.0.0.1", 4000)])
+server = Server([site], ServerSettings(), clock, Proxies())
+await server.start()
+...
+await server.stop(grace_s=10.0)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import uvicorn
+
+from webchat.ports.clock import Clock
+from webchat.session.deadlines import Deadlines
+from webchat.session.endpoint import Endpoint
+from webchat.transport.http import Hosting, HostingConfig, HttpProtocol
+from webchat.transport.polling import Polling, Receive, Scope, Send
+from webchat.transport.proxy import Proxies
+from webchat.transport.websocket import WebSocket
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """Limits and times of HTTP connections.
+
+    `head_timeout_ms`: within which a request's head must be there, from the connection's start or
+    its own first byte; `max_head_bytes`: its size, looked at after each read.
+    """
+
+    head_timeout_ms: int = 10_000
+    body_timeout_ms: int = 20_000
+    max_head_bytes: int = 65_536
+    keep_alive_s: int = 20
+    close_timeout_ms: int = 5_000
+    backlog: int = 2_048
+
+
+class App(Protocol):
+    """An ASGI application."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What answers on some sockets: `endpoints` at their paths, `app` (ASGI) everywhere else."""
+
+    app: App
+    sockets: Sequence[socket.socket]
+    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
+
+
+class AddressInUse(Exception):  # noqa: N818
+    """Another process listens there; the message says where, for a person at a terminal."""
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket bound to `host` (a name or address) and `port` (0: a free one).
+
+    Raises AddressInUse; OSError for an address that is not this machine's.
+    """
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    bound = socket.socket(family, kind, protocol)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+    except OSError as error:
+        bound.close()
+        if error.errno == errno.EADDRINUSE:
+            raise AddressInUse(f"Port {port} of {host} is in use by another process.") from error
+        raise
+    return bound
+
+
+class Server:
+    """Serves `sites` inside the running loop, without signal handlers of its own."""
+
+    def __init__(
+        self, sites: Sequence[Site], settings: ServerSettings, clock: Clock, proxies: Proxies
+    ) -> None:
+        self._sites = sites
+        self._heads: Deadlines[HttpProtocol] = Deadlines(
+            clock, settings.head_timeout_ms / 1000, HttpProtocol.abort
+        )
+        self._closing: Deadlines[WebSocket] = Deadlines(
+            clock, settings.close_timeout_ms / 1000, WebSocket.abort
+        )
+        self._hosts = [_Host(self._config(site, settings, proxies)) for site in sites]
+        self._running: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Return once all sites accept connections."""
+        for site, host in zip(self._sites, self._hosts, strict=True):
+            self._running.append(asyncio.create_task(host.serve(list(site.sockets))))
+        for host in self._hosts:
+            await host.ready.wait()
+
+    async def stop(self, grace_s: float) -> None:
+        """Accept nothing more, tell every connection, let requests finish; back in `grace_s`."""
+        for host in self._hosts:
+            host.stop_accepting()
+        for endpoint in self._endpoints():
+            endpoint.drain()
+        for host in self._hosts:
+            host.finish(grace_s)
+        await asyncio.gather(*self._running)
+        for endpoint in self._endpoints():
+            endpoint.abandon()
+        for host in self._hosts:
+            host.abort()
+        self._heads.stop()
+        self._closing.stop()
+
+    def _endpoints(self) -> list[Endpoint]:
+        return [endpoint for site in self._sites for endpoint in site.endpoints.values()]
+
+    def _config(self, site: Site, settings: ServerSettings, proxies: Proxies) -> HostingConfig:
+        endpoints = {path.rstrip("/"): endpoint for path, endpoint in site.endpoints.items()}
+        hosting = Hosting(endpoints, proxies, settings.max_head_bytes, self._heads, self._closing)
+        config = HostingConfig(
+            _Router(site.app, hosting, settings.body_timeout_ms),
+            http=HttpProtocol,
+            # Never built: HttpProtocol hands over by itself, but asks whether there is one.
+            ws=WebSocket,
+            lifespan="off",
+            log_config=None,
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=settings.keep_alive_s,
+            backlog=settings.backlog,
+        )
+        config.hosting = hosting
+        return config
+
+
+class _Host(uvicorn.Server):
+    """uvicorn's server of one site, which leaves signals to us."""
+
+    def __init__(self, config: HostingConfig) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Take none."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
+        await super().startup(sockets)
+        self.ready.set()
+
+    def stop_accepting(self) -> None:
+        """Close the listening sockets alone."""
+        for server in self.servers:
+            server.close()
+
+    def finish(self, grace_s: float) -> None:
+        """End within `grace_s` seconds, sooner if all connections do."""
+        # uvicorn hands it to asyncio.wait_for, which takes fractions, too.
+        self.config.timeout_graceful_shutdown = grace_s  # type: ignore[assignment]
+        self.should_exit = True
+
+    def abort(self) -> None:
+        """Close what did not end in time."""
+        for connection in list(self.server_state.connections):
+            connection.abort()  # type: ignore[union-attr]  # HttpProtocol or WebSocket
+
+
+class _Router:
+    """Endpoints at their paths, the application everywhere else."""
+
+    def __init__(self, app: App, hosting: Hosting, body_timeout_ms: int) -> None:
+        self._app = app
+        self._polling = {
+            path: Polling(endpoint, hosting.proxies, body_timeout_ms)
+            for path, endpoint in hosting.endpoints.items()
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one request on."""
+        polling = self._polling.get(scope["path"].rstrip("/"))
+        await (self._app if polling is None else polling)(scope, receive, send)

@@ -1,0 +1,135 @@
+"""A WebSocket on a TCP connection: frames and close handshake below, a session above.
+
+Source: RFC 6455, sections 5.5 and 7. Begun by transport.http, which hands the connection over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import MutableSet
+from typing import Any
+
+from webchat.protocol import websocket
+from webchat.protocol.engineio import Packet
+from webchat.protocol.websocket import Closed, Parser, Ping, Refused
+from webchat.session.deadlines import Deadlines
+from webchat.session.roles import Receiver
+
+
+class WebSocket(asyncio.Protocol):
+    """The `Wire` of a connection. `engine`: the version of Engine.IO it carries.
+
+    `peers` is the server's own set of its TCP connections, to which it belongs while it lives;
+    `closing` ends it if its peer does not, once a close frame was sent.
+    """
+
+    __slots__ = ("_closing", "_engine", "_is_closing", "_is_paused", "_parser", "_peers",
+                 "_transport", "receiver")  # fmt: skip
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        peers: MutableSet[Any],
+        closing: Deadlines[WebSocket],
+        engine: int,
+        max_message_bytes: int,
+    ) -> None:
+        self.receiver: Receiver | None = None
+        self._transport = transport
+        self._peers = peers
+        self._closing = closing
+        self._engine = engine
+        self._parser = Parser(max_message_bytes)
+        self._is_paused = False
+        self._is_closing = False
+        peers.add(self)
+
+    # Wire: what the session does with it.
+
+    def send(self, packets: list[Packet]) -> bool:
+        """Write them all at once; whether it takes more."""
+        if self._is_closing:
+            return False
+        if len(packets) == 1:
+            self._transport.write(self._frames(packets[0]))
+        else:
+            self._transport.write(b"".join(map(self._frames, packets)))
+        return not self._is_paused
+
+    def close(self, code: int, reason: str) -> None:
+        """Begin the close handshake; what comes in from now on is passed over."""
+        if self._is_closing:
+            return
+        self._is_closing = True
+        self.receiver = None
+        self._transport.write(websocket.close_frame(code, reason))
+        self._closing.add(self)
+
+    def abort(self) -> None:
+        """End the TCP connection at once, whatever waits to be written."""
+        self._transport.abort()
+
+    def _frames(self, packet: Packet) -> bytes:
+        return packet.frames if self._engine == 4 else packet.frames_v3
+
+    # asyncio.Protocol: what the network does with it.
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came, cut anywhere."""
+        for event in self._parser.feed(data):
+            receiver = self.receiver
+            if type(event) is str:
+                if receiver is not None:
+                    receiver.text(event)
+            elif type(event) is bytes:
+                if receiver is not None:
+                    receiver.binary(event)
+            else:
+                self._control(event)
+
+    def pause_writing(self) -> None:
+        """The peer does not read as fast as we write."""
+        self._is_paused = True
+        if self.receiver is not None:
+            self.receiver.pause(self._transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """The peer has read."""
+        self._is_paused = False
+        if self.receiver is not None:
+            self.receiver.resume()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The TCP connection is gone."""
+        self._is_closing = True
+        self._closing.discard(self)
+        self._peers.discard(self)
+        self._lose()
+
+    def shutdown(self) -> None:
+        """The server ends, and the session has not said why."""
+        self._lose()
+        self.close(websocket.SERVICE_RESTART, "server_draining")
+
+    def _control(self, event: object) -> None:
+        if isinstance(event, Ping):
+            self._answer(event)
+        elif isinstance(event, Closed):
+            self._lose()
+            self.close(event.code, event.reason)
+            self._transport.close()
+        elif isinstance(event, Refused):
+            self._lose()
+            self.close(event.code, event.reason)
+            # The peer's answer to the close frame cannot be read any more: wait for its end alone.
+            self._transport.write_eof()
+
+    def _answer(self, ping: Ping) -> None:
+        """A peer that pings without reading is not answered: pongs would pile up (5.5.3)."""
+        if not self._is_paused and not self._is_closing:
+            self._transport.write(websocket.frame(websocket.PONG, ping.payload))
+
+    def _lose(self) -> None:
+        receiver, self.receiver = self.receiver, None
+        if receiver is not None:
+            receiver.lost()
