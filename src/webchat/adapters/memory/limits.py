@@ -11,6 +11,8 @@ from webchat.ports.clock import Clock
 from webchat.ports.limits import Rate
 
 _SWEPT_PER_TAKE: Final = 2
+_ROUNDING: Final = 1e-9
+"""Sums of floats may end this far from the whole token that was waited for."""
 
 
 @dataclass(slots=True)
@@ -25,11 +27,11 @@ class _Bucket:
         self.at_s = now_s
 
     def is_full(self) -> bool:
-        return self.tokens >= self.rate.burst
+        return self.tokens >= self.rate.burst - _ROUNDING
 
     def wait_ms(self) -> int:
         """Milliseconds until one token is there."""
-        return math.ceil((1 - self.tokens) * 60_000 / self.rate.per_min)
+        return math.ceil((1 - self.tokens - _ROUNDING) * 60_000 / self.rate.per_min)
 
 
 class MemoryLimits:
@@ -40,11 +42,15 @@ class MemoryLimits:
         self._max_keys = max_keys
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
+    def __len__(self) -> int:
+        """How many buckets are remembered."""
+        return len(self._buckets)
+
     async def take(self, key: str, rate: Rate) -> int:
         """Use one up. 0: allowed; else ms until it would be."""
         bucket = self._bucket(key, rate)
         self._forget_idle()
-        if bucket.tokens < 1:
+        if bucket.tokens < 1 - _ROUNDING:
             return bucket.wait_ms()
         bucket.tokens -= 1
         return 0

@@ -1,6 +1,8 @@
 """A store in one SQLite file: the default of a single server process."""
 
+from webchat.adapters.sqlite.backup import backup
+from webchat.adapters.sqlite.check import check
 from webchat.adapters.sqlite.settings import SqliteSettings
 from webchat.adapters.sqlite.store import SqliteStore
 
-__all__ = ["SqliteSettings", "SqliteStore"]
+__all__ = ["SqliteSettings", "SqliteStore", "backup", "check"]

@@ -1,0 +1,136 @@
+"""Whether a store's file is whole, and keeps what its logs promise."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from webchat.adapters.sqlite.files import existing
+from webchat.adapters.sqlite.schema import VERSION, check_version, entry_hash
+from webchat.ports.store import Finding, StoreRefused
+
+_PROMISES: Final[tuple[tuple[str, str], ...]] = (
+    (
+        "{}: {} entries, from Seq {} to {}: there is a gap",
+        """SELECT log.name, count(*), min(seq), max(seq) FROM entry JOIN log ON log.id = entry.log
+        GROUP BY entry.log HAVING min(seq) <> 1 OR max(seq) <> count(*)""",
+    ),
+    (
+        "{}: N at Seq {} is {}, but {} messages lie up to there",
+        """SELECT log.name, seq, n, counted FROM (
+            SELECT log, seq, n,
+            sum(kind = 'message') OVER (PARTITION BY log ORDER BY seq) AS counted FROM entry
+        ) JOIN log ON log.id = log WHERE n <> counted""",
+    ),
+    (
+        "{}: the key ({}, {}) was appended {} times",
+        """SELECT log.name, sender, msg_id, count(*) FROM entry JOIN log ON log.id = entry.log
+        WHERE msg_id <> '' GROUP BY entry.log, sender, msg_id HAVING count(*) > 1""",
+    ),
+    (
+        "{}: the entry at Seq {} is not found by its key",
+        """SELECT log.name, seq FROM entry JOIN log ON log.id = entry.log
+        WHERE hash IS NOT entry_hash(sender, msg_id)""",
+    ),
+    (
+        "{}: the entry at Seq {} is no JSON object",
+        """SELECT log.name, seq FROM entry JOIN log ON log.id = entry.log
+        WHERE NOT json_valid(CAST(envelope AS TEXT))
+        OR json_type(CAST(envelope AS TEXT)) <> 'object'""",
+    ),
+    (
+        "{}: the last membership entry at Seq {} is said to be {}, before it {}",
+        """SELECT log.name, seq, members_seq, earlier FROM (
+            SELECT log, seq, members_seq,
+            lag(members_seq, 1, 0) OVER (PARTITION BY log ORDER BY seq) AS earlier FROM entry
+        ) JOIN log ON log.id = log
+        WHERE members_seq <> seq AND members_seq <> earlier""",
+    ),
+    (
+        "{}: {} is a member from Seq {} to {}, which the log does not have",
+        """SELECT log.name, uid, since, until FROM member JOIN log ON log.id = member.log
+        WHERE NOT EXISTS (SELECT 1 FROM entry WHERE entry.log = member.log AND seq = since)
+        OR (until IS NOT NULL AND (until < since OR NOT EXISTS
+            (SELECT 1 FROM entry WHERE entry.log = member.log AND seq = until)))""",
+    ),
+    (
+        "{}: the spans of {} from Seq {} and {} overlap",
+        """SELECT log.name, uid, since, next FROM (
+            SELECT log, uid, since, until,
+            lead(since) OVER (PARTITION BY log, uid ORDER BY since) AS next FROM member
+        ) JOIN log ON log.id = log WHERE next <= ifnull(until, next)""",
+    ),
+    (
+        "{}: said to have {} members, but {} are present",
+        """SELECT name, members, present FROM (
+            SELECT name, members, (
+                SELECT count(*) FROM member WHERE log = log.id AND until IS NULL
+            ) AS present FROM log
+        ) WHERE members <> present""",
+    ),
+    (
+        "{}: {} stands at delivered {}, displayed {}, but the log ends at {}",
+        """SELECT name, uid, delivered, displayed, last FROM (
+            SELECT log.name, uid, delivered, displayed,
+            ifnull((SELECT max(seq) FROM entry WHERE entry.log = position.log), 0) AS last
+            FROM position JOIN log ON log.id = position.log
+        ) WHERE NOT (0 <= displayed AND displayed <= delivered AND delivered <= last)""",
+    ),
+    (
+        "{}: the count of {} at its displayed Seq {} is {}, but {} messages lie up to there",
+        """SELECT name, uid, displayed, n, counted FROM (
+            SELECT log.name, uid, displayed, position.n, ifnull((
+                SELECT entry.n FROM entry WHERE entry.log = position.log AND seq = displayed
+            ), 0) AS counted FROM position JOIN log ON log.id = position.log
+        ) WHERE n <> counted""",
+    ),
+    (
+        "{}: the entry at Seq {} says {} of {} at Seq {}, but no such membership is there",
+        """WITH said AS (
+            SELECT log.name AS user_log, seq, sender AS uid,
+            json_extract(CAST(envelope AS TEXT), '$.Body') AS body
+            FROM entry JOIN log ON log.id = entry.log WHERE kind = 'conversation'
+        )
+        SELECT user_log, seq, body ->> '$.state', body ->> '$.Conv', body ->> '$.Seq' FROM said
+        WHERE NOT EXISTS (
+            SELECT 1 FROM member JOIN log AS of ON of.id = member.log
+            WHERE of.name = body ->> '$.Conv' AND member.uid = said.uid
+            AND CASE body ->> '$.state' WHEN 'left' THEN until = body ->> '$.Seq'
+            ELSE since <= body ->> '$.Seq' END
+        )""",
+    ),
+)
+
+
+def check(path: Path) -> list[Finding]:
+    """All that is wrong with the store at `path`, a line each; empty: nothing.
+
+    Reads one moment's state, beside a process that serves it. Raises StoreRefused if there is no
+    store, or one that this version does not know.
+    """
+    with existing(path) as db:
+        if check_version(db, path) != VERSION:
+            raise StoreRefused(f"{path} is older than this webchat; `serve` brings it up to date")
+        try:
+            return [*_damages(db), *_broken_promises(db)]
+        except sqlite3.DatabaseError as error:
+            return [*_damages(db), f"the file cannot be read: {error}"]
+
+
+def _damages(db: sqlite3.Connection) -> Iterator[Finding]:
+    """What SQLite itself finds."""
+    try:
+        for (finding,) in db.execute("PRAGMA integrity_check"):
+            if finding != "ok":
+                yield f"damaged: {finding}"
+    except sqlite3.DatabaseError as error:
+        yield f"damaged: {error}"
+
+
+def _broken_promises(db: sqlite3.Connection) -> Iterator[Finding]:
+    db.create_function("entry_hash", 2, entry_hash, deterministic=True)
+    for words, query in _PROMISES:
+        for row in db.execute(query):
+            yield words.format(*row)

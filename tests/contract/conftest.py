@@ -1,0 +1,47 @@
+"""The stores that every contract is proved on: to add one is to add a line to STORES."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import pytest
+
+from webchat.adapters.memory import ManualClock, MemoryStore
+from webchat.adapters.sqlite import SqliteSettings, SqliteStore, check
+from webchat.ports.store import Findings, Store
+
+
+class Kind(NamedTuple):
+    """How to make an empty store, and what is wrong with it once it is closed."""
+
+    make: Callable[[Path, ManualClock], Store]
+    check: Callable[[Path], Findings]
+
+
+STORES: Final[dict[str, Kind]] = {
+    "memory": Kind(lambda _, clock: MemoryStore(clock), lambda _: []),
+    "sqlite": Kind(
+        lambda path, clock: SqliteStore(path / "store.db", SqliteSettings(), clock),
+        lambda path: check(path / "store.db"),
+    ),
+}
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture(params=STORES)
+async def store(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock
+) -> AsyncIterator[Store]:
+    """An open, empty store; a test must leave it whole."""
+    kind = STORES[request.param]
+    made = kind.make(tmp_path, clock)
+    await made.open("secured")
+    yield made
+    await made.close()
+    assert kind.check(tmp_path) == []

@@ -1,0 +1,140 @@
+"""The contract of `ports/accounts.py`: accounts and their search."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+import pytest
+
+from webchat.errors import Code, WebchatError
+from webchat.model import Profile
+from webchat.ports.store import Store
+
+
+def person(uid: str, name: str = "", *, disabled: bool = False) -> Profile:
+    return Profile(uid, name or uid, "", True, "everybody", disabled)
+
+
+async def found(store: Store, prefix: str, after: str = "", limit: int = 50) -> list[str]:
+    return [profile.uid for profile in await store.accounts.search(prefix, after, limit)]
+
+
+async def test_an_account_is_read_as_it_was_created(store: Store) -> None:
+    profile = Profile("ann", "Ann Ω", "about me", False, "shared", False)
+    await store.accounts.create(profile, "hash", 1)
+    assert await store.accounts.profile("ann") == profile
+    assert await store.accounts.password_hash("ann") == "hash"
+
+
+async def test_who_has_no_account_has_no_profile_and_no_password(store: Store) -> None:
+    await store.accounts.create(person("ann"), "hash", 1)
+    assert await store.accounts.profile("Ann") is None
+    assert await store.accounts.password_hash("bob") is None
+
+
+@pytest.mark.parametrize("uid", ["ann", "ANN", "Ann"])
+async def test_a_uid_is_given_once_in_any_case(store: Store, uid: str) -> None:
+    await store.accounts.create(person("ann", "first"), "hash", 1)
+    with pytest.raises(WebchatError) as refusal:
+        await store.accounts.create(person(uid, "second"), "other", 2)
+    assert refusal.value.code is Code.CONFLICT
+    assert [profile.name for profile in await store.accounts.page("", 9)] == ["first"]
+    assert await store.accounts.password_hash("ann") == "hash"
+
+
+async def test_of_two_who_register_a_uid_at_once_one_gets_it(store: Store) -> None:
+    asked = [store.accounts.create(person(uid), "", 1) for uid in ("ann", "Ann", "aNN")]
+    outcomes = await asyncio.gather(*asked, return_exceptions=True)
+    assert [isinstance(outcome, WebchatError) for outcome in outcomes].count(True) == 2
+
+
+async def test_saving_a_profile_keeps_the_password(store: Store) -> None:
+    await store.accounts.create(person("ann"), "hash", 1)
+    changed = Profile("ann", "Ann B.", "new", False, "shared", True)
+    await store.accounts.save_profile(changed, 2)
+    assert await store.accounts.profile("ann") == changed
+    assert await store.accounts.password_hash("ann") == "hash"
+
+
+async def test_saving_the_profile_of_nobody_makes_an_account(store: Store) -> None:
+    await store.accounts.save_profile(person("ann"), 1)
+    assert await store.accounts.profile("ann") == person("ann")
+    assert await store.accounts.password_hash("ann") == ""
+    with pytest.raises(WebchatError):
+        await store.accounts.create(person("ANN"), "", 2)
+
+
+async def test_saving_a_password_replaces_it(store: Store) -> None:
+    await store.accounts.create(person("ann"), "old", 1)
+    await store.accounts.save_password("ann", "new")
+    await store.accounts.save_password("nobody", "new")
+    assert await store.accounts.password_hash("ann") == "new"
+    assert await store.accounts.password_hash("nobody") is None
+
+
+async def test_search_finds_by_uid_name_and_words_in_any_case(store: Store) -> None:
+    for profile in (
+        person("u1", "Ägidius Straße"),
+        person("u2", "Maria Ängström"),
+        person("pfel", "\uff26ull Width"),
+        person("ann.b", "Somebody Else"),
+    ):
+        await store.accounts.create(profile, "", 1)
+    assert await found(store, "äG") == ["u1"]
+    assert await found(store, "ä") == ["u1", "u2"]
+    assert await found(store, "STRASSE") == ["u1"]
+    assert await found(store, "ANN.") == ["ann.b"]
+    assert await found(store, "somebody e") == ["ann.b"]
+    assert await found(store, "full") == ["pfel"]
+    assert await found(store, "dius") == []
+
+
+async def test_search_takes_wildcards_literally(store: Store) -> None:
+    await store.accounts.create(person("ann"), "", 1)
+    for prefix in ("%", "_nn", "*", "a%", "'"):
+        assert await found(store, prefix) == []
+
+
+async def test_search_leaves_out_the_disabled_until_they_are_enabled(store: Store) -> None:
+    await store.accounts.create(person("ann"), "", 1)
+    await store.accounts.save_profile(person("ann", disabled=True), 2)
+    assert await found(store, "ann") == []
+    await store.accounts.save_profile(person("ann"), 3)
+    assert await found(store, "ann") == ["ann"]
+
+
+async def test_search_forgets_an_old_name(store: Store) -> None:
+    await store.accounts.create(person("u1", "Ann Old"), "", 1)
+    await store.accounts.save_profile(person("u1", "Ann New"), 2)
+    assert (await found(store, "old"), await found(store, "new")) == ([], ["u1"])
+
+
+async def test_search_is_paged_by_uid(store: Store) -> None:
+    for number in range(9, 0, -1):
+        await store.accounts.create(person(f"u{number}", "Ann Ann"), "", number)
+    assert await found(store, "ann", limit=3) == ["u1", "u2", "u3"]
+    assert await found(store, "ann", after="u3", limit=3) == ["u4", "u5", "u6"]
+    assert await found(store, "", after="u8") == ["u9"]
+
+
+async def test_recent_are_those_last_added_or_saved(store: Store) -> None:
+    for uid in ("ann", "bob", "cid"):
+        await store.accounts.create(person(uid), "", 1)
+    await store.accounts.save_profile(person("ann", "again"), 1)
+    assert [profile.uid for profile in await store.accounts.recent(2)] == ["ann", "cid"]
+
+
+async def test_pages_hold_all_accounts_by_uid(store: Store) -> None:
+    for uid in ("cid", "ann", "Bob"):
+        await store.accounts.create(person(uid), "", 1)
+    await store.accounts.save_profile(person("cid", disabled=True), 2)
+    assert [profile.uid for profile in await store.accounts.page("", 2)] == ["Bob", "ann"]
+    rest = await store.accounts.page("ann", 2)
+    assert [(profile.uid, profile.disabled) for profile in rest] == [("cid", True)]
+
+
+async def test_an_unusual_name_is_kept_as_it_is(store: Store) -> None:
+    strange = msgspec.structs.replace(person("ann"), name="  \0\N{ZERO WIDTH JOINER}'\"; --  ")
+    await store.accounts.create(strange, "", 1)
+    assert await store.accounts.profile("ann") == strange
