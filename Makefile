@@ -30,9 +30,10 @@ lint: $(DEV_READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-format: $(DEV_READY)
+format: $(DEV_READY) $(WEB_READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	npm --prefix web run format
 
 types: $(DEV_READY)
 	$(BIN)/mypy
@@ -51,10 +52,10 @@ pytest: $(DEV_READY) $(WIRE_READY) $(CLIENT)
 	$(BIN)/pytest
 
 kill: $(DEV_READY)
-	WEBCHAT_KILL_ROUNDS=$${WEBCHAT_KILL_ROUNDS:-50} $(BIN)/pytest tests/kill -s --timeout 1800
+	WEBCHAT_KILL_ROUNDS=$${WEBCHAT_KILL_ROUNDS:-50} $(BIN)/pytest tests/kill/test_kill.py -s
 
 soak: $(DEV_READY)
-	WEBCHAT_KILL_ROUNDS=$${WEBCHAT_KILL_ROUNDS:-500} $(BIN)/pytest tests/kill -s --timeout 18000
+	WEBCHAT_SOAK_S=$${WEBCHAT_SOAK_S:-600} $(BIN)/pytest tests/kill/test_soak.py -s
 
 bench: $(DEV_READY) $(PEER_READY)
 	scripts/need cc:build-essential taskset:util-linux

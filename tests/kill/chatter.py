@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
@@ -27,53 +28,59 @@ class Chatter:
         self._http = http
         self._url = f"{url}/socket.io/?EIO=4&transport=websocket"
         self._token = token
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+
+    def cut(self) -> None:
+        """Cut the connection as a network does: without a word of WebSocket."""
+        if self._socket is not None and not self._socket.closed:
+            self._socket.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
     async def run(self) -> None:
         """Be connected as often as it takes, for ever."""
         while True:
             try:
-                async with self._http.ws_connect(self._url) as socket:
-                    await self._live(socket)
+                async with self._http.ws_connect(self._url) as self._socket:
+                    await self._live(self._socket)
             except (aiohttp.ClientError, ConnectionError):
                 await asyncio.sleep(RECONNECT_S)
 
-    async def _live(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        packets = self._packets(socket)
-        await socket.send_str("40" + json.dumps({"token": self._token}))
+    async def _live(self, ws: aiohttp.ClientWebSocketResponse) -> None:
+        packets = self._packets(ws)
+        await ws.send_str("40" + json.dumps({"token": self._token}))
         async for packet in packets:
             if packet.startswith("40"):
-                await self._emit(socket, 0, "join", self._joining())
+                await self._emit(ws, 0, "join", self._joining())
             elif packet.startswith("430["):
                 assert json.loads(packet[3:])[0]["ok"] is True, packet
                 self.connections += 1
-                await self._joined(socket)
+                await self._joined(ws)
             elif packet.startswith("43"):
-                await self._acked(socket, json.loads(packet[packet.index("[") :])[0])
+                await self._acked(ws, json.loads(packet[packet.index("[") :])[0])
             elif packet.startswith("42"):
                 self._heard(*json.loads(packet[2:]))
 
-    async def _packets(self, socket: aiohttp.ClientWebSocketResponse) -> AsyncIterator[str]:
-        async for frame in socket:
+    async def _packets(self, ws: aiohttp.ClientWebSocketResponse) -> AsyncIterator[str]:
+        async for frame in ws:
             if frame.type is not aiohttp.WSMsgType.TEXT:
                 return
             if frame.data == "2":
-                await socket.send_str("3")
+                await ws.send_str("3")
             else:
                 yield frame.data
 
     @staticmethod
     async def _emit(
-        socket: aiohttp.ClientWebSocketResponse, number: int, event: str, data: object
+        ws: aiohttp.ClientWebSocketResponse, number: int, event: str, data: object
     ) -> None:
-        await socket.send_str(f"42{number}{json.dumps([event, data])}")
+        await ws.send_str(f"42{number}{json.dumps([event, data])}")
 
     def _joining(self) -> dict[str, Any]:
         return {"device": self.uid, "cursors": {}}
 
-    async def _joined(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+    async def _joined(self, ws: aiohttp.ClientWebSocketResponse) -> None:
         """The connection is live."""
 
-    async def _acked(self, socket: aiohttp.ClientWebSocketResponse, ack: dict[str, Any]) -> None:
+    async def _acked(self, ws: aiohttp.ClientWebSocketResponse, ack: dict[str, Any]) -> None:
         """An emit was answered."""
 
     def _heard(self, event: str, data: dict[str, Any]) -> None:
@@ -98,19 +105,19 @@ class Sender(Chatter):
         """Begin nothing new; be done when the last is acked."""
         self._finishing = True
 
-    async def _joined(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+    async def _joined(self, ws: aiohttp.ClientWebSocketResponse) -> None:
         self.resent += len(self._waiting)
         for msg_id in tuple(self._waiting):
-            await self._send(socket, msg_id)
-        await self._fill(socket)
+            await self._send(ws, msg_id)
+        await self._fill(ws)
 
-    async def _acked(self, socket: aiohttp.ClientWebSocketResponse, ack: dict[str, Any]) -> None:
+    async def _acked(self, ws: aiohttp.ClientWebSocketResponse, ack: dict[str, Any]) -> None:
         assert ack["ok"] is True, ack
         assert ack["MsgID"] == self._waiting.popleft()
         self.acked[ack["MsgID"]] = ack["Seq"]
-        await self._fill(socket)
+        await self._fill(ws)
 
-    async def _fill(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+    async def _fill(self, ws: aiohttp.ClientWebSocketResponse) -> None:
         if self._finishing:
             if not self._waiting:
                 self.done.set()
@@ -119,14 +126,14 @@ class Sender(Chatter):
             msg_id = f"m{len(self.sent) + 1}"
             self.sent.append(msg_id)
             self._waiting.append(msg_id)
-            await self._send(socket, msg_id)
+            await self._send(ws, msg_id)
 
-    async def _send(self, socket: aiohttp.ClientWebSocketResponse, msg_id: str) -> None:
+    async def _send(self, ws: aiohttp.ClientWebSocketResponse, msg_id: str) -> None:
         envelope = {
             "EvtType": "message", "From": self.uid, "Originated": "", "To": self._to,
             "MsgID": msg_id, "Timestamp": 0, "Body": f"body of {msg_id}",
         }  # fmt: skip
-        await self._emit(socket, 1, "chat", envelope)
+        await self._emit(ws, 1, "chat", envelope)
 
 
 class Receiver(Chatter):

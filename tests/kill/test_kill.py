@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import secrets
 import subprocess
 import sys
 import threading
@@ -18,25 +17,13 @@ import aiohttp
 import pytest
 
 from tests.kill.chatter import Receiver, Sender
+from tests.kill.evidence import OPTIONS, SEED, log_of, say, settle
 from tests.servers import Server
 from tests.wire.people import Town, pair
 
 ROUNDS = int(os.environ.get("WEBCHAT_KILL_ROUNDS", "8"))
-SEED = os.environ.get("WEBCHAT_KILL_SEED") or secrets.token_hex(4)
 LIVES_S = (0.02, 0.6)
 """How long a server lives in a round, at least and at most."""
-CATCH_UP_S = 60.0
-OPTIONS = (
-    "--rate-burst=1000000",
-    "--rate-events-per-s=1000000",
-    "--backlog-entries=1000000",
-    "--join-entries=1000000",
-)
-
-
-def say(words: str) -> None:
-    """For `pytest -s`, and for the report of a failure."""
-    sys.stdout.write(words + "\n")
 
 
 class Lives:
@@ -96,29 +83,6 @@ async def kill_again_and_again(lives: Lives, rng: random.Random) -> None:
     for _ in range(ROUNDS):
         await asyncio.sleep(rng.uniform(*LIVES_S))
         await asyncio.to_thread(lives.kill_and_start)
-
-
-async def settle(sender: Sender, receiver: Receiver) -> None:
-    """Have everything acked, then everything seen."""
-    async with asyncio.timeout(CATCH_UP_S):
-        sender.finish()
-        await sender.done.wait()
-        receiver.finish(len(sender.acked))
-        await receiver.done.wait()
-
-
-def log_of(town: Town, uid: str, conv: str) -> list[str]:
-    """The MsgIDs of a whole conversation by REST; fails on a gap."""
-    ids: list[str] = []
-    after: int | None = 0
-    while after is not None:
-        path = f"/conversations/{conv}/events?after={after}&limit=200"
-        page = town.rest(uid, "GET", path).json()
-        for entry in page["items"]:
-            assert entry["Seq"] == entry["N"] == len(ids) + 1
-            ids.append(entry["MsgID"])
-        after = page["next"]
-    return ids
 
 
 def check(data: Path) -> int:
