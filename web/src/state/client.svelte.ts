@@ -174,8 +174,7 @@ export class Client {
 
   #disconnected(): void {
     this.#connected = false;
-    if (navigator.onLine) this.connection.connecting();
-    else this.connection.offline();
+    this.connection.connecting();
     this.#pause();
   }
 

@@ -90,6 +90,7 @@ export class SocketChannel implements Channel {
     });
     socket.on("disconnect", () => {
       listener.disconnected();
+      if (!navigator.onLine) listener.failed();
       this.#retry();
     });
     socket.on("connect_error", (error: Error & { data?: { code?: string } }) => {

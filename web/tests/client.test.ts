@@ -1,0 +1,336 @@
+/** A page keeps every conversation complete, in order, and says truthfully what has been read. */
+
+import { describe, expect, test } from "vitest";
+import { MemoryLogs } from "../src/db/memory.ts";
+import { Client } from "../src/state/client.svelte.ts";
+import { stateText } from "../src/state/wording.ts";
+import { Failure } from "../src/wire/failure.ts";
+import type { Entry } from "../src/wire/wire.ts";
+import { entry, item, settle, world } from "./fakes.ts";
+
+const CONV = "dm:ann:bob";
+
+function history(to: number): Entry[] {
+  return Array.from({ length: to }, (_, at) => entry(at + 1));
+}
+
+/** A live page of ann's, whose conversation with bob ends at `last`; 0: there is none. */
+async function live(last: number, given: ReturnType<typeof world> = world()) {
+  const { api, channel, clock } = given;
+  if (last > 0 && api.list.length === 0) {
+    api.logs.set(CONV, history(last));
+    api.list = [item(entry(last))];
+  }
+  let loggedOut = 0;
+  const client = new Client("ann", given, () => {
+    loggedOut += 1;
+  });
+  await client.start();
+  await channel.connect();
+  await clock.pass(1_000);
+  const conversation = () => {
+    const found = client.conversations.get(CONV);
+    if (!found) throw new Error("no such conversation");
+    return found;
+  };
+  const seqs = () => conversation().entries.map((each) => each.Seq);
+  return { ...given, client, conversation, seqs, loggedOut: () => loggedOut };
+}
+
+describe("joining", () => {
+  test("a page without anything asks for nothing again: the ends of all logs are its cursors", async () => {
+    const { channel } = await live(7);
+    expect(channel.bodies("join")).toEqual([
+      { device: "device-1", cursors: { [CONV]: 7 }, receipts: [] },
+    ]);
+  });
+
+  test("after a lost connection it asks for what lies behind its positions", async () => {
+    const { channel, client } = await live(7);
+    channel.tell(entry(8));
+    channel.tell({ EvtType: "skip", ConvID: "user:ann", Seq: 3, more: true });
+    await client.show(CONV);
+    await channel.lose();
+    await channel.connect();
+    expect(channel.bodies("join")[1]).toEqual({
+      device: "device-1",
+      cursors: { "user:ann": 3, [CONV]: 8 },
+      receipts: [CONV],
+    });
+  });
+
+  test("over a thousand cursors come in packets", async () => {
+    const given = world();
+    given.api.list = Array.from({ length: 1001 }, (_, at) =>
+      item(entry(1, { ConvID: `dm:ann:u${String(at).padStart(4, "0")}` })),
+    );
+    const { channel } = await live(0, given);
+    const [join] = channel.bodies("join");
+    const [sync] = channel.bodies("sync");
+    expect([Object.keys(join?.cursors ?? {}).length, join?.more]).toEqual([1000, true]);
+    expect([Object.keys(sync?.cursors ?? {}).length, sync?.more]).toEqual([1, undefined]);
+  });
+
+  test("a refused join is tried again when the server says", async () => {
+    const given = world();
+    const { channel } = await live(1, given);
+    await channel.lose();
+    given.channel.request = () => Promise.reject(new Failure("unavailable", "no store", 700));
+    await channel.connect();
+    expect(channel.restarts).toEqual([700]);
+  });
+
+  test("who is not known is logged out", async () => {
+    const { channel, loggedOut } = await live(1);
+    channel.listener?.unauthenticated();
+    expect(loggedOut()).toBe(1);
+  });
+});
+
+describe("entries", () => {
+  test("the next one is taken, a copy is not", async () => {
+    const { channel, seqs } = await live(2);
+    channel.tell(entry(3));
+    channel.tell(entry(3));
+    channel.tell(entry(2));
+    expect(seqs()).toEqual([3]);
+  });
+
+  test("a gap is asked for once and filled in order", async () => {
+    const { channel, seqs } = await live(2);
+    channel.tell(entry(5));
+    channel.tell(entry(6));
+    expect(channel.bodies("sync")).toEqual([{ cursors: { [CONV]: 2 } }]);
+    await settle();
+    for (const seq of [3, 4, 5, 6]) channel.tell(entry(seq));
+    expect(seqs()).toEqual([3, 4, 5, 6]);
+  });
+
+  test("a kind that is not known is passed over and does not stop the rest", async () => {
+    const { channel, conversation } = await live(2);
+    channel.tell(entry(3, { EvtType: "poll", N: 2 }));
+    channel.tell(entry(4, { N: 3 }));
+    expect(conversation().position).toBe(4);
+    expect(conversation().last?.Seq).toBe(4);
+  });
+
+  test("what was skipped comes by REST when it is scrolled to", async () => {
+    const { channel, client, api, conversation, seqs } = await live(2);
+    await client.show(CONV);
+    api.logs.set(CONV, history(300));
+    channel.tell({ EvtType: "skip", ConvID: CONV, Seq: 299, N: 299, more: true });
+    channel.tell(entry(300));
+    expect(seqs()).toEqual([300]);
+    await client.conversations.loadOlder(conversation());
+    expect([seqs()[0], seqs().at(-1), seqs().length]).toEqual([250, 300, 51]);
+  });
+
+  test("an edit and a deletion change the message they mean", async () => {
+    const { channel, client, conversation } = await live(3);
+    await client.show(CONV);
+    channel.tell(entry(4, { EvtType: "edit", Refers: 2, Body: "better", N: 3 }));
+    channel.tell(entry(5, { EvtType: "delete", Refers: 3, Body: "", N: 3 }));
+    const [, second, third] = conversation().entries;
+    expect([second?.Body, second?.Edited]).toEqual(["better", 4]);
+    expect([third?.Body, third?.Deleted]).toEqual(["", 5]);
+    expect(conversation().last?.Deleted).toBe(5);
+  });
+
+  test("data that is no event harms nothing", async () => {
+    const { channel, seqs } = await live(1);
+    for (const rubbish of [null, "text", 7, {}, { ConvID: 3 }, { ConvID: CONV, Seq: "x" }]) {
+      channel.tell(rubbish as object);
+    }
+    channel.tell(entry(2));
+    expect(seqs()).toEqual([2]);
+  });
+});
+
+describe("a new conversation", () => {
+  test("is found by its first entry", async () => {
+    const given = await live(0);
+    given.api.list = [item(entry(1), { unread: 1, displayed: 0, delivered: 0 })];
+    given.channel.tell(entry(1));
+    await given.clock.pass(1_000);
+    expect(given.conversation().name).toBe("Bob");
+    expect(given.client.conversations.unread).toBe(1);
+  });
+
+  test("is found by the user's own log", async () => {
+    const given = await live(0);
+    const calls = given.api.listCalls;
+    const Body = JSON.stringify({ Conv: CONV, state: "added", Seq: 1 });
+    given.channel.tell(entry(1, { ConvID: "user:ann", EvtType: "conversation", Body }));
+    await given.clock.pass(1_000);
+    expect(given.api.listCalls).toBe(calls + 1);
+  });
+
+  test("with somebody who exists opens empty", async () => {
+    const given = await live(0);
+    given.api.people.set("cleo", { uid: "cleo", name: "Cleo" });
+    await given.client.show("dm:ann:cleo");
+    expect(given.client.shown).toMatchObject({ state: "ready", conversation: { name: "Cleo" } });
+  });
+
+  test.each(["dm:ann:nobody", "dm:bob:cleo", "nonsense", "group_x"])("%s is not here", async (id) => {
+    const { client } = await live(0);
+    await client.show(id);
+    expect(client.shown.state).toBe("missing");
+  });
+});
+
+describe("sending", () => {
+  test("the ack puts the message where it belongs", async () => {
+    const { client, channel, seqs } = await live(2);
+    void client.outbox.send(CONV, "mine");
+    await settle();
+    channel.chats("message")[0]?.ok({ ConvID: CONV, Seq: 3, N: 3, StoredAt: 5 });
+    await settle();
+    expect(seqs()).toEqual([3]);
+    expect(client.outbox.items).toEqual([]);
+  });
+
+  test("a message that came back by the log is not sent again", async () => {
+    const { client, channel } = await live(2);
+    await channel.lose();
+    void client.outbox.send(CONV, "mine");
+    await settle();
+    const [pending] = client.outbox.items;
+    channel.tell(entry(3, { From: "ann", MsgID: pending?.id ?? "", Body: "mine" }));
+    await channel.connect();
+    expect(channel.chats("message")).toEqual([]);
+  });
+});
+
+describe("unread", () => {
+  test("counts messages after the own displayed position", async () => {
+    const { channel, client } = await live(2);
+    channel.tell(entry(3));
+    channel.tell(entry(4));
+    expect(client.conversations.unread).toBe(2);
+  });
+
+  test("another device's reading takes it back", async () => {
+    const { channel, client } = await live(2);
+    channel.tell(entry(3));
+    channel.tell(entry(4));
+    channel.tell({ EvtType: "position", ConvID: CONV, delivered: 4, displayed: 3, N: 3 });
+    expect(client.conversations.unread).toBe(1);
+  });
+
+  test("an own message from another device means that all before it is read", async () => {
+    const { channel, client } = await live(2);
+    channel.tell(entry(3));
+    channel.tell(entry(4, { From: "ann" }));
+    expect(client.conversations.unread).toBe(0);
+  });
+});
+
+describe("receipts", () => {
+  test("one delivery tells of many arrivals", async () => {
+    const { channel, clock } = await live(2);
+    channel.tell(entry(3));
+    channel.tell(entry(4));
+    await clock.pass(1_000);
+    const [delivery, ...more] = channel.chats("delivery").map((request) => request.body);
+    expect(delivery).toMatchObject({ From: "ann", To: "bob", ConvID: CONV, Seq: 4 });
+    expect(more).toEqual([]);
+  });
+
+  test("what only the list shows has arrived, too", async () => {
+    const given = world();
+    given.api.list = [item(entry(9), { delivered: 4, displayed: 4, unread: 5 })];
+    const { channel } = await live(9, given);
+    expect(channel.chats("delivery").map((request) => request.body.Seq)).toEqual([9]);
+  });
+
+  test("reading is told once, and is a delivery as well", async () => {
+    const { channel, client, clock, conversation } = await live(2);
+    channel.tell(entry(3));
+    client.seen(conversation(), 3);
+    client.seen(conversation(), 3);
+    await clock.pass(1_000);
+    expect(channel.chats("display").map((request) => request.body.Seq)).toEqual([3]);
+    expect(channel.chats("delivery")).toEqual([]);
+    expect(client.conversations.unread).toBe(0);
+  });
+
+  test("one that got no answer is told again", async () => {
+    const { channel, client, clock, conversation } = await live(2);
+    channel.tell(entry(3));
+    client.seen(conversation(), 3);
+    await clock.pass(1_000);
+    await channel.lose();
+    await channel.connect();
+    await clock.pass(10_000);
+    expect(channel.chats("display").map((request) => request.body.Seq)).toEqual([3, 3]);
+  });
+
+  test("own messages are sent, delivered, then read as the other's positions move", async () => {
+    const { channel, conversation } = await live(2);
+    const told = [stateText(conversation(), 2)];
+    const receipt = { From: "bob", Originated: "", To: "ann", ConvID: CONV, Seq: 2 };
+    for (const EvtType of ["delivery", "display"]) {
+      channel.tell({ ...receipt, EvtType });
+      told.push(stateText(conversation(), 2));
+    }
+    expect(told).toEqual(["Sent", "Delivered", "Read"]);
+  });
+
+  test("a snapshot tells what was missed", async () => {
+    const { channel, conversation } = await live(4);
+    const Body = JSON.stringify([
+      ["ann", 4, 4],
+      ["bob", 4, 3],
+    ]);
+    channel.tell({ EvtType: "receipts", ConvID: CONV, Body });
+    expect([3, 4].map((seq) => stateText(conversation(), seq))).toEqual(["Read", "Delivered"]);
+  });
+});
+
+describe("a reload", () => {
+  test("goes on from the entries that were kept", async () => {
+    const logs = new MemoryLogs();
+    await logs.put({ ConvID: CONV, position: 5, entries: history(5) });
+    await logs.put({ ConvID: "user:ann", position: 2, entries: [] });
+    const { channel, seqs } = await live(7, world({ logs }));
+    expect(channel.bodies("join")[0]?.cursors).toEqual({ [CONV]: 5, "user:ann": 2 });
+    expect(seqs()).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  test("drops what is too far behind, or of another store", async () => {
+    for (const position of [10, 600]) {
+      const logs = new MemoryLogs();
+      await logs.put({ ConvID: CONV, position, entries: [entry(position)] });
+      const { channel } = await live(300, world({ logs }));
+      expect(channel.bodies("join")[0]?.cursors).toEqual({ [CONV]: 300 });
+    }
+  });
+
+  test("what was met is kept", async () => {
+    const { channel, clock, logs } = await live(2);
+    channel.tell(entry(3));
+    await clock.pass(1_000);
+    expect(await logs.all()).toMatchObject([{ ConvID: CONV, position: 3 }]);
+  });
+});
+
+describe("the list", () => {
+  test("is asked for again while the server does not answer", async () => {
+    const given = world();
+    given.api.failure = new Failure("unavailable", "no store");
+    const { client, channel } = await live(2, given);
+    await given.clock.pass(2_000);
+    expect(client.conversations.loaded).toBe(true);
+    expect(channel.bodies("join")).toHaveLength(1);
+  });
+
+  test("history that could not be fetched can be asked for again", async () => {
+    const { client, api, conversation } = await live(3);
+    api.failure = new Failure("unavailable", "no store");
+    await client.show(CONV);
+    expect(conversation().history).toBe("failed");
+    await client.conversations.loadOlder(conversation());
+    expect([conversation().history, conversation().entries.length]).toEqual(["idle", 3]);
+  });
+});

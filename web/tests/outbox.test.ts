@@ -1,0 +1,222 @@
+/** Messages leave in order, once each, and outlive what goes wrong on the way. */
+
+import { describe, expect, test } from "vitest";
+import { MemoryOutbox } from "../src/db/memory.ts";
+import { Outbox } from "../src/state/outbox.svelte.ts";
+import type { OutboxStore, Pages } from "../src/state/ports.ts";
+import { Failure, UNREACHABLE } from "../src/wire/failure.ts";
+import type { Outgoing } from "../src/wire/wire.ts";
+import { FakeBrowser, FakeChannel, ManualClock, settle } from "./fakes.ts";
+
+const CONV = "dm:ann:bob";
+
+function setup(store: OutboxStore = new MemoryOutbox(), page?: Pages) {
+  const channel = new FakeChannel();
+  channel.connected = true;
+  const clock = new ManualClock();
+  const sent: Outgoing[] = [];
+  let strangers = 0;
+  const outbox = new Outbox(
+    "ann",
+    channel,
+    store,
+    page ?? new FakeBrowser().page("page-1"),
+    clock,
+    {
+      sent: (message) => sent.push(message),
+      unauthenticated: () => {
+        strangers += 1;
+      },
+    },
+  );
+  const bodies = () => channel.bodies("chat").map((message) => message.Body);
+  return { outbox, channel, clock, store, sent, bodies, strangers: () => strangers };
+}
+
+describe("order", () => {
+  test("a conversation's next message leaves after the ack of the one before", async () => {
+    const { outbox, channel, bodies } = setup();
+    outbox.resume();
+    void outbox.send(CONV, "one");
+    void outbox.send(CONV, "two");
+    await settle();
+    expect(bodies()).toEqual(["one"]);
+    channel.requests[0]?.ok();
+    await settle();
+    expect(bodies()).toEqual(["one", "two"]);
+  });
+
+  test("conversations do not wait for each other", async () => {
+    const { outbox, bodies } = setup();
+    outbox.resume();
+    void outbox.send(CONV, "to bob");
+    void outbox.send("dm:ann:cleo", "to cleo");
+    await settle();
+    expect(bodies()).toEqual(["to bob", "to cleo"]);
+  });
+
+  test("messages of one millisecond keep the order they were written in", async () => {
+    const { outbox, store } = setup();
+    for (const text of ["a", "b", "c"]) await outbox.send(CONV, text);
+    expect((await store.all()).map((each) => each.text)).toEqual(["a", "b", "c"]);
+  });
+
+  test("what waits behind a refused message goes on", async () => {
+    const { outbox, channel, bodies } = setup();
+    outbox.resume();
+    void outbox.send(CONV, "bad");
+    void outbox.send(CONV, "good");
+    await settle();
+    channel.requests[0]?.fail(new Failure("forbidden", "no"));
+    await settle();
+    expect(bodies()).toEqual(["bad", "good"]);
+  });
+});
+
+describe("what goes wrong", () => {
+  test("nothing leaves before the connection is live", async () => {
+    const { outbox, bodies } = setup();
+    await outbox.send(CONV, "later");
+    expect(bodies()).toEqual([]);
+    outbox.resume();
+    await settle();
+    expect(bodies()).toEqual(["later"]);
+  });
+
+  test("a message without an answer is sent again with the same MsgID", async () => {
+    const { outbox, channel } = setup();
+    outbox.resume();
+    void outbox.send(CONV, "hello");
+    await settle();
+    channel.requests[0]?.fail(new Failure(UNREACHABLE, "lost"));
+    outbox.pause();
+    await settle();
+    outbox.resume();
+    await settle();
+    const [first, second] = channel.bodies("chat");
+    expect(second?.Body).toBe("hello");
+    expect(second?.MsgID).toBe(first?.MsgID);
+  });
+
+  test("the server's time to wait is kept", async () => {
+    const { outbox, channel, clock, bodies } = setup();
+    outbox.resume();
+    void outbox.send(CONV, "hello");
+    await settle();
+    channel.requests[0]?.fail(new Failure("rate_limited", "slow down", 4_000));
+    await clock.pass(3_999);
+    expect(bodies()).toHaveLength(1);
+    await clock.pass(1);
+    expect(bodies()).toHaveLength(2);
+  });
+
+  test("a refusal stays visible until it is tried again", async () => {
+    const { outbox, channel } = setup();
+    outbox.resume();
+    void outbox.send(CONV, "hello");
+    await settle();
+    channel.requests[0]?.fail(new Failure("forbidden", "you may not"));
+    await settle();
+    expect(outbox.of(CONV).map((each) => each.refusal)).toEqual(["you may not"]);
+    void outbox.retry(outbox.of(CONV)[0]?.id ?? "");
+    await settle();
+    expect(outbox.of(CONV).map((each) => each.refusal)).toEqual([undefined]);
+    channel.requests[1]?.ok();
+    await settle();
+    expect(outbox.of(CONV)).toEqual([]);
+  });
+
+  test("internal errors are not tried for ever", async () => {
+    const { outbox, channel, clock } = setup();
+    outbox.resume();
+    void outbox.send(CONV, "hello");
+    for (let at = 0; at < 5; at += 1) {
+      await clock.pass(60_000);
+      channel.requests[at]?.fail(new Failure("internal", "a bug"));
+    }
+    await clock.pass(60_000);
+    expect(channel.requests).toHaveLength(5);
+    expect(outbox.of(CONV)[0]?.refusal).toBe("a bug");
+  });
+
+  test("an unknown sender is told and keeps the message", async () => {
+    const { outbox, channel, strangers } = setup();
+    outbox.resume();
+    void outbox.send(CONV, "hello");
+    await settle();
+    channel.requests[0]?.fail(new Failure("unauthenticated", "join first"));
+    await settle();
+    expect(strangers()).toBe(1);
+    expect(outbox.of(CONV)[0]?.refusal).toBeUndefined();
+  });
+
+  test("a browser without storage sends all the same", async () => {
+    const broken: OutboxStore = {
+      all: () => Promise.reject(new Error("no storage")),
+      put: () => Promise.reject(new Error("no storage")),
+      remove: () => Promise.reject(new Error("no storage")),
+    };
+    const { outbox, channel, bodies } = setup(broken);
+    outbox.resume();
+    void outbox.send(CONV, "hello");
+    await settle();
+    expect(bodies()).toEqual(["hello"]);
+    channel.requests[0]?.ok();
+    await settle();
+    expect(outbox.items).toEqual([]);
+  });
+});
+
+describe("a reload", () => {
+  test("the next page sends what the closed one left, in order and with its MsgIDs", async () => {
+    const store = new MemoryOutbox();
+    const browser = new FakeBrowser();
+    const before = setup(store, browser.page("page-1"));
+    await before.outbox.send(CONV, "one");
+    await before.outbox.send(CONV, "two");
+    const after = setup(store, browser.page("page-2"));
+    await after.outbox.load();
+    after.outbox.resume();
+    await browser.close("page-1");
+    expect(after.outbox.of(CONV).map((each) => each.text)).toEqual(["one", "two"]);
+    expect(after.outbox.items.map((each) => each.id)).toEqual(
+      before.outbox.items.map((each) => each.id),
+    );
+    expect(after.bodies()).toEqual(["one"]);
+  });
+
+  test("a page that is still open sends its own messages", async () => {
+    const store = new MemoryOutbox();
+    const browser = new FakeBrowser();
+    const first = setup(store, browser.page("page-1"));
+    await first.outbox.send(CONV, "one");
+    const second = setup(store, browser.page("page-2"));
+    await second.outbox.load();
+    second.outbox.resume();
+    await settle();
+    expect(second.bodies()).toEqual([]);
+  });
+
+  test("of two pages one takes over", async () => {
+    const store = new MemoryOutbox();
+    const browser = new FakeBrowser();
+    await setup(store, browser.page("page-1")).outbox.send(CONV, "one");
+    const pages = [setup(store, browser.page("page-2")), setup(store, browser.page("page-3"))];
+    for (const page of pages) {
+      await page.outbox.load();
+      page.outbox.resume();
+    }
+    await browser.close("page-1");
+    expect(pages.flatMap((page) => page.bodies())).toEqual(["one"]);
+  });
+
+  test("an acked message is gone from the storage", async () => {
+    const { outbox, channel, store } = setup();
+    outbox.resume();
+    void outbox.send(CONV, "hello");
+    await settle();
+    channel.requests[0]?.ok();
+    await settle();
+    expect(await store.all()).toEqual([]);
+  });
+});
