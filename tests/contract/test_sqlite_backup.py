@@ -1,0 +1,178 @@
+"""Backups of an SQLite store, and the check that finds what is broken."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import stat
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.contract.asking import create, depart, message, move, refer, send, to_pair
+from webchat.adapters.memory import ManualClock
+from webchat.adapters.sqlite import SqliteSettings, SqliteStore, backup, check
+from webchat.ports.log import Append
+from webchat.ports.positions import Move
+from webchat.ports.store import StoreRefused
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "webchat.db"
+
+
+@pytest.fixture
+async def store(path: Path, clock: ManualClock) -> AsyncIterator[SqliteStore]:
+    """A served store with a group whose members came, left and came back, and a pair."""
+    made = SqliteStore(path, SqliteSettings(), clock)
+    await made.open("secured")
+    await send(made, create("group_x", "ann", "bob", "cid"))
+    await send(made, depart("group_x", "bob", since=1))
+    await send(made, Append("group_x", (message("ann", "1"),), moves_sender=True))
+    await send(made, refer("group_x", "ann", "bob"))
+    await send(made, to_pair("ann", "bob", "1"))
+    await move(made, Move("group_x", "cid", 3, 3))
+    yield made
+    await made.close()
+
+
+async def test_a_backup_while_others_write_is_of_one_moment(
+    store: SqliteStore, path: Path, tmp_path: Path, clock: ManualClock
+) -> None:
+    for number in range(200):
+        await send(store, Append("group_x", (message("cid", f"a{number}", "x" * 900),)))
+    target = tmp_path / "copy.db"
+    copying = asyncio.create_task(asyncio.to_thread(backup, path, target, pages_per_step=1))
+    written = 0
+    while not copying.done():
+        await send(store, Append("group_x", (message("cid", f"b{written}"),), moves_sender=True))
+        written += 1
+    await copying
+    assert written > 0
+    assert check(target) == []
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert [name for name in names_in(tmp_path) if "copy" in name] == ["copy.db"]
+
+    copy = SqliteStore(target, SqliteSettings(), clock)
+    await copy.open("secured")
+    copied = await copy.log.read("group_x", 0, 10_000)
+    assert len(copied) >= 204
+    assert copied == await store.log.read("group_x", 0, len(copied))
+    await copy.close()
+
+
+async def test_a_backup_overwrites_nothing(store: SqliteStore, path: Path, tmp_path: Path) -> None:
+    target = tmp_path / "copy.db"
+    target.write_text("precious")
+    with pytest.raises(StoreRefused, match="exists; a backup does not overwrite"):
+        backup(path, target)
+    assert target.read_text() == "precious"
+
+
+def test_what_is_not_there_cannot_be_copied_or_checked(path: Path, tmp_path: Path) -> None:
+    with pytest.raises(StoreRefused, match="there is no store at"):
+        backup(path, tmp_path / "copy.db")
+    with pytest.raises(StoreRefused, match="there is no store at"):
+        check(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_broken_store_is_not_backed_up(
+    store: SqliteStore, path: Path, tmp_path: Path
+) -> None:
+    break_it(path, "DELETE FROM entry WHERE seq = 2")
+    with pytest.raises(StoreRefused, match="is damaged, so is its copy"):
+        backup(path, tmp_path / "copy.db")
+    assert [name for name in names_in(tmp_path) if "copy" in name] == []
+
+
+async def test_a_whole_store_has_no_findings_while_it_is_served(
+    store: SqliteStore, path: Path
+) -> None:
+    assert check(path) == []
+
+
+@pytest.mark.parametrize(
+    ("damage", "finding"),
+    [
+        ("DELETE FROM entry WHERE seq = 3", "group_x: 3 entries, from Seq 1 to 4: there is a gap"),
+        ("DELETE FROM entry WHERE seq = 1", "group_x: 3 entries, from Seq 2 to 4: there is a gap"),
+        ("UPDATE entry SET n = 7 WHERE seq = 3", "group_x: N at Seq 3 is 7, but 1 messages lie"),
+        (
+            """INSERT INTO entry SELECT log, 2, 2, at, members_seq, hash, kind, sender, msg_id,
+            envelope FROM entry WHERE log = (SELECT id FROM log WHERE name = 'dm:ann:bob')""",
+            "dm:ann:bob: the key (ann, 1) was appended 2 times",
+        ),
+        (
+            "UPDATE entry SET hash = 0 WHERE msg_id = '1' AND seq = 3",
+            "group_x: the entry at Seq 3 is not found by its key",
+        ),
+        (
+            "UPDATE entry SET envelope = CAST('{broken' AS BLOB) WHERE seq = 3 AND n = 1",
+            "group_x: the entry at Seq 3 is no JSON object",
+        ),
+        (
+            "UPDATE entry SET members_seq = 1 WHERE seq = 3",
+            "group_x: the last membership entry at Seq 3 is said to be 1, before it 2",
+        ),
+        (
+            "UPDATE member SET until = 9 WHERE until = 2",
+            "group_x: bob is a member from Seq 1 to 9, which the log does not have",
+        ),
+        (
+            "UPDATE member SET until = 4 WHERE until = 2",
+            "group_x: the spans of bob from Seq 1 and 4 overlap",
+        ),
+        (
+            "UPDATE log SET members = 5 WHERE name = 'group_x'",
+            "group_x: said to have 5 members, but 3 are present",
+        ),
+        (
+            "UPDATE position SET delivered = 9 WHERE uid = 'cid'",
+            "group_x: cid stands at delivered 9, displayed 3, but the log ends at 4",
+        ),
+        (
+            "UPDATE position SET n = 0 WHERE uid = 'cid'",
+            "group_x: the count of cid at its displayed Seq 3 is 0, but 1 messages lie",
+        ),
+        (
+            "DELETE FROM member WHERE uid = 'cid'",
+            "user:cid: the entry at Seq 1 says added of group_x at Seq 1",
+        ),
+        (
+            "DELETE FROM member WHERE uid = 'bob' AND until = 2",
+            "user:bob: the entry at Seq 2 says left of group_x at Seq 2",
+        ),
+    ],
+)
+async def test_the_check_finds(store: SqliteStore, path: Path, damage: str, finding: str) -> None:
+    break_it(path, damage)
+    findings = check(path)
+    assert [line for line in findings if line.startswith(finding)], findings
+
+
+async def test_the_check_finds_a_damaged_page(path: Path, store: SqliteStore) -> None:
+    for number in range(100):
+        await send(store, Append("group_x", (message("ann", f"p{number}", "x" * 900),)))
+    await store.close()
+    overwrite_a_page(path)
+    assert any(line.startswith("damaged:") for line in check(path))
+
+
+def names_in(directory: Path) -> list[str]:
+    return [each.name for each in directory.iterdir()]
+
+
+def overwrite_a_page(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2 // 4096 * 4096
+    content[middle : middle + 200] = b"\xff" * 200
+    path.write_bytes(content)
+
+
+def break_it(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        assert db.execute(statement).rowcount > 0

@@ -1,0 +1,110 @@
+"""An SQLite store whose disk, file or callers fail: refused whole, and it goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.contract.asking import create, message, send
+from webchat.adapters.memory import ManualClock
+from webchat.adapters.sqlite import SqliteSettings, SqliteStore, check
+from webchat.errors import Code, WebchatError
+from webchat.ports.log import Append, Appended
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "webchat.db"
+
+
+@pytest.fixture
+async def store(path: Path, clock: ManualClock) -> AsyncIterator[SqliteStore]:
+    settings = SqliteSettings(busy_timeout_ms=20, max_waiting=100, max_heads=2)
+    made = SqliteStore(path, settings, clock)
+    await made.open("secured")
+    await send(made, create("group_x", "ann", "bob"))
+    yield made
+    await made.close()
+    assert check(path) == []
+
+
+def large(number: int) -> Append:
+    return Append("group_x", (message("ann", str(number), "x" * 5_000),), moves_sender=True)
+
+
+async def codes(asked: list[asyncio.Future[Appended]]) -> list[Code | None]:
+    outcomes = await asyncio.gather(*asked, return_exceptions=True)
+    return [outcome.code if isinstance(outcome, WebchatError) else None for outcome in outcomes]
+
+
+def set_max_pages(store: SqliteStore, pages: int) -> None:
+    store._writer._db.execute(f"PRAGMA max_page_count = {pages}")
+
+
+async def test_a_full_disk_refuses_a_batch_whole_and_then_recovers(store: SqliteStore) -> None:
+    (pages,) = store._writer._db.execute("PRAGMA page_count").fetchone()
+    set_max_pages(store, pages + 3)
+    assert await codes([send(store, large(number)) for number in range(10)]) == (
+        [Code.UNAVAILABLE] * 10
+    )
+    assert len(await store.log.read("group_x", 0, 99)) == 1
+
+    set_max_pages(store, 1_000_000)
+    assert await codes([send(store, large(number)) for number in range(10)]) == [None] * 10
+    assert (await store.log.heads(["group_x"]))["group_x"].last == 11
+
+
+async def test_a_locked_file_is_unavailable_until_it_is_free(
+    store: SqliteStore, path: Path
+) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert await codes([send(store, large(1))]) == [Code.UNAVAILABLE]
+        assert not await store.is_up()
+        assert [entry.kind for entry in await store.log.read("group_x", 0, 9)] == ["create"]
+    assert await store.is_up()
+    assert await codes([send(store, large(1))]) == [None]
+
+
+async def test_accounts_are_unavailable_with_the_rest(store: SqliteStore, path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(WebchatError) as refusal:
+            await store.logins.revoke_all("ann")
+    assert refusal.value.code is Code.UNAVAILABLE
+
+
+async def test_a_write_that_cannot_be_done_keeps_no_other_from_it(store: SqliteStore) -> None:
+    unwritable = Append("group_x", (message("ann", "\ud800"),))
+    asked = [send(store, request) for request in (large(1), unwritable, large(2))]
+    assert await codes(asked) == [None, Code.INTERNAL, None]
+    assert [entry.seq for entry in await store.log.read("group_x", 0, 9)] == [1, 2, 3]
+
+
+async def test_a_second_login_with_the_same_token_keeps_no_other_write_from_it(
+    store: SqliteStore,
+) -> None:
+    asked = send(store, large(1))
+    insert = "INSERT INTO property VALUES ('mode', 'twice')"
+    with pytest.raises(WebchatError) as refusal:
+        await store._writer.write(lambda db, _: db.execute(insert), None)
+    assert refusal.value.code is Code.INTERNAL
+    assert (await asked).entries[0].seq == 2
+
+
+async def test_beyond_what_may_wait_writes_are_refused(store: SqliteStore) -> None:
+    asked = [send(store, large(number)) for number in range(110)]
+    assert await codes(asked) == [None] * 100 + [Code.UNAVAILABLE] * 10
+    assert await codes([send(store, large(200))]) == [None]
+
+
+async def test_more_logs_than_are_remembered_are_told_apart(store: SqliteStore) -> None:
+    for number in range(3):
+        for conv in "abcd":
+            request = Append(f"group_{conv}", (message("ann", str(number)),))
+            assert (await send(store, request)).entries[0].seq == number + 1
