@@ -1,0 +1,102 @@
+"""OpenAPI: a valid document, and every documented route answers what it says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from tests.rest.api import Api
+from tests.service.world import PASSWORD
+from webchat.transport.rest.site import API_ROUTES
+
+CONTRACT = {
+    ("POST", "/api/v1/register"), ("POST", "/api/v1/login"), ("POST", "/api/v1/logout"),
+    ("GET", "/api/v1/me"), ("PATCH", "/api/v1/me"), ("POST", "/api/v1/me/password"),
+    ("GET", "/api/v1/sessions"), ("DELETE", "/api/v1/sessions/{id}"),
+    ("GET", "/api/v1/users"), ("GET", "/api/v1/users/{uid}"),
+    ("GET", "/api/v1/conversations"), ("GET", "/api/v1/conversations/{conv}"),
+    ("GET", "/api/v1/conversations/{conv}/events"),
+    ("GET", "/api/v1/conversations/{conv}/members"),
+    ("GET", "/api/v1/conversations/{conv}/receipts"), ("GET", "/api/v1/invitations"),
+}  # fmt: skip
+
+BODIES = {
+    "/api/v1/register": {"uid": "new", "name": "New", "password": PASSWORD},
+    "/api/v1/login": {"uid": "ann", "password": PASSWORD},
+    "/api/v1/me": {"about": "Hi"},
+    "/api/v1/me/password": {"old": PASSWORD, "new": PASSWORD},
+}
+
+
+@pytest.fixture
+async def document(api: Api) -> dict[str, Any]:
+    response = await api.http.get("/api/v1/openapi.json")
+    assert response.headers["content-type"] == "application/json"
+    described: dict[str, Any] = response.json()
+    return described
+
+
+async def call(
+    api: Api, token: str, method: str, path: str, session: str = "none", conv: str = "dm:ann:ben"
+) -> httpx.Response:
+    url = path.removeprefix("/api/v1").format(id=session, uid="ann", conv=conv)
+    query = {"seq": 1} if path.endswith("/receipts") else None
+    body = BODIES.get(path) if method in {"POST", "PATCH"} else None
+    return await api.as_user(token, method, url, json=body, params=query)
+
+
+def check_described(document: dict[str, Any], method: str, path: str, got: httpx.Response) -> None:
+    """The status is a documented one, the media type and the body are as described there."""
+    described = document["paths"][path][method.lower()]["responses"][str(got.status_code)]
+    if "content" not in described:
+        assert got.content == b""
+        return
+    ((media_type, content),) = described["content"].items()
+    assert got.headers["content-type"] == media_type
+    schema = {**content["schema"], "components": document["components"]}
+    Draft202012Validator(schema).validate(got.json())
+
+
+async def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
+    OpenAPIV31SpecValidator(document).validate()
+
+
+async def test_it_describes_the_contracts_routes(document: dict[str, Any]) -> None:
+    described = {
+        (method.upper(), path) for path, item in document["paths"].items() for method in item
+    }
+    assert described == CONTRACT
+
+
+@pytest.mark.parametrize("route", API_ROUTES, ids=lambda route: route.handler.__name__)
+async def test_every_route_succeeds_as_described(
+    api: Api, document: dict[str, Any], route: Any
+) -> None:
+    token = await api.register("ann")
+    await api.world.say("ann", "ben")
+    (session,) = (await api.as_user(token, "GET", "/sessions")).json()["items"]
+    response = await call(api, token, route.method, route.path, session["id"])
+    assert response.status_code == route.status
+    check_described(document, route.method, route.path, response)
+
+
+@pytest.mark.parametrize("route", API_ROUTES, ids=lambda route: route.handler.__name__)
+async def test_every_route_fails_as_described(
+    api: Api, document: dict[str, Any], route: Any
+) -> None:
+    token = await api.register("ann")
+    await api.register("new")
+    failures = [
+        await call(api, "no-such-token", route.method, route.path),
+        await call(api, token, route.method, route.path, conv="dm:cat:zoe"),
+        await api.as_user(token, route.method, "/me", headers={"Origin": "http://evil"}),
+    ]
+    api.world.store.is_down = True
+    failures.append(await call(api, token, route.method, route.path))
+    for response in failures:
+        check_described(document, route.method, route.path, response)
+    assert failures[-1].status_code == 503

@@ -1,0 +1,54 @@
+"""Health, readiness and metrics."""
+
+from __future__ import annotations
+
+from prometheus_client import Gauge
+
+from tests.rest.api import Api, Peer, check_problem
+
+
+async def test_it_is_alive_without_its_store(api: Api) -> None:
+    api.world.store.is_down = True
+    response = await api.http.get("/healthz")
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+
+
+async def test_it_is_ready_while_all_it_stands_on_answers(api: Api) -> None:
+    response = await api.http.get("/readyz")
+    assert response.status_code == 200
+    assert response.json() == {
+        "ready": True, "checks": {"store": {"ok": True}, "bus": {"ok": True}},
+    }  # fmt: skip
+
+
+async def test_it_says_what_does_not_answer(api: Api) -> None:
+    api.bus_is_up = False
+    response = await api.http.get("/readyz")
+    assert response.status_code == 503
+    assert response.json() == {
+        "ready": False,
+        "checks": {"store": {"ok": True}, "bus": {"ok": False, "reason": "does not answer"}},
+    }
+
+
+async def test_metrics_count_requests_by_route_and_name_nobody(api: Api) -> None:
+    Gauge("webchat_connections", "Open connections.", registry=api.registry).set(3)
+    token = await api.register("secretuid")
+    await api.as_user(token, "GET", "/users/secretuid")
+    await api.http.get("/wp-admin.php")
+    text = (await api.http.get("/metrics")).text
+    assert "webchat_connections 3.0" in text
+    expected = 'requests_total{method="GET",route="/api/v1/users/{uid}",status="200"} 1.0'
+    assert expected in text
+    assert 'route="other",status="404"' in text
+    assert "secretuid" not in text
+    assert "wp-admin" not in text
+
+
+async def test_metrics_are_for_this_machine_alone(api: Api) -> None:
+    for address in ("192.0.2.1", "2001:db8::1", "", "unix"):
+        api.edge.peer = Peer(address, secure=False)
+        check_problem(await api.http.get("/metrics"), 403, "forbidden")
+    for address in ("127.0.0.1", "::1"):
+        api.edge.peer = Peer(address, secure=False)
+        assert (await api.http.get("/metrics")).status_code == 200
