@@ -213,7 +213,7 @@ class ChatHandler:
         check_message(uid, envelope, self._settings.text_bytes)
         conv = conv_of(uid, envelope)
         is_new = conv not in device.user.logs
-        append = pair_message(uid, envelope, conv, is_new=is_new)
+        append = pair_message(uid, envelope, conv, is_new=is_new, moves=device.full)
         if is_new and self._profiles.peek(envelope.to) is None:
             return self._to_somebody_new(client, envelope.to, ack_id, append)
         self._sender.append(client, device, ack_id, append)

@@ -8,7 +8,7 @@ from webchat.chat.hub import Hub
 from webchat.chat.notices import Notices
 from webchat.errors import Code, WebchatError
 from webchat.ports.log import Append, Appended, Log
-from webchat.service.receipts import OWN_MESSAGE, Receipts
+from webchat.service.receipts import Receipts
 
 
 class Sender:
@@ -38,11 +38,10 @@ class Sender:
             hub.pass_on(followed)
         if not appended.fresh:
             return
-        uid, conv = device.user.uid, entry.conv
-        if device.full:
-            self.receipts.move(uid, conv, displayed=entry.seq, source=OWN_MESSAGE)
+        if appended.moved is not None:
+            self.receipts.moved_by_own_message(appended.moved)
         else:
-            self.notices.say_position(conv, uid)
+            self.notices.say_position(entry.conv, device.user.uid)
 
 
 class _Sending:

@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from webchat.model import ConvID, Draft, Entry, Head, Membership, Seq, Uid
+from webchat.ports.positions import Moved
 
 SEQ_OF_ENTRY = -1
 """In the `since`/`until` of a `Follow`'s memberships: the `Seq` the append gives its last draft."""
@@ -19,8 +20,9 @@ class Follow(msgspec.Struct, frozen=True):
 
     `memberships`: spans to open or close; `since`/`until` may be SEQ_OF_ENTRY. A closed span
     overwrites the open one of the same conv, uid; opening moves that user's positions to
-    `since` - 1, and does nothing if a span is open. `announce`: (uid, state "added" | "left") each; appended to `user:<uid>` as
-    `conversation_entry(...)` says, keyed by `conv:seq`, so it comes once.
+    `since` - 1, and does nothing if a span is open. `announce`: (uid, state "added" | "left")
+    each; appended to `user:<uid>` as `conversation_entry(...)` says, keyed by `conv:seq`, so it
+    comes once.
     """
 
     memberships: tuple[Membership, ...] = ()
@@ -87,11 +89,13 @@ class Appended(msgspec.Struct, frozen=True):
 
     `fresh` is False when a draft's key was met again: then `entries` are the first ones, with their
     first `Seq`, nothing was written and `followed` holds what had followed then, if it is known.
+    `moved`: what `moves_sender` did.
     """
 
     entries: tuple[Entry, ...]
     followed: tuple[Entry, ...]
     fresh: bool
+    moved: Moved | None = None
 
 
 AppendDone = Callable[["Appended | Exception"], None]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -21,9 +21,6 @@ from webchat.service.profiles import Profiles
 
 Message = tuple[Seq, str]
 """A message as receipts name it: its `Seq` and MsgID."""
-
-OWN_MESSAGE: Final = object()
-"""As the source of a move: an own message, which says to all devices where its sender is."""
 
 Stored = Callable[["Exception | None"], None]
 
@@ -71,6 +68,10 @@ class _Pending:
         self.source = source
         self.named: set[Seq] | None = set()
         self.stored: list[Stored] = []
+
+
+_OWN_MESSAGE = _Pending(None)
+_OWN_MESSAGE.named = None
 
 
 class Receipts:
@@ -163,6 +164,15 @@ class Receipts:
             for moved, pending in zip(result, waiting, strict=True)
             if moved.before != moved.after
         )
+        self._tell_soon()
+
+    def moved_by_own_message(self, moved: Moved) -> None:
+        """An own message is as good as a `display` of all before it; the sender's devices know."""
+        if moved.before.displayed < moved.after.displayed - 1:
+            self._untold.append((moved, _OWN_MESSAGE))
+            self._tell_soon()
+
+    def _tell_soon(self) -> None:
         if self._untold and not self._telling:
             self._telling = True
             self._spawn(self._tell_all())
@@ -178,7 +188,7 @@ class Receipts:
         listener = self.listener
         if listener is None:
             return
-        if pending.source is not OWN_MESSAGE:
+        if pending is not _OWN_MESSAGE:
             listener.reader_moved(moved.conv, moved.uid, moved.after, pending.source)
         if pending.named is not None and not pending.named:
             return

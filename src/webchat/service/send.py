@@ -31,15 +31,18 @@ def check_text(text: str, text_bytes: int) -> None:
         raise WebchatError(Code.TOO_LARGE, f"a text may have {text_bytes} bytes")
 
 
-def pair_message(sender: Uid, envelope: Envelope, conv: ConvID, *, is_new: bool) -> Append:
+def pair_message(
+    sender: Uid, envelope: Envelope, conv: ConvID, *, is_new: bool, moves: bool
+) -> Append:
     """The append of a checked message to the conversation of `sender` and `envelope.to`.
 
-    `is_new`: it may be the first of the pair, which makes both its members.
+    `is_new`: it may be the first of the pair, which makes both its members. `moves`: it moves its
+    sender's positions.
     """
     said = encode_said(KIND, sender, "", envelope.to, envelope, envelope.body)
     draft = Draft(KIND, sender, envelope.msg_id, said)
     first = _both_come_in(conv, sender, envelope.to) if is_new else None
-    return Append(conv, (draft,), on_first=first)
+    return Append(conv, (draft,), on_first=first, moves_sender=moves)
 
 
 def conv_of(sender: Uid, envelope: Envelope) -> ConvID:

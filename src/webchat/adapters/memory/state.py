@@ -48,9 +48,14 @@ class State:
         followed: list[Entry] = []
         for follow in request.follows(entries[0].seq):
             followed += self._follow(follow, last)
-        if request.moves_sender:
-            self.positions[request.conv, last.sender] = Position(last.seq, last.seq, last.n)
-        return Appended(tuple(entries), tuple(followed), fresh=True)
+        moved = self._move_sender(last) if request.moves_sender else None
+        return Appended(tuple(entries), tuple(followed), fresh=True, moved=moved)
+
+    def _move_sender(self, entry: Entry) -> Moved:
+        key = (entry.conv, entry.sender)
+        before = self.positions.get(key, NO_POSITION)
+        self.positions[key] = Position(entry.seq, entry.seq, entry.n)
+        return Moved(*key, before, self.positions[key])
 
     def move(self, move: Move) -> Moved:
         """Move a member's positions forward, at most to the log's last."""

@@ -76,9 +76,8 @@ class Logs:
         followed: list[Entry] = []
         for follow in request.follows(entries[0].seq):
             followed += self._follow(db, follow, log, entries[-1])
-        if request.moves_sender:
-            _move_sender(db, log, entries[-1])
-        return Appended(tuple(entries), tuple(followed), fresh=True)
+        moved = _move_sender(db, log, entries[-1]) if request.moves_sender else None
+        return Appended(tuple(entries), tuple(followed), fresh=True, moved=moved)
 
     def move(self, db: sqlite3.Connection, moves: Sequence[Move]) -> Sequence[Moved]:
         """Move positions forward, each at most to its log's last."""
@@ -203,8 +202,10 @@ def entry_of(conv: ConvID, row: Sequence[object]) -> Entry:
     return seal(Draft(kind, sender, msg_id, envelope), conv, seq, n, at)  # type: ignore[arg-type]
 
 
-def _move_sender(db: sqlite3.Connection, log: _Log, entry: Entry) -> None:
+def _move_sender(db: sqlite3.Connection, log: _Log, entry: Entry) -> Moved:
+    before = _position(db, log, entry.sender)
     db.execute(_SAVE_POSITION, (log.id, entry.sender, entry.seq, entry.seq, entry.n))
+    return Moved(log.name, entry.sender, before, Position(entry.seq, entry.seq, entry.n))
 
 
 def _open_span(db: sqlite3.Connection, log: _Log, span: Membership) -> None:
