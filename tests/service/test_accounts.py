@@ -200,6 +200,15 @@ async def test_an_address_that_guesses_many_accounts_is_locked_out_alone(world: 
     assert await login(world)
 
 
+async def test_all_addresses_of_an_ipv6_subscriber_count_as_one() -> None:
+    world = World(settings=AccountSettings(registrations_burst=1))
+    await world.accounts.register("ann", "Ann", PASSWORD, "2001:db8:0:1::1")
+    neighbour = world.accounts.register("ben", "Ben", PASSWORD, "2001:db8:0:1:ffff::2")
+    assert await code_of(neighbour) is Code.RATE_LIMITED
+    assert await world.accounts.register("cat", "Cat", PASSWORD, "2001:db8:0:2::1")
+    world.close()
+
+
 async def test_logins_that_succeed_do_not_count(world: World) -> None:
     await world.user("ann")
     for _ in range(100):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from typing import Final
 
 import msgspec
@@ -81,7 +82,7 @@ class AccountService:
         check_uid(uid)
         profile = new_profile(uid, clean_name(name))
         check_password(password)
-        await self._take(f"register:{address}", self._registrations)
+        await self._take(f"register:{_subscriber(address)}", self._registrations)
         password_hash = await self._passwords.hash(password)
         await self._accounts.create(profile, password_hash, self._clock.now_ms())
         return await self._tokens.issue(uid)
@@ -179,7 +180,7 @@ class AccountService:
     async def _attempt(self, uid: Uid, address: str) -> AsyncIterator[None]:
         """An attempt at a password counts if the password was wrong, and only then."""
         throttles = (
-            (f"login-from:{address}", self._logins_of_address),
+            (f"login-from:{_subscriber(address)}", self._logins_of_address),
             (f"login:{uid[:MAX_NAME_CHARS].casefold()}", self._logins_of_account),
         )
         for key, rate in throttles:
@@ -200,6 +201,15 @@ class AccountService:
             raise WebchatError(
                 Code.RATE_LIMITED, "Too many attempts. Please wait.", retry_after_ms=wait_ms
             )
+
+
+def _subscriber(address: str) -> str:
+    """What one subscriber has: an IPv4 address, but a whole /64 of IPv6 (RFC 6177)."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    return address if parsed.version == 4 else str(ip_network((parsed, 64), strict=False))
 
 
 def _wrong_password() -> WebchatError:

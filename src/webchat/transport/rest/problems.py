@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Final
 
 import msgspec
+from msgspec import UNSET, UnsetType
 from starlette.responses import Response
 
 from webchat.errors import Code, WebchatError
@@ -14,15 +15,15 @@ from webchat.errors import Code, WebchatError
 MEDIA_TYPE: Final = "application/problem+json"
 
 
-class Problem(msgspec.Struct, omit_defaults=True):
+class Problem(msgspec.Struct):
     """The body of every answer that is no success."""
 
     title: str
     status: int
     detail: str
     code: str
-    type: str = msgspec.field(default_factory=lambda: "about:blank")
-    retry_after_ms: int | None = None
+    type: str = "about:blank"
+    retry_after_ms: int | UnsetType = UNSET
 
 
 def problem(error: WebchatError, status: int | None = None) -> Response:
@@ -33,7 +34,7 @@ def problem(error: WebchatError, status: int | None = None) -> Response:
         status=status,
         detail=error.message,
         code=error.code.wire,
-        retry_after_ms=error.retry_after_ms,
+        retry_after_ms=UNSET if error.retry_after_ms is None else error.retry_after_ms,
     )
     return Response(msgspec.json.encode(body), status, _headers(error), MEDIA_TYPE)
 

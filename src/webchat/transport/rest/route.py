@@ -18,8 +18,11 @@ Query = TypeVar("Query")
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[Body, Query]):
-    """A request, decoded. `uid`: who asks ("": nobody has to be logged in); in open mode, where
-    nobody logs in, `login` is None. `params`: from the path."""
+    """A request, decoded.
+
+    `uid`: who asks ("" on public routes). `login`: None there, and in open mode, where nobody logs
+    in. `by_cookie`: the token, if it came so. `params`: from the path.
+    """
 
     services: Services
     client: Client

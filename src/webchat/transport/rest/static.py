@@ -47,18 +47,17 @@ class _File:
 
 
 class WebClient:
-    """Serves the files of `directory` as they were at the start; it may be missing."""
+    """Serves the files of `directory` as they were when it was made; it may be missing."""
 
     def __init__(self, directory: Path) -> None:
-        self._files = {
-            f"/{path.relative_to(directory).as_posix()}": path
-            for path in sorted(directory.rglob("*"))
-            if path.suffix in _MEDIA_TYPES and path.is_file()
-        }
-        self._read: dict[str, _File] = {}
+        self._files: dict[str, _File] = {}
+        for path in sorted(directory.rglob("*")):
+            if path.suffix in _MEDIA_TYPES and path.is_file():
+                name = f"/{path.relative_to(directory).as_posix()}"
+                self._files[name] = _read(name, path)
 
     async def answer(self, request: Request) -> Response:
-        """The file or page at the request's path, or 404; only what was found at the start."""
+        """The file or page at the request's path, or 404: names are looked up, never opened."""
         path: str = request.scope["path"]
         name = _INDEX if path in _PAGES or path.startswith("/c/") else path
         if name == _INDEX and path == "/" and not self.is_built:
@@ -67,17 +66,12 @@ class WebClient:
             return not_found()
         if request.method not in {"GET", "HEAD"}:
             return method_not_allowed("GET, HEAD")
-        return _response(request, self._file(name))
+        return _response(request, self._files[name])
 
     @property
     def is_built(self) -> bool:
         """Whether there is a page to serve."""
         return _INDEX in self._files
-
-    def _file(self, name: str) -> _File:
-        if name not in self._read:
-            self._read[name] = _read(name, self._files[name])
-        return self._read[name]
 
 
 def _read(name: str, path: Path) -> _File:
