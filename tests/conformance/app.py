@@ -27,7 +27,7 @@ from webchat.transport.polling import Receive, Send
 from webchat.transport.proxy import Proxies
 from webchat.transport.server import Server, ServerSettings, Site, bind
 
-_ENGINE = EngineSettings(ping_interval_ms=300, ping_timeout_ms=200)
+_ENGINE = EngineSettings(ping_interval_ms=300, ping_timeout_ms=200, ping_margin_ms=40)
 _SOCKET = SocketSettings(namespaces=frozenset({"/", "/custom"}), connect_timeout_ms=1_000)
 
 

@@ -45,7 +45,7 @@ class Deadlines(Generic[T]):
         return self._due.pop(item, None) is not None
 
     def stop(self) -> None:
-        """Forget everything that waits."""
+        """Forget everything that waits. Not to be used from inside `on_due`."""
         self._due.clear()
         if self._timer is not None:
             self._timer.cancel()
@@ -55,11 +55,11 @@ class Deadlines(Generic[T]):
         self._timer = self._clock.call_later(max(wait_s - _EARLY_S, 0.0), self._sweep)
 
     def _sweep(self) -> None:
-        self._timer = None
-        horizon_s = self._clock.monotonic_s() + _EARLY_S
-        for item in self._take_due(horizon_s):
+        for item in self._take_due(self._clock.monotonic_s() + _EARLY_S):
             self._on_due(item)
-        if self._due and self._timer is None:
+        # Only now, so that what `on_due` adds does not arm a timer that earlier ones wait for.
+        self._timer = None
+        if self._due:
             self._arm(next(iter(self._due.values())) - self._clock.monotonic_s())
 
     def _take_due(self, horizon_s: float) -> list[T]:

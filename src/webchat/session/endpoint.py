@@ -26,13 +26,16 @@ OriginAllowed = Callable[[Mapping[str, str], bool], bool]
 class EngineSettings:
     """Limits and intervals of an endpoint.
 
-    `max_payload_bytes`: of one message or POST. `max_outbox_bytes`: what may wait for one client;
+    `ping_margin_ms`: how much sooner than the client was told a missing pong counts, for clients
+    that measure. `max_payload_bytes`: of one message or POST. `max_outbox_bytes`: what may wait for one client;
     above `low_water_bytes` it is congested. `drain_spread_ms`: over how long clients are asked to
-    come back when the server ends. `allow_engine3`: Engine.IO 3 besides 4.
+    come back when the server ends. `late_poll_delay_ms`: how long a poll that comes after the
+    upgrade waits for its refusal. `allow_engine3`: Engine.IO 3 besides 4.
     """
 
     ping_interval_ms: int = 25_000
     ping_timeout_ms: int = 20_000
+    ping_margin_ms: int = 0
     max_payload_bytes: int = 1_000_000
     max_outbox_bytes: int = 1_048_576
     low_water_bytes: int = 65_536
@@ -41,6 +44,7 @@ class EngineSettings:
     upgrade_timeout_ms: int = 10_000
     close_timeout_ms: int = 5_000
     drain_spread_ms: int = 5_000
+    late_poll_delay_ms: int = 10
     allow_engine3: bool = False
 
 
@@ -80,9 +84,8 @@ class Endpoint:
         self.origin_allowed = origin_allowed
         flusher = Flusher(asyncio.get_running_loop().call_soon)
         self.bounds = Bounds(settings.max_outbox_bytes, settings.low_water_bytes, flusher)
-        self.heartbeat = Heartbeat(
-            clock, settings.ping_interval_ms / 1000, settings.ping_timeout_ms / 1000
-        )
+        timeout_ms = settings.ping_timeout_ms - settings.ping_margin_ms
+        self.heartbeat = Heartbeat(clock, settings.ping_interval_ms / 1000, timeout_ms / 1000)
         self.upgrades: Deadlines[Upgrade] = Deadlines(
             clock, settings.upgrade_timeout_ms / 1000, Upgrade.fail
         )

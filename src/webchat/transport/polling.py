@@ -69,7 +69,11 @@ class Polling:
             if method != "GET":
                 raise Refused(Refusal.BAD_METHOD)
             connection = self._open(request)
-        elif connection.state is State.WEBSOCKET or method not in ("GET", "POST"):
+        elif connection.state is State.WEBSOCKET:
+            # Not at once: the refusal must not overtake the probe's answer on the WebSocket.
+            await asyncio.sleep(self._endpoint.settings.late_poll_delay_ms / 1000)
+            raise Refused(Refusal.BAD_REQUEST)
+        elif method not in ("GET", "POST"):
             raise Refused(Refusal.BAD_REQUEST)
         if method == "GET":
             await _poll(connection, receive, send, fields)
