@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
 
 import msgspec
 
@@ -13,11 +12,10 @@ from webchat.model import NO_POSITION, ConvID, Entry, Membership, Position, Uid,
 from webchat.ports.log import Log
 from webchat.ports.members import Members
 from webchat.ports.positions import Positions
+from webchat.service.batches import read_each
 from webchat.service.history import History
 from webchat.service.pages import Activity, Page, activity_of, clean_limit
 from webchat.service.profiles import Profiles
-
-_READS_AT_ONCE: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,27 +94,23 @@ class Conversations:
         return [Activity(at[conv], conv) for conv in heads]
 
     async def _listed(self, uid: Uid, spans: Sequence[Membership]) -> list[Listed]:
-        positions = await self._positions.of_user(uid, [span.conv for span in spans])
-        left = {span.conv: span.until is not None for span in spans}
+        convs = [span.conv for span in spans]
+        positions = await self._positions.of_user(uid, convs)
+        names = await read_each(partial(self._name, uid), convs)
         return [
             Listed(
-                last.conv,
-                await self._name(uid, last.conv),
+                span.conv,
+                name,
                 last,
-                positions.get(last.conv, NO_POSITION),
-                left[last.conv],
+                positions.get(span.conv, NO_POSITION),
+                left=span.until is not None,
             )
-            for last in await self._last_seen(spans)
+            for span, name, last in zip(spans, names, await self._last_seen(spans), strict=True)
         ]
 
     async def _last_seen(self, spans: Sequence[Membership]) -> list[Entry]:
         """The newest entry within each span, in their order."""
-        entries: list[Entry] = []
-        for start in range(0, len(spans), _READS_AT_ONCE):
-            some = spans[start : start + _READS_AT_ONCE]
-            for newest in await asyncio.gather(*map(self._newest_in, some)):
-                entries += newest
-        return entries
+        return [entry for (entry,) in await read_each(self._newest_in, spans)]
 
     async def _newest_in(self, span: Membership) -> list[Entry]:
         before = None if span.until is None else span.until + 1

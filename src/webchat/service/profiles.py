@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from typing import Final
 
 from webchat.errors import WebchatError
 from webchat.model import Profile, Uid, is_uid
 from webchat.ports.accounts import Accounts
 from webchat.ports.cache import ProfileCache
 from webchat.ports.clock import Clock
-
-_LOOKUPS_AT_ONCE: Final = 32
+from webchat.service.batches import read_each
 
 
 def new_profile(uid: Uid, name: str) -> Profile:
@@ -65,12 +62,8 @@ class Profiles:
 
     async def many(self, uids: Sequence[Uid]) -> dict[Uid, Profile]:
         """The profiles of many users; the unknown are left out."""
-        found: dict[Uid, Profile] = {}
-        for start in range(0, len(uids), _LOOKUPS_AT_ONCE):
-            some = uids[start : start + _LOOKUPS_AT_ONCE]
-            profiles = await asyncio.gather(*map(self.get, some))
-            found.update((profile.uid, profile) for profile in profiles if profile is not None)
-        return found
+        profiles = await read_each(self.get, uids)
+        return {profile.uid: profile for profile in profiles if profile is not None}
 
     async def save(self, profile: Profile) -> None:
         """Write through: durable, and seen by reads on every node, on return."""
