@@ -100,3 +100,13 @@ async def test_every_route_fails_as_described(
     for response in failures:
         check_described(document, route.method, route.path, response)
     assert failures[-1].status_code == 503
+
+
+@pytest.mark.parametrize("route", API_ROUTES, ids=lambda route: route.handler.__name__)
+async def test_every_route_answers_as_described_in_open_mode_too(
+    open_api: Api, document: dict[str, Any], route: Any
+) -> None:
+    await open_api.world.say("ann", "ben")
+    for named in ("ann", "no uid"):
+        response = await call(open_api, named, route.method, route.path)
+        check_described(document, route.method, route.path, response)

@@ -50,7 +50,7 @@ def errors_of(route: Route) -> set[Code]:
     """Every code that a route may answer with."""
     codes = {Code.FORBIDDEN, Code.UNAVAILABLE, Code.INTERNAL, *route.errors}
     if not route.public:
-        codes.add(Code.UNAUTHENTICATED)
+        codes |= {Code.UNAUTHENTICATED, Code.BAD_REQUEST}  # in open mode: nobody was named
     if route.body is not None:
         codes |= {Code.BAD_REQUEST, Code.TOO_LARGE}
     if route.query is not None:
