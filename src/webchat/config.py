@@ -83,8 +83,8 @@ class Settings:
     getall_profiles: int = _amount(10, "Profiles that GET /getall lists in open mode.", 0)
     profile_cache_entries: int = _amount(10_000, "Profiles a process keeps at hand.")
 
-    rate_events_per_s: int = _amount(30, "Events a user may send, sustained.")
-    rate_burst: int = _amount(300, "Events a user may send at once.")
+    rate_events_per_s: int = _amount(30, "Events a connection may send, sustained.")
+    rate_burst: int = _amount(300, "Events a connection may send at once.")
     rate_logins_per_min: int = _amount(10, "Logins an account may try, sustained.")
     rate_logins_burst: int = _amount(10, "Logins an account may try at once.")
     rate_address_logins_per_min: int = _amount(60, "Logins an address may try, sustained.")

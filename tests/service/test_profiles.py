@@ -143,13 +143,13 @@ async def test_the_recent_are_the_last_joined_and_then_the_last_added(open_world
     for number in range(12):
         await profiles.save(new_profile(f"added{number}", "Added"))
     for uid in ["joined1", "added3", "joined2", "joined1"]:
-        profiles.joined(uid)
+        profiles.note_recent(uid)
     recent = [profile.uid for profile in await profiles.recent()]
     assert recent == ["joined1", "joined2", "added3", *(f"added{n}" for n in range(11, 4, -1))]
 
 
 async def test_of_many_who_join_only_the_last_few_are_remembered(open_world: World) -> None:
     for number in range(1_000):
-        open_world.profiles.joined(f"uid{number}")
+        open_world.profiles.note_recent(f"uid{number}")
     recent = [profile.uid for profile in await open_world.profiles.recent()]
     assert recent == [f"uid{number}" for number in range(999, 989, -1)]

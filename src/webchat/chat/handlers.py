@@ -25,7 +25,7 @@ from webchat.model import Uid
 from webchat.ports.clock import Clock
 from webchat.ports.log import Append
 from webchat.protocol.envelope import Envelope, decode_chat, split_event
-from webchat.protocol.socketio import Event, ProtocolError
+from webchat.protocol.socketio import Event, ProtocolError, decode_event
 from webchat.service.profiles import Profiles
 from webchat.service.send import check_message, conv_of, pair_message
 from webchat.session.handler import Socket
@@ -166,6 +166,7 @@ class ChatHandler:
 
     def _chat(self, client: Client, envelope: Envelope, event: Event) -> Later | None:
         if event.attachments:
+            decode_event(event)
             raise WebchatError(Code.BAD_REQUEST, "chat takes no binary attachments")
         if envelope.evt_type not in _RECEIPTS:
             self._check_rate(client)

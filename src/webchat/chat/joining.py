@@ -86,7 +86,7 @@ class Joining:
 
     async def _join_full(self, client: Client, request: Join, ack_id: int | None) -> None:
         self._check(request)
-        uid = self._named(client, request.uid)
+        uid = self._named(client, request.uid or client.uid or "")
         device = client.device
         if device is not None:
             _check_same(device, uid, full=True)
@@ -157,6 +157,8 @@ class Joining:
     # The seed's form
 
     async def _join_seed(self, client: Client, said: str, ack_id: int | None) -> None:
+        if not is_uid(said):
+            raise WebchatError(Code.BAD_REQUEST, "join names no well-formed user")
         uid = self._named(client, said)
         if client.device is not None:
             _check_same(client.device, uid, full=False)
@@ -204,12 +206,11 @@ class Joining:
 
     def _named(self, client: Client, said: Uid) -> Uid:
         """Whom this connection is, or says it is."""
-        uid = said or client.uid or ""
-        if client.uid is not None and uid != client.uid:
-            raise WebchatError(Code.FORBIDDEN, "this connection is another user's")
-        if not is_uid(uid):
+        if not is_uid(said):
             raise WebchatError(Code.BAD_REQUEST, "join names no well-formed user")
-        return uid
+        if client.uid is not None and said != client.uid:
+            raise WebchatError(Code.FORBIDDEN, "this connection is another user's")
+        return said
 
     async def _arrive(self, client: Client, uid: Uid) -> User | None:
         """The user with its logs, or None: the connection is gone by now."""
@@ -225,7 +226,7 @@ class Joining:
         client.device = device
         self._hub.add(device.user, device)
         if self._open_mode:
-            self._profiles.joined(device.user.uid)
+            self._profiles.note_recent(device.user.uid)
         client.answer(ack_id, self._ack(device.user.uid))
 
     def _ack(self, uid: Uid) -> bytes:

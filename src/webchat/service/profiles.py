@@ -41,7 +41,7 @@ class Profiles:
         self._clock = clock
         self._open_mode = open_mode
         self._recent_limit = recent
-        self._joined: dict[Uid, None] = {}
+        self._seen: dict[Uid, None] = {}
 
     def peek(self, uid: Uid) -> Profile | None:
         """The profile if it is at hand, without waiting; in open mode always one."""
@@ -68,6 +68,7 @@ class Profiles:
     async def save(self, profile: Profile) -> None:
         """Write through: durable, and seen by reads on every node, on return."""
         await self._accounts.save_profile(profile, self._clock.now_ms())
+        self.note_recent(profile.uid)
         try:
             await self._refresh(profile.uid)
         except WebchatError:  # it is saved; what the cache holds may be older
@@ -77,18 +78,18 @@ class Profiles:
         """Drop the cached copy: somebody beside this process changed the account."""
         await self._cache.drop(uid)
 
-    def joined(self, uid: Uid) -> None:
-        """Somebody came in (open mode): counts as recent for `recent`, on this node."""
-        self._joined.pop(uid, None)
-        self._joined[uid] = None
-        if len(self._joined) > self._recent_limit:
-            del self._joined[next(iter(self._joined))]
+    def note_recent(self, uid: Uid) -> None:
+        """Somebody was added or came in (open mode), as far as this node knows."""
+        self._seen.pop(uid, None)
+        self._seen[uid] = None
+        if len(self._seen) > self._recent_limit:
+            del self._seen[next(iter(self._seen))]
 
     async def recent(self) -> list[Profile]:
-        """The profiles most recently joined here, then those most recently added: a bounded few."""
-        joined = await self.many(list(reversed(self._joined)))
+        """The profiles most recently added or joined here, then those the store has as added."""
+        seen = await self.many(list(reversed(self._seen)))
         added = await self._accounts.recent(self._recent_limit)
-        by_uid = joined | {profile.uid: profile for profile in added if profile.uid not in joined}
+        by_uid = seen | {profile.uid: profile for profile in added if profile.uid not in seen}
         return list(by_uid.values())[: self._recent_limit]
 
     def _default(self, uid: Uid) -> Profile | None:
