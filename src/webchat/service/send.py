@@ -14,8 +14,6 @@ KIND: Final = "message"
 
 def check_message(sender: Uid, envelope: Envelope, text_bytes: int) -> None:
     """Refuse what can never be sent: FORBIDDEN, BAD_REQUEST, TOO_LARGE."""
-    if is_group(envelope.to):
-        raise WebchatError(Code.NOT_A_MEMBER, "no such group, or not yours")
     if is_group(envelope.to) and envelope.originated == sender and envelope.from_ == envelope.to:
         raise WebchatError(Code.NOT_A_MEMBER, "no such group, or not yours")
     if envelope.from_ != sender:
