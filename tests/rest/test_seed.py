@@ -32,7 +32,7 @@ async def test_an_unknown_uid_is_answered_as_a_profile(open_api: Api, uid: str) 
 async def test_getall_is_a_list_of_json_strings_the_newest_ten_first(open_api: Api) -> None:
     for number in range(12):
         await open_api.http.post("/add", json={"UID": f"uid{number}", "Name": f"N{number}"})
-    open_api.world.profiles.joined("joiner")
+    open_api.world.profiles.note_recent("joiner")
     listed = [json.loads(item) for item in (await open_api.http.get("/getall")).json()]
     assert listed[0] == {"UID": "joiner", "Name": "joiner"}
     assert listed[1] == {"UID": "uid11", "Name": "N11"}
