@@ -5,6 +5,8 @@ Source: RFC 6455, sections 5 to 7.
 
 from __future__ import annotations
 
+import codecs
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -37,6 +39,7 @@ _MAX_REASON_BYTES: Final = _MAX_CONTROL_BYTES - 2
 _CLOSE_CODES: Final = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
 # Below this many bytes one big XOR is the fastest way to unmask, above it four table look-ups are.
 _XOR_UP_TO_BYTES: Final = 512
+_Utf8: Final = codecs.getincrementaldecoder("utf-8")
 _XOR_TABLES: Final = tuple(bytes(key ^ byte for byte in range(256)) for key in range(256))
 
 
@@ -84,15 +87,14 @@ class Parser:
     ignores what it is fed.
     """
 
-    __slots__ = ("_fragments", "_held_bytes", "_is_done", "_max_bytes", "_need_bytes", "_opcode",
-                 "_pending")  # fmt: skip
+    __slots__ = ("_fragments", "_is_done", "_max_bytes", "_need_bytes", "_pending", "_utf8")
 
     def __init__(self, max_message_bytes: int) -> None:
         self._max_bytes = max_message_bytes
         self._pending: bytes | bytearray = b""
         self._need_bytes = 0
         self._fragments: bytearray | None = None
-        self._opcode = 0
+        self._utf8: codecs.IncrementalDecoder | None = None
         self._is_done = False
 
     def feed(self, data: bytes) -> list[Event]:
@@ -169,17 +171,23 @@ class Parser:
         if opcode and first & _FIN:
             events.append(_text(payload) if opcode == TEXT else payload)
         elif opcode:
-            self._opcode, self._fragments = opcode, bytearray(payload)
-        else:
-            self._continue(payload, events, is_last=bool(first & _FIN))
+            self._utf8 = _Utf8() if opcode == TEXT else None
+            self._fragments = bytearray()
+            self._join(self._fragments, payload)
+        elif self._fragments is not None:
+            self._join(self._fragments, payload)
+            if first & _FIN:
+                events.append(self._joined(self._fragments))
 
-    def _continue(self, payload: bytes, events: list[Event], *, is_last: bool) -> None:
-        assert self._fragments is not None  # noqa: S101  (_check_place saw to it)
-        self._fragments += payload
-        if is_last:
-            whole = bytes(self._fragments)
-            self._fragments = None
-            events.append(_text(whole) if self._opcode == TEXT else whole)
+    def _join(self, fragments: bytearray, payload: bytes) -> None:
+        """Add a fragment; text that is broken already is not waited for."""
+        fragments += payload
+        if self._utf8 is not None:
+            _decoded(self._utf8.decode, payload)
+
+    def _joined(self, fragments: bytearray) -> str | bytes:
+        is_text, self._utf8, self._fragments = self._utf8 is not None, None, None
+        return _text(bytes(fragments)) if is_text else bytes(fragments)
 
     def _control(self, first: int, payload: bytes) -> Event:
         opcode = first & 0x0F
@@ -209,8 +217,12 @@ def _extended_size(field: bytes) -> int:
 
 
 def _text(payload: bytes) -> str:
+    return _decoded(bytes.decode, payload)
+
+
+def _decoded(decode: Callable[[bytes], str], payload: bytes) -> str:
     try:
-        return payload.decode()
+        return decode(payload)
     except UnicodeDecodeError:
         raise _Broken(INVALID_TEXT, "text is not UTF-8") from None
 

@@ -27,10 +27,10 @@ class EngineSettings:
     """Limits and intervals of an endpoint.
 
     `ping_margin_ms`: how much sooner than the client was told a missing pong counts, for clients
-    that measure. `max_payload_bytes`: of one message or POST. `max_outbox_bytes`: what may wait for one client;
-    above `low_water_bytes` it is congested. `drain_spread_ms`: over how long clients are asked to
-    come back when the server ends. `late_poll_delay_ms`: how long a poll that comes after the
-    upgrade waits for its refusal. `allow_engine3`: Engine.IO 3 besides 4.
+    that measure. `max_payload_bytes`: of one message or POST. `max_outbox_bytes`: what may wait for
+    one client; above `low_water_bytes` it is congested. `drain_spread_ms`: over how long clients
+    are asked to come back when the server ends. `late_poll_delay_ms`: how long a poll that comes
+    after the upgrade waits for its refusal. `allow_engine3`: Engine.IO 3 besides 4.
     """
 
     ping_interval_ms: int = 25_000
