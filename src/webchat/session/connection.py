@@ -255,9 +255,14 @@ class Connection:
             self._finish()
             return
         self._stop(State.CLOSING)
-        for packet in (*last, engineio.CLOSE_PACKET):
+        waits = self._poll is not None and self._poll.is_waiting
+        for packet in last:
             self.outbox.put(packet)
-        if self._poll is not None and self._poll.is_waiting:
+        if waits and last:
+            # On its own: engine.io-client drops the packets of an answer that closes it.
+            self.outbox.flush()
+        self.outbox.put(engineio.CLOSE_PACKET)
+        if waits and not last:
             self.outbox.flush()
             self._finish()
         else:
