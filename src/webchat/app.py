@@ -165,8 +165,8 @@ async def run(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked_to_stop.set)
+    await app.start()
     try:
-        await app.start()
         _log.info("listening", url=app.url, version=__version__)
         await asked_to_stop.wait()
         _log.info("draining", within_s=settings.drain_s)
