@@ -12,8 +12,8 @@ from tests.servers import Server
 from webchat import __version__
 
 
-def refused(*options: str) -> str:
-    """The one line that a server which does not start says, with exit code 1."""
+def refused(*options: str, code: int = 1) -> str:
+    """The one line that a server which does not start says, with that exit code."""
     ended = subprocess.run(
         [sys.executable, "-m", "webchat", "serve", *options],
         capture_output=True,
@@ -21,7 +21,7 @@ def refused(*options: str) -> str:
         timeout=30,
         check=False,
     )
-    assert ended.returncode == 1, ended.stderr
+    assert ended.returncode == code, ended.stderr
     *_, last = ended.stderr.splitlines()
     assert last.startswith("webchat: ")
     assert "Traceback" not in ended.stderr
@@ -65,7 +65,8 @@ def test_a_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_host_that_is_not_ours_is_refused(tmp_path: Path) -> None:
-    assert "192.0.2.1" in refused("--host", "192.0.2.1", "--port", "0", "--data", str(tmp_path))
+    line = refused("--host", "192.0.2.1", "--port", "0", "--data", str(tmp_path), code=2)
+    assert "192.0.2.1" in line
 
 
 def test_open_mode_warns_and_the_secured_one_does_not(tmp_path: Path) -> None:
