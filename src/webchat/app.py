@@ -27,6 +27,7 @@ from webchat.chat.handlers import ChatSettings
 from webchat.chat.joining import JoinSettings
 from webchat.chat.notices import KeptSettings
 from webchat.config import Settings, SettingsError
+from webchat.errors import WebchatError
 from webchat.ports.bus import Bus
 from webchat.ports.clock import Clock
 from webchat.ports.store import Store, StoreRefused
@@ -154,7 +155,10 @@ class App:
 
     async def _forget_expired(self) -> None:
         while True:
-            await self._store.logins.forget_expired(self._clock.now_ms())
+            try:
+                await self._store.logins.forget_expired(self._clock.now_ms())
+            except WebchatError as error:
+                _log.warning("expired logins not dropped", why=error.message)
             await asyncio.sleep(_HOUR_S)
 
 
