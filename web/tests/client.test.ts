@@ -172,11 +172,14 @@ describe("a new conversation", () => {
     expect(given.client.shown).toMatchObject({ state: "ready", conversation: { name: "Cleo" } });
   });
 
-  test.each(["dm:ann:nobody", "dm:bob:cleo", "nonsense", "group_x"])("%s is not here", async (id) => {
-    const { client } = await live(0);
-    await client.show(id);
-    expect(client.shown.state).toBe("missing");
-  });
+  test.each(["dm:ann:nobody", "dm:bob:cleo", "nonsense", "group_x"])(
+    "%s is not here",
+    async (id) => {
+      const { client } = await live(0);
+      await client.show(id);
+      expect(client.shown.state).toBe("missing");
+    },
+  );
 });
 
 describe("sending", () => {

@@ -1,0 +1,104 @@
+"""Somebody at a browser, who finds everything by its role and its name."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+
+PASSWORD: Final = "a password for tests"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A browser of one's own with a page in it."""
+
+    uid: str
+    context: BrowserContext
+    page: Page
+
+    @classmethod
+    def arrive(cls, browser: Browser, url: str, uid: str, **options: Any) -> Person:
+        """Open the server's first page. `options`: the browser context's."""
+        context = browser.new_context(base_url=url, **options)
+        page = context.new_page()
+        page.goto("/")
+        return cls(uid, context, page)
+
+    def leave(self) -> None:
+        """Close the browser."""
+        self.context.close()
+
+    # Getting in
+
+    def register(self, name: str) -> None:
+        """Create the account."""
+        self.page.get_by_role("link", name="Create an account").click()
+        self.page.get_by_role("textbox", name="User ID").fill(self.uid)
+        self.page.get_by_role("textbox", name="Name").fill(name)
+        self.page.get_by_label("Password").fill(PASSWORD)
+        self.page.get_by_role("button", name="Create account").click()
+        expect(self.conversations).to_be_visible()
+
+    def log_in(self, password: str = PASSWORD) -> None:
+        """Fill in the form and send it."""
+        self.page.get_by_role("textbox", name="User ID").fill(self.uid)
+        self.page.get_by_label("Password").fill(password)
+        self.page.get_by_role("button", name="Log in").click()
+
+    # What is on the page
+
+    @property
+    def conversations(self) -> Locator:
+        """The list's navigation."""
+        return self.page.get_by_role("navigation", name="Conversations")
+
+    def conversation(self, name: str) -> Locator:
+        """The list's link to one."""
+        return self.conversations.get_by_role("link", name=re.compile(f"^{re.escape(name)}"))
+
+    @property
+    def log(self) -> Locator:
+        """The messages."""
+        return self.page.get_by_role("log", name="Messages")
+
+    @property
+    def messages(self) -> Locator:
+        """Each message and notice."""
+        return self.log.get_by_role("article")
+
+    def message(self, text: str) -> Locator:
+        """The one with that text."""
+        return self.messages.filter(has_text=text)
+
+    @property
+    def box(self) -> Locator:
+        """Where messages are written."""
+        return self.page.get_by_role("textbox", name="Message")
+
+    @property
+    def status(self) -> Locator:
+        """What is said of the connection."""
+        return self.page.get_by_role("status")
+
+    # What they do
+
+    def start_with(self, other: Person, name: str) -> None:
+        """Begin a conversation with somebody found by their id."""
+        self.page.get_by_role("button", name="New conversation").click()
+        dialog = self.page.get_by_role("dialog", name="New conversation")
+        dialog.get_by_role("searchbox", name="Find people").fill(other.uid)
+        dialog.get_by_role("button", name=re.compile(f"^{name}")).click()
+        expect(self.page.get_by_role("heading", level=1, name=name)).to_be_visible()
+
+    def write(self, text: str) -> None:
+        """Write a message and send it by the keyboard."""
+        self.box.fill(text)
+        self.box.press("Enter")
+
+    def choose_from_account(self, item: str) -> None:
+        """Something of the account's menu."""
+        self.page.get_by_role("button", name="Account").click()
+        self.page.get_by_role("menuitem", name=item).click()

@@ -1,0 +1,165 @@
+"""Everybody can use it: axe finds nothing, the keyboard does all, a small screen is enough."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.conftest import Newcomer
+from tests.e2e.person import Person
+from tests.servers import Server
+
+_AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+# The page's own policy forbids what axe does to it.
+_FOR_AXE: dict[str, Any] = {"bypass_csp": True}
+
+
+def _violations(page: Page) -> list[str]:
+    page.evaluate(_AXE.read_text())
+    found = page.evaluate("axe.run().then(results => results.violations)")
+    return [f"{each['id']}: {each['help']}: {each['nodes'][0]['html']}" for each in found]
+
+
+@pytest.fixture(params=["light", "dark"])
+def scheme(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def stranger(browser: Browser, shared_server: Server, scheme: str) -> Iterator[Person]:
+    person = Person.arrive(browser, shared_server.url, "stranger", color_scheme=scheme, **_FOR_AXE)
+    yield person
+    person.leave()
+
+
+def test_axe_finds_nothing_before_the_login(stranger: Person) -> None:
+    expect(stranger.page.get_by_role("button", name="Log in")).to_be_visible()
+    assert _violations(stranger.page) == []
+    stranger.page.get_by_role("link", name="Create an account").click()
+    assert _violations(stranger.page) == []
+    stranger.page.goto("/login")
+    stranger.log_in("wrong")
+    expect(stranger.page.get_by_role("alert")).to_be_visible()
+    assert _violations(stranger.page) == []
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_axe_finds_nothing_after_the_login(newcomer: Newcomer, scheme: str, width: int) -> None:
+    viewport = {"width": width, "height": 720}
+    ann = newcomer("Ann", color_scheme=scheme, viewport=viewport, **_FOR_AXE)
+    bob = newcomer("Bob")
+    assert _violations(ann.page) == []
+    ann.page.get_by_role("button", name="New conversation").click()
+    ann.page.get_by_role("searchbox", name="Find people").fill(bob.uid)
+    expect(ann.page.get_by_role("dialog").get_by_role("button", name="Bob")).to_be_visible()
+    assert _violations(ann.page) == []
+    ann.page.get_by_role("dialog").get_by_role("button", name="Bob").click()
+    ann.write("hello https://example.org/")
+    expect(ann.message("hello")).to_contain_text("Delivered")
+    bob.conversation("Ann").click()
+    bob.write("hi")
+    expect(ann.message("hi")).to_be_visible()
+    assert _violations(ann.page) == []
+    ann.page.get_by_role("button", name="Account").click()
+    assert _violations(ann.page) == []
+    ann.page.get_by_role("menuitem", name="Settings").click()
+    expect(ann.page.get_by_text("This browser")).to_be_visible()
+    assert _violations(ann.page) == []
+    ann.page.goto("/c/nowhere")
+    expect(ann.page.get_by_role("alert")).to_be_visible()
+    assert _violations(ann.page) == []
+
+
+def test_the_keyboard_alone_finds_writes_and_leaves(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    keyboard = ann.page.keyboard
+    ann.page.get_by_role("button", name="New conversation").focus()
+    keyboard.press("Enter")
+    expect(ann.page.get_by_role("searchbox", name="Find people")).to_be_focused()
+    keyboard.type(bob.uid)
+    result = ann.page.get_by_role("dialog").get_by_role("button", name=re.compile("^Bob"))
+    expect(result).to_be_visible()
+    keyboard.press("ArrowDown")
+    expect(result).to_be_focused()
+    keyboard.press("Enter")
+    expect(ann.box).to_be_focused()
+    keyboard.type("typed")
+    keyboard.press("Enter")
+    expect(ann.message("typed")).to_contain_text("Delivered")
+    expect(ann.box).to_be_focused()
+    ann.page.get_by_role("button", name="Account").focus()
+    keyboard.press("Enter")
+    expect(ann.page.get_by_role("menuitem", name="Settings")).to_be_focused()
+    keyboard.press("ArrowDown")
+    expect(ann.page.get_by_role("menuitem", name="Log out")).to_be_focused()
+    keyboard.press("Enter")
+    expect(ann.page.get_by_role("button", name="Log in")).to_be_visible()
+    expect(ann.page.get_by_role("textbox", name="User ID")).to_be_focused()
+
+
+def test_escape_closes_the_menu_and_gives_the_focus_back(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann")
+    account = ann.page.get_by_role("button", name="Account")
+    account.click()
+    ann.page.keyboard.press("Escape")
+    expect(ann.page.get_by_role("menu")).to_have_count(0)
+    expect(account).to_be_focused()
+
+
+def test_escape_empties_the_search_then_closes_the_dialog(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann")
+    opener = ann.page.get_by_role("button", name="New conversation")
+    opener.click()
+    field = ann.page.get_by_role("searchbox", name="Find people")
+    field.fill("somebody")
+    ann.page.keyboard.press("Escape")
+    expect(field).to_have_value("")
+    ann.page.keyboard.press("Escape")
+    expect(ann.page.get_by_role("dialog")).to_have_count(0)
+    expect(opener).to_be_focused()
+
+
+def test_a_chosen_conversation_leads_to_its_message_box(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    ann.start_with(bob, "Bob")
+    ann.write("hello")
+    bob.conversation("Ann").click()
+    expect(bob.box).to_be_focused()
+
+
+def test_a_small_screen_shows_one_pane_at_a_time(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann", viewport={"width": 360, "height": 640})
+    ann.start_with(ann, "Ann")
+    ann.write("a note with averyveryveryveryveryveryveryveryveryveryverylongwordthatmustwrap")
+    expect(ann.conversations).to_have_count(0)
+    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert ann.page.evaluate(overflow) == 0
+    ann.page.get_by_role("link", name="Back to conversations").click()
+    expect(ann.conversation("Ann")).to_be_visible()
+    expect(ann.box).to_have_count(0)
+
+
+def test_a_wide_screen_shows_both_panes_without_a_way_back(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann", viewport={"width": 720, "height": 640})
+    ann.start_with(ann, "Ann")
+    expect(ann.conversations).to_be_visible()
+    expect(ann.box).to_be_visible()
+    expect(ann.page.get_by_role("link", name="Back to conversations")).to_have_count(0)
+
+
+def test_the_page_obeys_its_own_policy(newcomer: Newcomer) -> None:
+    said: list[str] = []
+    ann = newcomer("Ann")
+    ann.page.on("console", lambda message: said.append(message.text))
+    ann.page.reload()
+    ann.start_with(ann, "Ann")
+    ann.write("hello")
+    expect(ann.message("hello")).to_contain_text("Sent")
+    ann.choose_from_account("Settings")
+    expect(ann.page.get_by_role("heading", level=1, name="Settings")).to_be_visible()
+    assert said == []

@@ -1,0 +1,103 @@
+"""Getting in and out, and one's own settings."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.e2e.conftest import Newcomer
+from tests.e2e.person import PASSWORD, Person
+from tests.servers import Server
+
+
+@pytest.mark.parametrize("address", ["/", "/settings", "/c/dm:a:b", "/login"])
+def test_without_a_login_every_address_shows_log_in(
+    browser: Browser, shared_server: Server, address: str
+) -> None:
+    stranger = Person.arrive(browser, shared_server.url, "stranger")
+    stranger.page.goto(address)
+    expect(stranger.page.get_by_role("button", name="Log in")).to_be_visible()
+    stranger.leave()
+
+
+def test_logging_in_leads_back_to_where_one_was(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann")
+    ann.choose_from_account("Log out")
+    expect(ann.page.get_by_role("button", name="Log in")).to_be_visible()
+    ann.page.goto("/settings")
+    ann.log_in()
+    expect(ann.page.get_by_role("heading", level=1, name="Settings")).to_be_visible()
+    assert ann.page.url.endswith("/settings")
+
+
+def test_a_wrong_password_is_said_in_plain_words(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann")
+    ann.choose_from_account("Log out")
+    ann.log_in("not the password")
+    expect(ann.page.get_by_role("alert")).to_contain_text("not right")
+
+
+def test_a_user_id_that_is_taken_is_said_in_plain_words(
+    newcomer: Newcomer, browser: Browser, shared_server: Server
+) -> None:
+    ann = newcomer("Ann")
+    other = Person.arrive(browser, shared_server.url, ann.uid)
+    other.page.get_by_role("link", name="Create an account").click()
+    other.page.get_by_role("textbox", name="User ID").fill(ann.uid)
+    other.page.get_by_role("textbox", name="Name").fill("Another Ann")
+    other.page.get_by_label("Password").fill(PASSWORD)
+    other.page.get_by_role("button", name="Create account").click()
+    expect(other.page.get_by_role("alert")).to_contain_text("taken")
+    other.leave()
+
+
+def test_a_session_ended_elsewhere_leads_to_log_in(
+    newcomer: Newcomer, browser: Browser, shared_server: Server
+) -> None:
+    ann = newcomer("Ann")
+    elsewhere = Person.arrive(browser, shared_server.url, ann.uid)
+    elsewhere.log_in()
+    expect(elsewhere.conversations).to_be_visible()
+    ann.choose_from_account("Settings")
+    ann.page.get_by_role("button", name=re.compile("^End the session")).click()
+    expect(elsewhere.page.get_by_role("button", name="Log in")).to_be_visible()
+    expect(ann.page.get_by_role("button", name=re.compile("^End the session"))).to_have_count(0)
+    elsewhere.leave()
+
+
+def test_a_changed_name_is_what_others_see(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    ann.choose_from_account("Settings")
+    ann.page.get_by_role("textbox", name="Name").fill("Ann of Cleves")
+    ann.page.get_by_role("button", name="Save").click()
+    expect(ann.page.get_by_role("button", name="Saved")).to_be_visible()
+    bob.start_with(ann, "Ann of Cleves")
+
+
+def test_a_changed_password_is_the_one_to_log_in_with(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann")
+    ann.choose_from_account("Settings")
+    ann.page.get_by_label("Current password").fill(PASSWORD)
+    ann.page.get_by_label("New password").fill("another password")
+    ann.page.get_by_role("button", name="Change password").click()
+    expect(ann.page.get_by_role("button", name="Password changed")).to_be_visible()
+    ann.choose_from_account("Log out")
+    ann.log_in("another password")
+    expect(ann.conversations).to_be_visible()
+
+
+def test_who_does_not_show_reading_is_not_seen_reading(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    bob.choose_from_account("Settings")
+    box = bob.page.get_by_role("checkbox", name="Show others when I have read their messages")
+    with bob.page.expect_response("**/api/v1/me"):
+        box.uncheck()
+    ann.start_with(bob, "Bob")
+    ann.write("secret")
+    bob.conversation("Ann").click()
+    expect(bob.message("secret")).to_be_visible()
+    bob.write("answer")
+    expect(ann.message("answer")).to_be_visible()
+    expect(ann.message("secret")).to_contain_text("Delivered")

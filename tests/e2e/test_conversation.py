@@ -1,0 +1,159 @@
+"""Two people talk: found, sent, delivered, read, counted."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.e2e.conftest import Newcomer
+
+
+def test_a_message_is_sent_then_delivered_then_read(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    ann.start_with(bob, "Bob")
+    ann.write("Are you there?")
+    expect(ann.message("Are you there?")).to_contain_text("Delivered")
+    bob.conversation("Ann").click()
+    expect(bob.message("Are you there?")).to_be_visible()
+    expect(ann.message("Are you there?")).to_contain_text("Read")
+
+
+def test_who_is_away_gets_it_when_they_come_back(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    bob.page.goto("about:blank")
+    ann.start_with(bob, "Bob")
+    ann.write("For later")
+    expect(ann.message("For later")).to_contain_text("Sent")
+    bob.page.goto("/")
+    expect(bob.conversation("Ann")).to_contain_text("For later")
+    expect(ann.message("For later")).to_contain_text("Delivered")
+
+
+def test_messages_arrive_in_the_order_they_were_written(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    ann.start_with(bob, "Bob")
+    texts = [f"number {n}." for n in range(25)]
+    for text in texts:
+        ann.write(text)
+    bob.conversation("Ann").click()
+    for person in (ann, bob):
+        expect(person.messages).to_contain_text(texts)
+
+
+def test_unread_messages_are_counted_until_they_are_read(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    ann.start_with(bob, "Bob")
+    for text in ("one", "two", "three"):
+        ann.write(text)
+    expect(bob.page).to_have_title("(3) webchat")
+    expect(bob.conversations.get_by_role("link", name="3 unread")).to_contain_text("three")
+    bob.conversation("Ann").click()
+    expect(bob.page).to_have_title("webchat")
+    expect(bob.conversation("Ann")).not_to_contain_text("unread")
+
+
+def test_reading_on_one_device_clears_the_count_on_the_other(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    second = bob.context.new_page()
+    second.goto("/")
+    ann.start_with(bob, "Bob")
+    ann.write("hello")
+    expect(second).to_have_title("(1) webchat")
+    bob.conversation("Ann").click()
+    expect(second).to_have_title("webchat")
+
+
+def test_the_list_shows_the_newest_text_and_the_newest_conversation_first(
+    newcomer: Newcomer,
+) -> None:
+    ann, bob, cleo = newcomer("Ann"), newcomer("Bob"), newcomer("Cleo")
+    ann.start_with(bob, "Bob")
+    ann.write("to bob")
+    ann.start_with(cleo, "Cleo")
+    ann.write("to cleo")
+    links = ann.conversations.get_by_role("link")
+    expect(links).to_have_text([re.compile("Cleo.*to cleo"), re.compile("Bob.*to bob")])
+    bob.conversation("Ann").click()
+    bob.write("from bob")
+    expect(links).to_have_text([re.compile("Bob.*from bob"), re.compile("Cleo.*to cleo")])
+
+
+def test_markup_is_shown_as_it_was_written(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    ann.start_with(bob, "Bob")
+    text = "<img src=x onerror=alert(1)> **bold** <b>b</b>"
+    ann.write(text)
+    bob.conversation("Ann").click()
+    expect(bob.messages.get_by_text(text, exact=True)).to_be_visible()
+    expect(bob.log.get_by_role("img")).to_have_count(0)
+
+
+def test_an_address_becomes_a_link_that_gives_nothing_away(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann")
+    ann.start_with(ann, "Ann")
+    ann.write("see https://example.org/a_(b), please")
+    link = ann.log.get_by_role("link", name="https://example.org/a_(b)", exact=True)
+    expect(link).to_have_attribute("href", "https://example.org/a_(b)")
+    expect(link).to_have_attribute("rel", "noopener noreferrer")
+
+
+def test_shift_enter_breaks_the_line(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann")
+    ann.start_with(ann, "Ann")
+    ann.box.press_sequentially("first")
+    ann.box.press("Shift+Enter")
+    ann.box.press_sequentially("second")
+    ann.page.get_by_role("button", name="Send").click()
+    expect(ann.messages.get_by_text("first\nsecond")).to_be_visible()
+    expect(ann.box).to_have_value("")
+
+
+def test_what_is_being_written_stays_with_its_conversation(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    ann.start_with(bob, "Bob")
+    ann.write("hello")
+    ann.box.fill("not yet sen")
+    ann.start_with(ann, "Ann")
+    expect(ann.box).to_have_value("")
+    ann.conversation("Bob").click()
+    expect(ann.box).to_have_value("not yet sen")
+    ann.page.reload()
+    expect(ann.box).to_have_value("not yet sen")
+
+
+def test_addresses_are_real(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    ann.start_with(bob, "Bob")
+    ann.write("to bob")
+    ann.start_with(ann, "Ann")
+    ann.page.go_back()
+    expect(ann.page.get_by_role("heading", level=1, name="Bob")).to_be_visible()
+    ann.page.go_forward()
+    expect(ann.page.get_by_role("heading", level=1, name="Ann")).to_be_visible()
+    ann.page.go_back()
+    ann.page.reload()
+    expect(ann.message("to bob")).to_be_visible()
+    second = ann.context.new_page()
+    second.goto(ann.page.url)
+    expect(second.get_by_role("heading", level=1, name="Bob")).to_be_visible()
+
+
+def test_an_address_that_is_no_conversation_of_ones_own_says_so(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann")
+    for address in (
+        "/c/dm:x:y",
+        "/c/group_nowhere",
+        f"/c/dm:{ann.uid}:nobody.at.all",
+        "/c/rubbish",
+    ):
+        ann.page.goto(address)
+        expect(ann.page.get_by_role("alert")).to_be_visible()
+
+
+def test_a_text_over_the_limit_is_not_lost(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann")
+    ann.start_with(ann, "Ann")
+    ann.write("x" * 17_000)
+    expect(ann.page.get_by_role("alert")).to_contain_text("too long")
+    expect(ann.box).to_have_value("x" * 17_000)

@@ -1,0 +1,130 @@
+"""The network or the server goes away: nothing written is lost, nothing comes twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.e2e.conftest import Newcomer
+from tests.e2e.person import Person
+from tests.servers import Server
+
+
+class Outage:
+    """A server that can be stopped and comes back on the same port with the same data."""
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
+        self.server = Server(data)
+        self.url = self.server.url
+
+    def stop(self) -> None:
+        self.server.stop()
+
+    def start(self) -> None:
+        self.server = Server(self._data, port=self.server.port)
+
+
+@pytest.fixture
+def outage(tmp_path: Path) -> Iterator[Outage]:
+    outage = Outage(tmp_path)
+    yield outage
+    outage.stop()
+
+
+@pytest.fixture
+def pair(browser: Browser, outage: Outage) -> Iterator[tuple[Person, Person]]:
+    """Two people of that server in a conversation."""
+    ann = Person.arrive(browser, outage.url, "ann")
+    bob = Person.arrive(browser, outage.url, "bob")
+    ann.register("Ann")
+    bob.register("Bob")
+    ann.start_with(bob, "Bob")
+    ann.write("before")
+    bob.conversation("Ann").click()
+    expect(ann.message("before")).to_contain_text("Read")
+    yield ann, bob
+    ann.leave()
+    bob.leave()
+
+
+def test_messages_wait_for_the_server_and_arrive_in_order(
+    outage: Outage, pair: tuple[Person, Person]
+) -> None:
+    ann, bob = pair
+    outage.stop()
+    expect(ann.status).to_have_text("Offline. Messages will be sent later")
+    ann.box.fill("still bein")
+    for text in ("one", "two", "three"):
+        ann.write(text)
+    expect(ann.message("three")).to_contain_text("Sending")
+    outage.start()
+    expect(ann.message("three")).to_contain_text("Read")
+    expect(ann.status).to_have_count(0)
+    expect(bob.messages).to_contain_text(["before", "one", "two", "three"])
+
+
+def test_what_is_being_written_stays_while_the_server_is_away(
+    outage: Outage, pair: tuple[Person, Person]
+) -> None:
+    ann, _ = pair
+    ann.box.fill("half a sent")
+    outage.stop()
+    expect(ann.status).to_be_visible()
+    expect(ann.box).to_have_value("half a sent")
+    outage.start()
+    expect(ann.status).to_have_count(0)
+    expect(ann.box).to_have_value("half a sent")
+
+
+def test_what_waits_outlives_a_reload_and_is_sent_once(
+    outage: Outage, pair: tuple[Person, Person]
+) -> None:
+    ann, bob = pair
+    ann.context.set_offline(True)
+    expect(ann.status).to_have_text("Offline. Messages will be sent later")
+    ann.write("later one")
+    ann.write("later two")
+    expect(ann.message("later two")).to_contain_text("Sending")
+    ann.page.goto("about:blank")
+    ann.context.set_offline(False)
+    ann.page.go_back()
+    expect(bob.messages).to_contain_text(["before", "later one", "later two"])
+    expect(ann.message("later two")).to_contain_text("Read")
+    expect(ann.messages).to_have_count(3)
+
+
+def test_who_was_offline_catches_up(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    ann.start_with(bob, "Bob")
+    ann.write("before")
+    bob.conversation("Ann").click()
+    bob.context.set_offline(True)
+    expect(bob.status).to_have_text("Offline. Messages will be sent later")
+    for number in range(5):
+        ann.write(f"missed {number}")
+    expect(ann.message("missed 4")).to_contain_text("Sent")
+    bob.context.set_offline(False)
+    expect(bob.messages).to_contain_text(["before", *(f"missed {n}" for n in range(5))])
+    expect(ann.message("missed 4")).to_contain_text("Read")
+
+
+def test_both_write_while_the_server_is_away(outage: Outage, pair: tuple[Person, Person]) -> None:
+    ann, bob = pair
+    outage.stop()
+    for person in pair:
+        expect(person.status).to_be_visible()
+    ann.write("from ann")
+    bob.write("from bob")
+    outage.start()
+    for person in pair:
+        expect(person.messages).to_have_count(3)
+    assert _texts(ann) == _texts(bob)
+
+
+def _texts(person: Person) -> list[str]:
+    found = person.messages.all_inner_texts()
+    return [word for text in found for word in ("from ann", "from bob") if word in text]
