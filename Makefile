@@ -79,15 +79,14 @@ clean:
 	  bench/peers/socketio/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 	  .import_linter_cache
 
-$(VENV)/made.stamp:
+$(BIN)/pip:
 	PYTHON=$(PYTHON) scripts/venv $(VENV)
-	touch $@
 
-$(RUN_READY): $(VENV)/made.stamp requirements/run.lock
+$(RUN_READY): requirements/run.lock | $(BIN)/pip
 	$(BIN)/python -m pip install -q --require-hashes -r requirements/run.lock
 	touch $@
 
-$(DEV_READY): $(VENV)/made.stamp requirements/dev.lock pyproject.toml hatch_build.py
+$(DEV_READY): requirements/dev.lock pyproject.toml hatch_build.py | $(BIN)/pip
 	$(BIN)/python -m pip install -q --require-hashes -r requirements/dev.lock
 	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
 	touch $@

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.servers import Server
+from tests.wire.clients import Refused
 from tests.wire.people import PASSWORD, Device, Kind, Town, message
 
 KINDS: list[Kind] = ["node-websocket", "node-polling", "python-websocket"]
@@ -103,3 +105,22 @@ async def test_a_server_with_nobody_on_it_exits_at_once(data: Path) -> None:
         began = time.monotonic()
         assert await asyncio.to_thread(server.stop) == 0
         assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("act", ["disable", "passwd"])
+async def test_the_command_beside_a_server_closes_the_users_sockets(data: Path, act: str) -> None:
+    with Server(data) as server:
+        town = Town(server, open_mode=False)
+        a, b = town.person("a"), town.person("b")
+        alice, bob = await town.device(a), await town.device(b)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "webchat", "user", act, a, "--data", str(data),
+            stdin=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        await process.communicate(b"another good one\n")
+        assert process.returncode == 0
+        assert (await closed_with(alice, time.monotonic()))["code"] == "session_revoked"
+        with pytest.raises(Refused):
+            await town.connect(a)
+        await bob.tell(b, "still here")
+        await town.close()
