@@ -135,6 +135,23 @@ class Membership(msgspec.Struct, frozen=True, gc=False):
     role: str
 
 
+class Group(msgspec.Struct, frozen=True):
+    """What is true of a group as a whole, as of its newest membership entry.
+
+    `closed`: its last member left; its id is never free again. `history_open`: who comes in may
+    read from the start. `announcements`: only its admins write. `public`: anybody can find and
+    join it. `picture`: an id of a file, "" for none.
+    """
+
+    conv: ConvID
+    name: str = ""
+    picture: str = ""
+    history_open: bool = False
+    announcements: bool = False
+    public: bool = False
+    closed: bool = False
+
+
 class Profile(msgspec.Struct, frozen=True):
     """What others may know of a user, and the settings others' acts depend on."""
 

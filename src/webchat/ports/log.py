@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
-from webchat.model import ConvID, Draft, Entry, Head, Membership, Seq, Uid
+from webchat.model import ConvID, Draft, Entry, Group, Head, Membership, Seq, Uid
 from webchat.ports.positions import Moved
 
 SEQ_OF_ENTRY = -1
 """In the `since`/`until` of a `Follow`'s memberships: the `Seq` the append gives its last draft."""
+
+
+class Change(msgspec.Struct, frozen=True):
+    """What an entry changes in the earlier entry `refers` of its log, whose `Seq` stays.
+
+    `edit`: its `Body` becomes `body`, `Edited` the changing entry's `Seq`. `delete`: its `Body`
+    becomes "" and its optional fields go, `Deleted` is that `Seq`; a later edit changes nothing.
+    `react`: `sender` has reacted with `body`, "" takes it back; readable by `Log.reactions`.
+    Changes of a higher `Seq` win, in whatever order they are written.
+    """
+
+    kind: Literal["edit", "delete", "react"]
+    refers: Seq
+    sender: Uid
+    body: str = ""
 
 
 class Follow(msgspec.Struct, frozen=True):
@@ -22,11 +37,14 @@ class Follow(msgspec.Struct, frozen=True):
     overwrites the open one of the same conv, uid; opening moves that user's positions to
     `since` - 1, and does nothing if a span is open. `announce`: (uid, state "added" | "left")
     each; appended to `user:<uid>` as `conversation_entry(...)` says, keyed by `conv:seq`, so it
-    comes once.
+    comes once. A membership whose role differs from the open span's, with the same `since`,
+    changes the role. `changes`: of earlier entries. `group`: what is now true of the group.
     """
 
     memberships: tuple[Membership, ...] = ()
     announce: tuple[tuple[Uid, str], ...] = ()
+    changes: tuple[Change, ...] = ()
+    group: Group | None = None
 
     def spans_at(self, seq: Seq) -> list[Membership]:
         """`memberships` of an append whose last draft got `seq`."""
@@ -129,3 +147,6 @@ class Log(Protocol):
 
     async def heads(self, convs: Sequence[ConvID]) -> Mapping[ConvID, Head]:
         """The heads of many logs at once; those that do not exist are left out."""
+
+    async def reactions(self, conv: ConvID, seqs: Sequence[Seq]) -> Mapping[Seq, Mapping[Uid, str]]:
+        """Who reacted how to these entries; those without a reaction are left out."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from webchat.model import ConvID, Membership, Uid
+from webchat.model import ConvID, Group, Membership, Seq, Uid
 
 
 class Members(Protocol):
@@ -25,3 +25,10 @@ class Members(Protocol):
 
     async def count(self, conv: ConvID) -> int:
         """How many present members."""
+
+    async def at(self, conv: ConvID, seq: Seq, limit: int) -> tuple[Sequence[Uid], int]:
+        """The members as of entry `seq`, in the order they came in then by uid, up to `limit`;
+        and how many they are. Whoever departs at `seq` is none any more."""
+
+    async def group(self, conv: ConvID) -> Group | None:
+        """What is true of a group; None: there is none of that id."""

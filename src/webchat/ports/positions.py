@@ -44,3 +44,10 @@ class Positions(Protocol):
 
     async def of_members(self, conv: ConvID, uids: Sequence[Uid]) -> Mapping[Uid, Position]:
         """These members' positions in the conversation; those without one are left out."""
+
+    async def counts(
+        self, conv: ConvID, author: Uid, seqs: Sequence[Seq]
+    ) -> Mapping[Seq, tuple[int, int]]:
+        """How many present members but `author`, who came in before that entry, have these entries
+        (delivered, displayed). Members who hide their display count as delivered only where
+        `Accounts` says so at the time of the call."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from webchat.ports.accounts import Accounts, Logins
+from webchat.ports.held import Held
 from webchat.ports.kept import KeptReceipts
 from webchat.ports.log import Log
 from webchat.ports.members import Members
@@ -23,6 +24,7 @@ class Store(Protocol):
     accounts: Accounts
     logins: Logins
     kept: KeptReceipts
+    held: Held
 
     async def open(self, mode: Mode) -> None:
         """Make or migrate the schema and be ready. Raises StoreRefused with words for people:
