@@ -30,7 +30,7 @@ class State(Enum):
     """Where a connection is in its life.
 
     POLLING -> WEBSOCKET (it began as one, or was upgraded); either -> CLOSED, by polling after a
-    time in CLOSING, in which what is left waits for one last poll.
+    time in CLOSING, in which one poll fetches what is left, and the next one the close.
     """
 
     POLLING = auto()
@@ -140,13 +140,14 @@ class Connection:
         if self._poll is not None and self._poll.is_waiting:
             self._finish()
             raise DuplicatePoll
-        self._poll = Poll(self.request.engine)
-        self.outbox.open(self._poll)
+        poll = self._poll = Poll(self.request.engine)
+        self.outbox.open(poll)
         if self._upgrade is not None and self._upgrade.is_probed:
             self.release_poll()
-        if self.state is State.CLOSING:
+        # The close goes alone: engine.io-client drops what comes in the same answer.
+        if self.state is State.CLOSING and poll.is_waiting:
             self._finish()
-        return self._poll.body
+        return poll.body
 
     def poll_lost(self, body: asyncio.Future[bytes]) -> None:
         """The client of a poll went away; if it was still waiting, so did the client."""
@@ -255,15 +256,10 @@ class Connection:
             self._finish()
             return
         self._stop(State.CLOSING)
-        waits = self._poll is not None and self._poll.is_waiting
         for packet in last:
             self.outbox.put(packet)
-        if waits and last:
-            # On its own: engine.io-client drops the packets of an answer that closes it.
-            self.outbox.flush()
-        self.outbox.put(engineio.CLOSE_PACKET)
-        if waits and not last:
-            self.outbox.flush()
+        self.outbox.flush()
+        if self._poll is not None and self._poll.is_waiting:
             self._finish()
         else:
             self._endpoint.linger(self)

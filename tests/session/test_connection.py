@@ -1,0 +1,305 @@
+"""An Engine.IO connection: heartbeat, polling, upgrade, close, limits."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.session.world import EngineWorld, FakeWire, a_request, turn
+from webchat.errors import Closing
+from webchat.protocol.engineio import Packet
+from webchat.session.connection import State
+from webchat.session.endpoint import Busy, EngineSettings
+from webchat.session.poll import DuplicatePoll
+
+
+async def test_a_websocket_begins_with_the_handshake() -> None:
+    world = EngineWorld()
+    connection, wire = world.by_websocket()
+    text = wire.writes[0][0]
+    assert text[0] == "0"
+    assert json.loads(text[1:])["sid"] == connection.sid
+    assert json.loads(text[1:])["upgrades"] == []
+
+
+async def test_polling_offers_an_upgrade() -> None:
+    connection = EngineWorld().endpoint.open(a_request(websocket=False))
+    assert json.loads(connection.poll().result()[1:])["upgrades"] == ["websocket"]
+
+
+async def test_a_ping_comes_each_interval_while_pongs_do() -> None:
+    world = EngineWorld()
+    _, wire = world.by_websocket()
+    for pings in range(1, 4):
+        world.clock.advance(25)
+        await turn()
+        assert wire.sent == ["2"] * pings
+        wire.says("3")
+    assert wire.closed is None
+
+
+async def test_without_a_pong_the_connection_is_closed_in_time() -> None:
+    world = EngineWorld()
+    connection, wire = world.by_websocket()
+    world.clock.advance(25)
+    world.clock.advance(19.9)
+    assert world.endpoint.find(connection.sid) is connection
+    world.clock.advance(0.1)
+    assert wire.closed == (1001, "ping timeout")
+    assert world.endpoint.find(connection.sid) is None
+    assert world.applications[0].closings == 1
+
+
+async def test_a_pong_that_was_not_asked_for_puts_nothing_off() -> None:
+    world = EngineWorld()
+    _, wire = world.by_websocket()
+    world.clock.advance(20)
+    wire.says("3")
+    world.clock.advance(5)
+    await turn()
+    assert wire.sent == ["2"]
+
+
+async def test_in_protocol_3_the_client_pings() -> None:
+    world = EngineWorld(EngineSettings(allow_engine3=True))
+    _, wire = world.by_websocket(engine=3)
+    for _ in range(3):
+        world.clock.advance(44)
+        wire.says("2")
+    await turn()
+    assert wire.sent == ["3"] * 3
+    world.clock.advance(45)
+    assert wire.closed == (1001, "ping timeout")
+
+
+@pytest.mark.parametrize("text", ["abc", "", "0", "5", "2", "7"])
+async def test_what_no_client_may_send_closes(text: str) -> None:
+    world = EngineWorld()
+    _, wire = world.by_websocket()
+    wire.says(text)
+    assert wire.closed == (1002, "protocol_error")
+
+
+async def test_a_noop_is_passed_over() -> None:
+    _, wire = EngineWorld().by_websocket()
+    wire.says("6", "4a")
+    await turn()
+    assert wire.sent == ["4a"]
+
+
+async def test_a_poll_waits_for_something_to_say() -> None:
+    connection = EngineWorld().by_polling()
+    body = connection.poll()
+    await turn()
+    assert not body.done()
+    assert connection.payload(b"4a\x1e4b\x1ebAQ==")
+    await turn()
+    assert body.result() == b"4a\x1e4b\x1ebAQ=="
+
+
+async def test_a_second_poll_at_once_ends_the_connection() -> None:
+    world = EngineWorld()
+    connection = world.by_polling()
+    first = connection.poll()
+    with pytest.raises(DuplicatePoll):
+        connection.poll()
+    assert first.result() == b"1"
+    assert world.endpoint.find(connection.sid) is None
+
+
+async def test_a_malformed_payload_ends_the_connection() -> None:
+    world = EngineWorld()
+    connection = world.by_polling()
+    assert not connection.payload(b"abc")
+    assert world.endpoint.find(connection.sid) is None
+
+
+async def test_a_client_that_closes_gets_its_poll_back() -> None:
+    world = EngineWorld()
+    connection = world.by_polling()
+    body = connection.poll()
+    assert connection.payload(b"1\x1e4after")
+    assert body.result() == b"6"
+    assert world.endpoint.find(connection.sid) is None
+    assert world.applications[0].messages == []
+
+
+async def test_a_client_that_leaves_its_poll_is_gone() -> None:
+    world = EngineWorld()
+    connection = world.by_polling()
+    connection.poll_lost(connection.poll())
+    assert connection.state is State.CLOSED
+    assert world.applications[0].closings == 1
+
+
+async def test_an_upgrade_releases_the_poll_and_moves_what_waits() -> None:
+    world = EngineWorld()
+    connection, wire = world.by_polling(), FakeWire()
+    body = connection.poll()
+    connection.offer(wire)
+    wire.says("2probe")
+    assert wire.writes == [["3probe"]]
+    assert body.result() == b"6"
+    connection.outbox.put(Packet(b"4", b"meanwhile"))
+    wire.says("5", "4hello")
+    await turn()
+    assert wire.sent == ["3probe", "4meanwhile", "4hello"]
+    assert connection.state is State.WEBSOCKET
+
+
+async def test_a_poll_during_the_probe_is_released_at_once() -> None:
+    connection, wire = EngineWorld().by_polling(), FakeWire()
+    connection.offer(wire)
+    wire.says("2probe")
+    assert connection.poll().result() == b"6"
+
+
+async def test_a_second_websocket_is_closed_and_the_first_goes_on() -> None:
+    connection, wire, second = EngineWorld().by_polling(), FakeWire(), FakeWire()
+    connection.offer(wire)
+    connection.offer(second)
+    assert second.closed is not None
+    wire.says("2probe", "5", "4hello")
+    third = FakeWire()
+    connection.offer(third)
+    assert third.closed is not None
+    await turn()
+    assert wire.sent == ["3probe", "4hello"]
+
+
+@pytest.mark.parametrize("text", ["5", "4hello", "2", "3probe"])
+async def test_a_broken_probe_leaves_polling_as_it_was(text: str) -> None:
+    connection, wire = EngineWorld().by_polling(), FakeWire()
+    body = connection.poll()
+    connection.offer(wire)
+    wire.says(text)
+    assert wire.closed == (1002, "upgrade failed")
+    connection.payload(b"4still here")
+    await turn()
+    assert body.result() == b"4still here"
+    again = FakeWire()
+    connection.offer(again)
+    again.says("2probe", "5")
+    assert connection.state is State.WEBSOCKET
+
+
+async def test_a_probe_that_takes_too_long_is_given_up() -> None:
+    world = EngineWorld()
+    connection, wire = world.by_polling(), FakeWire()
+    connection.offer(wire)
+    world.clock.advance(10)
+    assert wire.closed == (1002, "upgrade failed")
+    assert connection.is_open
+
+
+async def test_a_closing_with_a_code_is_said_before_the_close_frame() -> None:
+    world = EngineWorld()
+    connection, wire = world.by_websocket()
+    connection.outbox.put(Packet(b"4", b"queued"))
+    connection.close(Closing.SESSION_REVOKED, "Logged out.")
+    assert wire.sent == ["4queued", "4bye session_revoked False"]
+    assert wire.closed == (1008, "session_revoked")
+
+
+async def test_a_closing_by_polling_answers_the_poll_that_waits_then_closes_the_next() -> None:
+    world = EngineWorld()
+    connection = world.by_polling()
+    body = connection.poll()
+    connection.close(Closing.SERVER_DRAINING, "Restart.", 10)
+    assert body.result() == b"4bye server_draining True"
+    assert connection.poll().result() == b"1"
+    assert world.endpoint.find(connection.sid) is None
+
+
+async def test_a_closing_by_polling_waits_for_the_last_polls() -> None:
+    world = EngineWorld()
+    connection = world.by_polling()
+    connection.outbox.put(Packet(b"4", b"queued"))
+    connection.close(Closing.SESSION_REVOKED, "Logged out.")
+    assert world.applications[0].closings == 1
+    assert connection.poll().result() == b"4queued\x1e4bye session_revoked False"
+    assert connection.poll().result() == b"1"
+    assert connection.state is State.CLOSED
+
+
+async def test_a_last_poll_that_never_comes_is_not_waited_for_long() -> None:
+    world = EngineWorld()
+    connection = world.by_polling()
+    connection.close(Closing.SESSION_REVOKED, "Logged out.")
+    world.clock.advance(5)
+    assert connection.state is State.CLOSED
+    assert len(world.endpoint) == 0
+
+
+async def test_a_slow_reader_loses_its_queue_and_hears_why() -> None:
+    world = EngineWorld(EngineSettings(max_outbox_bytes=1_000))
+    connection, wire = world.by_websocket()
+    connection.pause(held_bytes=500)
+    for _ in range(6):
+        connection.outbox.put(Packet(b"4", b"x" * 99))
+    assert wire.closed == (1013, "slow_consumer")
+    assert wire.sent == ["4bye slow_consumer False"]
+    connection.outbox.put(Packet(b"4", b"late"))
+    await turn()
+    assert wire.sent == ["4bye slow_consumer False"]
+
+
+async def test_a_transport_that_holds_too_much_is_a_slow_reader_too() -> None:
+    connection, wire = EngineWorld(EngineSettings(max_outbox_bytes=1_000)).by_websocket()
+    connection.pause(held_bytes=1_001)
+    assert wire.closed == (1013, "slow_consumer")
+
+
+async def test_a_poller_that_never_polls_is_bounded_too() -> None:
+    world = EngineWorld(EngineSettings(max_outbox_bytes=1_000))
+    connection = world.by_polling()
+    for _ in range(11):
+        connection.outbox.put(Packet(b"4", b"x" * 99))
+    assert connection.poll().result() == b"4bye slow_consumer False"
+
+
+async def test_a_fault_of_our_own_closes_that_connection_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = EngineWorld()
+    connection, wire = world.by_websocket()
+    _, other = world.by_websocket()
+
+    def fail(_: object) -> None:
+        raise ZeroDivisionError
+
+    connection.guarded(fail, None)
+    assert wire.closed == (1011, "internal")
+    other.says("4a")
+    await turn()
+    assert other.sent == ["4a"]
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_there_is_room_for_so_many_and_no_more() -> None:
+    world = EngineWorld(EngineSettings(max_connections=3, max_polling_connections=1))
+    polling = world.by_polling()
+    with pytest.raises(Busy):
+        world.by_polling()
+    world.by_websocket()
+    wire = FakeWire()
+    polling.offer(wire)
+    wire.says("2probe", "5")
+    world.by_polling()
+    with pytest.raises(Busy) as busy:
+        world.by_websocket()
+    assert 0 < busy.value.retry_after_ms <= 5_000
+    wire.says("1")
+    world.by_websocket()
+
+
+async def test_draining_tells_everybody_and_takes_nobody() -> None:
+    world = EngineWorld()
+    connection, wire = world.by_websocket()
+    world.endpoint.drain()
+    assert wire.sent == ["4bye server_draining True"]
+    assert wire.closed == (1012, "server_draining")
+    assert connection.state is State.CLOSED
+    with pytest.raises(Busy):
+        world.by_websocket()
