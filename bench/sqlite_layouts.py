@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Final
 
 CONVERSATIONS: Final = 1_000
+FOLDED_AT: Final = 10_000
 ENVELOPE: Final = b"x" * 160
 COLUMNS: Final = """conv INTEGER NOT NULL, seq INTEGER NOT NULL, n INTEGER NOT NULL,
     at INTEGER NOT NULL, members INTEGER NOT NULL, kind TEXT NOT NULL, sender TEXT NOT NULL,
@@ -33,13 +34,14 @@ HASH_KEY: Final = "SELECT seq, sender, msg_id FROM entry WHERE conv = ? AND key 
 
 @dataclass(frozen=True)
 class Layout:
-    """`hashed`: the key is kept as 64 bits of BLAKE2b in a column of its own."""
+    """`hashed`: the key is kept as 64 bits of BLAKE2b in a column of its own. `folded`: keys are
+    remembered, and go into their table FOLDED_AT at a time, sorted."""
 
     name: str
     schema: str
     find: str | None
     hashed: bool = False
-    page_bytes: int = 4096
+    folded: bool = False
 
 
 LAYOUTS: Final = (
@@ -65,31 +67,14 @@ LAYOUTS: Final = (
         hashed=True,
     ),
     Layout(
-        "rowid + hashed key, 2 KiB pages",
+        "rowid + place, keys folded by the 10,000",
         f"""CREATE TABLE entry ({COLUMNS}, key INTEGER NOT NULL);
         CREATE UNIQUE INDEX entry_place ON entry (conv, seq);
-        CREATE INDEX entry_key ON entry (conv, key);""",
-        HASH_KEY,
+        CREATE TABLE entry_key (conv INTEGER, key INTEGER, entry INTEGER,
+            PRIMARY KEY (conv, key, entry)) WITHOUT ROWID;""",
+        "SELECT entry FROM entry_key WHERE conv = ? AND key = ?",
         hashed=True,
-        page_bytes=2048,
-    ),
-    Layout(
-        "rowid + hashed key, 1 KiB pages",
-        f"""CREATE TABLE entry ({COLUMNS}, key INTEGER NOT NULL);
-        CREATE UNIQUE INDEX entry_place ON entry (conv, seq);
-        CREATE INDEX entry_key ON entry (conv, key);""",
-        HASH_KEY,
-        hashed=True,
-        page_bytes=1024,
-    ),
-    Layout(
-        "clustered + hashed key, 1 KiB pages",
-        f"""CREATE TABLE entry ({COLUMNS}, key INTEGER NOT NULL, PRIMARY KEY (conv, seq))
-        WITHOUT ROWID;
-        CREATE INDEX entry_key ON entry (conv, key);""",
-        HASH_KEY,
-        hashed=True,
-        page_bytes=1024,
+        folded=True,
     ),
     Layout(
         "rowid + place, no key (a bound, not a choice)",
@@ -104,7 +89,6 @@ Row = tuple[object, ...]
 def open_file(layout: Layout, path: Path) -> sqlite3.Connection:
     """A fresh file of that layout, with the store's own durability."""
     connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute(f"PRAGMA page_size = {layout.page_bytes}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.executescript(layout.schema)
@@ -128,16 +112,39 @@ def key_of(sender: str, msg_id: str) -> int:
     return int.from_bytes(digest, "big", signed=True)
 
 
-def write(layout: Layout, connection: sqlite3.Connection, batch: list[Row]) -> None:
-    """One transaction, each key looked up first."""
-    insert = f"INSERT INTO entry VALUES ({', '.join('?' * len(batch[0]))})"
-    connection.execute("BEGIN IMMEDIATE")
-    for row in batch:
-        if layout.find is not None:
-            key = (row[0], row[-1]) if layout.hashed else (row[0], row[6], row[7])
-            assert connection.execute(layout.find, key).fetchone() is None
-        connection.execute(insert, row)
-    connection.execute("COMMIT")
+class Writer:
+    """Writes batches as the store does: one transaction, each key looked up first."""
+
+    def __init__(self, layout: Layout, connection: sqlite3.Connection) -> None:
+        self.layout = layout
+        self.connection = connection
+        self.recent: dict[tuple[object, object], int | None] = {}
+
+    def write(self, batch: list[Row]) -> None:
+        """One transaction."""
+        insert = f"INSERT INTO entry VALUES ({', '.join('?' * len(batch[0]))})"
+        self.connection.execute("BEGIN IMMEDIATE")
+        for row in batch:
+            self.check_is_new(row)
+            cursor = self.connection.execute(insert, row)
+            if self.layout.folded:
+                self.recent[row[0], row[-1]] = cursor.lastrowid
+        if len(self.recent) >= FOLDED_AT:
+            self.fold()
+        self.connection.execute("COMMIT")
+
+    def check_is_new(self, row: Row) -> None:
+        """Look the key up."""
+        if self.layout.find is not None:
+            key = (row[0], row[-1]) if self.layout.hashed else (row[0], row[6], row[7])
+            assert key not in self.recent
+            assert self.connection.execute(self.layout.find, key).fetchone() is None
+
+    def fold(self) -> None:
+        """Put the remembered keys into their table."""
+        rows = sorted((*key, entry) for key, entry in self.recent.items())
+        self.connection.executemany("INSERT INTO entry_key VALUES (?, ?, ?)", rows)
+        self.recent.clear()
 
 
 def cpu_us_per_entry(layout: Layout, batch: int, entries: int, filled: int, seed: int) -> float:
@@ -146,12 +153,13 @@ def cpu_us_per_entry(layout: Layout, batch: int, entries: int, filled: int, seed
         connection = open_file(layout, Path(directory, "bench.db"))
         source = rows(layout, random.Random(seed), [0] * CONVERSATIONS)
         fill = sorted((next(source) for _ in range(filled)), key=lambda row: row[:2])
-        write(layout, connection, fill)
+        writer = Writer(layout, connection)
+        writer.write(fill)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         batches = [[next(source) for _ in range(batch)] for _ in range(entries // batch)]
         started = time.process_time()
         for each in batches:
-            write(layout, connection, each)
+            writer.write(each)
         spent = time.process_time() - started
         connection.close()
     return spent * 1e6 / (len(batches) * batch)

@@ -20,11 +20,19 @@ class Kind(NamedTuple):
     check: Callable[[Path], Findings]
 
 
+def sqlite(settings: SqliteSettings) -> Kind:
+    """A store in an SQLite file."""
+    return Kind(
+        lambda path, clock: SqliteStore(path / "store.db", settings, clock),
+        lambda path: check(path / "store.db"),
+    )
+
+
 STORES: Final[dict[str, Kind]] = {
     "memory": Kind(lambda _, clock: MemoryStore(clock), lambda _: []),
-    "sqlite": Kind(
-        lambda path, clock: SqliteStore(path / "store.db", SqliteSettings(), clock),
-        lambda path: check(path / "store.db"),
+    "sqlite": sqlite(SqliteSettings()),
+    "sqlite that remembers little": sqlite(
+        SqliteSettings(max_batch=2, max_heads=2, max_positions=2, max_unfolded_keys=3)
     ),
 }
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from webchat.adapters.sqlite.files import existing
-from webchat.adapters.sqlite.schema import VERSION, check_version, entry_hash
+from webchat.adapters.sqlite.keys import key_hash
+from webchat.adapters.sqlite.schema import VERSION, check_version
 from webchat.ports.store import Finding, StoreRefused
 
 _PROMISES: Final[tuple[tuple[str, str], ...]] = (
@@ -32,7 +33,10 @@ _PROMISES: Final[tuple[tuple[str, str], ...]] = (
     (
         "{}: the entry at Seq {} is not found by its key",
         """SELECT log.name, seq FROM entry JOIN log ON log.id = entry.log
-        WHERE hash IS NOT entry_hash(sender, msg_id)""",
+        WHERE entry.id <= (SELECT value FROM counter WHERE name = 'keys_folded')
+        AND msg_id <> '' AND NOT EXISTS (SELECT 1 FROM entry_key
+            WHERE entry_key.log = entry.log AND hash = key_hash(sender, msg_id)
+            AND entry = entry.id)""",
     ),
     (
         "{}: the entry at Seq {} is no JSON object",
@@ -130,7 +134,7 @@ def _damages(db: sqlite3.Connection) -> Iterator[Finding]:
 
 
 def _broken_promises(db: sqlite3.Connection) -> Iterator[Finding]:
-    db.create_function("entry_hash", 2, entry_hash, deterministic=True)
+    db.create_function("key_hash", 2, key_hash, deterministic=True)
     for words, query in _PROMISES:
         for row in db.execute(query):
             yield words.format(*row)

@@ -6,16 +6,17 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from webchat.adapters.sqlite.logs import Logs, entry_of, find_entry
+from webchat.adapters.sqlite.keys import ENTRY_COLUMNS, entry_of, find_row
+from webchat.adapters.sqlite.logs import Logs
 from webchat.adapters.sqlite.reader import Reader, as_list, bounded
 from webchat.adapters.sqlite.writer import Writer
 from webchat.model import ConvID, Entry, Head, Membership, Position, Seq, Uid
 from webchat.ports.log import Append, AppendDone, check_append
 from webchat.ports.positions import Move, MoveDone
 
-_ENTRIES: Final = """
-    SELECT seq, n, at, kind, sender, msg_id, envelope FROM entry
-    WHERE log = (SELECT id FROM log WHERE name = ?)"""
+_ENTRIES: Final = f"""
+    SELECT {ENTRY_COLUMNS} FROM entry
+    WHERE log = (SELECT id FROM log WHERE name = ?)"""  # noqa: S608
 _HEADS: Final = """
     SELECT log.name, entry.seq, entry.n, entry.at, entry.members_seq
     FROM json_each(?) AS asked JOIN log ON log.name = asked.value
@@ -54,7 +55,13 @@ class SqliteLog:
 
     async def find(self, conv: ConvID, sender: Uid, msg_id: str) -> Entry | None:
         """The entry with that key of idempotence."""
-        return await self._reader.read(lambda db: find_entry(db, conv, sender, msg_id))
+
+        def run(db: sqlite3.Connection) -> Entry | None:
+            log = db.execute("SELECT id FROM log WHERE name = ?", (conv,)).fetchone()
+            row = log and find_row(db, log[0], sender, msg_id)
+            return entry_of(conv, row) if row else None
+
+        return await self._reader.read(run)
 
     async def heads(self, convs: Sequence[ConvID]) -> Mapping[ConvID, Head]:
         """The heads of those that exist, by one query."""

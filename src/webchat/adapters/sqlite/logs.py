@@ -1,18 +1,21 @@
 """What one append or move changes in the tables, within the writer's transaction.
 
-Remembers the ends of logs, so that an append to a busy log reads nothing but its key. Semantics:
-`ports/log.py`, `ports/positions.py`.
+Remembers the ends of logs, the newest keys and recent positions, so that an append to a busy log
+reads one index and writes what is new. Semantics: `ports/log.py`, `ports/positions.py`.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
-from webchat.adapters.sqlite.schema import entry_hash
+from webchat.adapters.sqlite.keys import Keys, entry_of, key_hash
+from webchat.adapters.sqlite.members import PositionRows, close_span, open_span
+from webchat.adapters.sqlite.recent import Recent
+from webchat.adapters.sqlite.settings import SqliteSettings
 from webchat.errors import Code, MembersChanged, WebchatError
 from webchat.model import (
     NO_HEAD,
@@ -24,7 +27,6 @@ from webchat.model import (
     Membership,
     Position,
     Seq,
-    Uid,
     seal,
     user_log,
 )  # fmt: skip
@@ -32,16 +34,13 @@ from webchat.ports.clock import Clock
 from webchat.ports.log import Append, Appended, Follow, conversation_entry
 from webchat.ports.positions import Move, Moved
 
-_FIND = """
-    SELECT seq, n, at, kind, sender, msg_id, envelope FROM entry
-    WHERE log = ? AND hash = ? AND sender = ? AND msg_id = ?"""
-_INSERT = "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_HEAD = """
+_INSERT: Final = """
+    INSERT INTO entry (log, seq, n, at, members_seq, kind, sender, msg_id, envelope)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_HEAD: Final = """
     SELECT log.id, entry.seq, entry.n, entry.at, entry.members_seq
     FROM log LEFT JOIN entry ON entry.log = log.id WHERE log.name = ?
     ORDER BY entry.seq DESC LIMIT 1"""
-_SAVE_MEMBER = "INSERT OR REPLACE INTO member VALUES (?, ?, ?, ?, ?)"
-_SAVE_POSITION = "INSERT OR REPLACE INTO position VALUES (?, ?, ?, ?, ?)"
 
 
 class _Log(msgspec.Struct, frozen=True, gc=False):
@@ -56,27 +55,30 @@ class Logs:
     Methods check first and write then; what they raise, they raise before anything is written.
     """
 
-    def __init__(self, clock: Clock, max_heads: int) -> None:
+    def __init__(self, clock: Clock, settings: SqliteSettings) -> None:
         self._clock = clock
-        self._max_heads = max_heads
-        self._known: OrderedDict[ConvID, _Log] = OrderedDict()
+        self._known: Recent[ConvID, _Log] = Recent(settings.max_heads)
+        self._keys = Keys(settings.max_unfolded_keys)
+        self._positions = PositionRows(settings.max_positions)
 
     def forget(self) -> None:
         """The file may say otherwise than what is remembered."""
         self._known.clear()
+        self._keys.forget()
+        self._positions.forget()
 
     def append(self, db: sqlite3.Connection, request: Append) -> Appended:
         """Append `request`. Raises MembersChanged, WebchatError(CONFLICT)."""
+        hashes = [key_hash(draft.sender, draft.msg_id) for draft in request.drafts]
         log = self._log(db, request.conv)
-        if log is not None and (known := _appended_before(db, log, request)) is not None:
-            return known
+        if log is not None and (entries := self._known_entries(db, log, request.drafts, hashes)):
+            return Appended(tuple(entries), self._followed(db, request, entries), fresh=False)
         _check_conditions(request, NO_HEAD if log is None else log.head)
-        at = self._clock.now_ms()
-        log, entries = self._write(db, log, request, at)
+        log, entries = self._write(db, log, request, hashes, self._clock.now_ms())
         followed: list[Entry] = []
         for follow in request.follows(entries[0].seq):
             followed += self._follow(db, follow, log, entries[-1])
-        moved = _move_sender(db, log, entries[-1]) if request.moves_sender else None
+        moved = self._move_sender(db, log, entries[-1]) if request.moves_sender else None
         return Appended(tuple(entries), tuple(followed), fresh=True, moved=moved)
 
     def move(self, db: sqlite3.Connection, moves: Sequence[Move]) -> Sequence[Moved]:
@@ -86,40 +88,65 @@ class Logs:
     def _log(self, db: sqlite3.Connection, name: ConvID) -> _Log | None:
         """The log of that name; None: it does not exist."""
         log = self._known.get(name)
-        if log is not None:
-            self._known.move_to_end(name)
-            return log
-        row = db.execute(_HEAD, (name,)).fetchone()
-        if row is None:
-            return None
-        return self._remember(_Log(row[0], name, Head(*row[1:]) if row[1] else NO_HEAD))
-
-    def _remember(self, log: _Log) -> _Log:
-        self._known[log.name] = log
-        if len(self._known) > self._max_heads:
-            self._known.popitem(last=False)
+        if log is None and (row := db.execute(_HEAD, (name,)).fetchone()) is not None:
+            log = _Log(row[0], name, Head(*row[1:]) if row[1] else NO_HEAD)
+            self._known.put(name, log)
         return log
 
+    def _known_entries(
+        self,
+        db: sqlite3.Connection,
+        log: _Log,
+        drafts: Sequence[Draft],
+        hashes: Sequence[int | None],
+    ) -> list[Entry]:
+        """The entries of those drafts whose keys were met before."""
+        rows = [
+            self._keys.find(db, log.id, hashed, draft.sender, draft.msg_id)
+            for draft, hashed in zip(drafts, hashes, strict=True)
+            if hashed is not None
+        ]
+        return [entry_of(log.name, row) for row in rows if row is not None]
+
+    def _followed(
+        self, db: sqlite3.Connection, request: Append, entries: Sequence[Entry]
+    ) -> tuple[Entry, ...]:
+        """The entries of user logs that followed from `entries` the first time."""
+        found: list[Entry] = []
+        for follow in request.follows(entries[0].seq):
+            for uid, state in follow.announce:
+                name = user_log(uid)
+                draft = conversation_entry(uid, request.conv, state, entries[-1].seq, 0)
+                if (log := self._log(db, name)) is not None:
+                    hashes = [key_hash(draft.sender, draft.msg_id)]
+                    found += self._known_entries(db, log, [draft], hashes)
+        return tuple(found)
+
     def _write(
-        self, db: sqlite3.Connection, log: _Log | None, request: Append, at: int
+        self,
+        db: sqlite3.Connection,
+        log: _Log | None,
+        request: Append,
+        hashes: Sequence[int | None],
+        at: int,
     ) -> tuple[_Log, list[Entry]]:
         """Put the drafts at the end of their log, making it if need be."""
         if log is None:
             cursor = db.execute("INSERT INTO log (name) VALUES (?)", (request.conv,))
             log = _Log(cursor.lastrowid or 0, request.conv, NO_HEAD)
         head, entries = log.head, []
-        for draft in request.drafts:
+        for draft, hashed in zip(request.drafts, hashes, strict=True):
             seq = head.last + 1
             n = head.n + (draft.kind == "message")
             head = Head(seq, n, at, seq if request.is_membership else head.members_seq)
-            hashed = entry_hash(draft.sender, draft.msg_id)
-            db.execute(
-                _INSERT,
-                (log.id, seq, n, at, head.members_seq, hashed, draft.kind, draft.sender,
-                 draft.msg_id, draft.envelope),
-            )  # fmt: skip
+            place = (log.id, seq, n, at, head.members_seq)
+            said = (draft.kind, draft.sender, draft.msg_id, draft.envelope)
+            cursor = db.execute(_INSERT, place + said)
+            self._keys.add(db, log.id, hashed, cursor.lastrowid or 0)
             entries.append(seal(draft, log.name, seq, n, at))
-        return self._remember(_Log(log.id, log.name, head)), entries
+        log = _Log(log.id, log.name, head)
+        self._known.put(log.name, log)
+        return log, entries
 
     def _follow(
         self, db: sqlite3.Connection, follow: Follow, log: _Log, cause: Entry
@@ -127,52 +154,49 @@ class Logs:
         """Do what follows from `cause`; returns the new entries of user logs."""
         for span in follow.spans_at(cause.seq):
             self._write_span(db, span)
-        announced = []
+        announced: list[Entry] = []
         for uid, state in follow.announce:
             draft = conversation_entry(uid, log.name, state, cause.seq, cause.at)
-            name = user_log(uid)
-            own = self._log(db, name)
-            if own is None or _find(db, own, uid, draft.msg_id) is None:
-                announced += self._write(db, own, Append(name, (draft,)), cause.at)[1]
+            announced += self._announce(db, Append(user_log(uid), (draft,)), cause.at)
         return announced
+
+    def _announce(self, db: sqlite3.Connection, request: Append, at: int) -> list[Entry]:
+        """Append to a user's log what it does not have yet."""
+        hashes = [key_hash(draft.sender, draft.msg_id) for draft in request.drafts]
+        log = self._log(db, request.conv)
+        if log is not None and self._known_entries(db, log, request.drafts, hashes):
+            return []
+        return self._write(db, log, request, hashes, at)[1]
 
     def _write_span(self, db: sqlite3.Connection, span: Membership) -> None:
         log = self._log(db, span.conv)
         if log is None:
             raise ValueError(f"a membership of {span.conv}, which has no log")
-        if span.until is None:
-            _open_span(db, log, span)
-        else:
-            _close_span(db, log, span)
+        if span.until is not None:
+            close_span(db, log.id, span)
+        elif open_span(db, log.id, span):
+            seq = span.since - 1
+            self._positions.put(db, log.id, span.uid, Position(seq, seq, _n_at(db, log, seq)))
+
+    def _move_sender(self, db: sqlite3.Connection, log: _Log, entry: Entry) -> Moved:
+        before = self._positions.get(db, log.id, entry.sender)
+        after = Position(entry.seq, entry.seq, entry.n)
+        self._positions.put(db, log.id, entry.sender, after)
+        return Moved(log.name, entry.sender, before, after)
 
     def _move(self, db: sqlite3.Connection, move: Move) -> Moved:
         log = self._log(db, move.conv)
         if log is None:
             return Moved(move.conv, move.uid, NO_POSITION, NO_POSITION)
-        before = _position(db, log, move.uid)
+        before = self._positions.get(db, log.id, move.uid)
         last = log.head.last
         displayed = max(before.displayed, min(move.displayed, last))
         delivered = max(before.delivered, min(move.delivered, last), displayed)
         n = before.n if displayed == before.displayed else _n_at(db, log, displayed)
         after = Position(delivered, displayed, n)
         if after != before:
-            db.execute(_SAVE_POSITION, (log.id, move.uid, delivered, displayed, n))
+            self._positions.put(db, log.id, move.uid, after)
         return Moved(move.conv, move.uid, before, after)
-
-
-def _appended_before(db: sqlite3.Connection, log: _Log, request: Append) -> Appended | None:
-    """What the request did the first time, if one of its keys was met before."""
-    found = [_find(db, log, draft.sender, draft.msg_id) for draft in request.drafts]
-    entries = [entry for entry in found if entry is not None]
-    if not entries:
-        return None
-    key = f"{request.conv}:{entries[-1].seq}"
-    followed = [
-        find_entry(db, user_log(uid), uid, key)
-        for follow in request.follows(entries[0].seq)
-        for uid, _ in follow.announce
-    ]
-    return Appended(tuple(entries), tuple(e for e in followed if e is not None), fresh=False)
 
 
 def _check_conditions(request: Append, head: Head) -> None:
@@ -180,64 +204,6 @@ def _check_conditions(request: Append, head: Head) -> None:
         raise WebchatError(Code.CONFLICT, f"{request.conv} exists already")
     if request.members_as_of is not None and head.members_seq > request.members_as_of:
         raise MembersChanged(request.conv)
-
-
-def _find(db: sqlite3.Connection, log: _Log, sender: Uid, msg_id: str) -> Entry | None:
-    hashed = entry_hash(sender, msg_id)
-    if hashed is None:
-        return None
-    row = db.execute(_FIND, (log.id, hashed, sender, msg_id)).fetchone()
-    return None if row is None else entry_of(log.name, row)
-
-
-def find_entry(db: sqlite3.Connection, name: ConvID, sender: Uid, msg_id: str) -> Entry | None:
-    """The entry of the log `name` with that key of idempotence."""
-    row = db.execute("SELECT id FROM log WHERE name = ?", (name,)).fetchone()
-    return None if row is None else _find(db, _Log(row[0], name, NO_HEAD), sender, msg_id)
-
-
-def entry_of(conv: ConvID, row: Sequence[object]) -> Entry:
-    """The Entry of a row (seq, n, at, kind, sender, msg_id, envelope)."""
-    seq, n, at, kind, sender, msg_id, envelope = row
-    return seal(Draft(kind, sender, msg_id, envelope), conv, seq, n, at)  # type: ignore[arg-type]
-
-
-def _move_sender(db: sqlite3.Connection, log: _Log, entry: Entry) -> Moved:
-    before = _position(db, log, entry.sender)
-    db.execute(_SAVE_POSITION, (log.id, entry.sender, entry.seq, entry.seq, entry.n))
-    return Moved(log.name, entry.sender, before, Position(entry.seq, entry.seq, entry.n))
-
-
-def _open_span(db: sqlite3.Connection, log: _Log, span: Membership) -> None:
-    is_open = db.execute(
-        "SELECT 1 FROM member WHERE log = ? AND uid = ? AND until IS NULL", (log.id, span.uid)
-    ).fetchone()
-    if is_open:
-        return
-    db.execute(_SAVE_MEMBER, (log.id, span.uid, span.since, None, span.role))
-    _count_members(db, log, 1)
-    seq = span.since - 1
-    db.execute(_SAVE_POSITION, (log.id, span.uid, seq, seq, _n_at(db, log, seq)))
-
-
-def _close_span(db: sqlite3.Connection, log: _Log, span: Membership) -> None:
-    closed = db.execute(
-        "DELETE FROM member WHERE log = ? AND uid = ? AND until IS NULL", (log.id, span.uid)
-    ).rowcount
-    db.execute(_SAVE_MEMBER, (log.id, span.uid, span.since, span.until, span.role))
-    _count_members(db, log, -closed)
-
-
-def _count_members(db: sqlite3.Connection, log: _Log, change: int) -> None:
-    if change:
-        db.execute("UPDATE log SET members = members + ? WHERE id = ?", (change, log.id))
-
-
-def _position(db: sqlite3.Connection, log: _Log, uid: Uid) -> Position:
-    row = db.execute(
-        "SELECT delivered, displayed, n FROM position WHERE log = ? AND uid = ?", (log.id, uid)
-    ).fetchone()
-    return NO_POSITION if row is None else Position(*row)
 
 
 def _n_at(db: sqlite3.Connection, log: _Log, seq: Seq) -> int:

@@ -1,19 +1,18 @@
 """The tables of an SQLite store, as steps from one version to the next.
 
 Layout (docs/adr/0003-store.md): entries lie in the order they came, so an append touches the same
-page as the one before; conversations are integers; a key of idempotence is found by a 64-bit hash.
+page as the one before; conversations are integers; keys of idempotence are folded into their table
+many at a time (`keys.py`).
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from webchat.model import Uid
 from webchat.ports.store import StoreRefused
 
 APPLICATION_ID: Final = 0x77636874
@@ -21,6 +20,7 @@ APPLICATION_ID: Final = 0x77636874
 
 _FIRST: Final = (
     "CREATE TABLE property (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
     # `members`: how many are present, so that nobody has to count a million rows.
     """CREATE TABLE log (
         id INTEGER PRIMARY KEY,
@@ -28,21 +28,28 @@ _FIRST: Final = (
         members INTEGER NOT NULL DEFAULT 0
     )""",
     # `members_seq`: Seq of the last membership entry up to this one, so the newest row of a log is
-    # its head. `hash`: of the key of idempotence; NULL: it has none. `envelope`: the draft's.
+    # its head. `envelope`: the draft's.
     """CREATE TABLE entry (
+        id INTEGER PRIMARY KEY,
         log INTEGER NOT NULL REFERENCES log,
         seq INTEGER NOT NULL,
         n INTEGER NOT NULL,
         at INTEGER NOT NULL,
         members_seq INTEGER NOT NULL,
-        hash INTEGER,
         kind TEXT NOT NULL,
         sender TEXT NOT NULL,
         msg_id TEXT NOT NULL,
         envelope BLOB NOT NULL
     )""",
     "CREATE UNIQUE INDEX entry_place ON entry (log, seq)",
-    "CREATE INDEX entry_hash ON entry (log, hash) WHERE hash IS NOT NULL",
+    # Keys of the entries up to the id that the counter says; `hash`: see `keys.py`.
+    """CREATE TABLE entry_key (
+        log INTEGER NOT NULL,
+        hash INTEGER NOT NULL,
+        entry INTEGER NOT NULL REFERENCES entry,
+        PRIMARY KEY (log, hash, entry)
+    ) WITHOUT ROWID""",
+    "INSERT INTO counter VALUES ('keys_folded', 0)",
     """CREATE TABLE member (
         log INTEGER NOT NULL REFERENCES log,
         uid TEXT NOT NULL,
@@ -112,14 +119,6 @@ STEPS: Final[Sequence[Sequence[str]]] = (_FIRST,)
 """Step i brings a file from version i to i + 1. What was released is never changed."""
 
 VERSION: Final = len(STEPS)
-
-
-def entry_hash(sender: Uid, msg_id: str) -> int | None:
-    """What a key of idempotence is found by within its log: 64 bits, signed; None: no key."""
-    if not msg_id:
-        return None
-    digest = blake2b(f"{sender}\0{msg_id}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
 
 
 def check_version(db: sqlite3.Connection, path: Path) -> int:

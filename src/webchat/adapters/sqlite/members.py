@@ -1,0 +1,61 @@
+"""What membership entries and positions do to their rows, within the writer's transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from webchat.adapters.sqlite.recent import Recent
+from webchat.model import NO_POSITION, Membership, Position, Uid
+
+_SAVE: Final = "INSERT OR REPLACE INTO member VALUES (?, ?, ?, ?, ?)"
+
+
+def open_span(db: sqlite3.Connection, log: int, span: Membership) -> bool:
+    """Write an open span; False: one is open already, and nothing was written."""
+    query = "SELECT 1 FROM member WHERE log = ? AND uid = ? AND until IS NULL"
+    if db.execute(query, (log, span.uid)).fetchone():
+        return False
+    db.execute(_SAVE, (log, span.uid, span.since, None, span.role))
+    _count(db, log, 1)
+    return True
+
+
+def close_span(db: sqlite3.Connection, log: int, span: Membership) -> None:
+    """Write a closed span over the open one, if there is one."""
+    query = "DELETE FROM member WHERE log = ? AND uid = ? AND until IS NULL"
+    closed = db.execute(query, (log, span.uid)).rowcount
+    db.execute(_SAVE, (log, span.uid, span.since, span.until, span.role))
+    _count(db, log, -closed)
+
+
+def _count(db: sqlite3.Connection, log: int, change: int) -> None:
+    db.execute("UPDATE log SET members = members + ? WHERE id = ?", (change, log))
+
+
+class PositionRows:
+    """Rows of `position`, the recent ones remembered. Used by the writer's thread alone."""
+
+    def __init__(self, max_remembered: int) -> None:
+        self._recent: Recent[tuple[int, Uid], Position] = Recent(max_remembered)
+
+    def forget(self) -> None:
+        """The file may say otherwise than what is remembered."""
+        self._recent.clear()
+
+    def get(self, db: sqlite3.Connection, log: int, uid: Uid) -> Position:
+        """How far `uid` has come; NO_POSITION without a row."""
+        position = self._recent.get((log, uid))
+        if position is None:
+            query = "SELECT delivered, displayed, n FROM position WHERE log = ? AND uid = ?"
+            row = db.execute(query, (log, uid)).fetchone()
+            position = NO_POSITION if row is None else Position(*row)
+        return position
+
+    def put(self, db: sqlite3.Connection, log: int, uid: Uid, position: Position) -> None:
+        """Write where `uid` is now."""
+        db.execute(
+            "INSERT OR REPLACE INTO position VALUES (?, ?, ?, ?, ?)",
+            (log, uid, position.delivered, position.displayed, position.n),
+        )
+        self._recent.put((log, uid), position)
