@@ -64,6 +64,11 @@ class Connection:
         """Messages still go both ways."""
         return self.state is State.WEBSOCKET or self.state is State.POLLING
 
+    @property
+    def is_polled(self) -> bool:
+        """A poll waits for its answer."""
+        return self._poll is not None and self._poll.is_waiting
+
     def start(self, handshake: Packet, wire: Wire | None = None) -> None:
         """Say the handshake over `wire`, or to the first poll, and begin the heartbeat."""
         self.outbox.put(handshake)
@@ -137,7 +142,7 @@ class Connection:
 
         Raises DuplicatePoll if one is waiting already: then that one is told that this is the end.
         """
-        if self._poll is not None and self._poll.is_waiting:
+        if self.is_polled:
             self._finish()
             raise DuplicatePoll
         poll = self._poll = Poll(self.request.engine)
@@ -259,7 +264,7 @@ class Connection:
         for packet in last:
             self.outbox.put(packet)
         self.outbox.flush()
-        if self._poll is not None and self._poll.is_waiting:
+        if self.is_polled:
             self._finish()
         else:
             self._endpoint.linger(self)

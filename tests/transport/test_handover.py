@@ -1,0 +1,200 @@
+"""A TCP connection on its way from HTTP to WebSocket, and what can go wrong on it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.transport.site import ENGINE, SOCKET, running
+from tests.transport.wire import Wire, eventually, frame, request, text, upgrade_request, websocket
+from webchat.session.endpoint import EngineSettings
+from webchat.transport.server import ServerSettings
+
+
+async def test_bytes_in_the_same_segment_as_the_request_are_not_lost() -> None:
+    async with running() as site, await websocket(site.port, ENGINE, rest=text("4early")) as wire:
+        assert str(await wire.message()).startswith("0{")
+        assert await wire.message() == "4early"
+
+
+async def test_a_frame_cut_by_the_end_of_the_segment_is_joined() -> None:
+    whole = text("4early")
+    async with (
+        running() as site,
+        await websocket(site.port, ENGINE, rest=whole[:5]) as wire,
+    ):
+        await wire.message()
+        wire.write(whole[5:])
+        assert await wire.message() == "4early"
+
+
+async def test_a_request_cut_into_single_bytes_is_accepted() -> None:
+    async with running() as site, await Wire.connect(site.port) as wire:
+        for byte in upgrade_request(ENGINE):
+            wire.write(bytes((byte,)))
+            await asyncio.sleep(0)
+        assert (await wire.answer()).status == 101
+
+
+@pytest.mark.parametrize("connection", ["keep-alive, Upgrade", "Upgrade, keep-alive", "upgrade"])
+async def test_upgrade_may_be_one_connection_option_of_several(connection: str) -> None:
+    headers = {"Connection": connection}
+    async with running() as site, await websocket(site.port, ENGINE, headers=headers) as wire:
+        assert str(await wire.message()).startswith("0{")
+
+
+async def test_a_websocket_can_follow_requests_on_the_same_connection() -> None:
+    async with running() as site, await Wire.connect(site.port) as wire:
+        wire.write(b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        head = await wire.reader.readuntil(b"0\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 404")
+        wire.write(upgrade_request(ENGINE))
+        assert (await wire.answer()).status == 101
+        wire.say("4hello")
+        await wire.message()
+        assert await wire.message() == "4hello"
+
+
+async def test_compression_is_offered_in_vain() -> None:
+    offer = {"Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits"}
+    async with running() as site, await Wire.connect(site.port) as wire:
+        wire.write(upgrade_request(ENGINE, offer))
+        answer = await wire.answer()
+        assert answer.status == 101
+        assert "sec-websocket-extensions" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        (ENGINE, {"Sec-WebSocket-Version": "8"}, 426),
+        (ENGINE, {"Sec-WebSocket-Key": "short"}, 400),
+        ("/engine.io/?transport=websocket", {}, 400),
+        ("/engine.io/?EIO=3&transport=websocket", {}, 400),
+        ("/engine.io/?EIO=4&transport=polling", {}, 400),
+        ("/engine.io/?EIO=4", {}, 400),
+        (f"{ENGINE}&sid=unknown", {}, 400),
+        ("/elsewhere", {}, 404),
+        (ENGINE, {"Origin": "http://evil.example"}, 403),
+    ],
+)
+async def test_what_cannot_become_a_websocket_is_refused(
+    path: str, headers: dict[str, str], status: int
+) -> None:
+    async with running() as site, await Wire.connect(site.port) as wire:
+        wire.write(upgrade_request(path, headers))
+        assert (await wire.answer()).status == status
+        assert await wire.ended() == b""
+
+
+async def test_a_page_of_the_own_host_may_connect() -> None:
+    headers = {"Origin": "http://localhost"}
+    async with running() as site, await websocket(site.port, ENGINE, headers=headers) as wire:
+        assert str(await wire.message()).startswith("0{")
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"\x81\x01a", 1002),
+        (frame(0xC1, b"a"), 1002),
+        (frame(0x81, b"4\xff"), 1007),
+        (frame(0x82, bytes(1_001)), 1009),
+        (frame(0x02, bytes(600)) + frame(0x80, bytes(401)), 1009),
+        (frame(0x88, (1005).to_bytes(2, "big")), 1002),
+    ],
+)
+async def test_a_breach_is_answered_with_its_code_and_the_end(data: bytes, code: int) -> None:
+    settings = EngineSettings(max_payload_bytes=1_000)
+    async with running(settings) as site, await websocket(site.port, ENGINE) as wire:
+        wire.write(data)
+        assert (await wire.closed())[0] == code
+        assert await wire.ended() == b""
+        assert len(site.engine) == 0
+
+
+async def test_fragments_are_joined_and_pings_answered_in_between() -> None:
+    async with running() as site, await websocket(site.port, ENGINE) as wire:
+        await wire.message()
+        wire.write(frame(0x01, b"4he") + frame(0x89, b"beat") + frame(0x80, b"llo"))
+        assert await wire.frame() == (0xA, b"beat")
+        assert await wire.message() == "4hello"
+
+
+async def test_a_close_is_answered_and_the_connection_ended() -> None:
+    async with running() as site, await websocket(site.port, ENGINE) as wire:
+        await wire.message()
+        wire.write(frame(0x88, (1000).to_bytes(2, "big") + b"bye"))
+        assert await wire.closed() == (1000, "bye")
+        assert await wire.ended() == b""
+        assert len(site.engine) == 0
+
+
+async def test_a_peer_that_never_answers_the_close_is_cut_off() -> None:
+    settings = ServerSettings(close_timeout_ms=100)
+    async with running(settings=settings) as site, await websocket(site.port, SOCKET) as wire:
+        await wire.message()
+        wire.say("4abc")
+        assert await wire.closed() == (1002, "protocol_error")
+        with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+            await wire.frame()
+
+
+async def test_a_reader_that_stalls_is_closed_before_memory_queues_up() -> None:
+    engine = EngineSettings(max_outbox_bytes=200_000, max_payload_bytes=100_000)
+    settings = ServerSettings(close_timeout_ms=200)
+    async with running(engine, settings) as site, await websocket(site.port, ENGINE) as wire:
+        await wire.message()
+        flood = text("4" + "x" * 50_000)
+
+        # The echo is never read, so the server's buffers fill, and then it closes.
+        def is_closed() -> bool:
+            wire.write(flood)
+            return len(site.engine) == 0
+
+        await eventually(is_closed)
+
+
+async def test_other_connections_do_not_feel_a_stalled_one() -> None:
+    async with (
+        running() as site,
+        await websocket(site.port, ENGINE) as stalled,
+        await websocket(site.port, ENGINE) as other,
+    ):
+        for _ in range(50):
+            stalled.write(text("4" + "x" * 50_000))
+        await other.message()
+        other.say("4hello")
+        assert await other.message() == "4hello"
+
+
+async def test_a_head_that_is_too_big_is_refused() -> None:
+    settings = ServerSettings(max_head_bytes=4_096)
+    async with running(settings=settings) as site, await Wire.connect(site.port) as wire:
+        wire.write(b"GET / HTTP/1.1\r\n")
+        for _ in range(5):
+            wire.write(b"X-Filler: " + b"x" * 1_000 + b"\r\n")
+            await asyncio.sleep(0.01)
+        assert (await wire.answer()).status == 431
+
+
+@pytest.mark.parametrize("start", [b"", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nX: "])
+async def test_a_head_that_takes_too_long_is_cut_off(start: bytes) -> None:
+    settings = ServerSettings(head_timeout_ms=100)
+    async with running(settings=settings) as site, await Wire.connect(site.port) as wire:
+        wire.write(start)
+        assert await wire.ended() == b""
+
+
+async def test_what_is_no_http_is_refused() -> None:
+    async with running() as site, await Wire.connect(site.port) as wire:
+        wire.write(b"\x16\x03\x01\x02\x00\r\n\r\n")
+        assert (await wire.answer()).status == 400
+
+
+async def test_an_upgrade_to_something_else_is_an_ordinary_request() -> None:
+    headers = {"Connection": "Upgrade", "Upgrade": "h2c"}
+    async with running() as site:
+        path = "/engine.io/?EIO=4&transport=polling"
+        assert (await request(site.port, "GET", path, headers=headers)).status == 200
