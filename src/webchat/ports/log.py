@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -13,6 +13,11 @@ from webchat.ports.positions import Moved
 
 SEQ_OF_ENTRY = -1
 """In the `since`/`until` of a `Follow`'s memberships: the `Seq` the append gives its last draft."""
+
+_KEPT_ON_DELETE: Final = (
+    "EvtType", "From", "Originated", "To", "MsgID", "Timestamp", "Body", "Refers",
+)  # fmt: skip
+_decode_fields: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -28,6 +33,29 @@ class Change(msgspec.Struct, frozen=True):
     refers: Seq
     sender: Uid
     body: str = ""
+
+
+def changed(envelope: bytes, change: Change, by: Seq) -> bytes:
+    """A draft's `envelope` once the entry at `by` changed it; the same bytes where it does not.
+
+    The same changes in any order come to the same envelope; what a client said is kept verbatim.
+    """
+    fields = _decode_fields(envelope)
+    if change.kind == "edit" and "Deleted" not in fields and by > _seq_in(fields, "Edited"):
+        fields |= {"Body": _raw(change.body), "Edited": _raw(by)}
+        return msgspec.json.encode(fields)
+    if change.kind == "delete" and by > _seq_in(fields, "Deleted"):
+        kept = {name: fields[name] for name in _KEPT_ON_DELETE if name in fields}
+        return msgspec.json.encode(kept | {"Body": _raw(""), "Deleted": _raw(by)})
+    return envelope
+
+
+def _seq_in(fields: Mapping[str, msgspec.Raw], name: str) -> Seq:
+    return msgspec.json.decode(fields[name], type=int) if name in fields else 0
+
+
+def _raw(value: str | int) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(value))
 
 
 class Follow(msgspec.Struct, frozen=True):

@@ -90,6 +90,11 @@ class MemoryAccounts:
         self._check_up()
         return self._by_uid(after)[:limit]
 
+    def shows_display(self, uid: Uid) -> bool:
+        """Whether others may see how far the user has read; so it is without an account."""
+        account = self._accounts.get(uid)
+        return account is None or account.profile.display_receipts
+
     def _by_uid(self, after: Uid) -> list[Profile]:
         return [self._accounts[uid].profile for uid in sorted(self._accounts) if uid > after]
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
+import msgspec
+
 from webchat.errors import Code, MembersChanged, WebchatError
 from webchat.model import (
     NO_HEAD,
@@ -15,6 +17,7 @@ from webchat.model import (
     ConvID,
     Draft,
     Entry,
+    Group,
     Head,
     Membership,
     Position,
@@ -23,7 +26,7 @@ from webchat.model import (
     seal,
     user_log,
 )  # fmt: skip
-from webchat.ports.log import Append, Appended, Follow, conversation_entry
+from webchat.ports.log import Append, Appended, Change, Follow, changed, conversation_entry
 from webchat.ports.positions import Move, Moved
 
 
@@ -32,10 +35,23 @@ class State:
 
     def __init__(self) -> None:
         self.entries: defaultdict[ConvID, list[Entry]] = defaultdict(list)
-        self.keys: dict[tuple[ConvID, Uid, str], Entry] = {}
+        self.drafts: defaultdict[ConvID, list[Draft]] = defaultdict(list)
+        self.keys: dict[tuple[ConvID, Uid, str], Seq] = {}
         self.heads: dict[ConvID, Head] = {}
         self.spans: defaultdict[ConvID, dict[Uid, list[Membership]]] = defaultdict(dict)
         self.positions: dict[tuple[ConvID, Uid], Position] = {}
+        self.groups: dict[ConvID, Group] = {}
+        self.reactions: defaultdict[tuple[ConvID, Seq], dict[Uid, str]] = defaultdict(dict)
+
+    def find(self, conv: ConvID, sender: Uid, msg_id: str) -> Entry | None:
+        """The entry with that key of idempotence."""
+        seq = self.keys.get((conv, sender, msg_id))
+        return None if seq is None else self.entries[conv][seq - 1]
+
+    def present(self, conv: ConvID) -> list[Membership]:
+        """The open spans of a conversation, in no order."""
+        newest = [spans[-1] for spans in self.spans.get(conv, {}).values()]
+        return [span for span in newest if span.until is None]
 
     def append(self, request: Append, at: int) -> Appended:
         """Append at `at` (ms). Raises MembersChanged, WebchatError(CONFLICT)."""
@@ -70,17 +86,17 @@ class State:
 
     def _known(self, request: Append) -> Appended | None:
         """What a request did the first time, if one of its keys was met before."""
-        keys = ((request.conv, draft.sender, draft.msg_id) for draft in request.drafts)
-        entries = [self.keys[key] for key in keys if key in self.keys]
+        found = [self.find(request.conv, each.sender, each.msg_id) for each in request.drafts]
+        entries = tuple(entry for entry in found if entry is not None)
         if not entries:
             return None
         seq = entries[-1].seq
         followed = [
-            self.keys.get((user_log(uid), uid, f"{request.conv}:{seq}"))
+            self.find(user_log(uid), uid, f"{request.conv}:{seq}")
             for follow in request.follows(entries[0].seq)
             for uid, _ in follow.announce
         ]
-        return Appended(tuple(entries), tuple(e for e in followed if e is not None), fresh=False)
+        return Appended(entries, tuple(e for e in followed if e is not None), fresh=False)
 
     def _check_conditions(self, request: Append) -> None:
         head = self.heads.get(request.conv, NO_HEAD)
@@ -98,8 +114,9 @@ class State:
             seq, n = seq + 1, n + (draft.kind == "message")
             entry = seal(draft, conv, seq, n, at)
             self.entries[conv].append(entry)
+            self.drafts[conv].append(draft)
             if draft.msg_id:
-                self.keys[conv, draft.sender, draft.msg_id] = entry
+                self.keys[conv, draft.sender, draft.msg_id] = seq
             written.append(entry)
         self.heads[conv] = Head(seq, n, at, seq if is_membership else head.members_seq)
         return written
@@ -108,6 +125,10 @@ class State:
         """Do what follows from `cause`; returns the new entries of user logs."""
         for span in follow.spans_at(cause.seq):
             self._write_span(span)
+        for change in follow.changes:
+            self._change(change, cause)
+        if follow.group is not None:
+            self.groups[follow.group.conv] = follow.group
         announced = []
         for uid, state in follow.announce:
             draft = conversation_entry(uid, cause.conv, state, cause.seq, cause.at)
@@ -121,10 +142,31 @@ class State:
         is_open = bool(spans) and spans[-1].until is None
         if span.until is not None:
             spans[-1 if is_open else len(spans) :] = [span]
+        elif is_open and spans[-1].since == span.since:
+            spans[-1] = span
         elif not is_open:
             spans.append(span)
             seq = span.since - 1
             self.positions[span.conv, span.uid] = Position(seq, seq, self._n_at(span.conv, seq))
+
+    def _change(self, change: Change, cause: Entry) -> None:
+        conv, seq = cause.conv, change.refers
+        if not 0 < seq < cause.seq:
+            return
+        if change.kind == "react":
+            self._react(self.reactions[conv, seq], change)
+            return
+        entry, draft = self.entries[conv][seq - 1], self.drafts[conv][seq - 1]
+        envelope = changed(draft.envelope, change, cause.seq)
+        draft = msgspec.structs.replace(draft, envelope=envelope)
+        self.drafts[conv][seq - 1] = draft
+        self.entries[conv][seq - 1] = seal(draft, conv, seq, entry.n, entry.at)
+
+    def _react(self, reactions: dict[Uid, str], change: Change) -> None:
+        if change.body:
+            reactions[change.sender] = change.body
+        else:
+            reactions.pop(change.sender, None)
 
     def _n_at(self, conv: ConvID, seq: Seq) -> int:
         return self.entries[conv][seq - 1].n if seq else 0

@@ -5,12 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
+from webchat.adapters.memory.held import MemoryHeld
 from webchat.adapters.memory.people import MemoryAccounts, MemoryKeptReceipts, MemoryLogins
 from webchat.adapters.memory.state import State
 from webchat.errors import Code, MembersChanged, WebchatError
-from webchat.model import ConvID, Entry, Head, Membership, Position, Seq, Uid
+from webchat.model import (
+    NO_POSITION,
+    ConvID,
+    Entry,
+    Group,
+    Head,
+    Membership,
+    Position,
+    Seq,
+    Uid,
+)  # fmt: skip
 from webchat.ports.accounts import Accounts, Logins
 from webchat.ports.clock import Clock
+from webchat.ports.held import Held
 from webchat.ports.kept import KeptReceipts
 from webchat.ports.log import Append, AppendDone, Log, check_append
 from webchat.ports.members import Members
@@ -29,6 +41,7 @@ class MemoryStore:
     accounts: Accounts
     logins: Logins
     kept: KeptReceipts
+    held: Held
 
     def __init__(self, clock: Clock) -> None:
         self.is_down = False
@@ -36,10 +49,12 @@ class MemoryStore:
         state, batch = State(), _Batch()
         self.log = _MemoryLog(state, batch, self._check_up, clock)
         self.members = _MemoryMembers(state, self._check_up)
-        self.positions = _MemoryPositions(state, batch, self._check_up)
-        self.accounts = MemoryAccounts(self._check_up)
+        accounts = MemoryAccounts(self._check_up)
+        self.positions = _MemoryPositions(state, batch, accounts, self._check_up)
+        self.accounts = accounts
         self.logins = MemoryLogins(self._check_up, clock)
         self.kept = MemoryKeptReceipts(self._check_up)
+        self.held = MemoryHeld(self._check_up)
 
     async def open(self, mode: Mode) -> None:
         """Take the mode. Raises StoreRefused if it was opened in the other before."""
@@ -105,12 +120,17 @@ class _MemoryLog:
 
     async def find(self, conv: ConvID, sender: Uid, msg_id: str) -> Entry | None:
         self._check_up()
-        return self._state.keys.get((conv, sender, msg_id))
+        return self._state.find(conv, sender, msg_id)
 
     async def heads(self, convs: Sequence[ConvID]) -> Mapping[ConvID, Head]:
         self._check_up()
         heads = self._state.heads
         return {conv: heads[conv] for conv in convs if conv in heads}
+
+    async def reactions(self, conv: ConvID, seqs: Sequence[Seq]) -> Mapping[Seq, Mapping[Uid, str]]:
+        self._check_up()
+        found = {seq: self._state.reactions.get((conv, seq)) for seq in seqs}
+        return {seq: dict(reactions) for seq, reactions in found.items() if reactions}
 
     def _append(self, request: Append, done: AppendDone) -> None:
         try:
@@ -124,6 +144,7 @@ class _MemoryLog:
 
 class _MemoryMembers:
     def __init__(self, state: State, check_up: Check) -> None:
+        self._state = state
         self._spans = state.spans
         self._check_up = check_up
 
@@ -137,22 +158,35 @@ class _MemoryMembers:
 
     async def page(self, conv: ConvID, after: Uid, limit: int) -> Sequence[Membership]:
         self._check_up()
-        later = [span for span in self._present(conv) if span.uid > after]
+        later = [span for span in self._state.present(conv) if span.uid > after]
         return sorted(later, key=lambda span: span.uid)[:limit]
 
     async def count(self, conv: ConvID) -> int:
         self._check_up()
-        return len(self._present(conv))
+        return len(self._state.present(conv))
 
-    def _present(self, conv: ConvID) -> list[Membership]:
-        newest = [spans[-1] for spans in self._spans.get(conv, {}).values()]
-        return [span for span in newest if span.until is None]
+    async def at(self, conv: ConvID, seq: Seq, limit: int) -> tuple[Sequence[Uid], int]:
+        self._check_up()
+        members = [
+            (span.since, span.uid)
+            for spans in self._spans.get(conv, {}).values()
+            for span in spans
+            if span.since <= seq and (span.until is None or span.until > seq)
+        ]
+        return [uid for _, uid in sorted(members)[:limit]], len(members)
+
+    async def group(self, conv: ConvID) -> Group | None:
+        self._check_up()
+        return self._state.groups.get(conv)
 
 
 class _MemoryPositions:
-    def __init__(self, state: State, batch: _Batch, check_up: Check) -> None:
+    def __init__(
+        self, state: State, batch: _Batch, accounts: MemoryAccounts, check_up: Check
+    ) -> None:
         self._state = state
         self._batch = batch
+        self._accounts = accounts
         self._check_up = check_up
 
     def move(self, moves: Sequence[Move], done: MoveDone) -> None:
@@ -167,6 +201,23 @@ class _MemoryPositions:
         self._check_up()
         positions = self._state.positions
         return {uid: positions[conv, uid] for uid in uids if (conv, uid) in positions}
+
+    async def counts(
+        self, conv: ConvID, author: Uid, seqs: Sequence[Seq]
+    ) -> Mapping[Seq, tuple[int, int]]:
+        self._check_up()
+        others = [span for span in self._state.present(conv) if span.uid != author]
+        return {
+            seq: self._count([span for span in others if span.since < seq], seq) for seq in seqs
+        }
+
+    def _count(self, readers: Sequence[Membership], seq: Seq) -> tuple[int, int]:
+        delivered = displayed = 0
+        for reader in readers:
+            position = self._state.positions.get((reader.conv, reader.uid), NO_POSITION)
+            delivered += position.delivered >= seq
+            displayed += position.displayed >= seq and self._accounts.shows_display(reader.uid)
+        return delivered, displayed
 
     def _move(self, moves: Sequence[Move], done: MoveDone) -> None:
         try:
