@@ -7,6 +7,7 @@ import re
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import Newcomer
+from tests.e2e.person import Person
 
 
 def test_a_message_is_sent_then_delivered_then_read(newcomer: Newcomer) -> None:
@@ -156,4 +157,45 @@ def test_a_text_over_the_limit_is_not_lost(newcomer: Newcomer) -> None:
     ann.start_with(ann, "Ann")
     ann.write("x" * 17_000)
     expect(ann.page.get_by_role("alert")).to_contain_text("too long")
+    refused = ann.messages.last
+    expect(refused).to_contain_text("Not sent")
+    refused.get_by_role("button", name="Try again").click()
+    expect(refused).to_contain_text("Not sent")
+    refused.get_by_role("button", name="Edit").click()
     expect(ann.box).to_have_value("x" * 17_000)
+    expect(ann.messages).to_have_count(0)
+
+
+def test_what_arrives_while_nobody_looks_is_read_when_they_are_back(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    ann.start_with(bob, "Bob")
+    ann.write("first")
+    bob.conversation("Ann").click()
+    expect(ann.message("first")).to_contain_text("Read")
+    _look(bob, away=True)
+    ann.write("second")
+    expect(bob.message("second")).to_be_visible()
+    expect(bob.page).to_have_title("(1) webchat")
+    expect(ann.message("second")).to_contain_text("Delivered")
+    _look(bob, away=False)
+    expect(ann.message("second")).to_contain_text("Read")
+    expect(bob.page).to_have_title("webchat")
+
+
+def _look(person: Person, *, away: bool) -> None:
+    """Take the window's focus, or give it back; the browser itself always claims to have it."""
+    focused, event = ("false", "blur") if away else ("true", "focus")
+    person.page.evaluate(f"document.hasFocus = () => {focused}")
+    person.page.evaluate(f"window.dispatchEvent(new Event('{event}'))")
+
+
+def test_without_websockets_it_works_by_polling(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    bob.context.add_init_script("delete window.WebSocket")
+    bob.page.reload()
+    ann.start_with(bob, "Bob")
+    ann.write("over there?")
+    bob.conversation("Ann").click()
+    expect(ann.message("over there?")).to_contain_text("Read")
+    bob.write("over here")
+    expect(ann.message("over here")).to_be_visible()

@@ -1,6 +1,6 @@
 /** Keeps every log here complete and in order: joins, meets entries, finds gaps and has them filled. */
 
-import { asFailure } from "../wire/failure.ts";
+import { asFailure, Failure } from "../wire/failure.ts";
 import {
   authorOf,
   type ConversationChange,
@@ -87,7 +87,10 @@ export class Feed {
         }),
       ),
     ];
-    await Promise.all(asked);
+    const [joined] = await Promise.all(asked);
+    if (joined?.uid !== undefined && joined.uid !== this.#conversations.me) {
+      throw new Failure("unauthenticated", "somebody else has logged in with this browser");
+    }
     this.#joined = true;
   }
 

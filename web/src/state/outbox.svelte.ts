@@ -1,6 +1,6 @@
 /** Messages that have no ack yet: in order per conversation, kept over a reload, sent until acked. */
 
-import { asFailure, type Failure } from "../wire/failure.ts";
+import { asFailure, Failure } from "../wire/failure.ts";
 import { type ConvID, isGroup, type Outgoing, otherOf, type Uid } from "../wire/wire.ts";
 import { type BackoffSettings, backoffMs } from "./backoff.ts";
 import type { Channel, Clock, OutboxStore, Pages, Pending, Sent } from "./ports.ts";
@@ -9,11 +9,14 @@ export interface OutboxSettings {
   backoff: BackoffSettings;
   /** After so many `internal` errors a message counts as refused. */
   internalTries: number;
+  /** The server's limit of a text, in bytes of UTF-8: what is longer is not even sent. */
+  maxTextBytes: number;
 }
 
 export const OUTBOX_DEFAULTS: OutboxSettings = {
   backoff: { firstMs: 1_000, maxMs: 30_000 },
   internalTries: 5,
+  maxTextBytes: 16 * 1024,
 };
 
 export interface OutboxListener {
@@ -152,8 +155,8 @@ export class Outbox {
   }
 
   async #deliver(item: Pending, lane: Lane): Promise<void> {
-    const message = this.#message(item);
     try {
+      const message = this.#message(item);
       const ack = await this.#channel.request("chat", message);
       lane.tries = 0;
       this.#listener.sent(message, ack);
@@ -202,7 +205,10 @@ export class Outbox {
     await this.#store.put(item).catch(ignore);
   }
 
+  /** Throws a Failure where there is no use in sending. */
   #message({ conv, id, text, at }: Pending): Outgoing {
+    const excess = new TextEncoder().encode(text).length - this.#settings.maxTextBytes;
+    if (excess > 0) throw new Failure("too_large", `The message is too long by ${excess} bytes`);
     const group = isGroup(conv);
     return {
       EvtType: "message",

@@ -102,7 +102,16 @@ export interface WireError {
 }
 
 export type Ack =
-  | { ok: true; MsgID?: string; ConvID?: ConvID; Seq?: Seq; N?: number; StoredAt?: number }
+  | {
+      ok: true;
+      MsgID?: string;
+      ConvID?: ConvID;
+      Seq?: Seq;
+      N?: number;
+      StoredAt?: number;
+      /** Of a `join`: whose connection this is. */
+      uid?: Uid;
+    }
   | { ok: false; MsgID?: string; error: WireError };
 
 export interface Page<T, Cursor = string> {

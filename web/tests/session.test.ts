@@ -1,0 +1,86 @@
+/** Getting in, out, and finding out who is logged in. */
+
+import { describe, expect, test } from "vitest";
+import { Client } from "../src/state/client.svelte.ts";
+import { Session } from "../src/state/session.svelte.ts";
+import { Failure, UNREACHABLE } from "../src/wire/failure.ts";
+import { settle, world } from "./fakes.ts";
+
+function setup() {
+  const given = world();
+  const made: { uid: string; fresh: boolean }[] = [];
+  const forgotten: string[] = [];
+  const session = new Session(
+    given.api,
+    given.clock,
+    async (uid, fresh, loggedOut) => {
+      made.push({ uid, fresh });
+      return new Client(uid, given, loggedOut);
+    },
+    async (uid) => {
+      forgotten.push(uid);
+    },
+  );
+  return { ...given, session, made, forgotten };
+}
+
+describe("the session", () => {
+  test("of a browser that is logged in goes on with what was kept", async () => {
+    const { session, made } = setup();
+    await session.start();
+    expect(session.phase).toBe("in");
+    expect(made).toEqual([{ uid: "ann", fresh: false }]);
+  });
+
+  test("of a stranger asks for a login", async () => {
+    const { session, api } = setup();
+    api.failure = new Failure("unauthenticated", "who is it?");
+    await session.start();
+    expect(session.phase).toBe("out");
+  });
+
+  test("waits for a server that cannot be reached", async () => {
+    const { session, api, clock } = setup();
+    api.failure = new Failure(UNREACHABLE, "nobody there");
+    await session.start();
+    expect(session.phase).toBe("unreachable");
+    await clock.pass(1_000);
+    expect(session.phase).toBe("in");
+  });
+
+  test("knows a server without accounts", async () => {
+    const { session, api } = setup();
+    api.failure = new Failure("bad_request", "name the user");
+    await session.start();
+    expect(session.phase).toBe("open-mode");
+  });
+
+  test("begins afresh with a login", async () => {
+    const { session, made } = setup();
+    await session.login("ann", "secret");
+    expect(session.phase).toBe("in");
+    expect(made).toEqual([{ uid: "ann", fresh: true }]);
+  });
+
+  test("does not begin with a wrong password", async () => {
+    const { session, api } = setup();
+    api.failure = new Failure("unauthenticated", "wrong");
+    await expect(session.login("ann", "guess")).rejects.toThrow("wrong");
+    expect(session.client).toBeNull();
+  });
+
+  test("ends with what the browser kept", async () => {
+    const { session, channel, forgotten } = setup();
+    await session.start();
+    await session.logout();
+    expect([session.phase, forgotten, channel.listener]).toEqual(["out", ["ann"], null]);
+  });
+
+  test("ends when the server says so", async () => {
+    const { session, channel } = setup();
+    await session.start();
+    channel.listener?.unauthenticated();
+    await settle();
+    expect([session.phase, session.client]).toEqual(["out", null]);
+  });
+});

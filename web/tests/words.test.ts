@@ -1,0 +1,113 @@
+/** What people read: links, notices, reasons, days. */
+
+import { describe, expect, test } from "vitest";
+import { dayName, sameDay } from "../src/state/dates.ts";
+import { partsOf } from "../src/state/links.ts";
+import { pathOf, routeOf } from "../src/state/router.svelte.ts";
+import { explain, noticeText, previewText, sentence } from "../src/state/wording.ts";
+import { Failure, UNREACHABLE } from "../src/wire/failure.ts";
+import { entry } from "./fakes.ts";
+
+const nameOf = (uid: string) => uid.charAt(0).toUpperCase() + uid.slice(1);
+
+describe("links", () => {
+  const links = (text: string) =>
+    partsOf(text).flatMap((part) => (part.href === undefined ? [] : [part.text]));
+
+  test.each([
+    ["see https://a.example/x.", ["https://a.example/x"]],
+    ["(https://a.example/x_(y))", ["https://a.example/x_(y)"]],
+    ["http://a.example, https://b.example!", ["http://a.example", "https://b.example"]],
+    ["javascript:alert(1) ftp://a.example data:text/html,x", []],
+    ["https://", []],
+    ["<https://a.example/>", ["https://a.example/"]],
+  ])("%s", (text, found) => {
+    expect(links(text)).toEqual(found);
+  });
+
+  test("lose nothing of the text", () => {
+    const text = "a https://a.example/b) c\n<b>https://c.example?d=e&f=g</b> ";
+    expect(
+      partsOf(text)
+        .map((part) => part.text)
+        .join(""),
+    ).toBe(text);
+  });
+});
+
+describe("notices", () => {
+  const notice = (kind: string, by: string, ...uids: string[]) =>
+    noticeText(
+      entry(1, { EvtType: kind, Originated: by, Body: JSON.stringify(uids) }),
+      "ann",
+      nameOf,
+    );
+
+  test("say who did what", () => {
+    expect(notice("create", "bob", "ann")).toBe("Bob created the group");
+    expect(notice("join", "bob", "ann", "cleo", "dan")).toBe("Bob added you, Cleo and Dan");
+    expect(notice("join", "ann", "cleo")).toBe("You added Cleo");
+    expect(notice("depart", "cleo")).toBe("Cleo left");
+  });
+
+  test("survive a list that is none", () => {
+    const broken = entry(1, { EvtType: "join", Body: "no list" });
+    expect(noticeText(broken, "ann", nameOf)).toBe("Bob added nobody");
+  });
+});
+
+describe("the line under a name", () => {
+  test("tells own messages and a group's authors apart", () => {
+    const group = { ConvID: "group_x", From: "group_x", Originated: "bob" };
+    expect(previewText(entry(1, { Body: "hi" }), "ann", nameOf)).toBe("hi");
+    expect(previewText(entry(1, { Body: "hi", From: "ann" }), "ann", nameOf)).toBe("You: hi");
+    expect(previewText(entry(1, { Body: "hi", ...group }), "ann", nameOf)).toBe("Bob: hi");
+    expect(previewText(entry(1, { Body: "", Deleted: 2 }), "ann", nameOf)).toBe("Message deleted");
+  });
+});
+
+describe("reasons", () => {
+  test("are sentences without codes", () => {
+    expect(explain(new Failure(UNREACHABLE, ""))).toContain("cannot be reached");
+    expect(explain(new Failure("rate_limited", "", 4_200))).toContain("in 5 seconds");
+    expect(explain(new Failure("rate_limited", "", 300_000))).toContain("in 5 minutes");
+    expect(explain(new Failure("bad_request", "the name is too long"))).toBe(
+      "The name is too long.",
+    );
+    expect(explain(new Failure("conflict", "x"), { conflict: "Taken." })).toBe("Taken.");
+    expect(sentence(" ")).toBe("That did not work.");
+  });
+});
+
+describe("days", () => {
+  const at = (day: number, hour = 12) => new Date(2026, 2, day, hour).getTime();
+
+  test("have names near by and dates far off", () => {
+    const now = at(20, 0);
+    expect(dayName(at(20, 23), now)).toBe("Today");
+    expect(dayName(at(19, 23), now)).toBe("Yesterday");
+    expect(dayName(at(16), now)).toBe(
+      new Intl.DateTimeFormat(undefined, { weekday: "long" }).format(at(16)),
+    );
+    expect(dayName(at(1), now)).toContain("2026");
+  });
+
+  test("end at midnight", () => {
+    expect(sameDay(at(20, 0), at(20, 23))).toBe(true);
+    expect(sameDay(at(20, 23), at(21, 0))).toBe(false);
+  });
+});
+
+describe("addresses", () => {
+  test.each(["dm:ann:bob", "dm:a.b@c+d:e-f_g", "group_x@y"])("%s is the same both ways", (id) => {
+    expect(routeOf(pathOf(id))).toEqual({ page: "conversation", id });
+  });
+
+  test("lead to their pages", () => {
+    expect(routeOf("/")).toEqual({ page: "home" });
+    expect(routeOf("/settings")).toEqual({ page: "settings" });
+    expect(routeOf("/nowhere")).toEqual({ page: "unknown" });
+    expect(routeOf("/c/a/b")).toEqual({ page: "unknown" });
+    expect(routeOf("/c/%E0%A4%A")).toEqual({ page: "conversation", id: "%E0%A4%A" });
+  });
+});
