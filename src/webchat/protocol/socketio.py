@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -30,6 +30,10 @@ BINARY_ACK: Final = "6"
 
 ROOT: Final = "/"
 
+T = TypeVar("T")
+
+_OBJECT: Final = msgspec.json.Decoder(dict[str, Any])
+_ARRAY: Final = msgspec.json.Decoder(list[Any])
 _WITH_ARGUMENTS: Final = frozenset({EVENT, ACK, BINARY_EVENT, BINARY_ACK})
 _WITH_ATTACHMENTS: Final = frozenset({BINARY_EVENT, BINARY_ACK})
 _FROM_CLIENTS: Final = _WITH_ARGUMENTS | {CONNECT, DISCONNECT}
@@ -146,12 +150,12 @@ def _check(packet: Incoming, counts_attachments: bool, max_attachments: int) -> 
 
 def decode_auth(packet: Incoming) -> dict[str, Any]:
     """The auth object of a CONNECT, {} if there is none. Raises ProtocolError."""
-    return _json(packet.data, dict[str, Any]) if packet.data else {}
+    return _json(_OBJECT, packet.data) if packet.data else {}
 
 
 def decode_event(event: Event) -> tuple[str, list[Any]]:
     """An event's name and arguments, attachments put in their places. Raises ProtocolError."""
-    args = _json(event.data, list[Any])
+    args = _json(_ARRAY, event.data)
     name = args[0] if args else None
     if not isinstance(name, str) or name in _RESERVED:
         raise ProtocolError("an event without a name of its own")
@@ -177,8 +181,8 @@ def _filled(value: Any, attachments: Sequence[bytes]) -> Any:
     return attachments[number]
 
 
-def _json(text: str, kind: Any) -> Any:
+def _json(decoder: msgspec.json.Decoder[T], text: str) -> T:
     try:
-        return msgspec.json.decode(text, type=kind)
+        return decoder.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
         raise ProtocolError("broken JSON") from error

@@ -116,10 +116,13 @@ class Parser:
 
     def _take_all(self, data: bytes, events: list[Event]) -> int:
         at = 0
-        while (end := self._take(data, at, events)) > at:
-            at = end
+        while at < len(data):
+            end = self._take(data, at, events)
             if self._is_done:
                 return len(data)
+            if end == at:
+                break
+            at = end
         return at
 
     def _keep(self, data: bytes, at: int) -> None:
