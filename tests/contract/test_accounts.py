@@ -118,6 +118,15 @@ async def test_search_is_paged_by_uid(store: Store) -> None:
     assert await found(store, "", after="u8") == ["u9"]
 
 
+async def test_search_among_many_matches_is_paged_by_uid_too(store: Store) -> None:
+    uids = [f"ann{number:04}" for number in range(1_200)]
+    await asyncio.gather(*[store.accounts.create(person(uid, "A B"), "", 1) for uid in uids])
+    await store.accounts.save_profile(person("ann0001", disabled=True), 2)
+    assert await found(store, "an", limit=3) == ["ann0000", "ann0002", "ann0003"]
+    assert await found(store, "", after="ann1197") == ["ann1198", "ann1199"]
+    assert await found(store, "b", after="ann0500", limit=2) == ["ann0501", "ann0502"]
+
+
 async def test_recent_are_those_last_added_or_saved(store: Store) -> None:
     for uid in ("ann", "bob", "cid"):
         await store.accounts.create(person(uid), "", 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from webchat.adapters.sqlite.reader import Reader, bounded
 from webchat.adapters.sqlite.writer import Writer
@@ -15,9 +15,18 @@ from webchat.ports.accounts import fold, search_terms
 
 _PROFILES: Final = """
     SELECT uid, name, about, display_receipts, who_may_add_me, disabled FROM account"""
-_SEARCH: Final = f"""{_PROFILES} WHERE uid IN
-    (SELECT uid FROM account_term WHERE term >= ? AND term < ? AND uid > ?)
-    ORDER BY uid LIMIT ?"""  # noqa: S608
+_MATCHES: Final = """
+    SELECT count(*) FROM
+    (SELECT 1 FROM account_term WHERE term >= ? AND term < ? LIMIT ?)"""
+_SEARCH_FEW: Final = f"""{_PROFILES} WHERE uid IN
+    (SELECT uid FROM account_term WHERE term >= ?1 AND term < ?2 AND uid > ?3)
+    ORDER BY uid LIMIT ?4"""  # noqa: S608
+_SEARCH_MANY: Final = f"""{_PROFILES} WHERE uid > ?3 AND EXISTS
+    (SELECT 1 FROM account_term WHERE uid = account.uid AND term >= ?1 AND term < ?2)
+    ORDER BY uid LIMIT ?4"""  # noqa: S608
+_MANY_MATCHES: Final = 1_000
+"""From here on it is cheaper to look at accounts in order than to collect and sort all matches."""
+
 _LAST_CHARACTER: Final = "\U0010ffff"
 
 
@@ -54,7 +63,9 @@ class SqliteAccounts:
     async def search(self, prefix: str, after: Uid, limit: int) -> Sequence[Profile]:
         """Enabled accounts with a term that begins with `prefix`, by the index of terms."""
         first = fold(prefix)
-        return await self._read(_SEARCH, (first, first + _LAST_CHARACTER, after, bounded(limit)))
+        terms = (first, first + _LAST_CHARACTER)
+        rows = await self._reader.read(partial(_search, terms=terms, after=after, limit=limit))
+        return [_profile(*row) for row in rows]
 
     async def recent(self, limit: int) -> Sequence[Profile]:
         """The accounts last added or saved, newest first."""
@@ -74,6 +85,14 @@ def _profile(
     uid: Uid, name: str, about: str, display_receipts: int, who_may_add_me: str, disabled: int
 ) -> Profile:
     return Profile(uid, name, about, bool(display_receipts), who_may_add_me, bool(disabled))
+
+
+def _search(
+    db: sqlite3.Connection, *, terms: tuple[str, str], after: Uid, limit: int
+) -> list[tuple[Any, ...]]:
+    (matches,) = db.execute(_MATCHES, (*terms, _MANY_MATCHES)).fetchone()
+    query = _SEARCH_MANY if matches == _MANY_MATCHES else _SEARCH_FEW
+    return db.execute(query, (*terms, after, bounded(limit))).fetchall()
 
 
 def _create(db: sqlite3.Connection, profile: Profile, *, password_hash: str, at: int) -> None:

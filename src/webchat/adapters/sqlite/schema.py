@@ -88,7 +88,7 @@ _FIRST: Final = (
         uid TEXT NOT NULL,
         PRIMARY KEY (term, uid)
     ) WITHOUT ROWID""",
-    "CREATE INDEX account_term_by_uid ON account_term (uid)",
+    "CREATE INDEX account_term_by_uid ON account_term (uid, term)",
     """CREATE TABLE login (
         token_hash BLOB PRIMARY KEY,
         id TEXT NOT NULL UNIQUE,
