@@ -130,10 +130,11 @@ class SqlitePositions:
 
     async def of_members(self, conv: ConvID, uids: Sequence[Uid]) -> Mapping[Uid, Position]:
         """These members' positions in the conversation."""
+        # CROSS JOIN: or SQLite may read the positions of a large group to find a few.
         query = """
             SELECT uid, delivered, displayed, n
-            FROM json_each(?) AS asked JOIN log ON log.name = ?
-            JOIN position ON position.log = log.id AND uid = asked.value"""
+            FROM json_each(?) AS asked CROSS JOIN position
+            ON position.log = (SELECT id FROM log WHERE name = ?) AND uid = asked.value"""
         return await self._read(query, uids, conv)
 
     async def _read(self, query: str, asked: Iterable[str], of: str) -> dict[str, Position]:

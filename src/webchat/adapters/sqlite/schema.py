@@ -59,7 +59,6 @@ _FIRST: Final = (
         PRIMARY KEY (log, uid, since)
     ) WITHOUT ROWID""",
     "CREATE INDEX member_by_user ON member (uid, log, since)",
-    "CREATE INDEX member_present ON member (log, uid) WHERE until IS NULL",
     """CREATE TABLE position (
         log INTEGER NOT NULL REFERENCES log,
         uid TEXT NOT NULL,
