@@ -7,7 +7,16 @@ import asyncio
 import pytest
 
 from tests.transport.site import ENGINE, SOCKET, running
-from tests.transport.wire import Wire, eventually, frame, request, text, upgrade_request, websocket
+from tests.transport.wire import (
+    Wire,
+    eventually,
+    frame,
+    polling_session,
+    request,
+    text,
+    upgrade_request,
+    websocket,
+)
 from webchat.session.endpoint import EngineSettings
 from webchat.transport.server import ServerSettings
 
@@ -198,3 +207,42 @@ async def test_an_upgrade_to_something_else_is_an_ordinary_request() -> None:
     async with running() as site:
         path = "/engine.io/?EIO=4&transport=polling"
         assert (await request(site.port, "GET", path, headers=headers)).status == 200
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"CONNECT localhost:443 HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET * HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+        b"GET http://[ HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+        b"GET /engine.io/?\xff HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+        b"POST /engine.io/ HTTP/1.1\r\nContent-Length: 5\r\nConnection: Upgrade\r\nUpgrade: websocket"
+        + b"\r\n\r\nhello",
+        b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        b"GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n" + upgrade_request("/elsewhere"),
+        upgrade_request(ENGINE)[:-2] + b"Sec-WebSocket-Key: again\r\n\r\n",
+    ],
+)
+async def test_no_request_however_odd_reaches_the_log(
+    data: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running() as site:
+        async with await Wire.connect(site.port) as wire:
+            wire.write(data)
+            wire.writer.write_eof()
+            await wire.ended()
+        async with await websocket(site.port, ENGINE) as other:
+            assert str(await other.message()).startswith("0{")
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def test_an_upgrade_behind_a_request_that_is_not_answered_is_refused() -> None:
+    poll = b"GET /engine.io/?EIO=4&transport=polling&sid=%b HTTP/1.1\r\nHost: a\r\n\r\n"
+    async with running() as site:
+        sid = await polling_session(site.port, "/engine.io/")
+        async with await Wire.connect(site.port) as wire:
+            wire.write(poll % sid.encode() + upgrade_request(ENGINE))
+            assert (await wire.answer()).status == 400
+        await eventually(lambda: len(site.engine) == 0)

@@ -124,15 +124,17 @@ class HttpProtocol(HttpToolsProtocol):
                 wire.data_received(rest)
 
     def _accepted(self) -> WebSocket:
-        hosting, url = self._hosting, httptools.parse_url(self.url)
-        endpoint = hosting.endpoint(url.path.decode("latin-1"))
-        if endpoint is None or (self.cycle is not None and not self.cycle.response_complete):
+        hosting, (path, query_string) = self._hosting, self._target()
+        endpoint = hosting.endpoint(path)
+        if endpoint is None:
             raise HandshakeRefused(404, "There is no WebSocket here.")
+        if self.cycle is not None and not self.cycle.response_complete:
+            raise HandshakeRefused(400, "An answer is still under way.")
         headers = Headers(self.headers)
         client = hosting.proxies.resolve(
             self.client[0] if self.client else "", headers, secure=self.scheme == "https"
         )
-        request = admit(endpoint, headers, url.query or b"", client, "websocket")
+        request = admit(endpoint, headers, query_string, client, "websocket")
         connection = find(endpoint, request)
         answer = accept(self.parser.get_method().decode("latin-1"), headers)
         if connection is None:
@@ -144,6 +146,14 @@ class HttpProtocol(HttpToolsProtocol):
         else:
             connection.offer(wire)
         return wire
+
+    def _target(self) -> tuple[str, bytes]:
+        """The path and the query that are asked for."""
+        try:
+            url = httptools.parse_url(self.url)
+        except httptools.HttpParserError:
+            raise HandshakeRefused(400, "This is no path.") from None
+        return (url.path or b"").decode("latin-1"), url.query or b""
 
     def _wire(self, endpoint: Endpoint, engine: int) -> WebSocket:
         self.connections.discard(self)

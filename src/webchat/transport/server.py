@@ -102,11 +102,15 @@ class Server:
         self._running: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Return once all sites accept connections."""
+        """Return once all sites accept connections. Raises what keeps one from it."""
         for site, host in zip(self._sites, self._hosts, strict=True):
-            self._running.append(asyncio.create_task(host.serve(list(site.sockets))))
-        for host in self._hosts:
-            await host.ready.wait()
+            serving = asyncio.create_task(host.serve(list(site.sockets)))
+            self._running.append(serving)
+            ready = asyncio.ensure_future(host.ready.wait())
+            await asyncio.wait((ready, serving), return_when=asyncio.FIRST_COMPLETED)
+            if not ready.done():
+                ready.cancel()
+                await serving
 
     async def stop(self, grace_s: float) -> None:
         """Accept nothing more, tell every connection, let requests finish; back in `grace_s`."""
@@ -123,6 +127,8 @@ class Server:
             host.abort()
         self._heads.stop()
         self._closing.stop()
+        # Handlers hear of an end in the turn after it.
+        await asyncio.sleep(0)
 
     def _endpoints(self) -> list[Endpoint]:
         return [endpoint for site in self._sites for endpoint in site.endpoints.values()]
