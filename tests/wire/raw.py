@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from typing import Any
@@ -47,6 +48,25 @@ class RawSocket:
             if frame.type is not aiohttp.WSMsgType.TEXT:
                 return self.websocket.close_code, packets
             packets.append(frame.data)
+
+    async def until_containing(self, text: str) -> str:
+        """Read text frames until one contains `text`, and return it."""
+        while text not in (packet := await self.until("")):
+            pass
+        return packet
+
+    def stop_reading(self) -> None:
+        """Take nothing more from the network, as a suspended device does."""
+        self._reading().pause_reading()
+
+    def go_on_reading(self) -> None:
+        """Take what comes again."""
+        self._reading().resume_reading()
+
+    def _reading(self) -> asyncio.ReadTransport:
+        transport = self.websocket._response.connection.transport  # type: ignore[union-attr]
+        assert isinstance(transport, asyncio.ReadTransport)
+        return transport
 
     def die(self) -> None:
         """Cut the TCP connection, without a word of WebSocket."""
