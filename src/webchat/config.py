@@ -73,7 +73,7 @@ class Settings:
     body_bytes: int = _amount(65_536, "Largest body of a REST request.", 1_024)
     sessions: int = _amount(100_000, "Most connections at once.")
     outbox_bytes: int = _amount(
-        1_048_576, "Most bytes that wait for one connection; beyond, slow_consumer.", 65_536
+        1_048_576, "Most bytes that wait for one connection; beyond, slow_consumer.", 262_144
     )
     cursors: int = _amount(1_000, "Most cursors in one join or sync packet.", most=1_000)
     snapshots: int = _amount(50, "Most receipt snapshots one packet may ask for.", most=50)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from scripts.settings_reference import TARGET, reference
@@ -14,11 +17,10 @@ from webchat.errors import Closing, Code
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 _LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
-_COMMAND = re.compile(r"\bwebchat ([a-z]+)")
-_TARGET = re.compile(r"\bmake ([a-z]+)")
 _FENCE = re.compile(r"```(?:sh|bash|console|shell)\n(.*?)```", re.DOTALL)
 
 
@@ -50,12 +52,37 @@ def test_links_lead_to_files_that_exist(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_commands_that_are_shown_exist(page: Path) -> None:
-    made = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z-]+):", made, re.MULTILINE))
+def test_commands_that_are_shown_can_be_parsed(page: Path) -> None:
+    for words in shown_commands(page, "webchat"):
+        parse(cli, words)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_make_targets_that_are_shown_exist(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+    for words in shown_commands(page, "make"):
+        assert {word for word in words if "=" not in word} <= targets
+    for words in re.findall(r"`make ([a-z ]+)`", page.read_text(encoding="utf-8")):
+        assert set(words.split()) <= targets
+
+
+def shown_commands(page: Path, program: str) -> Iterator[list[str]]:
+    """The arguments of each line of a page's shell blocks that runs `program`."""
     for block in _FENCE.findall(page.read_text(encoding="utf-8")):
-        assert set(_COMMAND.findall(block)) <= set(cli.commands)
-        assert set(_TARGET.findall(block)) <= targets
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line.removeprefix("$ "), comments=True)
+            if words and Path(words[0]).name == program:
+                yield words[1:]
+
+
+def parse(command: click.Command, words: list[str]) -> None:
+    """Parse as the command line would, without running. Raises click.UsageError."""
+    if isinstance(command, click.Group) and words:
+        known = command.commands.get(words[0])
+        assert known is not None, words
+        parse(known, words[1:])
+        return
+    command.make_context("webchat", list(words))
 
 
 def test_the_readme_names_how_to_run_and_how_to_test() -> None:
