@@ -216,8 +216,7 @@ async def test_an_upgrade_to_something_else_is_an_ordinary_request() -> None:
         b"GET * HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
         b"GET http://[ HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
         b"GET /engine.io/?\xff HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
-        b"POST /engine.io/ HTTP/1.1\r\nContent-Length: 5\r\nConnection: Upgrade\r\nUpgrade: websocket"
-        + b"\r\n\r\nhello",
+        b"POST / HTTP/1.1\r\nContent-Length: 2\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhi",
         b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n",
         b"GET / HTTP/9.9\r\n\r\n",
         b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
