@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from typing import TypeVar
 
-from webchat.model import ConvID, Draft, Membership, Uid, pair_conv
-from webchat.ports.log import SEQ_OF_ENTRY, Append, Appended, Follow
+from webchat.model import ConvID, Draft, Membership, Seq, Uid, pair_conv
+from webchat.ports.log import SEQ_OF_ENTRY, Append, Appended, Change, Follow
 from webchat.ports.positions import Move, Moved
 from webchat.ports.store import Store
 
@@ -19,9 +20,10 @@ def message(sender: Uid, msg_id: str, text: str = "hello") -> Draft:
     return Draft("message", sender, msg_id, f'{{"Body":"{text}"}}'.encode())
 
 
-def notice(kind: str, sender: Uid, msg_id: str = "") -> Draft:
-    """The draft of a create, join or depart."""
-    return Draft(kind, sender, msg_id, f'{{"EvtType":"{kind}"}}'.encode())
+def notice(kind: str, sender: Uid, msg_id: str = "", uids: Sequence[Uid] = ()) -> Draft:
+    """The draft of a create, join or depart; `uids`: whom it brings in."""
+    envelope = {"EvtType": kind, "Body": json.dumps(uids)}
+    return Draft(kind, sender, msg_id, json.dumps(envelope).encode())
 
 
 def opens(conv: ConvID, *uids: Uid) -> Follow:
@@ -32,13 +34,14 @@ def opens(conv: ConvID, *uids: Uid) -> Follow:
 
 def create(group: ConvID, *uids: Uid, msg_id: str = "") -> Append:
     """A group made by the first of `uids`, with all of them in it."""
-    draft = notice("create", uids[0], msg_id)
+    draft = notice("create", uids[0], msg_id, uids[1:])
     return Append(group, (draft,), is_membership=True, must_be_new=True, follow=opens(group, *uids))
 
 
 def refer(group: ConvID, sender: Uid, *uids: Uid) -> Append:
     """People brought into a group."""
-    return Append(group, (notice("join", sender),), is_membership=True, follow=opens(group, *uids))
+    draft = notice("join", sender, "", uids)
+    return Append(group, (draft,), is_membership=True, follow=opens(group, *uids))
 
 
 def depart(group: ConvID, uid: Uid, since: int) -> Append:
@@ -46,6 +49,28 @@ def depart(group: ConvID, uid: Uid, since: int) -> Append:
     span = Membership(group, uid, since, SEQ_OF_ENTRY, "")
     follow = Follow((span,), ((uid, "left"),))
     return Append(group, (notice("depart", uid),), is_membership=True, follow=follow)
+
+
+def changing(conv: ConvID, sender: Uid, change: Change, msg_id: str = "") -> Append:
+    """An edit, delete or reaction."""
+    envelope = {"EvtType": change.kind, "Body": change.body, "Refers": change.refers}
+    draft = Draft(change.kind, sender, msg_id, json.dumps(envelope).encode())
+    return Append(conv, (draft,), follow=Follow(changes=(change,)))
+
+
+def edit(conv: ConvID, sender: Uid, refers: Seq, body: str, msg_id: str = "") -> Append:
+    """The entry at `refers` says `body` from now on."""
+    return changing(conv, sender, Change("edit", refers, sender, body), msg_id)
+
+
+def delete(conv: ConvID, sender: Uid, refers: Seq) -> Append:
+    """The entry at `refers` says nothing any more."""
+    return changing(conv, sender, Change("delete", refers, sender))
+
+
+def react(conv: ConvID, sender: Uid, refers: Seq, body: str) -> Append:
+    """`sender` reacts to the entry at `refers`; "" takes it back."""
+    return changing(conv, sender, Change("react", refers, sender, body))
 
 
 def to_pair(sender: Uid, receiver: Uid, msg_id: str) -> Append:

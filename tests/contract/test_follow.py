@@ -43,7 +43,8 @@ async def test_notes_to_oneself_are_one_membership(store: Store) -> None:
 async def test_announcing_the_same_twice_is_heard_once(store: Store) -> None:
     span = Membership("group_x", "ann", 1, None, "")
     twice = Follow((span,), (("ann", "added"), ("ann", "added")))
-    outcome = await send(store, Append("group_x", (message("ann", "1"),), follow=twice))
+    drafts = (message("ann", "1"),)
+    outcome = await send(store, Append("group_x", drafts, is_membership=True, follow=twice))
     assert [entry.seq for entry in outcome.followed] == [1]
 
 
@@ -127,9 +128,3 @@ async def test_a_refused_append_lets_nothing_follow(store: Store) -> None:
     await asyncio.gather(asked, return_exceptions=True)
     assert await store.members.of_user("bob") == []
     assert await store.log.read(user_log("cid"), 0, 9) == []
-
-
-async def test_roles_are_kept(store: Store) -> None:
-    span = Membership("group_x", "ann", 1, None, "admin")
-    await send(store, Append("group_x", (message("ann", "1"),), follow=Follow((span,))))
-    assert await store.members.page("group_x", "", 9) == [span]

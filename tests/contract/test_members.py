@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.contract.asking import create, depart, refer, send, to_pair
-from webchat.model import Membership
+from webchat.model import Membership, user_log
 from webchat.ports.store import Store
 
 
@@ -40,11 +40,33 @@ async def test_pages_hold_present_members_by_uid(store: Store) -> None:
     assert await store.members.page("group_x", "dan", 2) == []
 
 
-async def test_a_large_group_is_counted_and_paged_through(store: Store) -> None:
+async def test_a_large_group_comes_whole_and_is_paged_through(store: Store) -> None:
     uids = [f"user{number:04}" for number in range(1_000)]
-    await send(store, create("group_x", *uids))
+    outcome = await send(store, create("group_x", *uids))
+    assert [entry.conv for entry in outcome.followed] == [user_log(uid) for uid in uids]
     assert await store.members.count("group_x") == 1_000
+    assert await store.members.at("group_x", 1, 3) == (uids[:3], 1_000)
     found: list[str] = []
     while page := await store.members.page("group_x", found[-1] if found else "", 300):
         found += [span.uid for span in page]
     assert found == uids
+
+
+async def test_members_as_of_an_entry_are_those_who_were_in_then(store: Store) -> None:
+    await send(store, create("group_x", "dan", "ann"))
+    await send(store, refer("group_x", "ann", "cid", "bob"))
+    await send(store, depart("group_x", "ann", since=1))
+    await send(store, refer("group_x", "dan", "ann"))
+    at = [await store.members.at("group_x", seq, 9) for seq in range(6)]
+    assert at == [
+        ([], 0),
+        (["ann", "dan"], 2),
+        (["ann", "dan", "bob", "cid"], 4),
+        (["dan", "bob", "cid"], 3),
+        (["dan", "bob", "cid", "ann"], 4),
+        (["dan", "bob", "cid", "ann"], 4),
+    ]
+
+
+async def test_nobody_is_in_a_group_that_does_not_exist(store: Store) -> None:
+    assert await store.members.at("group_none", 1, 9) == ([], 0)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
-from tests.contract.asking import create, message, move, send
-from webchat.model import NO_POSITION, Position
+from tests.contract.asking import create, depart, message, move, refer, send
+from webchat.model import NO_POSITION, Position, Profile
 from webchat.ports.log import Append
 from webchat.ports.positions import Move, Moved
 from webchat.ports.store import Store
@@ -80,3 +81,52 @@ async def test_moves_of_several_members_and_logs_are_one_write(store: Store, gro
 
 async def test_no_moves_are_done_too(store: Store) -> None:
     assert await asyncio.wait_for(move(store), timeout=10) == []
+
+
+async def test_counts_tell_how_many_others_have_an_entry(store: Store, group: str) -> None:
+    await send(store, refer(group, "ann", "cid"))
+    await send(store, Append(group, (message("ann", "last"),), moves_sender=True))
+    await move(store, Move(group, "bob", 8, 3), Move(group, "cid", 8, 8))
+    counts = await store.positions.counts(group, "ann", [2, 4, 8, 9, 2])
+    assert counts == {2: (1, 1), 4: (1, 0), 8: (2, 1), 9: (0, 0)}
+
+
+async def test_who_came_in_with_an_entry_or_later_does_not_count_for_it(
+    store: Store, group: str
+) -> None:
+    await send(store, refer(group, "ann", "cid"))
+    await move(store, Move(group, "cid", 7, 7))
+    counts = await store.positions.counts(group, "ann", [1, 6, 7])
+    assert counts == {1: (0, 0), 6: (0, 0), 7: (0, 0)}
+
+
+async def test_who_left_does_not_count_and_who_came_back_counts_from_then(
+    store: Store, group: str
+) -> None:
+    await move(store, Move(group, "bob", 6, 6))
+    await send(store, depart(group, "bob", since=1))
+    assert await store.positions.counts(group, "ann", [2]) == {2: (0, 0)}
+    await send(store, refer(group, "ann", "bob"))
+    await send(store, Append(group, (message("ann", "last"),)))
+    await move(store, Move(group, "bob", 9, 0))
+    assert await store.positions.counts(group, "ann", [2, 9]) == {2: (0, 0), 9: (1, 0)}
+
+
+async def test_who_hides_its_display_counts_as_delivered_until_it_shows_it(
+    store: Store, group: str
+) -> None:
+    await move(store, Move(group, "bob", 6, 6))
+    profile = Profile("bob", "Bob", "", False, "everybody", False)
+    await store.accounts.save_profile(profile, 1)
+    assert await store.positions.counts(group, "ann", [2]) == {2: (1, 0)}
+    shown = msgspec.structs.replace(profile, display_receipts=True)
+    await store.accounts.save_profile(shown, 2)
+    assert await store.positions.counts(group, "ann", [2]) == {2: (1, 1)}
+
+
+async def test_nobody_has_what_does_not_exist(store: Store, group: str) -> None:
+    assert await store.positions.counts("group_none", "ann", [1]) == {1: (0, 0)}
+    assert await store.positions.counts(group, "ann", [-1, 0, 2**70]) == {
+        -1: (0, 0), 0: (0, 0), 2**70: (0, 0)
+    }  # fmt: skip
+    assert await store.positions.counts(group, "ann", []) == {}

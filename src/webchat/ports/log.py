@@ -12,7 +12,7 @@ from webchat.model import ConvID, Draft, Entry, Group, Head, Membership, Seq, Ui
 from webchat.ports.positions import Moved
 
 SEQ_OF_ENTRY = -1
-"""In the `since`/`until` of a `Follow`'s memberships: the `Seq` the append gives its last draft."""
+"""In the `since`/`until` of a `Follow`'s memberships: the `Seq` the append gives its first draft."""
 
 _KEPT_ON_DELETE: Final = (
     "EvtType", "From", "Originated", "To", "MsgID", "Timestamp", "Body", "Refers",
@@ -75,7 +75,7 @@ class Follow(msgspec.Struct, frozen=True):
     group: Group | None = None
 
     def spans_at(self, seq: Seq) -> list[Membership]:
-        """`memberships` of an append whose last draft got `seq`."""
+        """`memberships` of an append whose first draft got `seq`."""
         return [
             msgspec.structs.replace(
                 span,

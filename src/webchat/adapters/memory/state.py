@@ -63,7 +63,7 @@ class State:
         last = entries[-1]
         followed: list[Entry] = []
         for follow in request.follows(entries[0].seq):
-            followed += self._follow(follow, last)
+            followed += self._follow(follow, entries[0])
         moved = self._move_sender(last) if request.moves_sender else None
         return Appended(tuple(entries), tuple(followed), fresh=True, moved=moved)
 
@@ -90,7 +90,7 @@ class State:
         entries = tuple(entry for entry in found if entry is not None)
         if not entries:
             return None
-        seq = entries[-1].seq
+        seq = entries[0].seq
         followed = [
             self.find(user_log(uid), uid, f"{request.conv}:{seq}")
             for follow in request.follows(entries[0].seq)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
@@ -10,7 +11,7 @@ from webchat.adapters.sqlite.keys import ENTRY_COLUMNS, entry_of, find_row
 from webchat.adapters.sqlite.logs import Logs
 from webchat.adapters.sqlite.reader import Reader, as_list, bounded
 from webchat.adapters.sqlite.writer import Writer
-from webchat.model import ConvID, Entry, Head, Membership, Position, Seq, Uid
+from webchat.model import ConvID, Entry, Group, Head, Membership, Position, Seq, Uid
 from webchat.ports.log import Append, AppendDone, check_append
 from webchat.ports.positions import Move, MoveDone
 
@@ -26,6 +27,37 @@ _SPANS: Final = """
     SELECT log.name, uid, since, until, role FROM member JOIN log ON log.id = member.log"""
 _NEWEST_SPANS: Final = f"""{_SPANS} WHERE uid = ?1 AND since =
     (SELECT max(since) FROM member AS own WHERE own.log = member.log AND own.uid = ?1)"""  # noqa: S608
+
+_REACTIONS: Final = """
+    SELECT seq, uid, body FROM json_each(?) AS asked
+    CROSS JOIN reaction ON log = (SELECT id FROM log WHERE name = ?) AND seq = asked.value"""
+_MEMBERS_AT: Final = """
+    SELECT uid FROM member INDEXED BY member_since
+    WHERE log = (SELECT id FROM log WHERE name = ?1)
+    AND since <= ?2 AND (until IS NULL OR until > ?2) ORDER BY since, uid LIMIT ?3"""
+# From those present now back to then: costs what changed since, not what the group counts.
+_COUNT_AT: Final = """
+    SELECT members
+    - (SELECT count(*) FROM member WHERE log = log.id AND since > ?2)
+    + (SELECT count(*) FROM member WHERE log = log.id AND until > ?2)
+    FROM log WHERE name = ?1"""
+_GROUP: Final = """
+    SELECT log.name, chat_group.name, picture, history_open, announcements, public, closed
+    FROM chat_group JOIN log ON log.id = chat_group.log WHERE log.name = ?"""
+# Readers at the same place are one row before they meet the entries asked for.
+_COUNTS: Final = """
+    WITH reader AS MATERIALIZED (
+        SELECT since, delivered, shown, count(*) AS readers FROM (
+            SELECT since, delivered, iif(display_receipts = 0, 0, displayed) AS shown
+            FROM member JOIN position USING (log, uid) LEFT JOIN account USING (uid)
+            WHERE log = (SELECT id FROM log WHERE name = ?1) AND until IS NULL AND uid <> ?2
+            AND delivered >= (SELECT min(value) FROM json_each(?3))
+        ) GROUP BY since, delivered, shown
+    )
+    SELECT asked.value,
+    ifnull(sum(readers) FILTER (WHERE delivered >= asked.value), 0),
+    ifnull(sum(readers) FILTER (WHERE shown >= asked.value), 0)
+    FROM json_each(?3) AS asked LEFT JOIN reader ON since < asked.value GROUP BY asked.value"""
 
 
 class SqliteLog:
@@ -68,6 +100,15 @@ class SqliteLog:
         rows = await self._reader.read(lambda db: db.execute(_HEADS, (as_list(convs),)).fetchall())
         return {name: Head(*head) for name, *head in rows}
 
+    async def reactions(self, conv: ConvID, seqs: Sequence[Seq]) -> Mapping[Seq, Mapping[Uid, str]]:
+        """Who reacted how to these entries."""
+        parameters = (as_list(map(bounded, seqs)), conv)
+        rows = await self._reader.read(lambda db: db.execute(_REACTIONS, parameters).fetchall())
+        reactions: defaultdict[Seq, dict[Uid, str]] = defaultdict(dict)
+        for seq, uid, body in rows:
+            reactions[seq][uid] = body
+        return reactions
+
     async def _read(self, conv: ConvID, query: str, parameters: tuple[object, ...]) -> list[Entry]:
         def run(db: sqlite3.Connection) -> list[Entry]:
             return [entry_of(conv, row) for row in db.execute(query, parameters)]
@@ -103,6 +144,23 @@ class SqliteMembers:
         )
         return 0 if row is None else int(row[0])
 
+    async def at(self, conv: ConvID, seq: Seq, limit: int) -> tuple[Sequence[Uid], int]:
+        """The members as of entry `seq`, and how many they are."""
+        place = (conv, bounded(seq))
+
+        def run(db: sqlite3.Connection) -> tuple[Sequence[Uid], int]:
+            # Two queries may see two moments, but the past is the same in both.
+            rows = db.execute(_MEMBERS_AT, (*place, bounded(limit))).fetchall()
+            counted = db.execute(_COUNT_AT, place).fetchone()
+            return [uid for (uid,) in rows], 0 if counted is None else int(counted[0])
+
+        return await self._reader.read(run)
+
+    async def group(self, conv: ConvID) -> Group | None:
+        """What is true of a group."""
+        row = await self._reader.read(lambda db: db.execute(_GROUP, (conv,)).fetchone())
+        return None if row is None else Group(*row[:3], *map(bool, row[3:]))
+
     async def _read(self, query: str, parameters: tuple[object, ...]) -> list[Membership]:
         rows = await self._reader.read(lambda db: db.execute(query, parameters).fetchall())
         return [Membership(*row) for row in rows]
@@ -136,6 +194,15 @@ class SqlitePositions:
             FROM json_each(?) AS asked CROSS JOIN position
             ON position.log = (SELECT id FROM log WHERE name = ?) AND uid = asked.value"""
         return await self._read(query, uids, conv)
+
+    async def counts(
+        self, conv: ConvID, author: Uid, seqs: Sequence[Seq]
+    ) -> Mapping[Seq, tuple[int, int]]:
+        """How many others have these entries (delivered, displayed)."""
+        parameters = (conv, author, as_list({*map(bounded, seqs)}))
+        rows = await self._reader.read(lambda db: db.execute(_COUNTS, parameters).fetchall())
+        counted = {seq: (delivered, displayed) for seq, delivered, displayed in rows}
+        return {seq: counted[bounded(seq)] for seq in seqs}
 
     async def _read(self, query: str, asked: Iterable[str], of: str) -> dict[str, Position]:
         parameters = (as_list(asked), of)

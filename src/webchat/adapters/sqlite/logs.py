@@ -7,13 +7,16 @@ reads one index and writes what is new. Semantics: `ports/log.py`, `ports/positi
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Final
 
 import msgspec
 
+from webchat.adapters.sqlite.changes import apply_change, save_group
 from webchat.adapters.sqlite.keys import Keys, entry_of, key_hash
-from webchat.adapters.sqlite.members import PositionRows, close_span, open_span
+from webchat.adapters.sqlite.members import PositionRows, close_span, count_members, open_span
 from webchat.adapters.sqlite.recent import Recent
 from webchat.adapters.sqlite.settings import SqliteSettings
 from webchat.errors import Code, MembersChanged, WebchatError
@@ -77,7 +80,7 @@ class Logs:
         log, entries = self._write(db, log, request, hashes, self._clock.now_ms())
         followed: list[Entry] = []
         for follow in request.follows(entries[0].seq):
-            followed += self._follow(db, follow, log, entries[-1])
+            followed += self._follow(db, follow, log, entries[0])
         moved = self._move_sender(db, log, entries[-1]) if request.moves_sender else None
         return Appended(tuple(entries), tuple(followed), fresh=True, moved=moved)
 
@@ -116,7 +119,7 @@ class Logs:
         for follow in request.follows(entries[0].seq):
             for uid, state in follow.announce:
                 name = user_log(uid)
-                draft = conversation_entry(uid, request.conv, state, entries[-1].seq, 0)
+                draft = conversation_entry(uid, request.conv, state, entries[0].seq, 0)
                 if (log := self._log(db, name)) is not None:
                     hashes = [key_hash(draft.sender, draft.msg_id)]
                     found += self._known_entries(db, log, [draft], hashes)
@@ -152,8 +155,12 @@ class Logs:
         self, db: sqlite3.Connection, follow: Follow, log: _Log, cause: Entry
     ) -> list[Entry]:
         """Do what follows from `cause`; returns the new entries of user logs."""
-        for span in follow.spans_at(cause.seq):
-            self._write_span(db, span)
+        for conv, spans in groupby(follow.spans_at(cause.seq), attrgetter("conv")):
+            self._write_spans(db, conv, spans)
+        for change in follow.changes:
+            apply_change(db, log.id, change, cause)
+        if follow.group is not None:
+            save_group(db, log.id, follow.group)
         announced: list[Entry] = []
         for uid, state in follow.announce:
             draft = conversation_entry(uid, log.name, state, cause.seq, cause.at)
@@ -168,15 +175,21 @@ class Logs:
             return []
         return self._write(db, log, request, hashes, at)[1]
 
-    def _write_span(self, db: sqlite3.Connection, span: Membership) -> None:
-        log = self._log(db, span.conv)
+    def _write_spans(
+        self, db: sqlite3.Connection, conv: ConvID, spans: Iterable[Membership]
+    ) -> None:
+        log = self._log(db, conv)
         if log is None:
-            raise ValueError(f"a membership of {span.conv}, which has no log")
-        if span.until is not None:
-            close_span(db, log.id, span)
-        elif open_span(db, log.id, span):
-            seq = span.since - 1
-            self._positions.put(db, log.id, span.uid, Position(seq, seq, _n_at(db, log, seq)))
+            raise ValueError(f"a membership of {conv}, which has no log")
+        came = 0
+        for span in spans:
+            if span.until is not None:
+                came -= close_span(db, log.id, span)
+            elif open_span(db, log.id, span):
+                came += 1
+                seq = span.since - 1
+                self._positions.put(db, log.id, span.uid, Position(seq, seq, _n_at(db, log, seq)))
+        count_members(db, log.id, came)
 
     def _move_sender(self, db: sqlite3.Connection, log: _Log, entry: Entry) -> Moved:
         before = self._positions.get(db, log.id, entry.sender)

@@ -55,6 +55,6 @@ def bounded(number: int) -> int:
     return max(-1, min(number, _MAX_INTEGER))
 
 
-def as_list(values: Iterable[str]) -> str:
+def as_list(values: Iterable[str | int]) -> str:
     """A list as one parameter of a query: `IN (SELECT value FROM json_each(?))`."""
     return json.dumps(list(values))

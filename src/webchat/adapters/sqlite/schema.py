@@ -59,6 +59,27 @@ _FIRST: Final = (
         PRIMARY KEY (log, uid, since)
     ) WITHOUT ROWID""",
     "CREATE INDEX member_by_user ON member (uid, log, since)",
+    # Who was a member as of some Seq, in order; and how many, from what changed since.
+    "CREATE INDEX member_since ON member (log, since, uid)",
+    "CREATE INDEX member_until ON member (log, until) WHERE until IS NOT NULL",
+    """CREATE TABLE chat_group (
+        log INTEGER PRIMARY KEY REFERENCES log,
+        name TEXT NOT NULL,
+        picture TEXT NOT NULL,
+        history_open INTEGER NOT NULL,
+        announcements INTEGER NOT NULL,
+        public INTEGER NOT NULL,
+        closed INTEGER NOT NULL
+    )""",
+    # `cause`: Seq of the entry that said so.
+    """CREATE TABLE reaction (
+        log INTEGER NOT NULL REFERENCES log,
+        seq INTEGER NOT NULL,
+        uid TEXT NOT NULL,
+        body TEXT NOT NULL,
+        cause INTEGER NOT NULL,
+        PRIMARY KEY (log, seq, uid)
+    ) WITHOUT ROWID""",
     """CREATE TABLE position (
         log INTEGER NOT NULL REFERENCES log,
         uid TEXT NOT NULL,
@@ -112,6 +133,19 @@ _FIRST: Final = (
         envelope BLOB NOT NULL
     )""",
     "CREATE INDEX kept_receipt_by_user ON kept_receipt (uid, id)",
+    # Of groups that have no log yet.
+    """CREATE TABLE held_message (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        conv TEXT NOT NULL,
+        uid TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        msg_id TEXT NOT NULL,
+        envelope BLOB NOT NULL,
+        at INTEGER NOT NULL
+    )""",
+    "CREATE INDEX held_message_key ON held_message (conv, uid, msg_id)",
+    "CREATE INDEX held_message_by_user ON held_message (uid)",
+    "CREATE INDEX held_message_age ON held_message (at)",
 )
 
 STEPS: Final[Sequence[Sequence[str]]] = (_FIRST,)

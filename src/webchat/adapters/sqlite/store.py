@@ -10,6 +10,7 @@ from pathlib import Path
 from webchat.adapters.sqlite import files, schema
 from webchat.adapters.sqlite.accounts import SqliteAccounts
 from webchat.adapters.sqlite.conversations import SqliteLog, SqliteMembers, SqlitePositions
+from webchat.adapters.sqlite.held import SqliteHeld
 from webchat.adapters.sqlite.logins import SqliteKeptReceipts, SqliteLogins
 from webchat.adapters.sqlite.logs import Logs
 from webchat.adapters.sqlite.reader import Reader
@@ -18,6 +19,7 @@ from webchat.adapters.sqlite.writer import Writer
 from webchat.errors import WebchatError
 from webchat.ports.accounts import Accounts, Logins
 from webchat.ports.clock import Clock
+from webchat.ports.held import Held
 from webchat.ports.kept import KeptReceipts
 from webchat.ports.log import Log
 from webchat.ports.members import Members
@@ -37,6 +39,7 @@ class SqliteStore:
     accounts: Accounts
     logins: Logins
     kept: KeptReceipts
+    held: Held
 
     def __init__(self, path: Path, settings: SqliteSettings, clock: Clock) -> None:
         """The store that a server uses: `open` refuses if another process serves the file."""
@@ -65,6 +68,7 @@ class SqliteStore:
         self.accounts = SqliteAccounts(writer, reader)
         self.logins = SqliteLogins(writer, reader, self._clock)
         self.kept = SqliteKeptReceipts(writer)
+        self.held = SqliteHeld(writer, reader)
 
     async def is_up(self) -> bool:
         """Whether reads answer; and writes, if the last one failed."""

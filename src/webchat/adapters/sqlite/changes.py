@@ -1,0 +1,48 @@
+"""What edits, deletes, reactions and groups do to their rows, within the writer's transaction.
+
+Written in the transaction of their entry, so changes of a log come in the order of its `Seq`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from webchat.model import Entry, Group
+from webchat.ports.log import Change, changed
+
+
+def apply_change(db: sqlite3.Connection, log: int, change: Change, cause: Entry) -> None:
+    """Change an earlier entry as `cause` says; does nothing if there is no such entry."""
+    if not 0 < change.refers < cause.seq:
+        return
+    if change.kind == "react":
+        _react(db, log, change, cause)
+    else:
+        _rewrite(db, log, change, cause)
+
+
+def save_group(db: sqlite3.Connection, log: int, group: Group) -> None:
+    """Write what is now true of a group."""
+    db.execute(
+        "INSERT OR REPLACE INTO chat_group VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            log, group.name, group.picture, group.history_open, group.announcements, group.public,
+            group.closed,
+        ),
+    )  # fmt: skip
+
+
+def _react(db: sqlite3.Connection, log: int, change: Change, cause: Entry) -> None:
+    key = (log, change.refers, change.sender)
+    if change.body:
+        said = (*key, change.body, cause.seq)
+        db.execute("INSERT OR REPLACE INTO reaction VALUES (?, ?, ?, ?, ?)", said)
+    else:
+        db.execute("DELETE FROM reaction WHERE log = ? AND seq = ? AND uid = ?", key)
+
+
+def _rewrite(db: sqlite3.Connection, log: int, change: Change, cause: Entry) -> None:
+    query = "SELECT id, envelope FROM entry WHERE log = ? AND seq = ?"
+    entry, envelope = db.execute(query, (log, change.refers)).fetchone()
+    after = changed(envelope, change, cause.seq)
+    db.execute("UPDATE entry SET envelope = ? WHERE id = ?", (after, entry))

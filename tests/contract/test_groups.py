@@ -1,0 +1,112 @@
+"""The contract of what is true of a group: its row, and its members' roles."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from tests.contract.asking import create, depart, message, notice, refer, send
+from webchat.errors import WebchatError
+from webchat.model import Group, Membership, Position
+from webchat.ports.log import SEQ_OF_ENTRY, Append, Follow
+from webchat.ports.store import Store
+
+FRIENDS = Group("group_x", name="Friends Ω")
+
+
+def names(group: Group, *uids: str) -> Append:
+    """A group with a row."""
+    made = create(group.conv, *uids)
+    assert made.follow is not None
+    follow = msgspec.structs.replace(made.follow, group=group)
+    return msgspec.structs.replace(made, follow=follow)
+
+
+def role(conv: str, uid: str, since: int, role: str) -> Append:
+    """A member's role from now on."""
+    follow = Follow((Membership(conv, uid, since, None, role),))
+    return Append(conv, (notice("setting", "ann"),), is_membership=True, follow=follow)
+
+
+async def test_a_group_is_read_as_it_was_made(store: Store) -> None:
+    await send(store, names(FRIENDS, "ann", "bob"))
+    assert await store.members.group("group_x") == FRIENDS
+
+
+async def test_no_group_of_that_id_is_none(store: Store) -> None:
+    assert await store.members.group("group_x") is None
+    await send(store, create("group_x", "ann"))
+    assert await store.members.group("group_x") is None
+
+
+async def test_a_later_row_takes_the_place_of_an_earlier_one(store: Store) -> None:
+    await send(store, names(FRIENDS, "ann", "bob"))
+    renamed = Group(
+        "group_x", "New", "file-1", history_open=True, announcements=True, public=True, closed=False
+    )
+    request = Append("group_x", (notice("setting", "ann"),), follow=Follow(group=renamed))
+    await send(store, request)
+    assert await store.members.group("group_x") == renamed
+
+
+async def test_an_append_without_a_row_leaves_the_row(store: Store) -> None:
+    await send(store, names(FRIENDS, "ann", "bob"))
+    await send(store, refer("group_x", "ann", "cid"))
+    assert await store.members.group("group_x") == FRIENDS
+
+
+async def test_a_group_is_closed_with_its_last_members_depart(store: Store) -> None:
+    await send(store, names(FRIENDS, "ann"))
+    left = depart("group_x", "ann", since=1)
+    assert left.follow is not None
+    closed = msgspec.structs.replace(FRIENDS, closed=True)
+    follow = msgspec.structs.replace(left.follow, group=closed)
+    await send(store, msgspec.structs.replace(left, follow=follow))
+    assert await store.members.group("group_x") == closed
+    assert await store.members.count("group_x") == 0
+
+
+async def test_a_refused_group_leaves_the_row_of_the_first(store: Store) -> None:
+    first, second = (names(Group("group_x", name), "ann") for name in ("first", "second"))
+    await send(store, first)
+    with pytest.raises(WebchatError):
+        await send(store, second)
+    assert await store.members.group("group_x") == Group("group_x", "first")
+
+
+async def test_roles_are_kept(store: Store) -> None:
+    span = Membership("group_x", "ann", SEQ_OF_ENTRY, None, "admin")
+    request = Append("group_x", (message("ann", "1"),), is_membership=True, follow=Follow((span,)))
+    await send(store, request)
+    assert await store.members.page("group_x", "", 9) == [
+        Membership("group_x", "ann", 1, None, "admin")
+    ]
+
+
+async def test_a_role_changes_and_nothing_else_does(store: Store) -> None:
+    await send(store, create("group_x", "ann", "bob"))
+    await send(store, Append("group_x", (message("bob", "1"),), moves_sender=True))
+    await send(store, role("group_x", "bob", 1, "admin"))
+    assert await store.members.spans("group_x", "bob") == [
+        Membership("group_x", "bob", 1, None, "admin")
+    ]
+    assert await store.members.count("group_x") == 2
+    assert await store.positions.of_user("bob", ["group_x"]) == {"group_x": Position(2, 2, 1)}
+    await send(store, role("group_x", "bob", 1, ""))
+    assert [span.role for span in await store.members.of_user("bob")] == [""]
+
+
+async def test_a_role_for_another_span_than_the_open_one_changes_nothing(store: Store) -> None:
+    await send(store, create("group_x", "ann", "bob"))
+    await send(store, role("group_x", "bob", SEQ_OF_ENTRY, "admin"))
+    assert [span.role for span in await store.members.spans("group_x", "bob")] == [""]
+
+
+async def test_a_role_ends_with_the_span(store: Store) -> None:
+    await send(store, create("group_x", "ann", "bob"))
+    await send(store, role("group_x", "bob", 1, "admin"))
+    await send(store, depart("group_x", "bob", since=1))
+    await send(store, refer("group_x", "ann", "bob"))
+    assert (await store.members.spans("group_x", "bob"))[-1] == Membership(
+        "group_x", "bob", 4, None, ""
+    )
