@@ -19,7 +19,7 @@ WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' 2>/dev/nul
 .PHONY: run test lint format types imports web web-test pytest bench docs lock clean kill soak setup
 
 run: $(RUN_READY) $(CLIENT)
-	PYTHONPATH=src $(BIN)/python -m webchat serve --host 127.0.0.1 --port $(PORT)
+	$(BIN)/webchat serve --host 127.0.0.1 --port $(PORT)
 
 test: setup lint types imports web-test pytest
 
@@ -66,10 +66,10 @@ docs: $(DEV_READY)
 	$(BIN)/pytest tests/docs
 
 lock:
-	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal \
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --extra build \
 	  pyproject.toml -o requirements/run.lock
-	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --extra dev \
-	  pyproject.toml -o requirements/dev.lock
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --extra build \
+	  --extra dev pyproject.toml -o requirements/dev.lock
 	cd web && npm install --package-lock-only --omit-lockfile-registry-resolved
 	cd tests/wire && npm install --package-lock-only --omit-lockfile-registry-resolved
 	cd bench/peers/socketio && npm install --package-lock-only --omit-lockfile-registry-resolved
@@ -82,12 +82,8 @@ clean:
 $(BIN)/pip:
 	PYTHON=$(PYTHON) scripts/venv $(VENV)
 
-$(RUN_READY): requirements/run.lock | $(BIN)/pip
-	$(BIN)/python -m pip install -q --require-hashes -r requirements/run.lock
-	touch $@
-
-$(DEV_READY): requirements/dev.lock pyproject.toml hatch_build.py | $(BIN)/pip
-	$(BIN)/python -m pip install -q --require-hashes -r requirements/dev.lock
+$(RUN_READY) $(DEV_READY): $(VENV)/%.stamp: requirements/%.lock pyproject.toml hatch_build.py | $(BIN)/pip
+	$(BIN)/python -m pip install -q --require-hashes -r requirements/$*.lock
 	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
 	touch $@
 
