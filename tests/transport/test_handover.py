@@ -20,6 +20,8 @@ from tests.transport.wire import (
 from webchat.session.endpoint import EngineSettings
 from webchat.transport.server import ServerSettings
 
+UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+
 
 async def test_bytes_in_the_same_segment_as_the_request_are_not_lost() -> None:
     async with running() as site, await websocket(site.port, ENGINE, rest=text("4early")) as wire:
@@ -165,6 +167,20 @@ async def test_a_reader_that_stalls_is_closed_before_memory_queues_up() -> None:
         await eventually(is_closed)
 
 
+async def test_a_reader_that_goes_on_reading_hears_why_it_was_closed() -> None:
+    engine = EngineSettings(max_outbox_bytes=200_000, max_payload_bytes=100_000)
+    async with running(engine) as site, await websocket(site.port, ENGINE) as wire:
+        flood = text("4" + "x" * 50_000)
+
+        def is_closed() -> bool:
+            wire.write(flood)
+            return len(site.engine) == 0
+
+        await wire.message()
+        await eventually(is_closed)
+        assert await wire.closed() == (1013, "slow_consumer")
+
+
 async def test_other_connections_do_not_feel_a_stalled_one() -> None:
     async with (
         running() as site,
@@ -213,10 +229,10 @@ async def test_an_upgrade_to_something_else_is_an_ordinary_request() -> None:
     "data",
     [
         b"CONNECT localhost:443 HTTP/1.1\r\nHost: a\r\n\r\n",
-        b"GET * HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
-        b"GET http://[ HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
-        b"GET /engine.io/?\xff HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
-        b"POST / HTTP/1.1\r\nContent-Length: 2\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhi",
+        b"GET * HTTP/1.1\r\n" + UPGRADE,
+        b"GET http://[ HTTP/1.1\r\n" + UPGRADE,
+        b"GET /engine.io/?\xff HTTP/1.1\r\n" + UPGRADE,
+        b"POST / HTTP/1.1\r\nContent-Length: 2\r\n" + UPGRADE + b"hi",
         b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n",
         b"GET / HTTP/9.9\r\n\r\n",
         b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",

@@ -78,6 +78,22 @@ async def test_the_end_comes_in_time_whoever_does_not_answer() -> None:
         idle.writer.close()
 
 
+async def test_a_request_that_never_ends_is_cut_off_without_a_stack_trace(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with running() as site:
+        sid = await polling_session(site.port, "/engine.io/")
+        async with await Wire.connect(site.port) as wire:
+            head = f"POST {POLLING}&sid={sid} HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n"
+            wire.write(head.encode())
+            (host,) = site.server._hosts
+            await eventually(lambda: bool(host.server_state.tasks))
+            began = time.monotonic()
+            await site.server.stop(grace_s=0.3)
+            assert time.monotonic() - began < 1.0
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 async def test_the_end_does_not_wait_when_everybody_answers() -> None:
     async with running() as site:
         wire = await websocket(site.port, ENGINE)

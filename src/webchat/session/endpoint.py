@@ -168,4 +168,4 @@ class Endpoint:
         )
 
     def _retry_after_ms(self) -> int:
-        return 1 + secrets.randbelow(self.settings.drain_spread_ms)
+        return 1 + secrets.randbelow(max(self.settings.drain_spread_ms, 1))

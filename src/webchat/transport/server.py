@@ -20,6 +20,7 @@ import errno
 import socket
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import uvicorn
 
@@ -30,6 +31,8 @@ from webchat.transport.http import Hosting, HostingConfig, HttpProtocol
 from webchat.transport.polling import Polling, Receive, Scope, Send
 from webchat.transport.proxy import Proxies
 from webchat.transport.websocket import WebSocket
+
+_CANCEL_AFTER_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +116,24 @@ class Server:
                 await serving
 
     async def stop(self, grace_s: float) -> None:
-        """Accept nothing more, tell every connection, let requests finish; back in `grace_s`."""
+        """Accept nothing more, tell every connection, let requests finish for `grace_s` seconds.
+
+        Then cut off whoever is left; an application that still holds on to a request is cancelled
+        a second later. Handlers have heard of every end when this returns.
+        """
         for host in self._hosts:
             host.stop_accepting()
         for endpoint in self._endpoints():
             endpoint.drain()
         for host in self._hosts:
-            host.finish(grace_s)
-        await asyncio.gather(*self._running)
+            host.finish(grace_s + _CANCEL_AFTER_S)
+        if self._running:
+            await asyncio.wait(self._running, timeout=grace_s)
         for endpoint in self._endpoints():
             endpoint.abandon()
         for host in self._hosts:
             host.abort()
+        await asyncio.gather(*self._running)
         self._heads.stop()
         self._closing.stop()
         # Handlers hear of an end in the turn after it.
@@ -177,13 +186,13 @@ class _Host(uvicorn.Server):
             server.close()
 
     def finish(self, grace_s: float) -> None:
-        """End within `grace_s` seconds, sooner if all connections do."""
+        """End once all connections have, or within `grace_s` seconds."""
         # uvicorn hands it to asyncio.wait_for, which takes fractions, too.
         self.config.timeout_graceful_shutdown = grace_s  # type: ignore[assignment]
         self.should_exit = True
 
     def abort(self) -> None:
-        """Close what did not end in time."""
+        """Cut off what did not end in time."""
         for connection in list(self.server_state.connections):
             connection.abort()  # type: ignore[union-attr]  # HttpProtocol or WebSocket
 
