@@ -26,13 +26,12 @@ def _violations(page: Page) -> list[str]:
 
 
 @pytest.fixture(params=["light", "dark"])
-def scheme(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def stranger(browser: Browser, shared_server: Server, scheme: str) -> Iterator[Person]:
-    person = Person.arrive(browser, shared_server.url, "stranger", color_scheme=scheme, **_FOR_AXE)
+def stranger(
+    browser: Browser, shared_server: Server, request: pytest.FixtureRequest
+) -> Iterator[Person]:
+    person = Person.arrive(
+        browser, shared_server.url, "stranger", color_scheme=request.param, **_FOR_AXE
+    )
     yield person
     person.leave()
 
@@ -48,7 +47,7 @@ def test_axe_finds_nothing_before_the_login(stranger: Person) -> None:
     assert _violations(stranger.page) == []
 
 
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 360), ("dark", 1280)])
 def test_axe_finds_nothing_after_the_login(newcomer: Newcomer, scheme: str, width: int) -> None:
     viewport = {"width": width, "height": 720}
     ann = newcomer("Ann", color_scheme=scheme, viewport=viewport, **_FOR_AXE)

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Locator, expect
 from tests.e2e.person import Person
 from tests.servers import Server
 
-MESSAGES = 130
+MESSAGES = 105
 
 
 @pytest.fixture(scope="module")
