@@ -70,3 +70,15 @@ async def test_members_as_of_an_entry_are_those_who_were_in_then(store: Store) -
 
 async def test_nobody_is_in_a_group_that_does_not_exist(store: Store) -> None:
     assert await store.members.at("group_none", 1, 9) == ([], 0)
+
+
+async def test_those_of_many_who_are_members_now(store: Store) -> None:
+    await send(store, create("group_x", "ann", "bob", "cid"))
+    await send(store, create("group_y", "dan"))
+    await send(store, depart("group_x", "bob", since=1))
+    asked = ["cid", "bob", "ann", "dan", "eve", "ann"]
+    assert await store.members.present_among("group_x", asked) == {"ann", "cid"}
+    await send(store, refer("group_x", "ann", "bob"))
+    assert await store.members.present_among("group_x", ["bob"]) == {"bob"}
+    assert await store.members.present_among("group_x", []) == set()
+    assert await store.members.present_among("group_none", asked) == set()

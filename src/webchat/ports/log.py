@@ -12,7 +12,7 @@ from webchat.model import ConvID, Draft, Entry, Group, Head, Membership, Seq, Ui
 from webchat.ports.positions import Moved
 
 SEQ_OF_ENTRY = -1
-"""In the `since`/`until` of a `Follow`'s memberships: the `Seq` the append gives its first draft."""
+"""In the `since`/`until` of a `Follow`'s memberships: the `Seq` that its first draft gets."""
 
 _KEPT_ON_DELETE: Final = (
     "EvtType", "From", "Originated", "To", "MsgID", "Timestamp", "Body", "Refers",

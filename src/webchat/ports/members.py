@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Protocol
 
 from webchat.model import ConvID, Group, Membership, Seq, Uid
@@ -32,3 +33,6 @@ class Members(Protocol):
 
     async def group(self, conv: ConvID) -> Group | None:
         """What is true of a group; None: there is none of that id."""
+
+    async def present_among(self, conv: ConvID, uids: Sequence[Uid]) -> AbstractSet[Uid]:
+        """Those of `uids` who are members now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from webchat.adapters.memory.held import MemoryHeld
 from webchat.adapters.memory.people import MemoryAccounts, MemoryKeptReceipts, MemoryLogins
@@ -178,6 +179,10 @@ class _MemoryMembers:
     async def group(self, conv: ConvID) -> Group | None:
         self._check_up()
         return self._state.groups.get(conv)
+
+    async def present_among(self, conv: ConvID, uids: Sequence[Uid]) -> AbstractSet[Uid]:
+        self._check_up()
+        return {span.uid for span in self._state.present(conv)}.intersection(uids)
 
 
 class _MemoryPositions:

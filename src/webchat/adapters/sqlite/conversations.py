@@ -1,19 +1,19 @@
-"""The ports of logs, members and positions on SQLite: writes are queued, reads go beside them."""
+"""The ports of logs and members on SQLite: writes are queued, reads go beside them."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from webchat.adapters.sqlite.keys import ENTRY_COLUMNS, entry_of, find_row
 from webchat.adapters.sqlite.logs import Logs
 from webchat.adapters.sqlite.reader import Reader, as_list, bounded
 from webchat.adapters.sqlite.writer import Writer
-from webchat.model import ConvID, Entry, Group, Head, Membership, Position, Seq, Uid
+from webchat.model import ConvID, Entry, Group, Head, Membership, Seq, Uid
 from webchat.ports.log import Append, AppendDone, check_append
-from webchat.ports.positions import Move, MoveDone
 
 _ENTRIES: Final = f"""
     SELECT {ENTRY_COLUMNS} FROM entry
@@ -41,23 +41,13 @@ _COUNT_AT: Final = """
     - (SELECT count(*) FROM member WHERE log = log.id AND since > ?2)
     + (SELECT count(*) FROM member WHERE log = log.id AND until > ?2)
     FROM log WHERE name = ?1"""
+_PRESENT_AMONG: Final = """
+    SELECT uid FROM json_each(?) AS asked
+    CROSS JOIN member ON log = (SELECT id FROM log WHERE name = ?) AND uid = asked.value
+    WHERE until IS NULL"""
 _GROUP: Final = """
     SELECT log.name, chat_group.name, picture, history_open, announcements, public, closed
     FROM chat_group JOIN log ON log.id = chat_group.log WHERE log.name = ?"""
-# Readers at the same place are one row before they meet the entries asked for.
-_COUNTS: Final = """
-    WITH reader AS MATERIALIZED (
-        SELECT since, delivered, shown, count(*) AS readers FROM (
-            SELECT since, delivered, iif(display_receipts = 0, 0, displayed) AS shown
-            FROM member JOIN position USING (log, uid) LEFT JOIN account USING (uid)
-            WHERE log = (SELECT id FROM log WHERE name = ?1) AND until IS NULL AND uid <> ?2
-            AND delivered >= (SELECT min(value) FROM json_each(?3))
-        ) GROUP BY since, delivered, shown
-    )
-    SELECT asked.value,
-    ifnull(sum(readers) FILTER (WHERE delivered >= asked.value), 0),
-    ifnull(sum(readers) FILTER (WHERE shown >= asked.value), 0)
-    FROM json_each(?3) AS asked LEFT JOIN reader ON since < asked.value GROUP BY asked.value"""
 
 
 class SqliteLog:
@@ -161,50 +151,12 @@ class SqliteMembers:
         row = await self._reader.read(lambda db: db.execute(_GROUP, (conv,)).fetchone())
         return None if row is None else Group(*row[:3], *map(bool, row[3:]))
 
+    async def present_among(self, conv: ConvID, uids: Sequence[Uid]) -> AbstractSet[Uid]:
+        """Those of `uids` who are members now."""
+        parameters = (as_list(uids), conv)
+        rows = await self._reader.read(lambda db: db.execute(_PRESENT_AMONG, parameters).fetchall())
+        return {uid for (uid,) in rows}
+
     async def _read(self, query: str, parameters: tuple[object, ...]) -> list[Membership]:
         rows = await self._reader.read(lambda db: db.execute(query, parameters).fetchall())
         return [Membership(*row) for row in rows]
-
-
-class SqlitePositions:
-    """How far members have come. See `ports/positions.py`."""
-
-    def __init__(self, logs: Logs, writer: Writer, reader: Reader) -> None:
-        self._move = logs.move
-        self._writer = writer
-        self._reader = reader
-
-    def move(self, moves: Sequence[Move], done: MoveDone) -> None:
-        """Queue `moves` for the next transaction."""
-        self._writer.submit(self._move, moves, done)
-
-    async def of_user(self, uid: Uid, convs: Sequence[ConvID]) -> Mapping[ConvID, Position]:
-        """The user's positions in these conversations."""
-        query = """
-            SELECT log.name, delivered, displayed, n
-            FROM json_each(?) AS asked JOIN log ON log.name = asked.value
-            JOIN position ON position.log = log.id AND uid = ?"""
-        return await self._read(query, convs, uid)
-
-    async def of_members(self, conv: ConvID, uids: Sequence[Uid]) -> Mapping[Uid, Position]:
-        """These members' positions in the conversation."""
-        # CROSS JOIN: or SQLite may read the positions of a large group to find a few.
-        query = """
-            SELECT uid, delivered, displayed, n
-            FROM json_each(?) AS asked CROSS JOIN position
-            ON position.log = (SELECT id FROM log WHERE name = ?) AND uid = asked.value"""
-        return await self._read(query, uids, conv)
-
-    async def counts(
-        self, conv: ConvID, author: Uid, seqs: Sequence[Seq]
-    ) -> Mapping[Seq, tuple[int, int]]:
-        """How many others have these entries (delivered, displayed)."""
-        parameters = (conv, author, as_list({*map(bounded, seqs)}))
-        rows = await self._reader.read(lambda db: db.execute(_COUNTS, parameters).fetchall())
-        counted = {seq: (delivered, displayed) for seq, delivered, displayed in rows}
-        return {seq: counted[bounded(seq)] for seq in seqs}
-
-    async def _read(self, query: str, asked: Iterable[str], of: str) -> dict[str, Position]:
-        parameters = (as_list(asked), of)
-        rows = await self._reader.read(lambda db: db.execute(query, parameters).fetchall())
-        return {name: Position(*position) for name, *position in rows}

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from webchat.adapters.sqlite import files, schema
 from webchat.adapters.sqlite.accounts import SqliteAccounts
-from webchat.adapters.sqlite.conversations import SqliteLog, SqliteMembers, SqlitePositions
+from webchat.adapters.sqlite.conversations import SqliteLog, SqliteMembers
 from webchat.adapters.sqlite.held import SqliteHeld
 from webchat.adapters.sqlite.logins import SqliteKeptReceipts, SqliteLogins
 from webchat.adapters.sqlite.logs import Logs
+from webchat.adapters.sqlite.positions import SqlitePositions
 from webchat.adapters.sqlite.reader import Reader
 from webchat.adapters.sqlite.settings import SqliteSettings
 from webchat.adapters.sqlite.writer import Writer
