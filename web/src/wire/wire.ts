@@ -151,15 +151,16 @@ export interface ConversationItem {
 export interface ConversationDetails {
   ConvID: ConvID;
   name: string;
-  members: number;
+  /** How many there are; null where nobody says. */
+  members: number | null;
 }
 
 export interface LoginSession {
   id: string;
   current: boolean;
-  /** ms since 1970, or an ISO 8601 text. */
-  created_at: number | string;
-  last_used_at: number | string;
+  /** ms since 1970. */
+  created_at: number;
+  last_used_at: number;
 }
 
 /** Whether trying the same again can help, by the error table of docs/protocol.md. */
