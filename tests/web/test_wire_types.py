@@ -19,8 +19,14 @@ _INTERFACE: Final = re.compile(
     r"export interface (\w+)(?:<.*?>)?(?: extends (\w+))? {\n(.*?)^}", re.DOTALL | re.MULTILINE
 )
 _FIELD: Final = re.compile(r"^  (\w+)(\??): (.+);$", re.MULTILINE)
-_JSON_TYPES: Final = {"string": "string", "number": "integer", "boolean": "boolean", "Uid": "string",
-                      "ConvID": "string", "Seq": "integer"}  # fmt: skip
+_JSON_TYPES: Final = {
+    "string": "string",
+    "number": "integer",
+    "boolean": "boolean",
+    "Uid": "string",
+    "ConvID": "string",
+    "Seq": "integer",
+}
 _SCHEMAS: Final[dict[str, dict[str, Any]]] = describe(API_ROUTES)["components"]["schemas"]
 
 
