@@ -22,7 +22,7 @@ from webchat.adapters.memory import (
 from webchat.adapters.sqlite import SqliteSettings, SqliteStore
 from webchat.chat.assembly import Chat
 from webchat.chat.assembly import Settings as ChatLayerSettings
-from webchat.chat.device import BacklogSettings
+from webchat.chat.lag import BacklogSettings
 from webchat.chat.handlers import ChatSettings
 from webchat.chat.joining import JoinSettings
 from webchat.chat.notices import KeptSettings

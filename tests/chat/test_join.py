@@ -9,8 +9,8 @@ import pytest
 
 from tests.chat.world import Person, World, settle
 from webchat.chat.assembly import Settings
-from webchat.chat.device import BacklogSettings
 from webchat.chat.joining import JoinSettings
+from webchat.chat.lag import BacklogSettings
 
 CONV = "dm:anna:ben"
 
@@ -294,5 +294,5 @@ async def test_who_is_gone_leaves_nothing_behind(world: World) -> None:
     ben = await world.joined("ben")
     ben.leave()
     await settle()
-    assert world.chat.hub.users == {}
-    assert world.chat.hub.logs == {}
+    assert world.chat.roster.users == {}
+    assert world.chat.roster.logs == {}

@@ -110,6 +110,28 @@ class Person:
             "Body": body,
         } | more
 
+    def act(self, kind: str, group: str, **more: Any) -> dict[str, Any]:
+        """A group's envelope."""
+        return {
+            "EvtType": kind,
+            "From": group,
+            "Originated": self.uid,
+            "To": group,
+            "MsgID": "",
+            "Timestamp": 1,
+            "Body": "",
+        } | more
+
+    async def do(self, kind: str, group: str, *uids: str, **more: Any) -> Any:
+        """Act on a group; `uids` make the Body."""
+        body = {"Body": json.dumps(uids)} if uids else {}
+        return await self.ask("chat", self.act(kind, group, **body, **more))
+
+    async def say_in(self, group: str, body: str, **more: Any) -> Any:
+        """Send a message to a group."""
+        key = {"MsgID": f"{self.uid}-{body}"}
+        return await self.ask("chat", self.act("message", group, Body=body, **key | more))
+
     async def confirm(self, kind: str, to: str, **where: Any) -> Any:
         receipt = {"EvtType": kind, "From": self.uid, "To": to, "Timestamp": 1, **where}
         ack_id = self.say("chat", receipt)
@@ -149,9 +171,10 @@ class World:
         self.profiles = Profiles(
             self.store.accounts, MemoryProfileCache(), self.clock, open_mode=open_mode
         )
+        self.bus = MemoryBus(self.buses)
         self.chat = Chat(
             self.store,
-            MemoryBus(self.buses),
+            self.bus,
             self.clock,
             self.profiles,
             self._authenticate,

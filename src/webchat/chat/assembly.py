@@ -5,23 +5,29 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from webchat.chat.amending import Amending
 from webchat.chat.backlog import Backlog
 from webchat.chat.confirming import Confirming
-from webchat.chat.device import BacklogSettings
+from webchat.chat.grouping import Groups, GroupSettings
 from webchat.chat.handlers import ChatHandler, ChatSettings
 from webchat.chat.hub import Hub
 from webchat.chat.identity import Identity
 from webchat.chat.joining import Joining, JoinSettings
+from webchat.chat.lag import BacklogSettings
 from webchat.chat.listening import Listening
 from webchat.chat.notices import KeptSettings, Notices
+from webchat.chat.restarting import Restarting
+from webchat.chat.roster import Roster
 from webchat.chat.sending import Sender
 from webchat.chat.tasks import Tasks
 from webchat.model import Login
 from webchat.ports.bus import Bus
 from webchat.ports.clock import Clock
+from webchat.ports.held import HeldLimits
 from webchat.ports.store import Store
 from webchat.service.profiles import Profiles
 from webchat.service.receipts import Receipts, ReceiptSettings
+from webchat.service.standing import Standings
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,8 @@ class Settings:
     backlog: BacklogSettings = field(default_factory=BacklogSettings)
     receipts: ReceiptSettings = field(default_factory=ReceiptSettings)
     kept: KeptSettings = field(default_factory=KeptSettings)
+    held: HeldLimits = field(default_factory=HeldLimits)
+    groups: GroupSettings = field(default_factory=GroupSettings)
     revocation_sweep_ms: int = 500
 
 
@@ -51,11 +59,22 @@ class Chat:
     ) -> None:
         self._settings = settings
         self._tasks = tasks = Tasks()
-        self.hub = hub = Hub(store.log, store.members, bus, clock, tasks.spawn)
+        self.roster = roster = Roster(store.log, store.members, bus)
+        hub = Hub(roster, store.log, bus, clock, tasks.spawn)
+        backlog = Backlog(store.log, store.members, clock, tasks.spawn, settings.backlog)
+        hub.wake = backlog.wake
         self.receipts = receipts = Receipts(
-            store.positions, store.log, profiles, clock, tasks.spawn, settings.receipts
+            store.positions,
+            store.log,
+            store.members,
+            profiles,
+            clock,
+            tasks.spawn,
+            settings.receipts,
         )
-        notices = Notices(hub, bus, store.positions, store.kept, clock, tasks.spawn, settings.kept)
+        notices = Notices(
+            roster, bus, store.positions, store.kept, clock, tasks.spawn, settings.kept
+        )
         receipts.listener = notices
         bus.listen(Listening(hub, notices))
         self._identity = Identity(
@@ -65,24 +84,47 @@ class Chat:
             open_mode=settings.open_mode,
             on_revoked=profiles.forget,
         )
+        standings = Standings(store.log, store.members)
+        sender = Sender(store.log, hub, receipts, notices)
+        restarting = (
+            Restarting(store.held, standings, sender, clock, settings.held)
+            if settings.open_mode
+            else None
+        )
         joining = Joining(
-            hub,
-            Backlog(store.log, clock, settings.backlog),
+            roster,
+            backlog,
+            store.log,
+            store.members,
             store.positions,
             receipts,
             profiles,
             store.kept,
+            restarting,
             clock,
             tasks,
             settings.join,
             settings.backlog,
             open_mode=settings.open_mode,
         )
+        groups = Groups(
+            store.log,
+            store.members,
+            profiles,
+            standings,
+            sender,
+            restarting,
+            tasks.spawn,
+            settings.groups,
+        )
         self.handler = ChatHandler(
             self._identity,
             joining,
-            Sender(store.log, hub, receipts, notices),
+            sender,
             Confirming(store.log, receipts),
+            groups,
+            Amending(store.log, standings, sender, settings.chat.text_bytes),
+            roster,
             profiles,
             clock,
             tasks,

@@ -2,39 +2,51 @@
 
 from __future__ import annotations
 
+import math
+
 import structlog
 
-from webchat.chat.device import BacklogSettings, Device, Lag, newest_first
-from webchat.chat.hub import RETRY_S, HeldLog, pause
-from webchat.chat.packets import entry_packet
+from webchat.chat.device import Device
+from webchat.chat.hub import RETRY_S, Spawn, pause
+from webchat.chat.lag import BacklogSettings, Lag, newest_first
+from webchat.chat.roster import HeldLog
 from webchat.errors import WebchatError
+from webchat.model import ConvID, Seq, Uid, is_group
 from webchat.ports.clock import Clock
 from webchat.ports.log import Log
+from webchat.ports.members import Members
 
+Span = tuple[Seq, float]
+"""What a member may see of a group: from, to (both included, or without an end)."""
+_ALL: tuple[Span, ...] = ((1, math.inf),)
 _log = structlog.get_logger()
 
 
 class Backlog:
     """Brings devices from where they are behind to live. One run at a time a device."""
 
-    def __init__(self, log: Log, clock: Clock, settings: BacklogSettings) -> None:
+    def __init__(
+        self, log: Log, members: Members, clock: Clock, spawn: Spawn, settings: BacklogSettings
+    ) -> None:
         self._log = log
+        self._members = members
         self._clock = clock
+        self._spawn = spawn
         self._settings = settings
 
-    def is_wanted(self, device: Device) -> bool:
-        """Whether a run has anything to do and none is under way."""
-        return not device.pumping and any(not lag.waiting for lag in device.lags.values())
+    def wake(self, device: Device) -> None:
+        """Begin a run, if there is anything to do and none is under way."""
+        if not device.pumping and any(not lag.waiting for lag in device.lags.values()):
+            device.pumping = True
+            self._spawn(self._run(device))
 
-    async def run(self, device: Device) -> None:
-        """Send what `device` is behind, until it is live in all logs whose cursors are known."""
-        device.pumping = True
+    async def _run(self, device: Device) -> None:
         try:
             while not device.socket.closed:
                 due = [conv for conv, lag in device.lags.items() if not lag.waiting]
                 if not due:
                     return
-                for held in newest_first(device.user, due):
+                for held in newest_first(device, due):
                     await self._catch_up_in_time(device, held)
         finally:
             device.pumping = False
@@ -42,7 +54,7 @@ class Backlog:
     async def _catch_up_in_time(self, device: Device, held: HeldLog) -> None:
         while not device.socket.closed:
             lag = device.lags.get(held.conv)
-            if lag is None or lag.waiting:
+            if lag is None or not device.is_behind(held, lag):
                 return
             try:
                 await self._catch_up(device, held, lag)
@@ -53,34 +65,67 @@ class Backlog:
     async def _catch_up(self, device: Device, held: HeldLog, lag: Lag) -> None:
         """Bring one log to live. Ends early when its cursor was set anew meanwhile."""
         if lag.skip_only:
-            device.skip(held, lag, held.last, held.n)
-        elif device.full:
-            await self._skip_far(device, held, lag)
-        while lag.position < held.last and device.is_behind(held, lag):
-            if not await self._send_page(device, held, lag):
-                _log.error("a log ends before its head", conv=held.conv, after=lag.position)
-                device.skip(held, lag, held.last, held.n)
+            device.skip(held, lag, held.last, held.n, more=True)
+        spans = await self._visible(device.user.uid, held.conv)
+        await self._skip_to_start(device, held, lag, spans)
+        for since, until in spans:
+            if lag.position < since - 1:
+                await self._skip_to(device, held, lag, since - 1, more=False)
+            await self._send_span(device, held, lag, until)
         if device.is_behind(held, lag):
+            if lag.position < held.last:
+                device.skip(held, lag, held.last, held.n, more=False)
             device.live(held, lag)
 
-    async def _skip_far(self, device: Device, held: HeldLog, lag: Lag) -> None:
-        while held.last - lag.position > self._settings.backlog_entries:
-            target = held.last - self._settings.backlog_entries
-            entries = await self._log.read(held.conv, target - 1, 1)
-            if not device.is_behind(held, lag):
-                return
-            if entries and target > lag.position:
-                device.skip(held, lag, target, entries[0].n)
+    async def _visible(self, uid: Uid, conv: ConvID) -> tuple[Span, ...]:
+        if not is_group(conv):
+            return _ALL
+        group = await self._members.group(conv)
+        if group is not None and group.history_open:
+            return _ALL
+        spans = await self._members.spans(conv, uid)
+        return tuple((span.since, span.until or math.inf) for span in spans)
 
-    async def _send_page(self, device: Device, held: HeldLog, lag: Lag) -> bool:
+    async def _skip_to_start(
+        self, device: Device, held: HeldLog, lag: Lag, spans: tuple[Span, ...]
+    ) -> None:
+        """Pass over what lies too far back, and what came before the user did."""
+        start = lag.position
+        if device.full:
+            start = max(start, held.last - self._settings.backlog_entries)
+        for since, until in spans:
+            if until > start:
+                start = max(start, since - 1)
+                break
+        if start > lag.position:
+            passed = range(lag.position + 1, start + 1)
+            more = any(since <= passed[-1] and until >= passed[0] for since, until in spans)
+            await self._skip_to(device, held, lag, start, more=more)
+
+    async def _skip_to(
+        self, device: Device, held: HeldLog, lag: Lag, seq: Seq, *, more: bool
+    ) -> None:
+        entries = await self._log.read(held.conv, seq - 1, 1)
+        if entries and lag.position < seq <= held.last and device.is_behind(held, lag):
+            device.skip(held, lag, seq, entries[0].n, more=more)
+
+    async def _send_span(self, device: Device, held: HeldLog, lag: Lag, until: float) -> None:
+        while lag.position < min(held.last, until) and device.is_behind(held, lag):
+            if not await self._send_page(device, held, lag, until):
+                _log.error("a log ends before its head", conv=held.conv, after=lag.position)
+                return
+
+    async def _send_page(self, device: Device, held: HeldLog, lag: Lag, until: float) -> bool:
         """Send one page; False: there was none. A cursor set anew ends the page."""
         entries = await self._log.read(held.conv, lag.position, self._settings.page_entries)
         for entry in entries:
             if not device.is_behind(held, lag) or entry.seq != lag.position + 1:
                 break
-            if entry.seq > held.last:
+            if entry.seq > min(held.last, until):
                 break
-            device.send(entry, entry_packet(entry), lag)
+            packet = await device.in_its_form(entry)
+            if entry.seq == lag.position + 1 and device.is_behind(held, lag):
+                device.send(entry, packet, lag)
             if device.socket.congested:
                 await device.socket.drained()
         return bool(entries)

@@ -6,51 +6,23 @@ behind, live entries are not sent: its backlog reads them from the log in their 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-from webchat.chat.hub import HeldLog, User
-from webchat.chat.packets import ack_of_entry, skip_packet
-from webchat.model import ConvID, Entry, Seq, user_log
+from webchat.chat.lag import Ack, BacklogSettings, Lag, newest_first, share_out
+from webchat.chat.packets import ack_of_entry, entry_packet, skip_packet
+from webchat.chat.roster import HeldLog, User
+from webchat.model import ConvID, Entry, Head, Seq, user_log
 from webchat.protocol.socketio import Packet
 from webchat.session.handler import Socket
 
 
-@dataclass(frozen=True, slots=True)
-class BacklogSettings:
-    """`backlog_entries`: how far behind one conversation may begin; `join_entries`: how many
-    entries a join may ask for in all; `page_entries`: how many are read at once."""
-
-    backlog_entries: int = 200
-    join_entries: int = 10_000
-    page_entries: int = 100
-
-
-Ack = tuple[int, bytes]
-"""Which event it answers, and with what."""
-
-
-class Lag:
-    """Where a device is behind in a log. `waiting`: its cursor is still to come; `skip_only`: it
-    is beyond what a join may ask for; `acks`: by `Seq`, of own entries that wait for their turn."""
-
-    __slots__ = ("acks", "position", "skip_only", "waiting")
-
-    def __init__(self, position: Seq, *, waiting: bool = False) -> None:
-        self.position = position
-        self.waiting = waiting
-        self.skip_only = False
-        self.acks: dict[Seq, list[Ack]] = {}
-
-    def keep_ack(self, entry: Entry, ack_id: int) -> None:
-        """An ack that takes the place of `entry`."""
-        self.acks.setdefault(entry.seq, []).append((ack_id, ack_of_entry(entry)))
-
-
 class Device:
-    """One connection of a user: what it gets, and in which order."""
+    """One connection of a user: what it gets, and in which order.
 
-    __slots__ = ("budget", "lags", "pumping", "socket", "user")
+    `past`: groups its user has left, which it is still being sent the rest of.
+    """
+
+    __slots__ = ("budget", "lags", "past", "pumping", "socket", "user")
 
     full = True
 
@@ -58,6 +30,7 @@ class Device:
         self.socket = socket
         self.user = user
         self.lags: dict[ConvID, Lag] = {}
+        self.past: dict[ConvID, HeldLog] = {}
         self.pumping = False
         self.budget = 0
 
@@ -65,84 +38,125 @@ class Device:
 
     def receive(self, held: HeldLog, entry: Entry, packet: Packet) -> None:
         """An entry that is next in its log."""
-        if self.lags:
-            lag = self.lags.get(held.conv)
-            if lag is not None:
-                if not lag.skip_only:
-                    return
-                self._skip_to_live(held, entry, lag)
-        self.socket.emit(packet)
+        if not self.lags or self._is_next(held, entry):
+            self.socket.emit(packet)
+
+    def sent_it(self, held: HeldLog, entry: Entry, packet: Packet, ack_id: int | None) -> None:
+        """An entry of this connection's own is next: its ack, if it asked for one."""
+        if ack_id is None:
+            self.receive(held, entry, packet)
+        else:
+            self.place_ack(held, entry, ack_id)
 
     def place_ack(self, held: HeldLog | None, entry: Entry, ack_id: int) -> None:
-        """The ack of an own entry, in that entry's place."""
+        """The ack of an entry, in that entry's place."""
         lag = self.lags.get(entry.conv) if held is not None and self.lags else None
-        if lag is not None and entry.seq > lag.position:
-            if not lag.skip_only:
-                lag.keep_ack(entry, ack_id)
-                return
-            if held is not None:
-                self._skip_to_live(held, entry, lag)
-        self.socket.ack(ack_id, ack_of_entry(entry))
+        is_behind = lag is not None and entry.seq > lag.position
+        if lag is not None and held is not None and is_behind and not self._is_next(held, entry):
+            lag.keep_ack(entry.seq, (ack_id, ack_of_entry(entry), True))
+        else:
+            self.socket.ack(ack_id, ack_of_entry(entry))
 
-    def _skip_to_live(self, held: HeldLog, entry: Entry, lag: Lag) -> None:
-        """Pass over what a join may not ask for, up to the entry that comes now."""
-        self._skip(held.conv, lag, entry.seq - 1, entry.n - (entry.kind == "message"), more=True)
-        self.live(held, lag)
+    def ack_after(self, entry: Entry, ack_id: int) -> None:
+        """The ack of an entry that its sender gets as well: right after it."""
+        lag = self.lags.get(entry.conv)
+        if lag is not None and entry.seq > lag.position:
+            lag.keep_ack(entry.seq, (ack_id, ack_of_entry(entry), False))
+        else:
+            self.socket.ack(ack_id, ack_of_entry(entry))
+
+    def _is_next(self, held: HeldLog, entry: Entry) -> bool:
+        """Whether a live entry may go out now. One that a join may not ask for is skipped to."""
+        lag = self.lags.get(held.conv)
+        if lag is None:
+            return True
+        if lag.skip_only:
+            n = entry.n - (entry.kind == "message")
+            self.skip(held, lag, entry.seq - 1, n, more=True)
+            self.live(held, lag)
+        return lag.skip_only
 
     # Backlog
 
+    def log_of(self, conv: ConvID) -> HeldLog | None:
+        """The log of that id that this device is being sent."""
+        return self.user.logs.get(conv) or self.past.get(conv)
+
     def is_behind(self, held: HeldLog, lag: Lag) -> bool:
         """Whether `lag` still says where this device is in that log."""
-        return self.lags.get(held.conv) is lag and not lag.waiting and not self.socket.closed
+        return (
+            self.lags.get(held.conv) is lag
+            and self.log_of(held.conv) is held
+            and not lag.waiting
+            and not self.socket.closed
+        )
 
-    def send(self, entry: Entry, packet: Packet, lag: Lag) -> None:
-        """The next entry of a backlog, or the ack that takes its place."""
+    async def in_its_form(self, entry: Entry) -> Packet | None:
+        """An entry of a backlog as this connection understands it; None: it is left out."""
+        return entry_packet(entry)
+
+    def send(self, entry: Entry, packet: Packet | None, lag: Lag) -> None:
+        """The next entry of a backlog, and the acks that belong there."""
         lag.position = entry.seq
-        acks = lag.acks.pop(entry.seq, None)
-        if acks is None:
+        acks = lag.acks.pop(entry.seq, [])
+        if packet is not None and not any(instead for _, _, instead in acks):
             self.socket.emit(packet)
-        else:
-            self._answer(acks)
+        self._answer(acks)
 
-    def skip(self, held: HeldLog, lag: Lag, seq: Seq, n: int) -> None:
-        """Move a position of the backlog to `seq`, over what REST can still give."""
-        self._skip(held.conv, lag, seq, n, more=not held.conv.startswith("user:"))
-
-    def _skip(self, conv: ConvID, lag: Lag, seq: Seq, n: int, *, more: bool) -> None:
+    def skip(self, held: HeldLog, lag: Lag, seq: Seq, n: int, *, more: bool) -> None:
+        """Move a position to `seq`; `more`: what is passed over can be had by REST."""
         if lag.position != seq:
             lag.position = seq
-            self.socket.emit(skip_packet(conv, seq, n, more=more))
+            more = more and not held.conv.startswith("user:")
+            self.socket.emit(skip_packet(held.conv, seq, n, more=more))
 
     def live(self, held: HeldLog, lag: Lag) -> None:
         """Nothing is left of a log's backlog; acks of what was passed over have no other place."""
         if self.lags.get(held.conv) is lag:
             del self.lags[held.conv]
+            self.past.pop(held.conv, None)
         for seq in sorted(lag.acks):
             self._answer(lag.acks.pop(seq))
 
     def _answer(self, acks: list[Ack]) -> None:
-        for ack_id, args in acks:
+        for ack_id, args, _ in acks:
             self.socket.ack(ack_id, args)
+
+    # Groups
+
+    def end(self, conv: ConvID, end: Head) -> None:
+        """Its user leaves a group by the entry at `end`; what is behind that still comes."""
+        if conv in self.lags:
+            self.past[conv] = HeldLog(conv, end)
+
+    def forget_past(self, conv: ConvID) -> None:
+        """Its user is back in a group: one log again."""
+        self.past.pop(conv, None)
+
+    def fall_behind(self, held: HeldLog, position: Seq) -> None:
+        """This device has not been sent what comes after `position`."""
+        if position < held.last and held.conv not in self.lags:
+            self.lags[held.conv] = Lag(position)
 
     # Cursors
 
     def join(self, cursors: Mapping[ConvID, Seq], settings: BacklogSettings, *, more: bool) -> None:
         """The first cursors of a connection; with `more`, logs not named wait for `sync`."""
         self.budget = settings.join_entries
-        for conv, held in self.user.logs.items():
-            if conv not in cursors:
-                self.lags[conv] = Lag(0, waiting=True)
-                if not more:
-                    self._begin(held, None)
-        self._begin_named(cursors, settings)
+        unnamed = [conv for conv in self.user.logs if conv not in cursors]
+        for conv in unnamed:
+            self.lags[conv] = Lag(0, waiting=True)
         if not more:
-            self._plan(self.lags, settings)
+            for conv in unnamed:
+                self._begin(self.user.logs[conv], None)
+        self._begin_named(cursors)
+        self._plan([conv for conv, lag in self.lags.items() if not lag.waiting], settings)
 
     def sync(self, cursors: Mapping[ConvID, Seq], settings: BacklogSettings, *, more: bool) -> None:
         """Further cursors, or new ones: what they do not name keeps its place."""
         if not self.is_waiting:
             self.budget = settings.join_entries
-        self._begin_named(cursors, settings)
+        self._plan(self._begin_named(cursors), settings)
         if not more:
             self.stop_waiting(settings)
 
@@ -155,14 +169,17 @@ class Device:
         """No further cursors come: what still waits begins at its start."""
         released = [conv for conv, lag in self.lags.items() if lag.waiting]
         for conv in released:
-            self._begin(self.user.logs[conv], None)
-        self._plan([conv for conv in released if conv in self.lags], settings)
+            held = self.log_of(conv)
+            if held is not None:
+                self._begin(held, None)
+        self._plan(released, settings)
 
-    def _begin_named(self, cursors: Mapping[ConvID, Seq], settings: BacklogSettings) -> None:
-        named = [conv for conv in cursors if conv in self.user.logs]
-        for conv in named:
-            self._begin(self.user.logs[conv], cursors[conv])
-        self._plan([conv for conv in named if conv in self.lags], settings)
+    def _begin_named(self, cursors: Mapping[ConvID, Seq]) -> list[ConvID]:
+        for conv, cursor in cursors.items():
+            held = self.log_of(conv)
+            if held is not None:
+                self._begin(held, cursor)
+        return list(cursors)
 
     def _begin(self, held: HeldLog, cursor: Seq | None) -> None:
         """Set where a log begins; None: at its start, a user log at its end."""
@@ -171,31 +188,12 @@ class Device:
             lag = self.lags[held.conv] = Lag(held.last)
         lag.waiting = False
         lag.skip_only = False
-        if cursor is None:
-            lag.position = 0
-            if held.conv == user_log(self.user.uid):
-                self._skip(held.conv, lag, held.last, held.n, more=False)
-        else:
-            lag.position = cursor
-            if cursor > held.last:
-                self._skip(held.conv, lag, held.last, held.n, more=False)
+        lag.position = 0 if cursor is None else cursor
+        is_own = held.conv == user_log(self.user.uid)
+        if lag.position > held.last or (cursor is None and is_own):
+            self.skip(held, lag, held.last, held.n, more=False)
         if lag.position == held.last:
             self.live(held, lag)
 
-    def _plan(self, convs: Iterable[ConvID], settings: BacklogSettings) -> None:
-        """Share out how many entries a join may ask for, newest conversations first."""
-        for held in newest_first(self.user, convs):
-            lag = self.lags[held.conv]
-            behind = min(held.last - lag.position, settings.backlog_entries)
-            if lag.waiting:
-                continue
-            lag.skip_only = behind > self.budget
-            if not lag.skip_only:
-                self.budget -= behind
-
-
-def newest_first(user: User, convs: Iterable[ConvID]) -> list[HeldLog]:
-    """The held logs of these ids, the one with the newest entry first."""
-    held = [user.logs[conv] for conv in convs if conv in user.logs]
-    held.sort(key=lambda log: log.at, reverse=True)
-    return held
+    def _plan(self, convs: list[ConvID], settings: BacklogSettings) -> None:
+        self.budget = share_out(self, newest_first(self, convs), self.budget, settings)

@@ -7,30 +7,37 @@ behind which the same connection's next events wait in order.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import structlog
 
+from webchat.chat.amending import Amending
 from webchat.chat.client import Client
 from webchat.chat.confirming import Confirming
+from webchat.chat.device import Device
+from webchat.chat.grouping import Groups
 from webchat.chat.identity import Identity
 from webchat.chat.joining import Joining
 from webchat.chat.rates import Bucket
+from webchat.chat.roster import Roster
 from webchat.chat.sending import Sender
 from webchat.chat.tasks import Tasks
 from webchat.errors import Closing, Code, WebchatError
-from webchat.model import Uid
+from webchat.model import Uid, is_group, pair_conv
 from webchat.ports.clock import Clock
 from webchat.ports.log import Append
 from webchat.protocol.envelope import Envelope, decode_chat, split_event
 from webchat.protocol.socketio import Event, ProtocolError, decode_event
+from webchat.service.amend import KINDS as AMENDMENTS
 from webchat.service.profiles import Profiles
-from webchat.service.send import check_message, conv_of, pair_message
+from webchat.service.send import check_message, pair_message
 from webchat.session.handler import Socket
 
 Later = Coroutine[Any, Any, None]
+Answer = Callable[[Client, Device, Envelope, "int | None"], "Later | None"]
 _RECEIPTS: Final = frozenset({"delivery", "display"})
 _log = structlog.get_logger()
 
@@ -56,6 +63,9 @@ class ChatHandler:
         joining: Joining,
         sender: Sender,
         confirming: Confirming,
+        groups: Groups,
+        amending: Amending,
+        roster: Roster,
         profiles: Profiles,
         clock: Clock,
         tasks: Tasks,
@@ -64,16 +74,22 @@ class ChatHandler:
         self._identity = identity
         self._joining = joining
         self._sender = sender
-        self._confirming = confirming
+        self._groups = groups
+        self._roster = roster
         self._profiles = profiles
         self._clock = clock
         self._tasks = tasks
         self._settings = settings
         self._draining = False
-        self._kinds: dict[str, Callable[[Client, Envelope, int | None], Later | None]] = {
+        self._kinds: Mapping[str, Answer] = {
             "message": self._message,
-            "delivery": self._confirming.receipt,
-            "display": self._confirming.receipt,
+            "delivery": confirming.receipt,
+            "display": confirming.receipt,
+            "create": groups.create,
+            "refer": groups.refer,
+            "depart": groups.depart,
+            "rejoin": groups.rejoin,
+            **{kind: partial(amending.amend, kind) for kind in AMENDMENTS},
         }
 
     # The Handler
@@ -94,7 +110,7 @@ class ChatHandler:
         client.stop_waiting_for_more()
         self._identity.left(client)
         if client.device is not None:
-            self._sender.hub.leave(client.device.user, client.device)
+            self._roster.leave(client.device.user, client.device)
 
     def event(self, socket: Socket, event: Event) -> None:
         """One event, in the order they were sent. Raises ProtocolError."""
@@ -177,7 +193,7 @@ class ChatHandler:
         answer = self._kinds.get(envelope.evt_type)
         if answer is None:
             raise WebchatError(Code.BAD_REQUEST, "unknown EvtType")
-        return answer(client, envelope, event.ack_id)
+        return answer(client, client.device, envelope, event.ack_id)
 
     def _joins_by_itself(self, client: Client) -> bool:
         return self._identity.open_mode and client.socket.request.engine == 3
@@ -206,24 +222,24 @@ class ChatHandler:
         if wait_ms:
             raise WebchatError(Code.RATE_LIMITED, "too many events at once", retry_after_ms=wait_ms)
 
-    def _message(self, client: Client, envelope: Envelope, ack_id: int | None) -> Later | None:
-        device = client.device
-        if device is None:
-            return None
+    def _message(
+        self, client: Client, device: Device, envelope: Envelope, ack_id: int | None
+    ) -> Later | None:
+        if is_group(envelope.to):
+            return self._groups.message(client, device, envelope, ack_id)
         uid = device.user.uid
         check_message(uid, envelope, self._settings.text_bytes)
-        conv = conv_of(uid, envelope)
+        conv = pair_conv(uid, envelope.to)
         is_new = conv not in device.user.logs
         append = pair_message(uid, envelope, conv, is_new=is_new, moves=device.full)
         if is_new and self._profiles.peek(envelope.to) is None:
-            return self._to_somebody_new(client, envelope.to, ack_id, append)
+            return self._to_somebody_new(client, device, envelope.to, ack_id, append)
         self._sender.append(client, device, ack_id, append)
         return None
 
     async def _to_somebody_new(
-        self, client: Client, to: Uid, ack_id: int | None, append: Append
+        self, client: Client, device: Device, to: Uid, ack_id: int | None, append: Append
     ) -> None:
         if await self._profiles.get(to) is None:
             raise WebchatError(Code.UNKNOWN_USER, f"there is no user {to}")
-        if client.device is not None:
-            self._sender.append(client, client.device, ack_id, append)
+        self._sender.append(client, device, ack_id, append)

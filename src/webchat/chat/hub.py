@@ -1,152 +1,51 @@
-"""Who is here and which logs they follow; every entry passes here on its way to their devices.
+"""Every entry passes here on its way to the devices of those who follow its log.
 
-It holds per log the last `Seq` it passed on: an entry that is next goes out, a lower one is a
-copy, a higher one shows a gap, which is read from the log first (docs/architecture.md, "Repair").
+Per held log the last `Seq` passed on is known: an entry that is next goes out, a lower one is a
+copy, a higher one shows a gap, which is read from the log first (docs/architecture.md).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
-from typing import TYPE_CHECKING, Any
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import structlog
 
+from webchat.chat.device import Device
 from webchat.chat.packets import entry_packet
+from webchat.chat.roster import HeldLog, Roster, User
 from webchat.chat.topics import ENTRY, topics_of
 from webchat.errors import WebchatError
-from webchat.model import NO_HEAD, ConvID, Entry, Head, Seq, Uid, pair_of, user_log, user_of
+from webchat.model import NO_HEAD, ConvID, Entry, Head, Seq, Uid, is_group, pair_of, user_of
 from webchat.ports.bus import Bus
 from webchat.ports.clock import Clock
 from webchat.ports.log import Log
-from webchat.ports.members import Members
-
-if TYPE_CHECKING:
-    from webchat.chat.device import Device
+from webchat.service.membership import COMING, LEAVING, coming_in, leaving
 
 Spawn = Callable[[Coroutine[Any, Any, None]], object]
-_REPAIR_PAGE = 200
 RETRY_S = 1.0
+_REPAIR_PAGE = 200
+_MEMBERSHIP = COMING | LEAVING
 _log = structlog.get_logger()
 
 
-class HeldLog:
-    """A log that somebody here follows. `last`, `n`, `at`: of the last entry passed on."""
-
-    __slots__ = ("at", "conv", "last", "n", "seen", "users")
-
-    def __init__(self, conv: ConvID, head: Head) -> None:
-        self.conv = conv
-        self.last: Seq = head.last
-        self.n = head.n
-        self.at = head.at
-        self.seen: Seq = head.last
-        self.users: list[User] = []
-
-
-class User:
-    """A user with at least one device here, and the logs it follows."""
-
-    __slots__ = ("arrival", "devices", "logs", "noted", "uid")
-
-    def __init__(self, uid: Uid) -> None:
-        self.uid = uid
-        self.devices: list[Device] = []
-        self.logs: dict[ConvID, HeldLog] = {}
-        self.arrival: asyncio.Task[None] | None = None
-        self.noted: dict[ConvID, Head] = {}
-        """While arriving: heads of logs that moved after they may have been read."""
-
-
 class Hub:
-    """Users, held logs and their fan-out. All calls on the loop's thread."""
+    """The fan-out of one node. All calls on the loop's thread.
 
-    def __init__(self, log: Log, members: Members, bus: Bus, clock: Clock, spawn: Spawn) -> None:
+    `wake`: called with a device that has fallen behind in a log.
+    """
+
+    def __init__(self, roster: Roster, log: Log, bus: Bus, clock: Clock, spawn: Spawn) -> None:
+        self.roster = roster
         self._log = log
-        self._members = members
         self._bus = bus
         self._clock = clock
         self._spawn = spawn
-        self.users: dict[Uid, User] = {}
-        self.logs: dict[ConvID, HeldLog] = {}
-        self._origins: dict[tuple[ConvID, Seq], tuple[Device, int]] = {}
-        """Who waits for the ack of an entry that came before a gap was closed."""
-
-    # Coming and going
-
-    async def arrive(self, uid: Uid) -> User:
-        """The user, following all its logs. Raises WebchatError(UNAVAILABLE)."""
-        while True:
-            user = self.users.get(uid)
-            if user is None:
-                user = self.users[uid] = User(uid)
-                user.arrival = asyncio.ensure_future(self._follow_logs(user))
-            if user.arrival is not None:
-                await asyncio.shield(user.arrival)
-            if self.users.get(uid) is user:
-                return user
-
-    async def _follow_logs(self, user: User) -> None:
-        try:
-            await self._bus.subscribe(user_log(user.uid))
-            memberships = await self._members.of_user(user.uid)
-            convs = [row.conv for row in memberships if row.until is None]
-            convs.append(user_log(user.uid))
-            heads = dict(await self._log.heads(convs))
-        except BaseException:
-            user.arrival = None
-            self._forget(user)
-            raise
-        for conv in convs:
-            self._follow(user, conv, heads.get(conv, NO_HEAD))
-        for conv, head in user.noted.items():
-            self._follow(user, conv, head)
-        user.noted = {}
-        user.arrival = None
-
-    def _follow(self, user: User, conv: ConvID, head: Head) -> HeldLog:
-        held = self.logs.get(conv)
-        if held is None:
-            held = self.logs[conv] = HeldLog(conv, head)
-        elif not held.users and head.last > held.last:
-            held.last, held.n, held.at = head.last, head.n, head.at
-        if conv not in user.logs:
-            user.logs[conv] = held
-            held.users.append(user)
-        return held
-
-    def add(self, user: User, device: Device) -> None:
-        """A device of an arrived user is live from now on."""
-        user.devices.append(device)
-
-    def leave(self, user: User, device: Device) -> None:
-        """A device is gone."""
-        if device in user.devices:
-            user.devices.remove(device)
-        self.release(user)
-
-    def release(self, user: User) -> None:
-        """Let go of a user without a device."""
-        if not user.devices and user.arrival is None:
-            self._forget(user)
-
-    def _forget(self, user: User) -> None:
-        if self.users.get(user.uid) is not user:
-            return
-        del self.users[user.uid]
-        for held in user.logs.values():
-            held.users.remove(user)
-            if not held.users:
-                del self.logs[held.conv]
-        user.logs = {}
-        self._bus.unsubscribe(user_log(user.uid))
-
-    def devices_of(self, uid: Uid) -> Iterable[Device]:
-        """The live devices of a user here."""
-        user = self.users.get(uid)
-        return user.devices if user is not None else ()
-
-    # Entries
+        self.wake: Callable[[Device], None] = lambda _: None
+        self._origins: dict[tuple[ConvID, Seq], tuple[Device, int | None]] = {}
+        """Who sent an entry that came before a gap was closed."""
 
     def publish(self, entry: Entry) -> None:
         """Tell the other nodes of an entry."""
@@ -154,23 +53,29 @@ class Hub:
         for topic in topics_of(entry.conv):
             self._bus.publish(topic, payload)
 
-    def pass_on(self, entry: Entry, origin: Device | None = None, ack_id: int = -1) -> None:
+    def pass_on(
+        self, entry: Entry, origin: Device | None = None, ack_id: int | None = None
+    ) -> None:
         """Bring an entry to every device here that follows its log, once and in order.
 
-        `origin` asked for an ack, which takes the entry's place for that device.
+        For `origin`, which sent it, its ack takes the entry's place.
         """
-        held = self.logs.get(entry.conv) or self._begin_to_follow(entry)
+        held = self.roster.logs.get(entry.conv) or self._begin_to_follow(entry)
         if held is None or entry.seq <= held.last:
-            if origin is not None:
+            if origin is not None and ack_id is not None:
                 origin.place_ack(held, entry, ack_id)
         elif entry.seq == held.last + 1:
             self._fan_out(held, entry, origin, ack_id)
         else:
             if origin is not None:
                 self._origins[entry.conv, entry.seq] = (origin, ack_id)
-            self._close_gap(held, entry.seq)
+            self.close_gap(held, entry.seq)
 
-    def _fan_out(self, held: HeldLog, entry: Entry, origin: Device | None, ack_id: int) -> None:
+    def _fan_out(
+        self, held: HeldLog, entry: Entry, origin: Device | None, ack_id: int | None
+    ) -> None:
+        if entry.kind in _MEMBERSHIP:
+            self._let_in(entry)
         held.last = entry.seq
         held.n = entry.n
         held.at = entry.at
@@ -180,32 +85,109 @@ class Hub:
         for user in held.users:
             for device in user.devices:
                 if device is origin:
-                    device.place_ack(held, entry, ack_id)
+                    device.sent_it(held, entry, packet, ack_id)
                 else:
                     device.receive(held, entry, packet)
+        if entry.kind in _MEMBERSHIP:
+            self._let_out(held, entry)
+        elif entry.kind == "conversation":
+            self._follow_user_log(entry)
+
+    # Coming and going
 
     def _begin_to_follow(self, entry: Entry) -> HeldLog | None:
         """An entry of a log nobody here followed: new to its people, if any of them are here."""
-        before = Head(entry.seq - 1, entry.n - (entry.kind == "message"), entry.at, 0)
         held: HeldLog | None = None
-        for uid in _people_of(entry.conv):
-            user = self.users.get(uid)
+        for uid in _people_of(entry):
+            held = self._come_in(uid, entry) or held
+        return held
+
+    def _let_in(self, entry: Entry) -> None:
+        for uid in coming_in(entry):
+            self._come_in(uid, entry)
+
+    def _come_in(self, uid: Uid, entry: Entry) -> HeldLog | None:
+        """`entry` is the first that this user may see, or sees again."""
+        user = self.roster.users.get(uid)
+        if user is None:
+            return None
+        if user.arrival is not None:
+            user.noted[entry.conv] = Head(entry.seq, entry.n, entry.at, 0)
+            return None
+        if entry.conv in user.logs:
+            return user.logs[entry.conv]
+        before = Head(entry.seq - 1, entry.n - (entry.kind == "message"), entry.at, 0)
+        held = self.roster.follow(user, entry.conv, before)
+        for device in user.devices:
+            device.forget_past(entry.conv)
+        if is_group(entry.conv):
+            self._spawn(self._watch(held))
+        return held
+
+    def _let_out(self, held: HeldLog, entry: Entry) -> None:
+        """Whoever leaves by `entry` has got it; nothing after it is for them."""
+        for uid in leaving(entry):
+            user = self.roster.users.get(uid)
             if user is None:
                 continue
             if user.arrival is not None:
-                user.noted[entry.conv] = Head(entry.seq, entry.n, entry.at, 0)
-            else:
-                held = self._follow(user, entry.conv, before)
-        return held
+                user.noted[entry.conv] = None
+            elif entry.conv in user.logs:
+                self._leave(user, held, entry)
 
-    def _close_gap(self, held: HeldLog, seq: Seq) -> None:
+    def _leave(self, user: User, held: HeldLog, entry: Entry) -> None:
+        end = Head(entry.seq, entry.n, entry.at, 0)
+        for device in user.devices:
+            device.end(held.conv, end)
+        self.roster.unfollow(user, held.conv)
+        user.left[held.conv] = entry.seq
+
+    async def _watch(self, held: HeldLog) -> None:
+        """A group newly followed: once its channel is held, what came before that is read."""
+        await self._bus.subscribe(held.conv)
+        await self.compare(held)
+
+    async def compare(self, held: HeldLog) -> None:
+        """Read what the log has and this node has not passed on."""
+        heads = await self._log.heads([held.conv])
+        head = heads.get(held.conv, NO_HEAD)
+        if head.last > held.last and self.roster.logs.get(held.conv) is held:
+            self.close_gap(held, head.last)
+
+    def _follow_user_log(self, entry: Entry) -> None:
+        """A user's log says it is in a group that no entry here has brought it into."""
+        said = json.loads(json.loads(entry.envelope)["Body"])
+        conv, user = said["Conv"], self.roster.users.get(user_of(entry.conv) or "")
+        if user is None or user.arrival is not None or not is_group(conv):
+            return
+        if said["state"] == "left":
+            if conv in user.logs:
+                self.close_gap(user.logs[conv], said["Seq"])
+        elif conv not in user.logs and said["Seq"] > user.left.get(conv, 0):
+            self._spawn(self._come_in_late(user, conv, said["Seq"]))
+
+    async def _come_in_late(self, user: User, conv: ConvID, seq: Seq) -> None:
+        await self._bus.subscribe(conv)
+        heads = await self._log.heads([conv])
+        if conv in user.logs or self.roster.users.get(user.uid) is not user:
+            return
+        held = self.roster.follow(user, conv, heads.get(conv, NO_HEAD))
+        await self._bus.subscribe(conv)
+        for device in user.devices:
+            device.fall_behind(held, seq - 1)
+            self.wake(device)
+
+    # Gaps
+
+    def close_gap(self, held: HeldLog, seq: Seq) -> None:
+        """Entries up to `seq` are in the log and have not come by."""
         idle = held.seen <= held.last
         held.seen = max(held.seen, seq)
-        if idle:
+        if idle and held.seen > held.last:
             self._spawn(self._read_gap(held))
 
     async def _read_gap(self, held: HeldLog) -> None:
-        while held.last < held.seen and self.logs.get(held.conv) is held:
+        while held.last < held.seen and self.roster.logs.get(held.conv) is held:
             try:
                 entries = await self._log.read(held.conv, held.last, _REPAIR_PAGE)
             except WebchatError:
@@ -216,17 +198,17 @@ class Hub:
                 held.seen = held.last
             for entry in entries:
                 if entry.seq == held.last + 1:
-                    origin = self._origins.pop((held.conv, entry.seq), (None, -1))
+                    origin = self._origins.pop((held.conv, entry.seq), (None, None))
                     self._fan_out(held, entry, *origin)
 
 
-def _people_of(conv: ConvID) -> tuple[Uid, ...]:
-    """Who takes part in a pair, or whose log it is; nobody known from the id of a group."""
-    pair = pair_of(conv)
+def _people_of(entry: Entry) -> tuple[Uid, ...]:
+    """Who takes part in a pair, whose log it is, or who comes into a group by this entry."""
+    pair = pair_of(entry.conv)
     if pair is not None:
         return pair if pair[0] != pair[1] else pair[:1]
-    owner = user_of(conv)
-    return (owner,) if owner is not None else ()
+    owner = user_of(entry.conv)
+    return (owner,) if owner is not None else tuple(coming_in(entry))
 
 
 async def pause(clock: Clock, delay_s: float) -> None:

@@ -5,32 +5,40 @@ Source: docs/protocol.md, section 2; seed flows 2 and 3.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+import structlog
 
 from webchat.chat.backlog import Backlog
 from webchat.chat.client import Client
-from webchat.chat.device import BacklogSettings, Device
-from webchat.chat.hub import RETRY_S, Hub, User, pause
+from webchat.chat.device import Device
+from webchat.chat.hub import RETRY_S, pause
+from webchat.chat.lag import BacklogSettings
 from webchat.chat.packets import (
     OK,
     ack_of_join,
     kept_packet,
     position_packet,
-    snapshot_packet,
+    receipts_packet,
 )
+from webchat.chat.restarting import Restarting
+from webchat.chat.roster import HeldLog, Roster, User
 from webchat.chat.seed import SeedDevice
 from webchat.chat.tasks import Tasks
 from webchat.errors import Code, WebchatError
-from webchat.model import NO_POSITION, ConvID, Uid, is_uid, pair_of
+from webchat.model import NO_POSITION, ConvID, Head, Uid, is_uid, user_log
 from webchat.ports.clock import Clock
 from webchat.ports.kept import KeptReceipts
+from webchat.ports.log import Log
+from webchat.ports.members import Members
 from webchat.ports.positions import Positions
 from webchat.protocol.envelope import Join, decode_join
 from webchat.service.profiles import Profiles
 from webchat.service.receipts import Receipts
 
 _KEPT_PAGE = 100
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +57,15 @@ class Joining:
 
     def __init__(
         self,
-        hub: Hub,
+        roster: Roster,
         backlog: Backlog,
+        log: Log,
+        members: Members,
         positions: Positions,
         receipts: Receipts,
         profiles: Profiles,
         kept: KeptReceipts,
+        restarting: Restarting | None,
         clock: Clock,
         tasks: Tasks,
         settings: JoinSettings,
@@ -63,12 +74,15 @@ class Joining:
         open_mode: bool,
     ) -> None:
         self._open_mode = open_mode
-        self._hub = hub
+        self._roster = roster
         self._backlog = backlog
+        self._log = log
+        self._members = members
         self._positions = positions
         self._receipts = receipts
         self._profiles = profiles
         self._kept = kept
+        self._restarting = restarting
         self._clock = clock
         self._tasks = tasks
         self._settings = settings
@@ -97,6 +111,7 @@ class Joining:
         if user is None:
             return
         device = Device(client.socket, user)
+        device.past = await self._past_logs(user, request.cursors)
         self._enter(client, device, ack_id)
         device.join(request.cursors, self._backlog_settings, more=request.more)
         await self._after_cursors(client, device, request)
@@ -114,6 +129,8 @@ class Joining:
         await self._go_on(client, device, request)
 
     async def _go_on(self, client: Client, device: Device, request: Join) -> None:
+        past = await self._past_logs(device.user, request.cursors)
+        device.past.update((conv, held) for conv, held in past.items() if conv not in device.lags)
         device.sync(request.cursors, self._backlog_settings, more=request.more)
         await self._after_cursors(client, device, request)
 
@@ -123,26 +140,34 @@ class Joining:
             client.more_timer = self._clock.call_later(
                 self._settings.sync_more_timeout_s, lambda: self._no_more(client, device)
             )
-        self._pump(device)
+        self._backlog.wake(device)
         await self._show_snapshots(device, request.receipts)
 
     def _no_more(self, client: Client, device: Device) -> None:
         client.more_timer = None
         if not client.socket.closed:
             device.stop_waiting(self._backlog_settings)
-            self._pump(device)
+            self._backlog.wake(device)
+
+    async def _past_logs(self, user: User, cursors: Iterable[ConvID]) -> dict[ConvID, HeldLog]:
+        """Groups named that the user has left: their logs, up to its own `depart`."""
+        past: dict[ConvID, HeldLog] = {}
+        for conv in cursors:
+            until = user.left.get(conv)
+            entries = await self._log.read(conv, until - 1, 1) if until is not None else []
+            for entry in entries:
+                past[conv] = HeldLog(conv, Head(entry.seq, entry.n, entry.at, 0))
+        return past
 
     async def _show_snapshots(self, device: Device, convs: Sequence[ConvID]) -> None:
-        mine = [conv for conv in dict.fromkeys(convs) if conv in device.user.logs and pair_of(conv)]
-        if not mine:
-            return
         uid = device.user.uid
-        positions = await self._positions.of_user(uid, mine)
+        mine = [conv for conv in dict.fromkeys(convs) if conv in device.user.logs]
+        mine = [conv for conv in mine if conv != user_log(uid)]
+        positions = await self._positions.of_user(uid, mine) if mine else {}
         for conv in mine:
-            people = list(dict.fromkeys(pair_of(conv) or ()))
-            rows = await self._receipts.snapshot(conv, uid, people)
+            rows = await self._receipts.snapshot(conv, uid)
             device.socket.emit(position_packet(conv, positions.get(conv, NO_POSITION)))
-            device.socket.emit(snapshot_packet(conv, rows))
+            device.socket.emit(receipts_packet(conv, rows))
 
     def _check(self, request: Join) -> None:
         if len(request.cursors) > self._settings.cursors:
@@ -167,7 +192,7 @@ class Joining:
         user = await self._arrive(client, uid)
         if user is None:
             return
-        device = SeedDevice(client.socket, user, self._receipts)
+        device = SeedDevice(client.socket, user, self._receipts, self._members, self._backlog.wake)
         device.wait()
         self._enter(client, device, ack_id)
         self._tasks.spawn(self._begin_seed(device))
@@ -184,7 +209,7 @@ class Joining:
         if positions is None:
             return
         device.begin({conv: position.delivered for conv, position in positions.items()})
-        self._pump(device)
+        self._backlog.wake(device)
         if self._open_mode:
             await self._hand_over_kept(device)
 
@@ -214,9 +239,9 @@ class Joining:
 
     async def _arrive(self, client: Client, uid: Uid) -> User | None:
         """The user with its logs, or None: the connection is gone by now."""
-        user = await self._hub.arrive(uid)
+        user = await self._roster.arrive(uid)
         if client.socket.closed:
-            self._hub.release(user)
+            self._roster.release(user)
             return None
         return user
 
@@ -224,17 +249,22 @@ class Joining:
         """From here on nothing is missed."""
         client.uid = device.user.uid
         client.device = device
-        self._hub.add(device.user, device)
+        self._roster.add(device.user, device)
         if self._open_mode:
             self._profiles.note_recent(device.user.uid)
+        if self._restarting is not None:
+            self._tasks.spawn(self._append_waiting(self._restarting, device.user.uid))
         client.answer(ack_id, self._ack(device.user.uid))
+
+    async def _append_waiting(self, restarting: Restarting, uid: Uid) -> None:
+        """Messages held for a group that exists by now (flow 6)."""
+        try:
+            await restarting.append_waiting(uid)
+        except WebchatError as error:
+            _log.warning("held messages wait on", uid=uid, why=error.message)
 
     def _ack(self, uid: Uid) -> bytes:
         return ack_of_join(uid, self._clock.now_ms(), self._settings.version)
-
-    def _pump(self, device: Device) -> None:
-        if self._backlog.is_wanted(device):
-            self._tasks.spawn(self._backlog.run(device))
 
 
 def _check_same(device: Device, uid: Uid, *, full: bool) -> None:

@@ -7,7 +7,7 @@ import structlog
 
 from webchat.chat.hub import Hub
 from webchat.chat.notices import Notices
-from webchat.chat.topics import ENTRY, NOTICE, POSITION, entry_of
+from webchat.chat.topics import COUNTS, ENTRY, NOTICE, POSITION, entry_of
 from webchat.model import user_of
 
 _KIND_BYTES = len(ENTRY)
@@ -29,6 +29,8 @@ class Listening:
                 self._hub.pass_on(entry_of(said))
             elif kind == NOTICE:
                 self._notices.heard_notice(said)
+            elif kind == COUNTS:
+                self._notices.heard_counts(said)
             elif kind == POSITION:
                 self._notices.heard_position(user_of(topic) or "", said)
         except msgspec.DecodeError:

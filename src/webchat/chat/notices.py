@@ -7,18 +7,26 @@ from dataclasses import dataclass
 import msgspec
 import structlog
 
-from webchat.chat.hub import Hub, Spawn
-from webchat.chat.packets import kept_packet, position_packet, receipt_packets, seed_receipts
-from webchat.chat.topics import NOTICE, POSITION
+from webchat.chat.hub import Spawn
+from webchat.chat.packets import (
+    kept_packet,
+    position_packet,
+    receipt_packets,
+    receipts_packet,
+    seed_receipts,
+)
+from webchat.chat.roster import Roster
+from webchat.chat.topics import COUNTS, NOTICE, POSITION
 from webchat.errors import WebchatError
 from webchat.model import NO_POSITION, ConvID, Position, Seq, Uid, user_log
 from webchat.ports.bus import Bus
 from webchat.ports.clock import Clock
 from webchat.ports.kept import KeptReceipts
 from webchat.ports.positions import Positions
-from webchat.service.receipts import Notice
+from webchat.service.receipts import Counts, Notice
 
 _encode = msgspec.json.Encoder().encode
+_decode_counts = msgspec.json.Decoder(Counts).decode
 _decode_notice = msgspec.json.Decoder(Notice).decode
 _decode_position = msgspec.json.Decoder(tuple[ConvID, Seq, Seq, int]).decode
 _log = structlog.get_logger()
@@ -36,7 +44,7 @@ class Notices:
 
     def __init__(
         self,
-        hub: Hub,
+        roster: Roster,
         bus: Bus,
         positions: Positions,
         kept: KeptReceipts,
@@ -44,7 +52,7 @@ class Notices:
         spawn: Spawn,
         settings: KeptSettings,
     ) -> None:
-        self._hub = hub
+        self._roster = roster
         self._bus = bus
         self._positions = positions
         self._kept = kept
@@ -61,7 +69,7 @@ class Notices:
     def _show_position(
         self, conv: ConvID, uid: Uid, position: Position, source: object = None
     ) -> None:
-        devices = [d for d in self._hub.devices_of(uid) if d.full and d is not source]
+        devices = [d for d in self._roster.devices_of(uid) if d.full and d is not source]
         if devices:
             packet = position_packet(conv, position)
             for device in devices:
@@ -88,13 +96,29 @@ class Notices:
 
     def _show_notice(self, notice: Notice) -> bool:
         now_ms = self._clock.now_ms()
-        devices = list(self._hub.devices_of(notice.author))
-        full = receipt_packets(notice, now_ms) if any(d.full for d in devices) else []
+        devices = list(self._roster.devices_of(notice.author))
+        is_wanted = not notice.counted and any(device.full for device in devices)
+        full = receipt_packets(notice, now_ms) if is_wanted else []
         seed = [] if all(d.full for d in devices) else seed_receipts(notice, now_ms)
         for device in devices:
             for packet in full if device.full else map(kept_packet, seed):
                 device.socket.emit(packet)
         return bool(devices)
+
+    def author_counted(self, counts: Counts) -> None:
+        """The author's devices hear how many have its messages, in a large group."""
+        self._show_counts(counts)
+        self._bus.publish(user_log(counts.author), COUNTS + _encode(counts))
+
+    def _show_counts(self, counts: Counts) -> None:
+        packet = receipts_packet(counts.conv, counts.rows)
+        for device in self._roster.devices_of(counts.author):
+            if device.full:
+                device.socket.emit(packet)
+
+    def heard_counts(self, payload: bytes) -> None:
+        """Another node counted. Raises msgspec.DecodeError."""
+        self._show_counts(_decode_counts(payload))
 
     async def _keep(self, notice: Notice) -> None:
         envelopes = seed_receipts(notice, self._clock.now_ms())

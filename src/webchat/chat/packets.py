@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from webchat.errors import WebchatError
-from webchat.model import ConvID, Entry, Position, Seq, Uid
+from webchat.model import ConvID, Entry, Position, Seq, Uid, is_group
 from webchat.protocol.socketio import Packet, event_packet
 from webchat.service.receipts import Notice
 
@@ -42,6 +42,11 @@ def ack_of_entry(entry: Entry) -> bytes:
 def ack_of_receipt(msg_id: str, conv: ConvID) -> bytes:
     """The ack of a receipt: stored, it has no `Seq` of its own."""
     return _encode([{"ok": True, "MsgID": msg_id, "ConvID": conv}])
+
+
+def ack_of_held(msg_id: str) -> bytes:
+    """The ack of a message that is held: durable, but in no log yet."""
+    return _encode([{"ok": True, "held": True, "MsgID": msg_id}])
 
 
 def ack_of_join(uid: Uid, time_ms: int, version: str) -> bytes:
@@ -89,8 +94,42 @@ def position_packet(conv: ConvID, position: Position) -> Packet:
     )
 
 
-def snapshot_packet(conv: ConvID, rows: Sequence[tuple[Uid, Seq, Seq]]) -> Packet:
-    """`receipts`: the positions of each member, as they stand."""
+def notify_packet(conv: ConvID, uids: Sequence[Uid], count: int, seq: Seq, at_ms: int) -> Packet:
+    """`notify`: the members of a group as of `seq`; the first of them, and how many they are."""
+    return chat_packet(
+        {
+            "EvtType": "notify",
+            "From": conv,
+            "Originated": "",
+            "To": conv,
+            "MsgID": "",
+            "Timestamp": at_ms // 1000,
+            "Body": _encode(uids).decode(),
+            "ConvID": conv,
+            "Seq": seq,
+            "Members": count,
+        }
+    )
+
+
+def restart_packet(conv: ConvID, msg_id: str, at_ms: int) -> Packet:
+    """`restart`: the server does not know this group; its message is held (seed flow 6)."""
+    return chat_packet(
+        {
+            "EvtType": "restart",
+            "From": conv,
+            "Originated": "",
+            "To": conv,
+            "MsgID": msg_id,
+            "Timestamp": at_ms // 1000,
+            "Body": "",
+            "ConvID": conv,
+        }
+    )
+
+
+def receipts_packet(conv: ConvID, rows: Sequence[tuple[object, Seq, Seq]]) -> Packet:
+    """`receipts`: the positions of each member, or the counts of own messages."""
     body = _encode(rows).decode()
     return chat_packet({"EvtType": "receipts", "ConvID": conv, "Body": body})
 
@@ -118,10 +157,11 @@ def kept_packet(envelope: bytes) -> Packet:
 
 
 def _receipt(kind: str, notice: Notice, msg_id: str, time_ms: int) -> dict[str, Any]:
+    in_group = is_group(notice.conv)
     return {
         "EvtType": kind,
-        "From": notice.reader,
-        "Originated": "",
+        "From": notice.conv if in_group else notice.reader,
+        "Originated": notice.reader if in_group else "",
         "To": notice.author,
         "MsgID": msg_id,
         "Timestamp": time_ms // 1000,

@@ -8,32 +8,51 @@ Its place in a conversation is the user's delivered position. Messages are confi
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
-from webchat.chat.device import Device, Lag
-from webchat.chat.hub import HeldLog, User
-from webchat.chat.packets import ack_of_entry
-from webchat.model import ConvID, Entry, Seq, Uid, user_log
+from webchat.chat.device import Device
+from webchat.chat.lag import Lag
+from webchat.chat.packets import ack_of_entry, entry_packet, notify_packet
+from webchat.chat.roster import HeldLog, User
+from webchat.model import ConvID, Entry, Seq, Uid, is_group, user_log
+from webchat.ports.members import Members
 from webchat.protocol.socketio import Packet
+from webchat.service.membership import CREATE, DEPART, JOIN, coming_in
 from webchat.service.receipts import Receipts
 from webchat.session.handler import Socket
 
 _REMEMBERED_MESSAGES: Final = 1_000
+_LISTED_MEMBERS: Final = 1_000
 
 
 class SeedDevice(Device):
-    """One connection of the seed's form."""
+    """One connection of the seed's form.
 
-    __slots__ = ("_receipts", "_sent", "_unconfirmed")
+    `told`: groups whose list or whose messages this connection was sent.
+    """
+
+    __slots__ = ("_members", "_receipts", "_sent", "_unconfirmed", "_wake", "told")
 
     full = False
 
-    def __init__(self, socket: Socket, user: User, receipts: Receipts) -> None:
+    def __init__(
+        self,
+        socket: Socket,
+        user: User,
+        receipts: Receipts,
+        members: Members,
+        wake: Callable[[Device], None],
+    ) -> None:
         super().__init__(socket, user)
+        self._wake = wake
         self._receipts = receipts
+        self._members = members
         self._sent: OrderedDict[tuple[Uid, str], tuple[ConvID, Seq]] = OrderedDict()
         self._unconfirmed: dict[ConvID, deque[Seq]] = {}
+        self.told: dict[ConvID, Seq] = {}
+
+    # Where it begins
 
     def wait(self) -> None:
         """Live from now on, though where it begins is still to be read."""
@@ -43,44 +62,87 @@ class SeedDevice(Device):
 
     def begin(self, delivered: Mapping[ConvID, Seq]) -> None:
         """Start after what the user has had delivered, in every conversation."""
-        for conv, lag in list(self.lags.items()):
+        for conv, lag in self.lags.items():
             if lag.waiting:
                 lag.waiting = False
                 lag.position = delivered.get(conv, 0)
 
+    # What it gets
+
     def receive(self, held: HeldLog, entry: Entry, packet: Packet) -> None:
         """An entry that is next in its log."""
-        if held.conv not in self.lags:
-            self._hand_over(entry, packet)
+        if held.conv in self.lags:
+            return
+        if self._is_list(entry, live=True):
+            self.fall_behind(held, entry.seq - 1)
+            self._wake(self)
+        else:
+            self._hand_over(entry, packet if self._is_for_it(entry) else None)
+
+    def sent_it(self, held: HeldLog, entry: Entry, packet: Packet, ack_id: int | None) -> None:
+        """An own entry, which this form leaves out."""
+        if ack_id is not None:
+            self.place_ack(held, entry, ack_id)
+        elif held.conv not in self.lags:
+            self._pass_over(entry)
 
     def place_ack(self, held: HeldLog | None, entry: Entry, ack_id: int) -> None:
-        """The ack of an own entry, in that entry's place, which this form leaves out."""
+        """The ack of an own entry, in that entry's place."""
         lag = self.lags.get(entry.conv)
         if lag is not None and entry.seq > lag.position:
-            lag.keep_ack(entry, ack_id)
+            lag.keep_ack(entry.seq, (ack_id, ack_of_entry(entry), True))
             return
         self.socket.ack(ack_id, ack_of_entry(entry))
         if lag is None and held is not None and entry.seq == held.last:
             self._pass_over(entry)
 
-    def send(self, entry: Entry, packet: Packet, lag: Lag) -> None:
+    async def in_its_form(self, entry: Entry) -> Packet | None:
+        """An entry of a backlog as this connection understands it; None: it is left out."""
+        if self._is_list(entry, live=False):
+            uids, count = await self._members.at(entry.conv, entry.seq, _LISTED_MEMBERS)
+            return notify_packet(entry.conv, uids, count, entry.seq, entry.at)
+        return entry_packet(entry) if self._is_for_it(entry) else None
+
+    def send(self, entry: Entry, packet: Packet | None, lag: Lag) -> None:
         """The next entry of a backlog."""
         lag.position = entry.seq
-        self._answer(lag.acks.pop(entry.seq, []))
-        self._hand_over(entry, packet)
+        acks = lag.acks.pop(entry.seq, [])
+        self._hand_over(entry, None if any(instead for *_, instead in acks) else packet)
+        self._answer(acks)
 
-    def skip(self, held: HeldLog, lag: Lag, seq: Seq, n: int) -> None:
+    def skip(self, held: HeldLog, lag: Lag, seq: Seq, n: int, *, more: bool) -> None:
         """This form knows no skip: it is just further on."""
         lag.position = max(lag.position, seq)
 
-    def _hand_over(self, entry: Entry, packet: Packet) -> None:
-        if entry.kind != "message" or entry.sender == self.user.uid:
+    def _is_list(self, entry: Entry, *, live: bool) -> bool:
+        """Whether an entry comes as `notify`: what brings the user in, and over Engine.IO 3 any
+        change of a group that its page may have no window of."""
+        if entry.kind not in (CREATE, JOIN, DEPART) or not is_group(entry.conv):
+            return False
+        if self.user.uid in coming_in(entry) or entry.kind == CREATE:
+            return True
+        return self.socket.request.engine == 3 and (not live or entry.conv not in self.told)
+
+    def _is_for_it(self, entry: Entry) -> bool:
+        if entry.kind == "message":
+            return entry.sender != self.user.uid
+        return entry.kind in (JOIN, DEPART)
+
+    def _hand_over(self, entry: Entry, packet: Packet | None) -> None:
+        if packet is None:
             self._pass_over(entry)
             return
-        self._remember(entry)
+        if is_group(entry.conv):
+            self.told[entry.conv] = entry.seq
         self.socket.emit(packet)
+        if entry.kind == "message":
+            self._await_delivery(entry)
+        else:
+            self._pass_over(entry)
 
-    def _remember(self, entry: Entry) -> None:
+    # What it confirms
+
+    def _await_delivery(self, entry: Entry) -> None:
         self._sent[entry.sender, entry.msg_id] = (entry.conv, entry.seq)
         if len(self._sent) > _REMEMBERED_MESSAGES:
             self._sent.popitem(last=False)
@@ -88,10 +150,9 @@ class SeedDevice(Device):
 
     def _pass_over(self, entry: Entry) -> None:
         if entry.conv not in self._unconfirmed and not entry.conv.startswith("user:"):
-            self._confirm(entry.conv, entry.seq)
-
-    def _confirm(self, conv: ConvID, seq: Seq) -> None:
-        self._receipts.move(self.user.uid, conv, delivered=seq, source=self, named=())
+            self._receipts.move(
+                self.user.uid, entry.conv, delivered=entry.seq, source=self, named=()
+            )
 
     def sent(self, author: Uid, msg_id: str) -> tuple[ConvID, Seq] | None:
         """What this connection was sent under that MsgID."""

@@ -14,6 +14,8 @@ ENTRY: Final = b"1e"
 """An entry's envelope, as on the wire."""
 NOTICE: Final = b"1n"
 """A receipt's Notice, JSON."""
+COUNTS: Final = b"1c"
+"""Counts of a large group, JSON."""
 POSITION: Final = b"1p"
 """A user's own position, JSON: `[conv, delivered, displayed, n]`."""
 

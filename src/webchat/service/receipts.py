@@ -13,9 +13,10 @@ from typing import Any, Protocol
 
 import msgspec
 
-from webchat.model import ConvID, Entry, Position, Seq, Uid
+from webchat.model import NO_POSITION, ConvID, Entry, Position, Seq, Uid, is_group, pair_of
 from webchat.ports.clock import Clock, Timer
 from webchat.ports.log import Log
+from webchat.ports.members import Members
 from webchat.ports.positions import Move, Moved, Positions
 from webchat.service.profiles import Profiles
 
@@ -28,15 +29,22 @@ Stored = Callable[["Exception | None"], None]
 @dataclass(frozen=True, slots=True)
 class ReceiptSettings:
     """`receipts_interval_ms`: how long moves are gathered. `receipt_entries`: among how many
-    entries up to the new position authors are sought."""
+    entries up to the new position authors are sought. `told_members`: in groups beyond that, full
+    form authors get counts every `counts_interval_ms`; beyond `told_seed_members` seed-form
+    authors get nothing. `counted_messages`: of an author, in a snapshot of counts."""
 
     receipts_interval_ms: int = 250
     receipt_entries: int = 200
+    told_members: int = 100
+    told_seed_members: int = 1_000
+    counts_interval_ms: int = 1_000
+    counted_messages: int = 100
 
 
 class Notice(msgspec.Struct, frozen=True):
     """What an author learns of a reader: new positions (0: that one did not move for its messages)
-    and the author's messages that they newly cover, for clients that know no `Seq`."""
+    and the author's messages that they newly cover, for clients that know no `Seq`. `counted`: in
+    a group so large that other clients get Counts instead."""
 
     author: Uid
     conv: ConvID
@@ -45,6 +53,15 @@ class Notice(msgspec.Struct, frozen=True):
     displayed: Seq
     newly_delivered: tuple[Message, ...]
     newly_displayed: tuple[Message, ...]
+    counted: bool = False
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """How many others have an author's messages: `(Seq, delivered, displayed)` each."""
+
+    author: Uid
+    conv: ConvID
+    rows: tuple[tuple[Seq, int, int], ...]
 
 
 class ReceiptListener(Protocol):
@@ -55,6 +72,9 @@ class ReceiptListener(Protocol):
 
     def author_told(self, notice: Notice) -> None:
         """A reader of the author's messages moved."""
+
+    def author_counted(self, counts: Counts) -> None:
+        """In a large group, how many have the author's messages now."""
 
 
 class _Pending:
@@ -81,6 +101,7 @@ class Receipts:
         self,
         positions: Positions,
         log: Log,
+        members: Members,
         profiles: Profiles,
         clock: Clock,
         spawn: Callable[[Coroutine[Any, Any, None]], object],
@@ -88,6 +109,7 @@ class Receipts:
     ) -> None:
         self._positions = positions
         self._log = log
+        self._members = members
         self._profiles = profiles
         self._clock = clock
         self._spawn = spawn
@@ -98,6 +120,8 @@ class Receipts:
         self._untold: deque[tuple[Moved, _Pending]] = deque()
         self._telling = False
         self.listener: ReceiptListener | None = None
+        self._uncounted: dict[tuple[ConvID, Uid], set[Seq]] = {}
+        self._count_timer: Timer | None = None
 
     def move(
         self,
@@ -195,10 +219,47 @@ class Receipts:
         newly = await self._newly_covered(moved)
         if pending.named is not None:
             newly = [entry for entry in newly if entry.seq in pending.named]
+        size = await self._members.count(moved.conv) if newly and is_group(moved.conv) else 0
+        if size > self._settings.told_members:
+            self._count_later(moved.conv, newly)
+            if size > self._settings.told_seed_members:
+                return
         for author in {entry.sender: None for entry in newly}:
             theirs = [entry for entry in newly if entry.sender == author]
             hidden = await self._hides_display(author, moved.uid)
-            listener.author_told(_notice(author, moved, pending, theirs, hidden))
+            notice = _notice(author, moved, pending, theirs, hidden)
+            counted = size > self._settings.told_members
+            listener.author_told(msgspec.structs.replace(notice, counted=counted))
+
+    # Counts, in large groups
+
+    def _count_later(self, conv: ConvID, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            self._uncounted.setdefault((conv, entry.sender), set()).add(entry.seq)
+        if self._count_timer is None:
+            interval_s = self._settings.counts_interval_ms / 1000
+            self._count_timer = self._clock.call_later(interval_s, self._count_now)
+
+    def _count_now(self) -> None:
+        self._count_timer = None
+        uncounted, self._uncounted = self._uncounted, {}
+        self._spawn(self._count_all(uncounted))
+
+    async def _count_all(self, uncounted: dict[tuple[ConvID, Uid], set[Seq]]) -> None:
+        for (conv, author), seqs in uncounted.items():
+            rows = await self._count(conv, author, sorted(seqs))
+            if self.listener is not None:
+                self.listener.author_counted(Counts(author, conv, tuple(rows)))
+
+    async def _count(
+        self, conv: ConvID, author: Uid, seqs: Sequence[Seq]
+    ) -> list[tuple[Seq, int, int]]:
+        counts = await self._positions.counts(conv, author, seqs)
+        hidden = await self._hides_display(author)
+        return [
+            (seq, delivered, 0 if hidden else displayed)
+            for seq, (delivered, displayed) in sorted(counts.items())
+        ]
 
     async def _newly_covered(self, moved: Moved) -> list[Entry]:
         """Others' messages that a move passed, among the newest entries up to the new position."""
@@ -214,26 +275,43 @@ class Receipts:
             if entry.seq <= top and entry.kind == "message" and entry.sender != moved.uid
         ]
 
-    async def _hides_display(self, author: Uid, reader: Uid) -> bool:
-        """Whether either of them has display receipts turned off."""
-        for uid in (reader, author):
+    async def _hides_display(self, *uids: Uid) -> bool:
+        """Whether any of them has display receipts turned off."""
+        for uid in uids:
             profile = await self._profiles.get(uid)
             if profile is not None and not profile.display_receipts:
                 return True
         return False
 
-    async def snapshot(
+    # Snapshots
+
+    async def snapshot(self, conv: ConvID, viewer: Uid) -> Sequence[tuple[object, Seq, Seq]]:
+        """Where everybody is, as `viewer` may see it: `(uid, delivered, displayed)` of each member,
+        or in a large group `(Seq, delivered, displayed)` counts of the viewer's newest messages."""
+        pair = pair_of(conv)
+        if pair is not None:
+            return await self._positions_of(conv, viewer, list(dict.fromkeys(pair)))
+        if await self._members.count(conv) > self._settings.told_members:
+            return await self._count(conv, viewer, await self._newest_own(conv, viewer))
+        members = await self._members.page(conv, "", self._settings.told_members)
+        return await self._positions_of(conv, viewer, [member.uid for member in members])
+
+    async def _newest_own(self, conv: ConvID, viewer: Uid) -> list[Seq]:
+        entries = await self._log.read_before(conv, None, 5 * self._settings.receipt_entries)
+        own = [e.seq for e in entries if e.sender == viewer and e.kind == "message"]
+        return own[-self._settings.counted_messages :]
+
+    async def _positions_of(
         self, conv: ConvID, viewer: Uid, uids: Sequence[Uid]
-    ) -> list[tuple[Uid, Seq, Seq]]:
-        """`(uid, delivered, displayed)` of each of `uids`, as `viewer` may see them."""
+    ) -> list[tuple[object, Seq, Seq]]:
         positions = await self._positions.of_members(conv, uids)
-        rows: list[tuple[Uid, Seq, Seq]] = []
+        rows: list[tuple[object, Seq, Seq]] = []
         for uid in uids:
-            position = positions.get(uid)
-            delivered, displayed = (position.delivered, position.displayed) if position else (0, 0)
+            position = positions.get(uid, NO_POSITION)
+            displayed = position.displayed
             if uid != viewer and await self._hides_display(viewer, uid):
                 displayed = 0
-            rows.append((uid, delivered, displayed))
+            rows.append((uid, position.delivered, displayed))
         return rows
 
 

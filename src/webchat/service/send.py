@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from webchat.errors import Code, WebchatError
-from webchat.model import ConvID, Draft, Membership, Uid, is_group, is_uid, pair_conv
+from webchat.model import ConvID, Draft, Membership, Seq, Uid, is_uid
 from webchat.ports.log import SEQ_OF_ENTRY, Append, Follow
 from webchat.protocol.envelope import Envelope, encode_said
 
@@ -13,13 +13,16 @@ KIND: Final = "message"
 
 
 def check_message(sender: Uid, envelope: Envelope, text_bytes: int) -> None:
-    """Refuse what can never be sent: FORBIDDEN, BAD_REQUEST, TOO_LARGE."""
-    if is_group(envelope.to) and envelope.originated == sender and envelope.from_ == envelope.to:
-        raise WebchatError(Code.NOT_A_MEMBER, "no such group, or not yours")
+    """Refuse what can never be sent to a pair: FORBIDDEN, BAD_REQUEST, TOO_LARGE."""
     if envelope.from_ != sender:
         raise WebchatError(Code.FORBIDDEN, "From must be the one who sends")
     if not is_uid(envelope.to):
         raise WebchatError(Code.BAD_REQUEST, "To is no user's id")
+    check_body(envelope, text_bytes)
+
+
+def check_body(envelope: Envelope, text_bytes: int) -> None:
+    """Refuse a message without its key, or with too long a text."""
     if not envelope.msg_id:
         raise WebchatError(Code.BAD_REQUEST, "a message needs a MsgID")
     check_text(envelope.body, text_bytes)
@@ -45,9 +48,12 @@ def pair_message(
     return Append(conv, (draft,), on_first=first, moves_sender=moves)
 
 
-def conv_of(sender: Uid, envelope: Envelope) -> ConvID:
-    """Where a direct envelope goes."""
-    return pair_conv(sender, envelope.to)
+def group_message(sender: Uid, envelope: Envelope, *, members_as_of: Seq, moves: bool) -> Append:
+    """The append of a checked message to a group that the sender is in as of `members_as_of`."""
+    conv = envelope.to
+    said = encode_said(KIND, conv, sender, conv, envelope, envelope.body)
+    draft = Draft(KIND, sender, envelope.msg_id, said)
+    return Append(conv, (draft,), members_as_of=members_as_of, moves_sender=moves)
 
 
 def _both_come_in(conv: ConvID, a: Uid, b: Uid) -> Follow:

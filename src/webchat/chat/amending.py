@@ -1,0 +1,82 @@
+"""`edit`, `delete` and `react` of connections, in pairs and in groups."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from webchat.chat.client import Client
+from webchat.chat.device import Device
+from webchat.chat.sending import Sender
+from webchat.errors import Code, WebchatError
+from webchat.model import ConvID, Entry, Seq, Uid, is_group, is_uid, pair_conv
+from webchat.ports.log import Append, Appended, Log
+from webchat.protocol.envelope import Envelope
+from webchat.service.amend import Kind, amend, check_amendment
+from webchat.service.create import OWNER
+from webchat.service.membership import check_group_act
+from webchat.service.standing import Standings, not_a_member
+
+ADMINS: Final = frozenset({OWNER, "admin"})
+
+
+class Amending:
+    """Entries that change an earlier one."""
+
+    def __init__(self, log: Log, standings: Standings, sender: Sender, text_bytes: int) -> None:
+        self._log = log
+        self._standings = standings
+        self._sender = sender
+        self._text_bytes = text_bytes
+
+    async def amend(
+        self, kind: Kind, client: Client, device: Device, envelope: Envelope, ack_id: int | None
+    ) -> None:
+        """Check, append, answer. Raises WebchatError."""
+        uid = device.user.uid
+        conv = _conv_of(uid, envelope)
+        check_amendment(kind, envelope, self._text_bytes)
+        resent = await self._log.find(conv, uid, envelope.msg_id)
+        if resent is not None:
+            self._sender.stored(Appended((resent,), (), fresh=False), device, ack_id)
+            return
+
+        async def decide() -> Append:
+            return await self._decide(kind, device, conv, envelope)
+
+        await self._sender.append_decided(client, device, ack_id, decide)
+
+    async def _decide(self, kind: Kind, device: Device, conv: ConvID, envelope: Envelope) -> Append:
+        uid, is_admin, members_as_of = device.user.uid, False, None
+        if is_group(conv):
+            standing = await self._standings.of(uid, conv)
+            is_admin = standing.check_member().role in ADMINS
+            members_as_of = standing.head.last
+            sees = standing.sees(envelope.refers)
+        elif conv in device.user.logs:
+            sees = True
+        else:
+            raise not_a_member()
+        meant = await self._entry(conv, envelope.refers) if sees else None
+        return amend(
+            kind,
+            uid,
+            conv,
+            meant,
+            envelope,
+            is_admin=is_admin,
+            members_as_of=members_as_of,
+        )
+
+    async def _entry(self, conv: ConvID, seq: Seq) -> Entry | None:
+        entries = await self._log.read(conv, seq - 1, 1)
+        return entries[0] if entries and entries[0].seq == seq else None
+
+
+def _conv_of(uid: Uid, envelope: Envelope) -> ConvID:
+    if is_group(envelope.to):
+        return check_group_act(uid, envelope)
+    if envelope.from_ != uid:
+        raise WebchatError(Code.FORBIDDEN, "From must be the one who acts")
+    if not is_uid(envelope.to):
+        raise WebchatError(Code.BAD_REQUEST, "To is no user's id and no group's")
+    return pair_conv(uid, envelope.to)

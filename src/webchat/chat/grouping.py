@@ -1,0 +1,233 @@
+"""What connections do in groups: each flow loads, decides and appends (seed flows 5 to 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import structlog
+
+from webchat.chat.client import Client
+from webchat.chat.device import Device
+from webchat.chat.hub import Spawn
+from webchat.chat.packets import ack_of_receipt, notify_packet
+from webchat.chat.restarting import Restarting
+from webchat.chat.seed import SeedDevice
+from webchat.chat.sending import Sender
+from webchat.errors import Code, WebchatError
+from webchat.model import ConvID, Uid
+from webchat.ports.log import Append, Appended, Log
+from webchat.ports.members import Members
+from webchat.protocol.envelope import Envelope
+from webchat.service.create import create, group_name
+from webchat.service.depart import depart
+from webchat.service.membership import check_group_act, uids_in
+from webchat.service.profiles import Profiles
+from webchat.service.refer import refer
+from webchat.service.send import check_body, group_message
+from webchat.service.standing import Standing, Standings
+
+Later = Coroutine[Any, Any, None]
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSettings:
+    """`list_uids`: most uids in one list, on the wire and in a `notify`."""
+
+    list_uids: int = 1_000
+    text_bytes: int = 16 * 1024
+
+
+class Groups:
+    """The kinds of a group. `restarting`: in open mode."""
+
+    def __init__(
+        self,
+        log: Log,
+        members: Members,
+        profiles: Profiles,
+        standings: Standings,
+        sender: Sender,
+        restarting: Restarting | None,
+        spawn: Spawn,
+        settings: GroupSettings,
+    ) -> None:
+        self._log = log
+        self._members = members
+        self._profiles = profiles
+        self._standings = standings
+        self._sender = sender
+        self._restarting = restarting
+        self._spawn = spawn
+        self._settings = settings
+
+    # Messages
+
+    def message(
+        self, client: Client, device: Device, envelope: Envelope, ack_id: int | None
+    ) -> Later | None:
+        """A message to a group: one plain call where the sender's membership is at hand."""
+        uid = device.user.uid
+        conv = check_group_act(uid, envelope)
+        check_body(envelope, self._settings.text_bytes)
+        held = device.user.logs.get(conv)
+        last = held.last if held is not None else 0
+        append = group_message(uid, envelope, members_as_of=last, moves=device.full)
+        if held is None:
+            return self._looked_up(client, device, append, ack_id)
+        self._append(client, device, append, ack_id)
+        return None
+
+    def _append(self, client: Client, device: Device, append: Append, ack_id: int | None) -> None:
+        self._sender.append(
+            client, device, ack_id, append, lambda: self._again(client, device, append, ack_id)
+        )
+
+    def _again(self, client: Client, device: Device, append: Append, ack_id: int | None) -> None:
+        """Members changed. What has been passed on meanwhile decides; else the store is asked."""
+        held = device.user.logs.get(append.conv)
+        if held is not None and held.last > (append.members_as_of or 0):
+            self._append(client, device, _as_of(append, held.last), ack_id)
+        else:
+            self._spawn(self._looked_up_or_refused(client, device, append, ack_id))
+
+    async def _looked_up_or_refused(
+        self, client: Client, device: Device, append: Append, ack_id: int | None
+    ) -> None:
+        try:
+            await self._looked_up(client, device, append, ack_id)
+        except WebchatError as error:
+            client.refuse(ack_id, error, append.drafts[0].msg_id)
+
+    async def _looked_up(
+        self, client: Client, device: Device, append: Append, ack_id: int | None
+    ) -> None:
+        """A message to a group whose members are not at hand."""
+        uid, conv, (draft,) = device.user.uid, append.conv, append.drafts
+        if await self._is_resent(device, conv, draft.msg_id, ack_id):
+            return
+        standing = await self._standings.of(uid, conv)
+        if not standing.exists and self._restarting is not None:
+            await self._restarting.hold(client, device, append, ack_id)
+            return
+
+        async def decide() -> Append:
+            standing = await self._standings.of(uid, conv)
+            standing.check_member()
+            return _as_of(append, standing.head.last)
+
+        await self._sender.append_decided(client, device, ack_id, decide)
+
+    async def _is_resent(
+        self, device: Device, conv: ConvID, msg_id: str, ack_id: int | None
+    ) -> bool:
+        """Whether this was appended before: then it is answered as it was then."""
+        entry = await self._log.find(conv, device.user.uid, msg_id) if msg_id else None
+        if entry is not None:
+            self._sender.stored(Appended((entry,), (), fresh=False), device, ack_id)
+        return entry is not None
+
+    # Members
+
+    async def create(
+        self, client: Client, device: Device, envelope: Envelope, ack_id: int | None
+    ) -> None:
+        """Flow 5."""
+        uid = device.user.uid
+        conv = check_group_act(uid, envelope)
+        if await self._is_resent(device, conv, envelope.msg_id, ack_id):
+            return
+        uids = uids_in(envelope.body, self._settings.list_uids)
+        name = group_name(envelope)
+        await self._check_known(uids)
+        append = create(uid, conv, uids, envelope, name)
+
+        async def decide() -> Append:
+            return append
+
+        await self._sender.append_decided(client, device, ack_id, decide)
+
+    async def refer(
+        self, client: Client, device: Device, envelope: Envelope, ack_id: int | None
+    ) -> None:
+        """Flow 8. Who is in already is left out; with nobody left nothing is appended."""
+        uid = device.user.uid
+        conv = check_group_act(uid, envelope)
+        if await self._is_resent(device, conv, envelope.msg_id, ack_id):
+            return
+        uids = uids_in(envelope.body, self._settings.list_uids)
+        if not uids:
+            raise WebchatError(Code.BAD_REQUEST, "refer names whom to add")
+        (await self._standings.of(uid, conv)).check_member()
+        await self._check_known(uids)
+
+        async def decide() -> Append:
+            standing = await self._standings.of(uid, conv)
+            standing.check_member()
+            present = await self._members.present_among(conv, uids)
+            added = [other for other in uids if other not in present]
+            if not added:
+                raise _NobodyLeft
+            return refer(standing, added, envelope)
+
+        try:
+            await self._sender.append_decided(client, device, ack_id, decide)
+        except _NobodyLeft:
+            client.answer(ack_id, ack_of_receipt(envelope.msg_id, conv))
+
+    async def depart(
+        self, client: Client, device: Device, envelope: Envelope, ack_id: int | None
+    ) -> None:
+        """Flow 9."""
+        uid = device.user.uid
+        conv = check_group_act(uid, envelope)
+        if await self._is_resent(device, conv, envelope.msg_id, ack_id):
+            return
+
+        async def decide() -> Append:
+            standing = await self._standings.of(uid, conv)
+            standing.check_member()
+            is_last = await self._members.count(conv) == 1
+            return depart(standing, is_last, envelope)
+
+        await self._sender.append_decided(client, device, ack_id, decide)
+
+    async def rejoin(
+        self, client: Client, device: Device, envelope: Envelope, ack_id: int | None
+    ) -> None:
+        """Flows 6 and 7: answered with the list; in open mode an unknown group is made from it."""
+        uid = device.user.uid
+        conv = check_group_act(uid, envelope)
+        uids = uids_in(envelope.body, self._settings.list_uids) if envelope.body else []
+        standing = await self._standings.of(uid, conv)
+        if not standing.exists and uids and self._restarting is not None:
+            await self._restarting.remake(uid, conv, uids, envelope)
+            standing = await self._standings.of(uid, conv)
+        standing.check_member()
+        if self._restarting is not None:
+            await self._restarting.append_waiting(uid)
+        await self._notify(device, standing)
+        client.answer(ack_id, ack_of_receipt(envelope.msg_id, conv))
+
+    async def _notify(self, device: Device, standing: Standing) -> None:
+        conv, seq = standing.conv, standing.head.last
+        if isinstance(device, SeedDevice):
+            seq = device.told.get(conv, seq)
+        uids, count = await self._members.at(conv, seq, self._settings.list_uids)
+        device.socket.emit(notify_packet(conv, uids, count, seq, standing.head.at))
+
+    async def _check_known(self, uids: Sequence[Uid]) -> None:
+        unknown = await self._profiles.unknown_among(uids)
+        if unknown:
+            raise WebchatError(Code.UNKNOWN_USER, f"no such users: {', '.join(unknown[:20])}")
+
+
+class _NobodyLeft(Exception):  # noqa: N818
+    """A refer that adds nobody."""
+
+
+def _as_of(append: Append, seq: int) -> Append:
+    return msgspec.structs.replace(append, members_as_of=seq)

@@ -1,0 +1,110 @@
+"""Groups that the server does not know: messages are held, and a member's list makes the group.
+
+Open mode, seed flow 6. Whatever step the process dies after, what is held is appended by a later
+`rejoin` or `join` of its sender, once: the key of idempotence holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from webchat.chat.client import Client
+from webchat.chat.device import Device
+from webchat.chat.packets import ack_of_held, restart_packet
+from webchat.chat.sending import TRIES, Sender, too_contended
+from webchat.errors import Code, MembersChanged, WebchatError
+from webchat.model import ConvID, Uid
+from webchat.ports.clock import Clock
+from webchat.ports.held import Held, HeldLimits, HeldMessage
+from webchat.ports.log import Append
+from webchat.protocol.envelope import Envelope
+from webchat.service.restart import remake
+from webchat.service.standing import Standings
+
+
+class Restarting:
+    """Holds, and appends what was held."""
+
+    def __init__(
+        self,
+        held: Held,
+        standings: Standings,
+        sender: Sender,
+        clock: Clock,
+        limits: HeldLimits,
+    ) -> None:
+        self._held = held
+        self._standings = standings
+        self._sender = sender
+        self._clock = clock
+        self._limits = limits
+
+    async def hold(
+        self, client: Client, device: Device, append: Append, ack_id: int | None
+    ) -> None:
+        """Hold a message to a group that is not known, unless it is known by now."""
+        uid, conv, (draft,) = device.user.uid, append.conv, append.drafts
+        await self._held.hold(conv, draft, self._clock.now_ms(), self._limits)
+        if (await self._standings.of(uid, conv)).exists:
+            await self._append_after_all(client, device, append, ack_id)
+            return
+        client.answer(ack_id, ack_of_held(draft.msg_id))
+        client.socket.emit(restart_packet(conv, draft.msg_id, self._clock.now_ms()))
+
+    async def _append_after_all(
+        self, client: Client, device: Device, append: Append, ack_id: int | None
+    ) -> None:
+        uid, conv = device.user.uid, append.conv
+        try:
+            await self._append_held(uid, conv)
+            standing = await self._standings.of(uid, conv)
+            standing.check_member()
+        except WebchatError as error:
+            if error.code is not Code.UNAVAILABLE:
+                await self._held.drop([m.id for m in await self._waiting(uid) if m.conv == conv])
+            raise
+        self._sender.append(client, device, ack_id, append)
+
+    async def append_waiting(self, uid: Uid) -> None:
+        """What `uid` holds for groups that exist by now, as far as it is in them."""
+        for conv in dict.fromkeys(message.conv for message in await self._waiting(uid)):
+            standing = await self._standings.of(uid, conv)
+            if standing.present is not None:
+                await self._append_held(uid, conv)
+
+    async def _append_held(self, uid: Uid, conv: ConvID) -> None:
+        for message in await self._waiting(uid):
+            if message.conv == conv:
+                await self._append_one(message)
+
+    async def _append_one(self, message: HeldMessage) -> None:
+        for _ in range(TRIES):
+            standing = await self._standings.of(message.uid, message.conv)
+            standing.check_member()
+            append = Append(message.conv, (message.draft,), members_as_of=standing.head.last)
+            try:
+                await self._sender.append_for_all(append)
+            except MembersChanged:
+                continue
+            await self._held.drop([message.id])
+            return
+        raise too_contended()
+
+    async def _waiting(self, uid: Uid) -> Sequence[HeldMessage]:
+        return await self._held.of_user(uid, self._oldest_ms())
+
+    async def remake(self, uid: Uid, conv: ConvID, uids: Sequence[Uid], envelope: Envelope) -> bool:
+        """Make an unknown group from a list; False: another list was first."""
+        held = await self._held.of_group(conv, self._oldest_ms())
+        append = remake(uid, conv, uids, envelope, held)
+        try:
+            await self._sender.append_for_all(append)
+        except WebchatError as error:
+            if error.code is Code.CONFLICT:
+                return False
+            raise
+        await self._held.drop([m.id for m in held if m.draft in append.drafts])
+        return True
+
+    def _oldest_ms(self) -> int:
+        return self._clock.now_ms() - self._limits.lifetime_ms

@@ -1,0 +1,180 @@
+"""Who is here, and which logs they follow on this node."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from webchat.model import NO_HEAD, ConvID, Head, Membership, Seq, Uid, is_group, user_log
+from webchat.ports.bus import Bus
+from webchat.ports.log import Log
+from webchat.ports.members import Members
+
+if TYPE_CHECKING:
+    from webchat.chat.device import Device
+
+
+class HeldLog:
+    """A log that somebody here follows. `last`, `n`, `at`: of the last entry passed on.
+
+    `seen`: the highest `Seq` heard of, beyond `last` while a gap is being read.
+    """
+
+    __slots__ = ("at", "conv", "last", "n", "seen", "users")
+
+    def __init__(self, conv: ConvID, head: Head) -> None:
+        self.conv = conv
+        self.last: Seq = head.last
+        self.n = head.n
+        self.at = head.at
+        self.seen: Seq = head.last
+        self.users: dict[User, None] = {}
+
+
+class User:
+    """A user with at least one device here.
+
+    `logs`: what it follows. `left`: groups it was in, with its own last `Seq` in them. `noted`:
+    while it arrives, logs that moved after they may have been read; None: it left that group.
+    """
+
+    __slots__ = ("arrival", "devices", "left", "logs", "noted", "uid")
+
+    def __init__(self, uid: Uid) -> None:
+        self.uid = uid
+        self.devices: list[Device] = []
+        self.logs: dict[ConvID, HeldLog] = {}
+        self.left: dict[ConvID, Seq] = {}
+        self.arrival: asyncio.Task[None] | None = None
+        self.noted: dict[ConvID, Head | None] = {}
+
+
+class Roster:
+    """Users and held logs. A group's channel is held while a member of it is here."""
+
+    def __init__(self, log: Log, members: Members, bus: Bus) -> None:
+        self._log = log
+        self._members = members
+        self._bus = bus
+        self._topics: Counter[str] = Counter()
+        self.users: dict[Uid, User] = {}
+        self.logs: dict[ConvID, HeldLog] = {}
+
+    async def arrive(self, uid: Uid) -> User:
+        """The user, following all its logs. Raises WebchatError(UNAVAILABLE)."""
+        while True:
+            user = self.users.get(uid)
+            if user is None:
+                user = self.users[uid] = User(uid)
+                user.arrival = asyncio.ensure_future(self._follow_all(user))
+            if user.arrival is not None:
+                await asyncio.shield(user.arrival)
+            if self.users.get(uid) is user:
+                return user
+
+    async def _follow_all(self, user: User) -> None:
+        held_for_now = []
+        self._want(user_log(user.uid))
+        try:
+            await self._bus.subscribe(user_log(user.uid))
+            memberships = await self._members.of_user(user.uid)
+            present = [row.conv for row in memberships if row.until is None]
+            held_for_now = [conv for conv in present if is_group(conv)]
+            for group in held_for_now:
+                self._want(group)
+            await asyncio.gather(*map(self._bus.subscribe, held_for_now))
+            convs = [*present, user_log(user.uid)]
+            heads = dict(await self._log.heads(convs))
+            self._begin(user, memberships, convs, heads)
+        except BaseException:
+            user.arrival = None
+            del self.users[user.uid]
+            self._drop(user_log(user.uid))
+            raise
+        finally:
+            for group in held_for_now:
+                self._drop(group)
+
+    def _begin(
+        self,
+        user: User,
+        memberships: Sequence[Membership],
+        convs: Sequence[ConvID],
+        heads: dict[ConvID, Head],
+    ) -> None:
+        """Follow what was read, corrected by what was noted meanwhile; all in one turn."""
+        user.left = {row.conv: row.until for row in memberships if row.until is not None}
+        for conv in convs:
+            self.follow(user, conv, heads.get(conv, NO_HEAD))
+        for conv, head in user.noted.items():
+            if head is None:
+                self.unfollow(user, conv)
+            else:
+                self._raise_to(self.follow(user, conv, head), head)
+        user.noted = {}
+        user.arrival = None
+
+    def follow(self, user: User, conv: ConvID, head: Head) -> HeldLog:
+        """The held log, which the user follows from now on; `head`: where it is if it is new."""
+        held = self.logs.get(conv)
+        if held is None:
+            held = self.logs[conv] = HeldLog(conv, head)
+        if conv not in user.logs:
+            user.logs[conv] = held
+            held.users[user] = None
+            user.left.pop(conv, None)
+            if is_group(conv):
+                self._want(conv)
+        return held
+
+    def _raise_to(self, held: HeldLog, head: Head) -> None:
+        """Nobody else followed a log that moved between the reading of its head and now."""
+        if len(held.users) == 1 and head.last > held.last:
+            held.last, held.n, held.at = head.last, head.n, head.at
+            held.seen = max(held.seen, head.last)
+
+    def unfollow(self, user: User, conv: ConvID) -> None:
+        """The user follows a log no more; harmless if it did not."""
+        held = user.logs.pop(conv, None)
+        if held is None:
+            return
+        del held.users[user]
+        if not held.users:
+            del self.logs[conv]
+        if is_group(conv):
+            self._drop(conv)
+
+    def _want(self, topic: str) -> None:
+        self._topics[topic] += 1
+
+    def _drop(self, topic: str) -> None:
+        self._topics[topic] -= 1
+        if self._topics[topic] <= 0:
+            del self._topics[topic]
+            self._bus.unsubscribe(topic)
+
+    def add(self, user: User, device: Device) -> None:
+        """A device of an arrived user is live from now on."""
+        user.devices.append(device)
+
+    def leave(self, user: User, device: Device) -> None:
+        """A device is gone."""
+        if device in user.devices:
+            user.devices.remove(device)
+        self.release(user)
+
+    def release(self, user: User) -> None:
+        """Let go of a user without a device."""
+        if user.devices or user.arrival is not None or self.users.get(user.uid) is not user:
+            return
+        del self.users[user.uid]
+        for conv in list(user.logs):
+            self.unfollow(user, conv)
+        self._drop(user_log(user.uid))
+
+    def devices_of(self, uid: Uid) -> Iterable[Device]:
+        """The live devices of a user here."""
+        user = self.users.get(uid)
+        return user.devices if user is not None else ()

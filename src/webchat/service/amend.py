@@ -1,0 +1,63 @@
+"""`edit`, `delete` and `react`: entries that change an earlier message of their log."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from webchat.errors import Code, WebchatError
+from webchat.model import ConvID, Draft, Entry, Seq, Uid, pair_of
+from webchat.ports.log import Append, Change, Follow
+from webchat.protocol.envelope import Envelope, encode_said
+from webchat.service.send import check_text
+
+Kind = Literal["edit", "delete", "react"]
+KINDS: Final[tuple[Kind, ...]] = ("edit", "delete", "react")
+MAX_REACTION_BYTES: Final = 64
+
+
+def check_amendment(kind: Kind, envelope: Envelope, text_bytes: int) -> None:
+    """Refuse what can be wrong with it whatever it refers to. BAD_REQUEST, TOO_LARGE."""
+    if not envelope.msg_id:
+        raise WebchatError(Code.BAD_REQUEST, f"{kind} needs a MsgID")
+    if not envelope.refers:
+        raise WebchatError(Code.BAD_REQUEST, f"{kind} needs the Seq it Refers to")
+    if kind == "react" and len(envelope.body.encode()) > MAX_REACTION_BYTES:
+        raise WebchatError(Code.BAD_REQUEST, "a reaction is one emoji")
+    check_text(envelope.body, text_bytes)
+
+
+def amend(
+    kind: Kind,
+    sender: Uid,
+    conv: ConvID,
+    meant: Entry | None,
+    envelope: Envelope,
+    *,
+    is_admin: bool,
+    members_as_of: Seq | None,
+) -> Append:
+    """The append of a checked amendment of `meant`, as far as the sender may see it.
+
+    The author alone edits; the author or an admin deletes; who sees a message may react.
+    Raises BAD_REQUEST where nothing, or no message, is meant; FORBIDDEN.
+    """
+    if meant is None or meant.kind != "message":
+        raise WebchatError(Code.BAD_REQUEST, "Refers means no message you can see")
+    if kind != "react" and meant.sender != sender and not (kind == "delete" and is_admin):
+        raise WebchatError(Code.FORBIDDEN, f"this message is not yours to {kind}")
+    body = "" if kind == "delete" else envelope.body
+    in_pair = pair_of(conv) is not None
+    said = encode_said(
+        kind,
+        sender if in_pair else conv,
+        "" if in_pair else sender,
+        envelope.to,
+        envelope,
+        body,
+    )
+    return Append(
+        conv,
+        (Draft(kind, sender, envelope.msg_id, said),),
+        members_as_of=members_as_of,
+        follow=Follow(changes=(Change(kind, envelope.refers, sender, body),)),
+    )

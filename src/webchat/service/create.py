@@ -1,0 +1,58 @@
+"""Making a group (seed flow 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from webchat.errors import Code, WebchatError
+from webchat.model import MAX_NAME_CHARS, ConvID, Draft, Group, Membership, Seq, Uid
+from webchat.ports.log import SEQ_OF_ENTRY, Append, Follow
+from webchat.protocol.envelope import Envelope, Extended, encode_said
+from webchat.service.membership import CREATE, body_of
+
+OWNER = "owner"
+MEMBER = "member"
+
+
+class _Named(msgspec.Struct):
+    Name: str = ""
+
+
+def group_name(envelope: Envelope) -> str:
+    """The name that a `create` gives its group. Raises BAD_REQUEST."""
+    if not isinstance(envelope, Extended) or not envelope.extras:
+        return ""
+    try:
+        name = msgspec.json.decode(envelope.extras, type=_Named).Name
+    except msgspec.ValidationError:
+        raise WebchatError(Code.BAD_REQUEST, "Name is a text") from None
+    if len(name) > MAX_NAME_CHARS:
+        raise WebchatError(Code.BAD_REQUEST, f"a name may have {MAX_NAME_CHARS} characters")
+    return name
+
+
+def create(sender: Uid, conv: ConvID, uids: Sequence[Uid], envelope: Envelope, name: str) -> Append:
+    """The append that makes a group of its sender and `uids`; CONFLICT if the id was ever used."""
+    others = [uid for uid in uids if uid != sender]
+    said = encode_said(CREATE, conv, sender, conv, envelope, body_of(others))
+    return Append(
+        conv,
+        (Draft(CREATE, sender, envelope.msg_id, said),),
+        is_membership=True,
+        must_be_new=True,
+        follow=founding(conv, sender, others, SEQ_OF_ENTRY, name),
+    )
+
+
+def founding(conv: ConvID, owner: Uid, others: Sequence[Uid], since: Seq, name: str) -> Follow:
+    """What follows from the making of a group."""
+    return Follow(
+        memberships=(
+            Membership(conv, owner, since, None, OWNER),
+            *(Membership(conv, uid, since, None, MEMBER) for uid in others),
+        ),
+        announce=tuple((uid, "added") for uid in (owner, *others)),
+        group=Group(conv, name),
+    )

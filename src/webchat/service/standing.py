@@ -1,0 +1,71 @@
+"""Where somebody stands in a group: by this every act on it is decided, at a place of its log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from webchat.errors import Code, WebchatError
+from webchat.model import NO_HEAD, ConvID, Group, Head, Membership, Seq, Uid
+from webchat.ports.log import Log
+from webchat.ports.members import Members
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """A user in a group as of `head`; an append on it names `head.last` as `members_as_of`."""
+
+    conv: ConvID
+    uid: Uid
+    head: Head
+    spans: Sequence[Membership]
+    group: Group | None
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is, or was, a group of that id."""
+        return self.head.last > 0
+
+    @property
+    def present(self) -> Membership | None:
+        """The user's open span, if it is a member."""
+        return self.spans[-1] if self.spans and self.spans[-1].until is None else None
+
+    def check_member(self) -> Membership:
+        """The open span. Raises GROUP_CLOSED for who left last, else NOT_A_MEMBER."""
+        present = self.present
+        if present is not None:
+            return present
+        left_last = bool(self.spans) and self.spans[-1].until == self.head.members_seq
+        if left_last and self.group is not None and self.group.closed:
+            raise WebchatError(Code.GROUP_CLOSED, "its last member has left this group")
+        raise not_a_member()
+
+    def sees(self, seq: Seq) -> bool:
+        """Whether the entry `seq` lies in one of the user's spans."""
+        if self.present is not None and self.group is not None and self.group.history_open:
+            return True
+        return any(
+            span.since <= seq and (span.until is None or seq <= span.until) for span in self.spans
+        )
+
+
+class Standings:
+    """Reads standings: the head first, so that what is read after it can only be newer."""
+
+    def __init__(self, log: Log, members: Members) -> None:
+        self._log = log
+        self._members = members
+
+    async def of(self, uid: Uid, conv: ConvID) -> Standing:
+        """Where `uid` stands in `conv` now. Raises WebchatError(UNAVAILABLE)."""
+        head = (await self._log.heads([conv])).get(conv, NO_HEAD)
+        if head is NO_HEAD:
+            return Standing(conv, uid, head, (), None)
+        spans = await self._members.spans(conv, uid)
+        return Standing(conv, uid, head, spans, await self._members.group(conv))
+
+
+def not_a_member() -> WebchatError:
+    """The same whether the group exists or not."""
+    return WebchatError(Code.NOT_A_MEMBER, "no such group, or not yours")

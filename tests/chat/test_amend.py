@@ -1,0 +1,110 @@
+"""`edit`, `delete` and `react`, in pairs and in groups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.chat.world import Person, World
+
+CONV = "dm:anna:ben"
+G = "group_1"
+
+
+async def talk(world: World) -> tuple[Person, Person]:
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    await anna.send("ben", "helo")
+    return anna, ben
+
+
+async def amend(person: Person, kind: str, to: str, seq: int, body: str = "", **more: Any) -> Any:
+    said = {"EvtType": kind, "Refers": seq, "Body": body, "MsgID": f"{kind}-{body}"} | more
+    if to.startswith("group_"):
+        return await person.ask("chat", person.act(kind, to) | said)
+    return await person.ask("chat", {"From": person.uid, "To": to, "Timestamp": 1} | said)
+
+
+async def test_an_edit_is_an_entry_and_changes_the_one_meant(world: World) -> None:
+    anna, ben = await talk(world)
+    ack = await amend(anna, "edit", "ben", 1, "hello")
+    assert (ack["Seq"], ack["N"]) == (2, 1)
+    (edit,) = ben.got("edit")
+    assert (edit["Refers"], edit["Body"], edit["Seq"]) == (1, "hello", 2)
+    again = await world.joined("ben")
+    (message,) = again.got("message")
+    assert (message["Body"], message["Edited"], message["Seq"]) == ("hello", 2, 1)
+
+
+async def test_a_deleted_message_is_blank_and_still_counts(world: World) -> None:
+    anna, ben = await talk(world)
+    await amend(anna, "delete", "ben", 1)
+    (deleted,) = ben.got("delete")
+    assert deleted["Refers"] == 1
+    again = await world.joined("ben")
+    (message,) = again.got("message")
+    assert (message["Body"], message["Deleted"], message["N"]) == ("", 2, 1)
+
+
+async def test_a_reaction_can_be_taken_back(world: World) -> None:
+    anna, ben = await talk(world)
+    await amend(ben, "react", "anna", 1, "👍")
+    assert await world.store.log.reactions(CONV, [1]) == {1: {"ben": "👍"}}
+    (reaction,) = anna.got("react")
+    assert (reaction["Body"], reaction["Refers"]) == ("👍", 1)
+    await amend(ben, "react", "anna", 1, "")
+    assert await world.store.log.reactions(CONV, [1]) == {}
+
+
+async def test_a_resent_edit_gets_its_first_place(world: World) -> None:
+    anna, _ = await talk(world)
+    first = await amend(anna, "edit", "ben", 1, "hello")
+    assert (await amend(anna, "edit", "ben", 1, "hello")) == first
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "code"),
+    [
+        ("edit", {}, "forbidden"),
+        ("delete", {}, "forbidden"),
+        ("edit", {"MsgID": ""}, "bad_request"),
+        ("edit", {"Refers": 0}, "bad_request"),
+        ("edit", {"Refers": 99}, "bad_request"),
+        ("react", {"Body": "x" * 65}, "bad_request"),
+        ("edit", {"Body": "x" * 20_000}, "too_large"),
+        ("react", {"From": "anna"}, "forbidden"),
+        ("react", {"To": "cleo"}, "not_a_member"),
+        ("react", {"To": "no body"}, "bad_request"),
+    ],
+)
+async def test_a_wrong_amendment_is_refused(
+    world: World, kind: str, more: dict[str, Any], code: str
+) -> None:
+    _, ben = await talk(world)
+    ack = await amend(ben, kind, "anna", 1, "x", **more)
+    assert ack["error"]["code"] == code
+
+
+async def test_a_notice_cannot_be_amended(world: World) -> None:
+    anna = await world.joined("anna")
+    await anna.do("create", G, "ben")
+    ack = await amend(anna, "edit", G, 1, "x")
+    assert ack["error"]["code"] == "bad_request"
+
+
+async def test_what_came_before_one_cannot_be_amended(world: World) -> None:
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    await anna.do("create", G, "cleo")
+    await anna.say_in(G, "before")
+    await anna.do("refer", G, "ben")
+    assert (await amend(ben, "react", G, 2, "👍"))["error"]["code"] == "bad_request"
+
+
+async def test_a_groups_owner_deletes_others_messages_and_members_do_not(world: World) -> None:
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    await anna.do("create", G, "ben", "cleo")
+    await ben.say_in(G, "rude")
+    cleo = await world.joined("cleo")
+    assert (await amend(cleo, "delete", G, 2))["error"]["code"] == "forbidden"
+    assert (await amend(anna, "delete", G, 2))["ok"]
+    assert (await amend(anna, "edit", G, 2, "polite"))["error"]["code"] == "forbidden"

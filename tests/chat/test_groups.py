@@ -1,0 +1,323 @@
+"""Groups in the full form: create, refer, depart, messages, who sees what (seed flows 5 to 9)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.chat.world import Person, World, settle
+
+G = "group_1"
+ENTRIES = ("create", "join", "depart", "message")
+
+
+async def trio(world: World) -> tuple[Person, Person, Person]:
+    """anna has made a group with ben; cleo is there, and not in it."""
+    anna, ben, cleo = [await world.joined(uid) for uid in ("anna", "ben", "cleo")]
+    assert (await anna.do("create", G, "ben"))["ok"]
+    return anna, ben, cleo
+
+
+def in_group(person: Person, conv: str = G) -> list[tuple[str, int]]:
+    """(kind, Seq) of a group's entries a person was sent."""
+    return [
+        (e["EvtType"], e["Seq"])
+        for e in person.got()
+        if e["ConvID"] == conv and e["EvtType"] in ENTRIES
+    ]
+
+
+async def test_create_reaches_all_members_and_its_ack_takes_the_entrys_place(world: World) -> None:
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    ack = await anna.do("create", G, "ben", "anna", "ben", Name="Trip")
+    assert (ack["ConvID"], ack["Seq"], ack["N"]) == (G, 1, 0)
+    (entry,) = ben.got("create")
+    assert json.loads(entry["Body"]) == ["ben"]
+    assert (entry["From"], entry["To"], entry["Originated"], entry["Name"]) == (
+        G,
+        G,
+        "anna",
+        "Trip",
+    )
+    assert in_group(anna) == []
+    for person in (anna, ben):
+        assert [json.loads(e["Body"])["Conv"] for e in person.got("conversation")] == [G]
+
+
+async def test_a_message_reaches_the_members_and_nobody_else(world: World) -> None:
+    anna, ben, cleo = await trio(world)
+    ack = await anna.say_in(G, "hello")
+    assert (ack["Seq"], ack["N"]) == (2, 1)
+    assert ben.bodies() == ["hello"]
+    assert cleo.got() == []
+    assert (await cleo.say_in(G, "me too"))["error"]["code"] == "not_a_member"
+
+
+async def test_refer_comes_to_everybody_and_then_the_ack_with_the_same_seq(world: World) -> None:
+    anna, ben, cleo = await trio(world)
+    ack = await anna.do("refer", G, "cleo", "ben", "anna")
+    assert ack["Seq"] == 2
+    for person in (anna, ben, cleo):
+        (joined,) = person.got("join")
+        assert (json.loads(joined["Body"]), joined["Originated"]) == (["cleo"], "anna")
+    assert anna.socket.packets[-2][1]["EvtType"] == "join" or anna.got("join")
+    place = anna.socket.packets.index(("ack", ack))
+    assert anna.socket.packets[place - 1][1]["EvtType"] == "join"
+
+
+async def test_who_comes_in_sees_from_there_on(world: World) -> None:
+    anna, _, cleo = await trio(world)
+    await anna.say_in(G, "before")
+    await anna.do("refer", G, "cleo")
+    await anna.say_in(G, "after")
+    assert in_group(cleo) == [("join", 3), ("message", 4)]
+    again = await world.joined("cleo")
+    assert in_group(again) == [("join", 3), ("message", 4)]
+    assert {"EvtType": "skip", "ConvID": G, "Seq": 2, "N": 1, "more": False} in again.got("skip")
+
+
+async def test_who_departs_sees_up_to_there(world: World) -> None:
+    anna, ben, _ = await trio(world)
+    laptop = await world.joined("ben", {G: 1})
+    await anna.say_in(G, "one")
+    ack = await ben.do("depart", G)
+    assert ack["Seq"] == 3
+    await anna.say_in(G, "two")
+    assert in_group(ben) == [("create", 1), ("message", 2)]
+    assert in_group(laptop) == [("message", 2), ("depart", 3)]
+    assert in_group(anna) == [("depart", 3)]
+    assert (await ben.say_in(G, "three"))["error"]["code"] == "not_a_member"
+    assert (await ben.do("depart", G))["error"]["code"] == "not_a_member"
+
+
+async def test_a_former_member_is_sent_its_span_if_it_names_the_group(world: World) -> None:
+    anna, ben, _ = await trio(world)
+    await anna.say_in(G, "one")
+    await ben.do("depart", G)
+    await anna.say_in(G, "two")
+    again = await world.joined("ben", {G: 1})
+    assert in_group(again) == [("message", 2), ("depart", 3)]
+    assert in_group(await world.joined("ben")) == []
+
+
+async def test_leaving_and_coming_back_makes_two_spans(world: World) -> None:
+    anna, ben, _ = await trio(world)
+    await ben.do("depart", G)
+    await anna.say_in(G, "without ben")
+    await anna.do("refer", G, "ben")
+    await anna.say_in(G, "with ben")
+    assert in_group(ben) == [("create", 1), ("join", 4), ("message", 5)]
+    again = await world.joined("ben")
+    assert in_group(again) == [("create", 1), ("depart", 2), ("join", 4), ("message", 5)]
+    assert [(s["Seq"], s["more"]) for s in again.got("skip") if s["ConvID"] == G] == [(3, False)]
+
+
+async def test_members_who_are_away_get_all_of_it_in_order_when_back(world: World) -> None:
+    anna = await world.joined("anna")
+    await anna.do("create", G, "ben")
+    await anna.say_in(G, "one")
+    await anna.do("refer", G, "cleo")
+    await anna.do("depart", G)
+    ben = await world.joined("ben", {"user:ben": 0})
+    assert in_group(ben) == [("create", 1), ("message", 2), ("join", 3), ("depart", 4)]
+
+
+async def test_a_group_closes_when_its_last_member_leaves(world: World) -> None:
+    anna, ben, cleo = await trio(world)
+    await ben.do("depart", G)
+    assert (await anna.say_in(G, "alone"))["ok"]
+    await anna.do("depart", G)
+    assert (await anna.say_in(G, "late"))["error"]["code"] == "group_closed"
+    assert (await ben.say_in(G, "late"))["error"]["code"] in ("group_closed", "not_a_member")
+    assert (await cleo.do("create", G, "ben"))["error"]["code"] == "conflict"
+
+
+async def test_one_left_alone_can_refer(world: World) -> None:
+    anna, ben, cleo = await trio(world)
+    await ben.do("depart", G)
+    assert (await anna.do("refer", G, "cleo"))["ok"]
+    await anna.say_in(G, "hello")
+    assert cleo.bodies() == ["hello"]
+
+
+async def test_two_who_leave_last_at_once_close_the_group(world: World) -> None:
+    anna, ben, _ = await trio(world)
+    acks = [person.say("chat", person.act("depart", G)) for person in (anna, ben)]
+    await settle()
+    assert anna.socket.acks[acks[0]]["ok"]
+    assert ben.socket.acks[acks[1]]["ok"]
+    group = await world.store.members.group(G)
+    assert group is not None
+    assert group.closed
+
+
+async def test_resends_of_group_acts_get_their_first_place(world: World) -> None:
+    anna, ben, _ = await trio(world)
+    joined = await anna.do("refer", G, "cleo", MsgID="r1")
+    left = await ben.do("depart", G, MsgID="d1")
+    assert (await anna.do("refer", G, "cleo", MsgID="r1")) == joined
+    assert (await ben.do("depart", G, MsgID="d1")) == left
+    said = await anna.say_in(G, "hello")
+    await anna.do("depart", G)
+    assert (await anna.say_in(G, "hello")) == said
+
+
+async def test_a_resent_create_gets_its_own_place_instead_of_conflict(world: World) -> None:
+    anna = await world.joined("anna")
+    first = await anna.do("create", G, "ben", MsgID="c1")
+    assert (await anna.do("create", G, "ben", MsgID="c1")) == first
+    assert (await anna.do("create", G, "ben", MsgID="c2"))["error"]["code"] == "conflict"
+
+
+async def test_referring_who_is_in_already_appends_nothing(world: World) -> None:
+    anna, ben, _ = await trio(world)
+    ack = await anna.do("refer", G, "ben", "anna")
+    assert ack == {"ok": True, "MsgID": "", "ConvID": G}
+    assert ben.got("join") == []
+
+
+async def test_messages_on_the_heels_of_a_refer_keep_their_order(world: World) -> None:
+    anna, ben, _ = await trio(world)
+    for i in range(5):
+        anna.say("chat", anna.act("message", G, MsgID=f"a{i}", Body=f"a{i}"))
+        ben.say("chat", ben.act("refer", G, Body='["cleo","dora"]'))
+        ben.say("chat", ben.act("message", G, MsgID=f"b{i}", Body=f"b{i}"))
+    await settle()
+    bodies = anna.bodies() + ben.bodies()
+    assert [b for b in bodies if b[0] == "a"] == [f"a{i}" for i in range(5)]
+    assert [b for b in bodies if b[0] == "b"] == [f"b{i}" for i in range(5)]
+    assert len(anna.got("join")) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "code"),
+    [
+        ("create", {"Body": '["nobody"]'}, "unknown_user"),
+        ("create", {"Body": "ben"}, "bad_request"),
+        ("create", {"Body": '["no body"]'}, "bad_request"),
+        ("create", {"Body": "[1]"}, "bad_request"),
+        ("create", {"Body": json.dumps([f"u{i}" for i in range(1_001)])}, "too_large"),
+        ("create", {"Body": "[]", "Name": "n" * 65}, "bad_request"),
+        ("create", {"Body": "[]", "Name": 7}, "bad_request"),
+        ("create", {"Body": "[]", "Originated": "ben"}, "forbidden"),
+        ("create", {"Body": "[]", "From": "anna"}, "forbidden"),
+        ("create", {"Body": "[]", "To": "ben", "From": "ben"}, "bad_request"),
+        ("refer", {"Body": "[]"}, "bad_request"),
+        ("refer", {"Body": '["cleo"]'}, "not_a_member"),
+        ("depart", {}, "not_a_member"),
+        ("rejoin", {}, "not_a_member"),
+        ("rejoin", {"Body": '["ben"]'}, "not_a_member"),
+    ],
+)
+async def test_a_wrong_act_is_refused(
+    world: World, kind: str, change: dict[str, Any], code: str
+) -> None:
+    anna = await world.joined("anna")
+    ack = await anna.ask("chat", anna.act(kind, "group_new") | change)
+    assert ack["error"]["code"] == code
+    assert anna.got() == []
+
+
+async def test_unknown_users_are_named_and_nothing_is_changed(world: World) -> None:
+    anna, ben, _ = await trio(world)
+    ack = await anna.do("refer", G, "cleo", "ghost")
+    assert ack["error"]["code"] == "unknown_user"
+    assert "ghost" in ack["error"]["message"]
+    assert ben.got("join") == []
+
+
+async def test_a_create_that_lists_nobody_makes_a_group_of_its_sender(world: World) -> None:
+    anna = await world.joined("anna")
+    assert (await anna.ask("chat", anna.act("create", G, Body="[]")))["ok"]
+    assert (await anna.say_in(G, "hello, me"))["ok"]
+
+
+async def test_rejoin_is_answered_with_the_list(world: World) -> None:
+    _, ben, _ = await trio(world)
+    ack = await ben.do("rejoin", G)
+    assert ack == {"ok": True, "MsgID": "", "ConvID": G}
+    (notify,) = ben.got("notify")
+    assert sorted(json.loads(notify["Body"])) == ["anna", "ben"]
+    assert (notify["Members"], notify["Seq"], notify["From"]) == (2, 1, G)
+
+
+async def test_groups_span_nodes(world: World) -> None:
+    other = World(beside=world)
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    cleo = await other.joined("cleo")
+    await anna.do("create", G, "ben")
+    await anna.say_in(G, "one")
+    await ben.say_in(G, "two")
+    await ben.do("refer", G, "cleo")
+    await anna.say_in(G, "three")
+    await anna.do("depart", G)
+    await cleo.say_in(G, "four")
+    assert ben.bodies() == ["one", "three", "four"]
+    assert anna.bodies() == ["two"]
+    assert in_group(cleo) == [("join", 4), ("message", 5), ("depart", 6)]
+    assert in_group(ben) == [
+        ("create", 1), ("message", 2), ("join", 4), ("message", 5), ("depart", 6), ("message", 7),
+    ]  # fmt: skip
+    assert in_group(anna) == [("message", 3), ("join", 4)]
+    await other.chat.close()
+
+
+async def test_a_channel_is_held_while_a_member_is_here(world: World) -> None:
+    anna, ben, _ = await trio(world)
+    assert world.bus.holds(G)
+    anna.leave()
+    assert world.bus.holds(G)
+    ben.leave()
+    assert not world.bus.holds(G)
+    back = await world.joined("ben")
+    assert world.bus.holds(G)
+    await back.do("depart", G)
+    assert not world.bus.holds(G)
+
+
+async def test_receipts_in_a_group_tell_each_author_who(world: World) -> None:
+    anna, ben, _ = await trio(world)
+    await anna.do("refer", G, "cleo")
+    await anna.say_in(G, "one")
+    await ben.confirm("display", G, ConvID=G, Seq=3, From=G, Originated="ben")
+    (told,) = anna.got("delivery", "display")
+    assert (told["EvtType"], told["From"], told["Originated"], told["To"]) == (
+        "display", G, "ben", "anna",
+    )  # fmt: skip
+    assert (told["ConvID"], told["Seq"]) == (G, 3)
+    assert ben.got("delivery", "display") == []
+
+
+async def test_a_snapshot_lists_every_member(world: World) -> None:
+    anna, ben, _ = await trio(world)
+    await anna.say_in(G, "one")
+    await ben.confirm("delivery", G, ConvID=G, Seq=2, From=G, Originated="ben")
+    await anna.ask("sync", {"cursors": {}, "receipts": [G]})
+    (snapshot,) = anna.got("receipts")
+    assert sorted(json.loads(snapshot["Body"])) == [["anna", 2, 2], ["ben", 2, 0]]
+
+
+async def test_what_came_before_never_counts_as_unread(world: World) -> None:
+    anna, _, _ = await trio(world)
+    await anna.say_in(G, "before")
+    await anna.do("refer", G, "cleo")
+    positions = await world.store.positions.of_user("cleo", [G])
+    assert (positions[G].displayed, positions[G].n) == (2, 1)
+
+
+async def test_beyond_a_hundred_members_an_author_gets_counts(world: World) -> None:
+    crowd = [f"m{i:03}" for i in range(120)]
+    await world.register(*crowd)
+    anna = await world.joined("anna")
+    await anna.do("create", G, *crowd)
+    await anna.say_in(G, "hello")
+    readers = [await world.joined(uid, {G: 2}) for uid in crowd[:3]]
+    for reader in readers:
+        await reader.confirm("display", G, ConvID=G, Seq=2, From=G, Originated=reader.uid)
+    await world.pass_time(2)
+    assert anna.got("delivery", "display") == []
+    assert json.loads(anna.got("receipts")[-1]["Body"]) == [[2, 3, 3]]
+    await anna.ask("sync", {"cursors": {}, "receipts": [G]})
+    assert json.loads(anna.got("receipts")[-1]["Body"]) == [[2, 3, 3]]

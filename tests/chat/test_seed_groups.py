@@ -1,0 +1,172 @@
+"""Groups in the seed's form: notify, join, depart, restart, rejoin (seed flows 5 to 9)."""
+
+from __future__ import annotations
+
+import json
+
+from tests.chat.test_seed_form import seed
+from tests.chat.world import Person, World, settle
+from webchat.model import Draft
+from webchat.ports.held import HeldLimits
+
+G = "group_1"
+
+
+def kinds(person: Person) -> list[str]:
+    return [envelope["EvtType"] for envelope in person.got()]
+
+
+def lists(person: Person) -> list[list[str]]:
+    return [sorted(json.loads(notify["Body"])) for notify in person.got("notify")]
+
+
+async def people(world: World, engine: int = 4) -> list[Person]:
+    return [await seed(world, uid, engine) for uid in ("anna", "ben", "cleo")]
+
+
+async def test_create_comes_as_notify_to_the_others_and_not_to_its_sender(
+    open_world: World,
+) -> None:
+    anna, ben, cleo = await people(open_world)
+    anna.say("chat", anna.act("create", G, Body='["ben","anna"]'), ack=False)
+    await settle()
+    assert lists(ben) == [["anna", "ben"]]
+    assert kinds(anna) == kinds(cleo) == []
+
+
+async def test_who_is_brought_in_gets_the_list_and_the_rest_a_join(open_world: World) -> None:
+    anna, ben, cleo = await people(open_world)
+    await anna.do("create", G, "ben")
+    anna.say("chat", anna.act("refer", G, Body='["cleo"]'), ack=False)
+    await settle()
+    assert lists(cleo) == [["anna", "ben", "cleo"]]
+    assert kinds(ben) == ["notify", "join"]
+    assert kinds(anna) == ["join"]
+
+
+async def test_depart_reaches_the_rest_and_not_its_sender(open_world: World) -> None:
+    anna, ben, _ = await people(open_world)
+    await anna.do("create", G, "ben", "cleo")
+    ben.say("chat", ben.act("depart", G), ack=False)
+    await settle()
+    (left,) = anna.got("depart")
+    assert (left["From"], left["Originated"]) == (G, "ben")
+    assert kinds(ben) == ["notify"]
+
+
+async def test_offline_members_get_the_list_as_of_each_entry(open_world: World) -> None:
+    anna = await seed(open_world, "anna")
+    await anna.do("create", G, "ben")
+    await anna.say_in(G, "one")
+    await anna.do("refer", G, "cleo")
+    ben = await seed(open_world, "ben")
+    assert kinds(ben) == ["notify", "message", "join"]
+    assert lists(ben) == [["anna", "ben"]]
+
+
+async def test_over_engine_3_a_backlogs_join_and_depart_come_as_notify(open_world: World) -> None:
+    anna = await seed(open_world, "anna")
+    await anna.do("create", G, "ben")
+    await anna.do("refer", G, "cleo", "dora")
+    dora = await seed(open_world, "dora")
+    await dora.do("depart", G)
+    ben = await seed(open_world, "ben", engine=3)
+    assert lists(ben) == [
+        ["anna", "ben"],
+        ["anna", "ben", "cleo", "dora"],
+        ["anna", "ben", "cleo"],
+    ]
+
+
+async def test_over_engine_3_a_join_for_a_page_without_that_window_comes_as_notify(
+    open_world: World,
+) -> None:
+    anna = await seed(open_world, "anna")
+    ben = await seed(open_world, "ben", engine=3)
+    await anna.do("create", G, "ben")
+    await ben.confirm("delivery", "anna", MsgID="none")
+    ben.leave()
+    again = await seed(open_world, "ben", engine=3)
+    assert kinds(again) == []
+    await anna.do("refer", G, "cleo")
+    await anna.do("refer", G, "dora")
+    assert kinds(again) == ["notify", "join"]
+    assert lists(again) == [["anna", "ben", "cleo"]]
+
+
+async def test_a_message_to_an_unknown_group_is_held_and_answered_by_restart(
+    open_world: World,
+) -> None:
+    anna, ben, cleo = await people(open_world)
+    ack = await anna.say_in(G, "are you there?")
+    assert ack == {"ok": True, "held": True, "MsgID": "anna-are you there?"}
+    (restart,) = anna.got("restart")
+    assert restart["From"] == G
+    await anna.do("rejoin", G, "anna", "ben", "cleo")
+    assert ben.bodies() == cleo.bodies() == ["are you there?"]
+    assert lists(ben) == lists(anna)[:1] == [["anna", "ben", "cleo"]]
+    assert anna.bodies() == []
+
+
+async def test_a_held_message_that_is_resent_is_held_once(open_world: World) -> None:
+    anna, ben, _ = await people(open_world)
+    await anna.say_in(G, "hello")
+    assert (await anna.say_in(G, "hello"))["held"]
+    await anna.do("rejoin", G, "ben")
+    assert ben.bodies() == ["hello"]
+    ack = await anna.say_in(G, "hello")
+    assert ack["Seq"] == 2
+
+
+async def test_of_two_lists_the_first_counts(open_world: World) -> None:
+    anna, ben, cleo = await people(open_world)
+    first = anna.say("chat", anna.act("rejoin", G, Body='["ben"]'))
+    second = cleo.say("chat", cleo.act("rejoin", G, Body='["dora"]'))
+    await settle()
+    assert anna.socket.acks[first]["ok"]
+    assert cleo.socket.acks[second]["error"]["code"] == "not_a_member"
+    assert lists(ben) == [["anna", "ben"]]
+
+
+async def test_what_a_member_still_holds_is_appended_once_when_it_joins(
+    open_world: World,
+) -> None:
+    anna = await seed(open_world, "anna")
+    await anna.do("create", G, "ben")
+    said = anna.act("message", G, Originated="ben", MsgID="m", Body="m")
+    draft = Draft("message", "ben", "m", json.dumps(said).encode())
+    held = open_world.store.held
+    for _ in range(2):  # the second time as if the process had died before it was dropped
+        await held.hold(G, draft, open_world.clock.now_ms(), HeldLimits())
+        (await seed(open_world, "ben")).leave()
+        await settle()
+        assert await held.of_user("ben", 0) == []
+    assert anna.bodies() == ["m"]
+
+
+async def test_rejoin_of_a_known_group_is_answered_with_the_list(open_world: World) -> None:
+    anna, ben, cleo = await people(open_world)
+    await anna.do("create", G, "ben")
+    ben.say("chat", ben.act("rejoin", G), ack=False)
+    await settle()
+    assert lists(ben) == [["anna", "ben"]] * 2
+    assert (await cleo.do("rejoin", G, "cleo"))["error"]["code"] == "not_a_member"
+
+
+async def test_a_receipt_in_the_seeds_shape_reaches_the_author(open_world: World) -> None:
+    anna, ben, _ = await people(open_world)
+    await anna.do("create", G, "ben")
+    await anna.say_in(G, "one")
+    receipt = {"EvtType": "display", "From": G, "Originated": "ben", "To": "anna"}
+    ben.say("chat", receipt | {"MsgID": "anna-one", "Timestamp": 1}, ack=False)
+    await open_world.pass_time(1)
+    (told,) = anna.got("display")
+    assert (told["From"], told["Originated"], told["To"], told["MsgID"]) == (
+        G, "ben", "anna", "anna-one",
+    )  # fmt: skip
+
+
+async def test_a_group_nobody_knows_is_not_a_members_in_secured_mode(world: World) -> None:
+    anna = await world.joined("anna")
+    assert (await anna.say_in(G, "hello"))["error"]["code"] == "not_a_member"
+    assert anna.got("restart") == []
