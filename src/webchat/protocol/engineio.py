@@ -70,10 +70,10 @@ class Packet:
         return self._encode(_V3_BINARY_MESSAGE) if self.attachments else self.frames
 
     def _encode(self, binary_prefix: bytes) -> bytes:
-        frames = [frame(BINARY, binary_prefix + binary) for binary in self.attachments]
-        if self.kind:
-            frames.insert(0, frame(TEXT, self.kind + self.text))
-        return b"".join(frames)
+        text = frame(TEXT, self.kind + self.text) if self.kind else b""
+        if not self.attachments:
+            return text
+        return text + b"".join(frame(BINARY, binary_prefix + each) for each in self.attachments)
 
 
 CLOSE_PACKET: Final = Packet(b"1")
