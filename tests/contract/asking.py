@@ -7,7 +7,9 @@ import json
 from collections.abc import Sequence
 from typing import TypeVar
 
-from webchat.model import ConvID, Draft, Membership, Seq, Uid, pair_conv
+import msgspec
+
+from webchat.model import ConvID, Draft, Group, Membership, Seq, Uid, pair_conv
 from webchat.ports.log import SEQ_OF_ENTRY, Append, Appended, Change, Follow
 from webchat.ports.positions import Move, Moved
 from webchat.ports.store import Store
@@ -36,6 +38,18 @@ def create(group: ConvID, *uids: Uid, msg_id: str = "") -> Append:
     """A group made by the first of `uids`, with all of them in it."""
     draft = notice("create", uids[0], msg_id, uids[1:])
     return Append(group, (draft,), is_membership=True, must_be_new=True, follow=opens(group, *uids))
+
+
+def named(group: Group, *uids: Uid) -> Append:
+    """A group made by the first of `uids`, with a row that says `group`."""
+    made = create(group.conv, *uids)
+    return with_row(made, group)
+
+
+def with_row(request: Append, group: Group) -> Append:
+    """`request`, after which `group` is true."""
+    follow = msgspec.structs.replace(request.follow or Follow(), group=group)
+    return msgspec.structs.replace(request, follow=follow)
 
 
 def refer(group: ConvID, sender: Uid, *uids: Uid) -> Append:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
+
 from tests.contract.asking import create, depart, message, move, refer, send, to_pair
 from webchat.model import Membership, Position, pair_conv, user_log
 from webchat.ports.log import Append, Follow
@@ -84,6 +86,19 @@ async def test_one_who_comes_in_with_messages_behind_its_entry_has_them_unread(
     request = Append("group_x", drafts, is_membership=True, follow=Follow((span,)))
     await send(store, request)
     assert await positions_in(store, "group_x", "ann") == [Position(0, 0, 0)]
+
+
+async def test_what_follows_from_several_drafts_follows_from_the_first(store: Store) -> None:
+    made = create("group_x", "ann", "bob", msg_id="c")
+    request = msgspec.structs.replace(made, drafts=(*made.drafts, message("bob", "1")))
+    first = await send(store, request)
+    assert [entry.msg_id for entry in first.followed] == ["group_x:1", "group_x:1"]
+    assert await store.members.spans("group_x", "bob") == [
+        Membership("group_x", "bob", 1, None, "")
+    ]
+    assert await positions_in(store, "group_x", "bob") == [Position(0, 0, 0)]
+    again = await send(store, request)
+    assert (again.entries, again.followed) == (first.entries, first.followed)
 
 
 async def test_leaving_closes_the_span_and_leaves_the_positions(store: Store) -> None:

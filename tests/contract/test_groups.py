@@ -5,21 +5,13 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from tests.contract.asking import create, depart, message, notice, refer, send
+from tests.contract.asking import create, depart, message, named, notice, refer, send, with_row
 from webchat.errors import WebchatError
 from webchat.model import Group, Membership, Position
 from webchat.ports.log import SEQ_OF_ENTRY, Append, Follow
 from webchat.ports.store import Store
 
 FRIENDS = Group("group_x", name="Friends Ω")
-
-
-def names(group: Group, *uids: str) -> Append:
-    """A group with a row."""
-    made = create(group.conv, *uids)
-    assert made.follow is not None
-    follow = msgspec.structs.replace(made.follow, group=group)
-    return msgspec.structs.replace(made, follow=follow)
 
 
 def role(conv: str, uid: str, since: int, role: str) -> Append:
@@ -29,7 +21,7 @@ def role(conv: str, uid: str, since: int, role: str) -> Append:
 
 
 async def test_a_group_is_read_as_it_was_made(store: Store) -> None:
-    await send(store, names(FRIENDS, "ann", "bob"))
+    await send(store, named(FRIENDS, "ann", "bob"))
     assert await store.members.group("group_x") == FRIENDS
 
 
@@ -40,34 +32,30 @@ async def test_no_group_of_that_id_is_none(store: Store) -> None:
 
 
 async def test_a_later_row_takes_the_place_of_an_earlier_one(store: Store) -> None:
-    await send(store, names(FRIENDS, "ann", "bob"))
+    await send(store, named(FRIENDS, "ann", "bob"))
     renamed = Group(
         "group_x", "New", "file-1", history_open=True, announcements=True, public=True, closed=False
     )
-    request = Append("group_x", (notice("setting", "ann"),), follow=Follow(group=renamed))
-    await send(store, request)
+    await send(store, with_row(Append("group_x", (notice("setting", "ann"),)), renamed))
     assert await store.members.group("group_x") == renamed
 
 
 async def test_an_append_without_a_row_leaves_the_row(store: Store) -> None:
-    await send(store, names(FRIENDS, "ann", "bob"))
+    await send(store, named(FRIENDS, "ann", "bob"))
     await send(store, refer("group_x", "ann", "cid"))
     assert await store.members.group("group_x") == FRIENDS
 
 
 async def test_a_group_is_closed_with_its_last_members_depart(store: Store) -> None:
-    await send(store, names(FRIENDS, "ann"))
-    left = depart("group_x", "ann", since=1)
-    assert left.follow is not None
+    await send(store, named(FRIENDS, "ann"))
     closed = msgspec.structs.replace(FRIENDS, closed=True)
-    follow = msgspec.structs.replace(left.follow, group=closed)
-    await send(store, msgspec.structs.replace(left, follow=follow))
+    await send(store, with_row(depart("group_x", "ann", since=1), closed))
     assert await store.members.group("group_x") == closed
     assert await store.members.count("group_x") == 0
 
 
 async def test_a_refused_group_leaves_the_row_of_the_first(store: Store) -> None:
-    first, second = (names(Group("group_x", name), "ann") for name in ("first", "second"))
+    first, second = (named(Group("group_x", name), "ann") for name in ("first", "second"))
     await send(store, first)
     with pytest.raises(WebchatError):
         await send(store, second)

@@ -11,9 +11,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.asking import create, depart, message, move, refer, send, to_pair
+from tests.contract.asking import (
+    create,
+    delete,
+    depart,
+    edit,
+    message,
+    move,
+    named,
+    react,
+    refer,
+    send,
+    to_pair,
+)
 from webchat.adapters.memory import ManualClock
 from webchat.adapters.sqlite import SqliteSettings, SqliteStore, backup, check
+from webchat.model import Group
+from webchat.ports.held import HeldLimits
 from webchat.ports.log import Append
 from webchat.ports.positions import Move
 from webchat.ports.store import StoreRefused
@@ -26,7 +40,8 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def store(path: Path, clock: ManualClock) -> AsyncIterator[SqliteStore]:
-    """A served store with a group whose members came, left and came back, and a pair."""
+    """A served store with a group whose members came, left and came back, a pair, and a group with
+    entries that were changed."""
     made = SqliteStore(path, SqliteSettings(), clock)
     await made.open("secured")
     await send(made, create("group_x", "ann", "bob", "cid"))
@@ -35,6 +50,12 @@ async def store(path: Path, clock: ManualClock) -> AsyncIterator[SqliteStore]:
     await send(made, refer("group_x", "ann", "bob"))
     await send(made, to_pair("ann", "bob", "1"))
     await move(made, Move("group_x", "cid", 3, 3))
+    await send(made, named(Group("group_y", "Y"), "ann", "bob"))
+    await send(made, Append("group_y", (message("ann", "1"), message("ann", "2"))))
+    await send(made, edit("group_y", "ann", 2, "changed"))
+    await send(made, delete("group_y", "ann", 3))
+    await send(made, react("group_y", "bob", 2, "👍"))
+    await made.held.hold("group_none", message("ann", "h"), clock.now_ms(), HeldLimits())
     yield made
     await made.close()
 
@@ -95,6 +116,12 @@ async def test_a_whole_store_has_no_findings_while_it_is_served(
     assert check(path) == []
 
 
+def replaced(old: str, new: str) -> str:
+    """A statement that changes what envelopes say."""
+    envelope = f"CAST(replace(CAST(envelope AS TEXT), '{old}', '{new}') AS BLOB)"
+    return f"UPDATE entry SET envelope = {envelope} WHERE instr(envelope, '{old}')"  # noqa: S608
+
+
 @pytest.mark.parametrize(
     ("damage", "finding"),
     [
@@ -145,6 +172,51 @@ async def test_a_whole_store_has_no_findings_while_it_is_served(
         (
             "DELETE FROM member WHERE uid = 'bob' AND until = 2",
             "user:bob: the entry at Seq 2 says left of group_x at Seq 2",
+        ),
+        (
+            "UPDATE entry SET members_seq = 0 WHERE log = (SELECT log FROM chat_group)",
+            "group_y: ann is a member from Seq 1 to None, but these are no membership entries",
+        ),
+        (
+            "DELETE FROM member WHERE uid = 'bob' AND until = 2",
+            "group_x: bob departed at Seq 2, but no membership ends there",
+        ),
+        (
+            "DELETE FROM member WHERE uid = 'bob' AND since = 4",
+            "group_x: bob came in at Seq 4, but no membership is there",
+        ),
+        (
+            "UPDATE chat_group SET closed = 1",
+            "group_y: said to be closed: 1, but 2 members are present",
+        ),
+        (
+            replaced('"Edited":4', '"Edited":6'),
+            "group_y: the entry at Seq 2 was changed at Seq 6, but there is no edit",
+        ),
+        (
+            replaced('"Deleted":5', '"Deleted":6'),
+            "group_y: the entry at Seq 3 was changed at Seq 6, but there is no delete",
+        ),
+        (
+            replaced(',"Edited":4', ""),
+            "group_y: the edit at Seq 4 did not change the entry at Seq 2",
+        ),
+        (
+            replaced(',"Deleted":5', ""),
+            "group_y: the delete at Seq 5 did not change the entry at Seq 3",
+        ),
+        (
+            "UPDATE reaction SET body = '!'",
+            "group_y: bob reacted to Seq 2 at Seq 6, but that is not what the log says",
+        ),
+        (
+            "DELETE FROM reaction",
+            "group_y: the last reaction of bob to Seq 2, at Seq 6, is not kept as such",
+        ),
+        (
+            """INSERT INTO held_message
+            SELECT 9, conv, uid, kind, msg_id, envelope, at FROM held_message""",
+            "group_none: the message (ann, h) is held 2 times",
         ),
     ],
 )

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.asking import create, message, move, send, to_pair
+from tests.contract.asking import create, message, move, named, send, to_pair
 from webchat.adapters.memory import ManualClock
 from webchat.adapters.sqlite import SqliteSettings, SqliteStore, check
 from webchat.errors import Code, WebchatError
-from webchat.model import Login, Position, Profile
+from webchat.model import Group, Login, Position, Profile
+from webchat.ports.held import HeldLimits
 from webchat.ports.log import Append
 from webchat.ports.positions import Move
 from webchat.ports.store import Mode, StoreRefused
@@ -50,6 +51,8 @@ async def test_everything_is_there_after_reopening(serving: SqliteStore) -> None
     await serving.accounts.create(ANN, "hash", 1)
     await serving.logins.add(b"t", Login("l", "ann", 1, 1, 2))
     await serving.kept.keep("ann", [b"{}"], newest=9)
+    await serving.held.hold("group_y", message("ann", "h"), 1, HeldLimits())
+    await send(serving, named(Group("group_z", "Z"), "ann"))
     await serving.close()
 
     await serving.open("secured")
@@ -59,6 +62,8 @@ async def test_everything_is_there_after_reopening(serving: SqliteStore) -> None
     assert await serving.accounts.password_hash("ann") == "hash"
     assert await serving.logins.find(b"t") == Login("l", "ann", 1, 1, 2)
     assert await serving.kept.take("ann", 9) == [b"{}"]
+    assert [held.draft for held in await serving.held.of_user("ann", 0)] == [message("ann", "h")]
+    assert await serving.members.group("group_z") == Group("group_z", "Z")
     next_one = await send(serving, Append("group_x", (message("ann", "2"),), members_as_of=1))
     assert (next_one.entries[0].seq, next_one.entries[0].n) == (3, 2)
     await serving.close()

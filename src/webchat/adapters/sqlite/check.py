@@ -12,6 +12,18 @@ from webchat.adapters.sqlite.keys import key_hash
 from webchat.adapters.sqlite.schema import VERSION, check_version
 from webchat.ports.store import Finding, StoreRefused
 
+_SAID: Final = """
+    WITH said AS (
+        SELECT log, name, seq, kind, sender, envelope ->> '$.Body' AS body,
+        envelope ->> '$.Refers' AS refers, envelope ->> '$.Edited' AS edited,
+        envelope ->> '$.Deleted' AS deleted FROM (
+            SELECT entry.log, log.name, seq, kind, sender,
+            iif(json_valid(CAST(envelope AS TEXT)), CAST(envelope AS TEXT), '{}') AS envelope
+            FROM entry JOIN log ON log.id = entry.log
+        )
+    )"""
+"""Before each query: the entries with what their envelopes say, nothing where that is no JSON."""
+
 _PROMISES: Final[tuple[tuple[str, str], ...]] = (
     (
         "{}: {} entries, from Seq {} to {}: there is a gap",
@@ -92,18 +104,74 @@ _PROMISES: Final[tuple[tuple[str, str], ...]] = (
     ),
     (
         "{}: the entry at Seq {} says {} of {} at Seq {}, but no such membership is there",
-        """WITH said AS (
-            SELECT log.name AS user_log, seq, sender AS uid,
-            json_extract(CAST(envelope AS TEXT), '$.Body') AS body
-            FROM entry JOIN log ON log.id = entry.log WHERE kind = 'conversation'
-        )
-        SELECT user_log, seq, body ->> '$.state', body ->> '$.Conv', body ->> '$.Seq' FROM said
-        WHERE NOT EXISTS (
+        """SELECT name, seq, body ->> '$.state', body ->> '$.Conv', body ->> '$.Seq' FROM said
+        WHERE kind = 'conversation' AND NOT EXISTS (
             SELECT 1 FROM member JOIN log AS of ON of.id = member.log
-            WHERE of.name = body ->> '$.Conv' AND member.uid = said.uid
+            WHERE of.name = body ->> '$.Conv' AND uid = sender
             AND CASE body ->> '$.state' WHEN 'left' THEN until = body ->> '$.Seq'
             ELSE since <= body ->> '$.Seq' END
         )""",
+    ),
+    (
+        "{}: {} is a member from Seq {} to {}, but these are no membership entries",
+        """SELECT log.name, uid, since, until FROM member JOIN log ON log.id = member.log
+        WHERE log.name GLOB 'group_*' AND EXISTS (SELECT 1 FROM entry
+            WHERE entry.log = member.log AND seq IN (since, until) AND members_seq <> seq)""",
+    ),
+    (
+        "{}: {} departed at Seq {}, but no membership ends there",
+        """SELECT log.name, sender, seq FROM entry JOIN log ON log.id = entry.log
+        WHERE kind = 'depart' AND NOT EXISTS (SELECT 1 FROM member
+            WHERE member.log = entry.log AND uid = sender AND until = seq)""",
+    ),
+    (
+        "{}: {} came in at Seq {}, but no membership is there",
+        """SELECT name, came.value, seq
+        FROM said, json_each(iif(json_valid(body), body, '[]')) AS came
+        WHERE kind IN ('create', 'join') AND NOT EXISTS (SELECT 1 FROM member
+            WHERE member.log = said.log AND uid = came.value
+            AND since <= seq AND ifnull(until > seq, 1))""",
+    ),
+    (
+        "{}: said to be closed: {}, but {} members are present",
+        """SELECT log.name, closed, members FROM chat_group JOIN log ON log.id = chat_group.log
+        WHERE closed <> (members = 0)""",
+    ),
+    (
+        "{}: the entry at Seq {} was changed at Seq {}, but there is no {}",
+        """SELECT name, seq, cause, change FROM (
+            SELECT log, name, seq, edited AS cause, 'edit' AS change FROM said
+            UNION ALL SELECT log, name, seq, deleted, 'delete' FROM said
+        ) AS said WHERE cause IS NOT NULL AND NOT EXISTS (SELECT 1 FROM entry
+            WHERE entry.log = said.log AND entry.seq = cause AND kind = change)""",
+    ),
+    (
+        "{}: the {} at Seq {} did not change the entry at Seq {}",
+        """SELECT cause.name, cause.kind, cause.seq, meant.seq
+        FROM said AS cause JOIN said AS meant ON meant.log = cause.log AND meant.seq = cause.refers
+        WHERE meant.seq < cause.seq AND CASE cause.kind
+            WHEN 'edit' THEN meant.deleted IS NULL AND ifnull(meant.edited, 0) < cause.seq
+            WHEN 'delete' THEN ifnull(meant.deleted, 0) < cause.seq END""",
+    ),
+    (
+        "{}: {} reacted to Seq {} at Seq {}, but that is not what the log says",
+        """SELECT log.name, uid, reaction.seq, cause
+        FROM reaction JOIN log ON log.id = reaction.log WHERE NOT EXISTS (SELECT 1 FROM said
+            WHERE said.log = reaction.log AND said.seq = cause AND kind = 'react'
+            AND sender = uid AND refers = reaction.seq AND said.body = reaction.body)""",
+    ),
+    (
+        "{}: the last reaction of {} to Seq {}, at Seq {}, is not kept as such",
+        """SELECT name, sender, refers, seq FROM (
+            SELECT log, name, sender, refers, body, max(seq) AS seq FROM said
+            WHERE kind = 'react' AND refers BETWEEN 1 AND seq - 1 GROUP BY log, sender, refers
+        ) AS said WHERE (body <> '') <> EXISTS (SELECT 1 FROM reaction
+            WHERE reaction.log = said.log AND reaction.seq = refers AND uid = sender)""",
+    ),
+    (
+        "{}: the message ({}, {}) is held {} times",
+        """SELECT conv, uid, msg_id, count(*) FROM held_message WHERE msg_id <> ''
+        GROUP BY conv, uid, msg_id HAVING count(*) > 1""",
     ),
 )
 
@@ -136,5 +204,5 @@ def _damages(db: sqlite3.Connection) -> Iterator[Finding]:
 def _broken_promises(db: sqlite3.Connection) -> Iterator[Finding]:
     db.create_function("key_hash", 2, key_hash, deterministic=True)
     for words, query in _PROMISES:
-        for row in db.execute(query):
+        for row in db.execute(_SAID + query):
             yield words.format(*row)
