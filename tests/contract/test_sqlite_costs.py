@@ -1,0 +1,86 @@
+"""What acts cost an SQLite store, in SQLite's own steps: the same in a large group as in a small.
+
+Steps are counted rather than time, so that the outcome is the same on any machine.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import partial
+from typing import Final
+
+import pytest
+
+from tests.contract.asking import create, depart, edit, message, react, refer
+from webchat.adapters.memory import ManualClock
+from webchat.adapters.sqlite import SqliteSettings
+from webchat.adapters.sqlite.logs import Logs
+from webchat.adapters.sqlite.schema import migrate
+from webchat.ports.log import Append
+from webchat.ports.positions import Move
+
+SMALL: Final = 10
+LARGE: Final = 2_000
+A_FEW_STEPS: Final = 25
+"""A search in a deeper tree may take a little longer."""
+
+
+def steps_of(db: sqlite3.Connection, act: Callable[[], object]) -> int:
+    """How many steps SQLite's virtual machine takes for `act`."""
+    steps = 0
+
+    def step() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    db.set_progress_handler(step, 1)
+    act()
+    db.set_progress_handler(None, 1)
+    return steps
+
+
+@pytest.fixture
+def db() -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        migrate(connection)
+        yield connection
+
+
+@pytest.fixture
+def logs(clock: ManualClock) -> Logs:
+    return Logs(clock, SqliteSettings())
+
+
+def make_group(db: sqlite3.Connection, logs: Logs, members: int) -> str:
+    """A group with two messages at Seq 2 and 3."""
+    conv = f"group_{members}"
+    logs.append(db, create(conv, *(f"u{number}" for number in range(members))))
+    logs.append(db, Append(conv, (message("u0", "1"), message("u1", "2"))))
+    return conv
+
+
+def costs(db: sqlite3.Connection, logs: Logs, conv: str) -> dict[str, int]:
+    """The steps of one act of each kind."""
+    appends = {
+        "message": Append(conv, (message("u0", "3"),), members_as_of=1, moves_sender=True),
+        "edit": edit(conv, "u0", 2, "changed"),
+        "react": react(conv, "u1", 2, "👍"),
+        "refer": refer(conv, "u0", "new"),
+        "depart": depart(conv, "u1", since=1),
+    }
+    steps = {
+        name: steps_of(db, partial(logs.append, db, request)) for name, request in appends.items()
+    }
+    return {**steps, "move": steps_of(db, lambda: logs.move(db, [Move(conv, "u2", 3, 3)]))}
+
+
+def test_acts_cost_a_large_group_what_they_cost_a_small_one(
+    db: sqlite3.Connection, logs: Logs
+) -> None:
+    small = costs(db, logs, make_group(db, logs, SMALL))
+    large = costs(db, logs, make_group(db, logs, LARGE))
+    assert min(small.values()) > 0
+    assert {name for name in small if large[name] > small[name] + A_FEW_STEPS} == set()
