@@ -11,6 +11,7 @@ import asyncio
 import json
 import signal
 from collections.abc import MutableMapping
+from dataclasses import dataclass
 from typing import Any
 
 import uvloop
@@ -94,30 +95,37 @@ async def not_found(scope: MutableMapping[str, Any], receive: Receive, send: Sen
     await send({"type": "http.response.body", "body": b""})
 
 
-def build(port: int, engine: EngineSettings = _ENGINE) -> tuple[Server, int]:
-    """The server, and the port it will listen on."""
+@dataclass(frozen=True)
+class Built:
+    """The server, the port it will listen on, and its endpoint of raw Engine.IO."""
+
+    server: Server
+    port: int
+    engine: Endpoint
+
+
+def build(port: int, engine: EngineSettings = _ENGINE) -> Built:
+    """All of it, not started yet; `port` 0: a free one."""
     clock = LoopClock()
     application = SocketIO(EchoHandler(), clock, _SOCKET)
-    endpoints = {
-        "/engine.io": Endpoint(Echo, clock, engine, origin_allowed=any_origin),
-        "/socket.io": Endpoint(application, clock, engine, origin_allowed=any_origin),
-    }
+    raw = Endpoint(Echo, clock, engine, origin_allowed=any_origin)
+    sockets = Endpoint(application, clock, engine, origin_allowed=any_origin)
     listening = bind("127.0.0.1", port)
-    site = Site(not_found, [listening], endpoints)
+    site = Site(not_found, [listening], {"/engine.io": raw, "/socket.io": sockets})
     server = Server([site], ServerSettings(), clock, Proxies())
-    return server, listening.getsockname()[1]
+    return Built(server, listening.getsockname()[1], raw)
 
 
 async def serve(port: int) -> None:
     """Serve until SIGTERM or SIGINT."""
-    server, port = build(port)
+    built = build(port)
     over = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, over.set)
-    await server.start()
-    print(port, flush=True)  # noqa: T201
+    await built.server.start()
+    print(built.port, flush=True)  # noqa: T201
     await over.wait()
-    await server.stop(grace_s=5.0)
+    await built.server.stop(grace_s=5.0)
 
 
 def main() -> None:

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 import pytest
 import uvloop
 
-from tests.conformance.app import build
+from tests.conformance.app import Built, build
+from webchat.session.endpoint import Endpoint
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -17,9 +18,21 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
 
 
 @pytest.fixture
-async def port() -> AsyncIterator[int]:
+async def conformance() -> AsyncIterator[Built]:
+    """The server, running."""
+    built = build(0)
+    await built.server.start()
+    yield built
+    await built.server.stop(grace_s=1.0)
+
+
+@pytest.fixture
+def port(conformance: Built) -> int:
     """Where it listens."""
-    server, port = build(0)
-    await server.start()
-    yield port
-    await server.stop(grace_s=1.0)
+    return conformance.port
+
+
+@pytest.fixture
+def engine(conformance: Built) -> Endpoint:
+    """Its endpoint of raw Engine.IO."""
+    return conformance.engine

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.transport.wire import Wire, polling_session, request, websocket
+from tests.transport.wire import Wire, eventually, polling_session, request, websocket
+from webchat.session.endpoint import Endpoint
 
 POLLING = "/engine.io/?EIO=4&transport=polling"
 WEBSOCKET = "/engine.io/?EIO=4&transport=websocket"
@@ -19,6 +20,13 @@ WITHIN_TIMEOUT_S = 0.5
 async def session(port: int) -> str:
     """The path of a new polling session."""
     return f"{POLLING}&sid={await polling_session(port, '/engine.io/')}"
+
+
+async def polled(engine: Endpoint, path: str) -> None:
+    """Return once a poll waits in the session at `path`."""
+    connection = engine.find(path.rpartition("=")[2])
+    assert connection is not None
+    await eventually(lambda: connection.is_polled)
 
 
 async def opened(port: int, path: str = WEBSOCKET) -> Wire:
@@ -85,19 +93,19 @@ async def test_a_malformed_payload_closes_the_session(port: int) -> None:
     assert (await request(port, "GET", path)).status == 400
 
 
-async def test_two_polls_at_once_close_the_session(port: int) -> None:
+async def test_two_polls_at_once_close_the_session(port: int, engine: Endpoint) -> None:
     path = await session(port)
     first = asyncio.create_task(request(port, "GET", path))
-    await asyncio.sleep(0.01)
+    await polled(engine, path)
     assert (await request(port, "GET", path)).status == 400
     assert ((await first).status, (await first).body) == (200, b"1")
     assert (await request(port, "GET", path)).status == 400
 
 
-async def test_a_close_by_post_releases_the_poll(port: int) -> None:
+async def test_a_close_by_post_releases_the_poll(port: int, engine: Endpoint) -> None:
     path = await session(port)
     poll = asyncio.create_task(request(port, "GET", path))
-    await asyncio.sleep(0.01)
+    await polled(engine, path)
     assert (await request(port, "POST", path, body="1")).status == 200
     assert ((await poll).status, (await poll).body) == (200, b"6")
     assert (await request(port, "GET", path)).status == 400
@@ -151,10 +159,10 @@ async def test_an_upgrade_releases_the_poll_and_goes_on(port: int) -> None:
         assert await wire.message() == "4hello"
 
 
-async def test_a_poll_that_waits_is_released_by_the_probe(port: int) -> None:
+async def test_a_poll_that_waits_is_released_by_the_probe(port: int, engine: Endpoint) -> None:
     path = await session(port)
     poll = asyncio.create_task(request(port, "GET", path))
-    await asyncio.sleep(0.01)
+    await polled(engine, path)
     async with await probed(port, path):
         assert (await poll).body == b"6"
 

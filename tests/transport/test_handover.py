@@ -200,7 +200,6 @@ async def test_a_head_that_is_too_big_is_refused() -> None:
         wire.write(b"GET / HTTP/1.1\r\n")
         for _ in range(5):
             wire.write(b"X-Filler: " + b"x" * 1_000 + b"\r\n")
-            await asyncio.sleep(0.01)
         assert (await wire.answer()).status == 431
 
 
