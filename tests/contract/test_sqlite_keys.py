@@ -92,6 +92,19 @@ def test_another_key_with_the_same_hash_is_another_key(db: sqlite3.Connection) -
     assert keys.find(db, 2, hashed, "ann", "m") is None
 
 
+@pytest.mark.parametrize("max_unfolded", [2, 9])
+def test_two_keys_with_one_hash_are_both_found(db: sqlite3.Connection, max_unfolded: int) -> None:
+    keys, logs = Keys(max_unfolded), Logs(ManualClock(), SETTINGS)
+    keys.find(db, 1, 7, "nobody", "nothing")
+    logs.append(db, one("other"))
+    keys.add(db, 1, key_hash("ann", "m"), 2)
+    hashed = key_hash("ann", "m")
+    assert hashed is not None
+    first = keys.find(db, 1, hashed, "ann", "m")
+    second = keys.find(db, 1, hashed, "ann", "other")
+    assert [row and row[0] for row in (first, second)] == [1, 2]
+
+
 def test_the_same_hash_is_told_apart_when_folded_too(db: sqlite3.Connection) -> None:
     keys, hashed = Keys(max_unfolded=1), key_hash("ann", "m")
     assert hashed is not None

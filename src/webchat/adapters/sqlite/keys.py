@@ -21,12 +21,14 @@ _BY_ID: Final = f"""
     WHERE id = ? AND sender = ? AND msg_id = ?"""  # noqa: S608
 _BY_KEY: Final = f"""
     SELECT {ENTRY_COLUMNS} FROM entry_key JOIN entry ON entry.id = entry_key.entry
-    WHERE entry_key.log = ? AND hash = ? AND sender = ? AND msg_id = ?"""  # noqa: S608
-# The `+` keeps SQLite from reading all of the log instead of the newest entries of all logs.
-_NOT_FOLDED: Final = f"""
+    WHERE entry_key.log = ?1 AND hash = ?2 AND sender = ?3 AND msg_id = ?4"""  # noqa: S608
+# One statement, so that a key that is being folded is in one of the two. The `+` keeps SQLite from
+# reading all of the log instead of the newest entries of all logs.
+_ANYWHERE: Final = f"""{_BY_KEY} UNION ALL
     SELECT {ENTRY_COLUMNS} FROM entry
     WHERE id > (SELECT value FROM counter WHERE name = 'keys_folded')
-    AND +log = ? AND sender = ? AND msg_id = ?"""  # noqa: S608
+    AND +log = ?1 AND sender = ?3 AND msg_id = ?4
+    LIMIT 1"""  # noqa: S608
 
 Row = Sequence[Any]
 
@@ -50,8 +52,8 @@ def find_row(db: sqlite3.Connection, log: int, sender: Uid, msg_id: str) -> Row 
     hashed = key_hash(sender, msg_id)
     if hashed is None:
         return None
-    folded: Row | None = db.execute(_BY_KEY, (log, hashed, sender, msg_id)).fetchone()
-    return folded or db.execute(_NOT_FOLDED, (log, sender, msg_id)).fetchone()
+    row: Row | None = db.execute(_ANYWHERE, (log, hashed, sender, msg_id)).fetchone()
+    return row
 
 
 class Keys:
@@ -60,8 +62,9 @@ class Keys:
     def __init__(self, max_unfolded: int) -> None:
         self._max_unfolded = max_unfolded
         self._entries: dict[tuple[int, int], int] | None = None
+        self._unfolded: list[tuple[int, int, int]] = []
+        self._count = 0
         self._newest = 0
-        self._unfolded = 0
 
     def forget(self) -> None:
         """The file may say otherwise than what is remembered."""
@@ -73,40 +76,44 @@ class Keys:
         """The entry with that key."""
         entries = self._load(db) if self._entries is None else self._entries
         entry = entries.get((log, hashed))
-        if entry is not None:
-            row: Row | None = db.execute(_BY_ID, (entry, sender, msg_id)).fetchone()
-            if row is not None:
-                return row
-        found: Row | None = db.execute(_BY_KEY, (log, hashed, sender, msg_id)).fetchone()
-        return found
+        if entry is None:
+            found: Row | None = db.execute(_BY_KEY, (log, hashed, sender, msg_id)).fetchone()
+            return found
+        row: Row | None = db.execute(_BY_ID, (entry, sender, msg_id)).fetchone()
+        # Else two keys have the same hash.
+        return row or find_row(db, log, sender, msg_id)
 
     def add(self, db: sqlite3.Connection, log: int, hashed: int | None, entry: int) -> None:
         """Remember the key of an entry that was just written; `hashed` None: it has none."""
         if self._entries is None:
             self._load(db)  # which finds the new entry, too
         else:
-            if hashed is not None:
-                self._entries[log, hashed] = entry
-            self._newest = entry
-            self._unfolded += 1
-        if self._unfolded >= self._max_unfolded:
+            self._remember(self._entries, log, hashed, entry)
+        if self._count >= self._max_unfolded:
             self._fold(db)
 
+    def _remember(
+        self, entries: dict[tuple[int, int], int], log: int, hashed: int | None, entry: int
+    ) -> None:
+        if hashed is not None:
+            entries[log, hashed] = entry
+            self._unfolded.append((log, hashed, entry))
+        self._newest = entry
+        self._count += 1
+
     def _fold(self, db: sqlite3.Connection) -> None:
-        entries = self._entries or {}
-        rows = sorted((log, hashed, entry) for (log, hashed), entry in entries.items())
-        db.executemany("INSERT INTO entry_key VALUES (?, ?, ?)", rows)
+        db.executemany("INSERT INTO entry_key VALUES (?, ?, ?)", sorted(self._unfolded))
         db.execute("UPDATE counter SET value = ? WHERE name = 'keys_folded'", (self._newest,))
-        self._entries = {}
-        self._unfolded = 0
+        self._entries, self._unfolded, self._count = {}, [], 0
 
     def _load(self, db: sqlite3.Connection) -> dict[tuple[int, int], int]:
+        """Remember what the file says is not folded."""
+        entries: dict[tuple[int, int], int] = {}
+        self._entries, self._unfolded, self._count = entries, [], 0
         rows = db.execute(
             """SELECT log, sender, msg_id, id FROM entry
             WHERE id > (SELECT value FROM counter WHERE name = 'keys_folded') ORDER BY id"""
-        ).fetchall()
-        hashed = ((log, key_hash(sender, msg_id), entry) for log, sender, msg_id, entry in rows)
-        self._entries = {(log, key): entry for log, key, entry in hashed if key is not None}
-        self._unfolded = len(rows)
-        self._newest = rows[-1][-1] if rows else 0
-        return self._entries
+        )
+        for log, sender, msg_id, entry in rows:
+            self._remember(entries, log, key_hash(sender, msg_id), entry)
+        return entries
