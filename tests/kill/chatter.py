@@ -7,6 +7,7 @@ import json
 import socket
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import aiohttp
@@ -32,8 +33,10 @@ class Chatter:
 
     def cut(self) -> None:
         """Cut the connection as a network does: without a word of WebSocket."""
-        if self._socket is not None and not self._socket.closed:
-            self._socket.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+        own = None if self._socket is None else self._socket.get_extra_info("socket")
+        if own is not None:
+            with suppress(OSError):  # The server, or an earlier cut, was quicker.
+                own.shutdown(socket.SHUT_RDWR)
 
     async def run(self) -> None:
         """Be connected as often as it takes, for ever."""
