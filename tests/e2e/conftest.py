@@ -55,11 +55,9 @@ def newcomer(browser: Browser, shared_server: Server) -> Iterator[Newcomer]:
     people: list[Person] = []
 
     def make(name: str, **options: object) -> Person:
-        person = Person.arrive(
-            browser, shared_server.url, f"{name.lower()}{next(_names)}", **options
-        )
+        uid = f"{name.lower()}{next(_names)}"
+        person = Person.with_account(browser, shared_server.url, uid, name, **options)
         people.append(person)
-        person.register(name)
         return person
 
     yield make

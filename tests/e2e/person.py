@@ -22,10 +22,27 @@ class Person:
     @classmethod
     def arrive(cls, browser: Browser, url: str, uid: str, **options: Any) -> Person:
         """Open the server's first page. `options`: the browser context's."""
+        person = cls._sit_down(browser, url, uid, options)
+        person.page.goto("/")
+        return person
+
+    @classmethod
+    def with_account(
+        cls, browser: Browser, url: str, uid: str, name: str, **options: Any
+    ) -> Person:
+        """Arrive logged in to an account that is new."""
+        person = cls._sit_down(browser, url, uid, options)
+        account = {"uid": uid, "name": name, "password": PASSWORD}
+        answer = person.context.request.post("/api/v1/register", data=account)
+        assert answer.ok, answer.text()
+        person.page.goto("/")
+        expect(person.conversations).to_be_visible()
+        return person
+
+    @classmethod
+    def _sit_down(cls, browser: Browser, url: str, uid: str, options: dict[str, Any]) -> Person:
         context = browser.new_context(base_url=url, **options)
-        page = context.new_page()
-        page.goto("/")
-        return cls(uid, context, page)
+        return cls(uid, context, context.new_page())
 
     def leave(self) -> None:
         """Close the browser."""

@@ -72,9 +72,7 @@ def _others(browser: Browser, url: str) -> None:
 
 
 def _arrive(browser: Browser, url: str, uid: str, name: str) -> Person:
-    person = Person.arrive(browser, url, uid, viewport=_VIEW, locale="en-GB")
-    person.register(name)
-    return person
+    return Person.with_account(browser, url, uid, name, viewport=_VIEW, locale="en-GB")
 
 
 if __name__ == "__main__":

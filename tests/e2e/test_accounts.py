@@ -22,6 +22,19 @@ def test_without_a_login_every_address_shows_log_in(
     stranger.leave()
 
 
+def test_registering_logs_in_and_leads_to_the_conversations(
+    browser: Browser, shared_server: Server
+) -> None:
+    nora = Person.arrive(browser, shared_server.url, "nora")
+    nora.page.goto("/settings")
+    nora.register("Nora")
+    expect(nora.page.get_by_role("heading", level=1, name="Conversations")).to_be_visible()
+    assert nora.page.url == f"{shared_server.url}/"
+    nora.page.reload()
+    expect(nora.conversations.get_by_role("list")).to_be_visible()
+    nora.leave()
+
+
 def test_logging_in_leads_back_to_where_one_was(newcomer: Newcomer) -> None:
     ann = newcomer("Ann")
     ann.choose_from_account("Log out")
@@ -85,7 +98,9 @@ def test_a_changed_password_is_the_one_to_log_in_with(newcomer: Newcomer) -> Non
     expect(ann.page.get_by_role("button", name="Password changed")).to_be_visible()
     ann.choose_from_account("Log out")
     ann.log_in("another password")
-    expect(ann.conversations).to_be_visible()
+    ann.start_with(ann, "Ann")
+    ann.write("still here")
+    expect(ann.message("still here")).to_contain_text("Sent")
 
 
 def test_who_does_not_show_reading_is_not_seen_reading(newcomer: Newcomer) -> None:

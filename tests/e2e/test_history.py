@@ -16,8 +16,7 @@ MESSAGES = 105
 @pytest.fixture(scope="module")
 def writer(browser: Browser, shared_server: Server) -> Iterator[Person]:
     """Somebody with many notes to herself."""
-    writer = Person.arrive(browser, shared_server.url, "writer")
-    writer.register("Writer")
+    writer = Person.with_account(browser, shared_server.url, "writer", "Writer")
     writer.start_with(writer, "Writer")
     for number in range(1, MESSAGES + 1):
         writer.write(f"note {number}.")

@@ -38,10 +38,8 @@ def outage(tmp_path: Path) -> Iterator[Outage]:
 @pytest.fixture
 def pair(browser: Browser, outage: Outage) -> Iterator[tuple[Person, Person]]:
     """Two people of that server in a conversation."""
-    ann = Person.arrive(browser, outage.url, "ann")
-    bob = Person.arrive(browser, outage.url, "bob")
-    ann.register("Ann")
-    bob.register("Bob")
+    ann = Person.with_account(browser, outage.url, "ann", "Ann")
+    bob = Person.with_account(browser, outage.url, "bob", "Bob")
     ann.start_with(bob, "Bob")
     ann.write("before")
     bob.conversation("Ann").click()

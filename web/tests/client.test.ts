@@ -80,6 +80,14 @@ describe("joining", () => {
     expect(channel.restarts).toEqual([700]);
   });
 
+  test("a browser in which somebody else logged in meanwhile is left", async () => {
+    const { channel, loggedOut } = await live(1);
+    await channel.lose();
+    channel.request = () => Promise.resolve({ ok: true, uid: "bob" });
+    await channel.connect();
+    expect(loggedOut()).toBe(1);
+  });
+
   test("who is not known is logged out", async () => {
     const { channel, loggedOut } = await live(1);
     channel.listener?.unauthenticated();
@@ -134,6 +142,14 @@ describe("entries", () => {
     expect([second?.Body, second?.Edited]).toEqual(["better", 4]);
     expect([third?.Body, third?.Deleted]).toEqual(["", 5]);
     expect(conversation().last?.Deleted).toBe(5);
+  });
+
+  test("what is no entry moves no position", async () => {
+    const { channel, conversation } = await live(2);
+    channel.tell(entry(9, { EvtType: "notify", Body: "[]" }));
+    channel.tell(entry(9, { EvtType: "typing" }));
+    expect(conversation().position).toBe(2);
+    expect(channel.bodies("sync")).toEqual([]);
   });
 
   test("data that is no event harms nothing", async () => {

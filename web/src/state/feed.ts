@@ -113,7 +113,7 @@ export class Feed {
     if (typeof event !== "object" || event === null || typeof event.ConvID !== "string") return;
     if (event.ConvID === this.#ownLog) this.#handleOwn(event);
     else if (isLogless(event)) this.#handleLogless(event);
-    else if (typeof event.Seq === "number") this.accept(event);
+    else if (isEntry(event)) this.accept(event);
   }
 
   /** Takes an entry of a conversation, also one that an ack told. */
@@ -198,6 +198,13 @@ export class Feed {
 
 function isLogless(event: Incoming): event is Logless {
   return ["skip", "position", "receipts", "delivery", "display"].includes(event.EvtType);
+}
+
+/** What is neither told of a log nor an entry: answers to other forms of clients, and passing things. */
+const FLEETING = new Set(["notify", "restart", "typing", "presence"]);
+
+function isEntry(event: Entry): boolean {
+  return typeof event.Seq === "number" && !FLEETING.has(event.EvtType);
 }
 
 function rowsOf({ Body }: Receipts): ReceiptRow[] {

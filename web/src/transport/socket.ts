@@ -1,7 +1,7 @@
 /** The channel over socket.io-client: WebSocket first, reconnecting by itself, acks as promises. */
 
 import { io, type Socket } from "socket.io-client";
-import { type BackoffSettings, backoffMs } from "../state/backoff.ts";
+import { type BackoffSettings, Patience } from "../state/backoff.ts";
 import type { Channel, ChannelListener, ChannelRequests, Clock, Sent } from "../state/ports.ts";
 import { Failure, TIMED_OUT, UNREACHABLE } from "../wire/failure.ts";
 import type { Ack, WireError } from "../wire/wire.ts";
@@ -23,8 +23,7 @@ export class SocketChannel implements Channel {
   readonly #settings: SocketSettings;
   #socket: Socket | null = null;
   #listener: ChannelListener | null = null;
-  #attempt = 0;
-  #holdMs = 0;
+  readonly #patience: Patience;
   #cancelRetry: (() => void) | null = null;
   readonly #wake = () => this.#retryNow();
   readonly #sleep = () => this.#socket?.disconnect();
@@ -32,6 +31,7 @@ export class SocketChannel implements Channel {
   constructor(clock: Clock, settings: SocketSettings = SOCKET_DEFAULTS) {
     this.#clock = clock;
     this.#settings = settings;
+    this.#patience = new Patience(settings.backoff, () => clock.random());
   }
 
   open(listener: ChannelListener): void {
@@ -63,7 +63,7 @@ export class SocketChannel implements Channel {
   }
 
   restart(delayMs?: number): void {
-    this.#holdMs = delayMs ?? 0;
+    this.#patience.hold(delayMs ?? 0);
     if (this.#socket?.connected) this.#socket.disconnect();
     else this.#retry();
   }
@@ -85,7 +85,7 @@ export class SocketChannel implements Channel {
 
   #listen(socket: Socket, listener: ChannelListener): void {
     socket.on("connect", () => {
-      this.#attempt = 0;
+      this.#patience.reset();
       listener.connected();
     });
     socket.on("disconnect", () => {
@@ -108,17 +108,13 @@ export class SocketChannel implements Channel {
   #refused(error: WireError | undefined): void {
     if (!error) return;
     if (error.code === "session_revoked") this.#listener?.unauthenticated();
-    else if (error.code === "server_draining") this.#holdMs = error.retry_after_ms ?? 0;
+    else this.#patience.hold(error.retry_after_ms ?? 0);
     this.#listener?.error(error);
   }
 
   #retry(): void {
     if (!this.#socket || this.#cancelRetry) return;
-    const backoff = backoffMs(this.#attempt, this.#clock.random(), this.#settings.backoff);
-    const delay = this.#holdMs > 0 ? this.#holdMs + backoff : backoff;
-    this.#attempt += 1;
-    this.#holdMs = 0;
-    this.#cancelRetry = this.#clock.after(delay, () => this.#retryNow());
+    this.#cancelRetry = this.#clock.after(this.#patience.next(), () => this.#retryNow());
   }
 
   #retryNow(): void {
