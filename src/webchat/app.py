@@ -22,12 +22,13 @@ from webchat.adapters.memory import (
 from webchat.adapters.sqlite import SqliteSettings, SqliteStore
 from webchat.chat.assembly import Chat
 from webchat.chat.assembly import Settings as ChatLayerSettings
-from webchat.chat.lag import BacklogSettings
 from webchat.chat.handlers import ChatSettings
 from webchat.chat.joining import JoinSettings
+from webchat.chat.lag import BacklogSettings
 from webchat.chat.notices import KeptSettings
 from webchat.config import Settings, SettingsError
 from webchat.errors import WebchatError
+from webchat.metrics import ChatCollector
 from webchat.ports.bus import Bus
 from webchat.ports.clock import Clock
 from webchat.ports.store import Store, StoreRefused
@@ -126,6 +127,7 @@ class App:
             _engine_settings(settings),
             origin_allowed=allowed,
         )
+        services.registry.register(ChatCollector(chat, endpoint))
         rest = RestSettings(
             open_mode=settings.open,
             body_bytes=settings.body_bytes,

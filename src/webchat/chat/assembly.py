@@ -19,6 +19,7 @@ from webchat.chat.notices import KeptSettings, Notices
 from webchat.chat.restarting import Restarting
 from webchat.chat.roster import Roster
 from webchat.chat.sending import Sender
+from webchat.chat.stats import Stats
 from webchat.chat.tasks import Tasks
 from webchat.model import Login
 from webchat.ports.bus import Bus
@@ -59,9 +60,10 @@ class Chat:
     ) -> None:
         self._settings = settings
         self._tasks = tasks = Tasks()
+        self.stats = stats = Stats()
         self.roster = roster = Roster(store.log, store.members, bus)
-        hub = Hub(roster, store.log, bus, clock, tasks.spawn)
-        backlog = Backlog(store.log, store.members, clock, tasks.spawn, settings.backlog)
+        hub = Hub(roster, store.log, bus, clock, tasks.spawn, stats)
+        backlog = Backlog(store.log, store.members, clock, tasks.spawn, stats, settings.backlog)
         hub.wake = backlog.wake
         self.receipts = receipts = Receipts(
             store.positions,
@@ -83,9 +85,10 @@ class Chat:
             clock,
             open_mode=settings.open_mode,
             on_revoked=profiles.forget,
+            stats=stats,
         )
         standings = Standings(store.log, store.members)
-        sender = Sender(store.log, hub, receipts, notices)
+        sender = Sender(store.log, hub, receipts, notices, stats)
         restarting = (
             Restarting(store.held, standings, sender, clock, settings.held)
             if settings.open_mode
@@ -128,6 +131,7 @@ class Chat:
             profiles,
             clock,
             tasks,
+            stats,
             settings.chat,
         )
 

@@ -10,6 +10,7 @@ from webchat.chat.device import Device
 from webchat.chat.hub import RETRY_S, Spawn, pause
 from webchat.chat.lag import BacklogSettings, Lag, newest_first
 from webchat.chat.roster import HeldLog
+from webchat.chat.stats import Stats
 from webchat.errors import WebchatError
 from webchat.model import ConvID, Seq, Uid, is_group
 from webchat.ports.clock import Clock
@@ -26,8 +27,15 @@ class Backlog:
     """Brings devices from where they are behind to live. One run at a time a device."""
 
     def __init__(
-        self, log: Log, members: Members, clock: Clock, spawn: Spawn, settings: BacklogSettings
+        self,
+        log: Log,
+        members: Members,
+        clock: Clock,
+        spawn: Spawn,
+        stats: Stats,
+        settings: BacklogSettings,
     ) -> None:
+        self._stats = stats
         self._log = log
         self._members = members
         self._clock = clock
@@ -126,6 +134,7 @@ class Backlog:
             packet = await device.in_its_form(entry)
             if entry.seq == lag.position + 1 and device.is_behind(held, lag):
                 device.send(entry, packet, lag)
+                self._stats.backlog += 1
             if device.socket.congested:
                 await device.socket.drained()
         return bool(entries)

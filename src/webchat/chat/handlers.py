@@ -24,6 +24,7 @@ from webchat.chat.joining import Joining
 from webchat.chat.rates import Bucket
 from webchat.chat.roster import Roster
 from webchat.chat.sending import Sender
+from webchat.chat.stats import Stats
 from webchat.chat.tasks import Tasks
 from webchat.errors import Closing, Code, WebchatError
 from webchat.model import Uid, is_group, pair_conv
@@ -69,8 +70,10 @@ class ChatHandler:
         profiles: Profiles,
         clock: Clock,
         tasks: Tasks,
+        stats: Stats,
         settings: ChatSettings,
     ) -> None:
+        self._stats = stats
         self._identity = identity
         self._joining = joining
         self._sender = sender
@@ -158,7 +161,7 @@ class ChatHandler:
             msg_id = envelope.msg_id
             later = self._chat(client, envelope, event)
         except WebchatError as error:
-            client.refuse(ack_id, error, msg_id if msg_id is not None else error.msg_id)
+            self._refuse(client, ack_id, error, msg_id if msg_id is not None else error.msg_id)
             return None
         return self._guarded(client, ack_id, msg_id, later)
 
@@ -173,10 +176,17 @@ class ChatHandler:
         try:
             await later
         except WebchatError as error:
-            client.refuse(ack_id, error, msg_id)
+            self._refuse(client, ack_id, error, msg_id)
         except Exception:
             _log.exception("an event failed")
-            client.refuse(ack_id, WebchatError(Code.INTERNAL, "that went wrong here"), msg_id)
+            wrong = WebchatError(Code.INTERNAL, "that went wrong here")
+            self._refuse(client, ack_id, wrong, msg_id)
+
+    def _refuse(
+        self, client: Client, ack_id: int | None, error: WebchatError, msg_id: str | None
+    ) -> None:
+        self._stats.refused += 1
+        client.refuse(ack_id, error, msg_id)
 
     # What it says
 

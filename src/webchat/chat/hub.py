@@ -16,6 +16,7 @@ import structlog
 from webchat.chat.device import Device
 from webchat.chat.packets import entry_packet
 from webchat.chat.roster import HeldLog, Roster, User
+from webchat.chat.stats import Stats
 from webchat.chat.topics import ENTRY, topics_of
 from webchat.errors import WebchatError
 from webchat.model import NO_HEAD, ConvID, Entry, Head, Seq, Uid, is_group, pair_of, user_of
@@ -37,8 +38,11 @@ class Hub:
     `wake`: called with a device that has fallen behind in a log.
     """
 
-    def __init__(self, roster: Roster, log: Log, bus: Bus, clock: Clock, spawn: Spawn) -> None:
+    def __init__(
+        self, roster: Roster, log: Log, bus: Bus, clock: Clock, spawn: Spawn, stats: Stats
+    ) -> None:
         self.roster = roster
+        self._stats = stats
         self._log = log
         self._bus = bus
         self._clock = clock
@@ -82,12 +86,16 @@ class Hub:
         if held.seen < entry.seq:
             held.seen = entry.seq
         packet = entry_packet(entry)
+        copies = 0
         for user in held.users:
             for device in user.devices:
+                copies += 1
                 if device is origin:
                     device.sent_it(held, entry, packet, ack_id)
                 else:
                     device.receive(held, entry, packet)
+        self._stats.passed_on += 1
+        self._stats.copies += copies
         if entry.kind in _MEMBERSHIP:
             self._let_out(held, entry)
         elif entry.kind == "conversation":
@@ -187,6 +195,7 @@ class Hub:
             self._spawn(self._read_gap(held))
 
     async def _read_gap(self, held: HeldLog) -> None:
+        self._stats.repairs += 1
         while held.last < held.seen and self.roster.logs.get(held.conv) is held:
             try:
                 entries = await self._log.read(held.conv, held.last, _REPAIR_PAGE)

@@ -14,6 +14,7 @@ import structlog
 
 from webchat.chat.client import Client
 from webchat.chat.hub import pause
+from webchat.chat.stats import Stats
 from webchat.errors import Closing, Code, WebchatError
 from webchat.model import Login, Uid, is_uid
 from webchat.ports.accounts import Logins, Revocation
@@ -36,7 +37,9 @@ class Identity:
         *,
         open_mode: bool,
         on_revoked: Callable[[Uid], Awaitable[None]],
+        stats: Stats,
     ) -> None:
+        self._stats = stats
         self._authenticate = authenticate
         self._logins = logins
         self._clock = clock
@@ -68,7 +71,7 @@ class Identity:
         self._clients.setdefault(client.uid, set()).add(client)
         for revocation in self._recent:
             if _ends(revocation, client):
-                _close(client)
+                self._close(client)
 
     def left(self, client: Client) -> None:
         """A connection is gone."""
@@ -94,8 +97,12 @@ class Identity:
             self._recent.append(revocation)
             for client in list(self._clients.get(revocation.uid, ())):
                 if _ends(revocation, client):
-                    _close(client)
+                    self._close(client)
             await self._on_revoked(revocation.uid)
+
+    def _close(self, client: Client) -> None:
+        self._stats.revoked += 1
+        client.socket.close(Closing.SESSION_REVOKED, "this login has ended")
 
 
 def _ends(revocation: Revocation, client: Client) -> bool:
@@ -104,10 +111,6 @@ def _ends(revocation: Revocation, client: Client) -> bool:
     if revocation.login:
         return revocation.login == client.login_id
     return revocation.except_login != client.login_id
-
-
-def _close(client: Client) -> None:
-    client.socket.close(Closing.SESSION_REVOKED, "this login has ended")
 
 
 def _token(socket: Socket, auth: Any) -> str:

@@ -9,6 +9,7 @@ from webchat.chat.client import Client
 from webchat.chat.device import Device
 from webchat.chat.hub import Hub
 from webchat.chat.notices import Notices
+from webchat.chat.stats import Stats
 from webchat.errors import Code, MembersChanged, WebchatError
 from webchat.model import Entry
 from webchat.ports.log import Append, Appended, Log
@@ -22,7 +23,10 @@ Decide = Callable[[], Awaitable[Append]]
 class Sender:
     """Appends for connections. On the path of a message one object and no task for each."""
 
-    def __init__(self, log: Log, hub: Hub, receipts: Receipts, notices: Notices) -> None:
+    def __init__(
+        self, log: Log, hub: Hub, receipts: Receipts, notices: Notices, stats: Stats
+    ) -> None:
+        self._stats = stats
         self.log = log
         self.hub = hub
         self.receipts = receipts
@@ -93,6 +97,7 @@ class Sender:
         self.spread(appended.followed)
         if not appended.fresh:
             return
+        self._stats.appended += 1
         if appended.moved is not None:
             self.receipts.moved_by_own_message(appended.moved)
         elif entry.kind == "message":
