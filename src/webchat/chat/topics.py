@@ -5,6 +5,7 @@ A payload begins with a version and a kind; a node passes over those it does not
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from webchat.model import ConvID, Entry, pair_of, user_log
@@ -14,12 +15,15 @@ ENTRY: Final = b"1e"
 """An entry's envelope, as on the wire."""
 NOTICE: Final = b"1n"
 """A receipt's Notice, JSON."""
+_REMEMBERED_LOGS: Final = 10_000
+
 COUNTS: Final = b"1c"
 """Counts of a large group, JSON."""
 POSITION: Final = b"1p"
 """A user's own position, JSON: `[conv, delivered, displayed, n]`."""
 
 
+@lru_cache(maxsize=_REMEMBERED_LOGS)
 def topics_of(conv: ConvID) -> tuple[str, ...]:
     """Where entries of a log are published: a pair's to both users, all else to itself."""
     pair = pair_of(conv)
