@@ -38,8 +38,8 @@ from webchat.service.conversations import Conversations
 from webchat.service.history import History
 from webchat.service.passwords import Passwords, PasswordSettings
 from webchat.service.profiles import Profiles
+from webchat.service.read_positions import ReceiptSettings
 from webchat.service.readers import Readers
-from webchat.service.receipts import ReceiptSettings
 from webchat.service.tokens import Tokens, TokenSettings
 from webchat.session.client import SocketIO, SocketSettings
 from webchat.session.endpoint import Endpoint, EngineSettings

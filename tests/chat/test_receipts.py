@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
 import pytest
 
-from tests.chat.world import Person, World
+from tests.chat.world import Person, World, settle
 
 CONV = "dm:anna:ben"
 
@@ -188,6 +189,20 @@ async def test_a_receipt_the_store_did_not_take_is_refused(world: World) -> None
     world.store.is_down = True
     ack = await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
     assert ack["error"]["code"] == "unavailable"
+
+
+async def test_an_author_is_told_when_the_store_is_back(world: World) -> None:
+    anna, ben = await talk(world, "one")
+    receipt = {"EvtType": "display", "From": "ben", "ConvID": CONV, "Seq": 1}
+    ben.say("chat", receipt)
+    world.clock.advance(1)
+    for _ in range(3):  # written, and not told yet
+        await asyncio.sleep(0)
+    world.store.is_down = True
+    await settle()
+    world.store.is_down = False
+    await world.pass_time(2)
+    assert heard(anna) == [("display", "ben", 1)]
 
 
 async def test_receipts_reach_the_author_and_the_own_devices_on_other_nodes(world: World) -> None:

@@ -27,7 +27,8 @@ from webchat.ports.clock import Clock
 from webchat.ports.held import HeldLimits
 from webchat.ports.store import Store
 from webchat.service.profiles import Profiles
-from webchat.service.receipts import Receipts, ReceiptSettings
+from webchat.service.read_positions import ReadPositions, ReceiptSettings
+from webchat.service.receipts import Receipts
 from webchat.service.standing import Standings
 
 
@@ -65,7 +66,7 @@ class Chat:
         hub = Hub(roster, store.log, bus, clock, tasks.spawn, stats)
         backlog = Backlog(store.log, store.members, clock, tasks.spawn, stats, settings.backlog)
         hub.wake = backlog.wake
-        self.receipts = receipts = Receipts(
+        readers = ReadPositions(
             store.positions,
             store.log,
             store.members,
@@ -74,10 +75,20 @@ class Chat:
             tasks.spawn,
             settings.receipts,
         )
+        self.receipts = receipts = Receipts(
+            store.positions,
+            store.log,
+            store.members,
+            readers,
+            clock,
+            tasks.spawn,
+            settings.receipts,
+        )
         notices = Notices(
             roster, bus, store.positions, store.kept, clock, tasks.spawn, settings.kept
         )
         receipts.listener = notices
+        readers.counted = notices.author_counted
         bus.listen(Listening(hub, notices))
         self._identity = Identity(
             authenticate,
@@ -101,6 +112,7 @@ class Chat:
             store.members,
             store.positions,
             receipts,
+            readers,
             profiles,
             store.kept,
             restarting,

@@ -155,6 +155,8 @@ class ChatHandler:
         try:
             if self._draining:
                 raise WebchatError(Code.UNAVAILABLE, "the server is going; send it again")
+            if event.attachments:
+                decode_event(event)  # A placeholder without its attachment breaks the protocol.
             envelope = decode_chat(event.data, self._settings.extension_bytes)
             if envelope is None:
                 return self._guarded(client, ack_id, None, self._other(client, event))
@@ -192,7 +194,6 @@ class ChatHandler:
 
     def _chat(self, client: Client, envelope: Envelope, event: Event) -> Later | None:
         if event.attachments:
-            decode_event(event)
             raise WebchatError(Code.BAD_REQUEST, "chat takes no binary attachments")
         if envelope.evt_type not in _RECEIPTS:
             self._check_rate(client)

@@ -35,6 +35,7 @@ from webchat.ports.members import Members
 from webchat.ports.positions import Positions
 from webchat.protocol.envelope import Join, decode_join
 from webchat.service.profiles import Profiles
+from webchat.service.read_positions import ReadPositions
 from webchat.service.receipts import Receipts
 
 _KEPT_PAGE = 100
@@ -63,6 +64,7 @@ class Joining:
         members: Members,
         positions: Positions,
         receipts: Receipts,
+        readers: ReadPositions,
         profiles: Profiles,
         kept: KeptReceipts,
         restarting: Restarting | None,
@@ -80,6 +82,7 @@ class Joining:
         self._members = members
         self._positions = positions
         self._receipts = receipts
+        self._readers = readers
         self._profiles = profiles
         self._kept = kept
         self._restarting = restarting
@@ -165,7 +168,7 @@ class Joining:
         mine = [conv for conv in mine if conv != user_log(uid)]
         positions = await self._positions.of_user(uid, mine) if mine else {}
         for conv in mine:
-            rows = await self._receipts.snapshot(conv, uid)
+            rows = await self._readers.snapshot(conv, uid)
             device.socket.emit(position_packet(conv, positions.get(conv, NO_POSITION)))
             device.socket.emit(receipts_packet(conv, rows))
 

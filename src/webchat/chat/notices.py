@@ -23,7 +23,8 @@ from webchat.ports.bus import Bus
 from webchat.ports.clock import Clock
 from webchat.ports.kept import KeptReceipts
 from webchat.ports.positions import Positions
-from webchat.service.receipts import Counts, Notice
+from webchat.service.read_positions import Counts
+from webchat.service.receipts import Notice
 
 _encode = msgspec.json.Encoder().encode
 _decode_counts = msgspec.json.Decoder(Counts).decode

@@ -8,37 +8,24 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
 
-from webchat.model import NO_POSITION, ConvID, Entry, Position, Seq, Uid, is_group, pair_of
+from webchat.errors import WebchatError
+from webchat.model import ConvID, Entry, Position, Seq, Uid, is_group
 from webchat.ports.clock import Clock, Timer
 from webchat.ports.log import Log
 from webchat.ports.members import Members
 from webchat.ports.positions import Move, Moved, Positions
-from webchat.service.profiles import Profiles
+from webchat.service.read_positions import ReadPositions, ReceiptSettings
 
 Message = tuple[Seq, str]
 """A message as receipts name it: its `Seq` and MsgID."""
 
+_RETRY_S = 1.0
+
 Stored = Callable[["Exception | None"], None]
-
-
-@dataclass(frozen=True, slots=True)
-class ReceiptSettings:
-    """`receipts_interval_ms`: how long moves are gathered. `receipt_entries`: among how many
-    entries up to the new position authors are sought. `told_members`: in groups beyond that, full
-    form authors get counts every `counts_interval_ms`; beyond `told_seed_members` seed-form
-    authors get nothing. `counted_messages`: of an author, in a snapshot of counts."""
-
-    receipts_interval_ms: int = 250
-    receipt_entries: int = 200
-    told_members: int = 100
-    told_seed_members: int = 1_000
-    counts_interval_ms: int = 1_000
-    counted_messages: int = 100
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -56,14 +43,6 @@ class Notice(msgspec.Struct, frozen=True):
     counted: bool = False
 
 
-class Counts(msgspec.Struct, frozen=True):
-    """How many others have an author's messages: `(Seq, delivered, displayed)` each."""
-
-    author: Uid
-    conv: ConvID
-    rows: tuple[tuple[Seq, int, int], ...]
-
-
 class ReceiptListener(Protocol):
     """Who brings the news to devices."""
 
@@ -72,9 +51,6 @@ class ReceiptListener(Protocol):
 
     def author_told(self, notice: Notice) -> None:
         """A reader of the author's messages moved."""
-
-    def author_counted(self, counts: Counts) -> None:
-        """In a large group, how many have the author's messages now."""
 
 
 class _Pending:
@@ -102,7 +78,7 @@ class Receipts:
         positions: Positions,
         log: Log,
         members: Members,
-        profiles: Profiles,
+        readers: ReadPositions,
         clock: Clock,
         spawn: Callable[[Coroutine[Any, Any, None]], object],
         settings: ReceiptSettings,
@@ -110,7 +86,7 @@ class Receipts:
         self._positions = positions
         self._log = log
         self._members = members
-        self._profiles = profiles
+        self._readers = readers
         self._clock = clock
         self._spawn = spawn
         self._settings = settings
@@ -120,8 +96,6 @@ class Receipts:
         self._untold: deque[tuple[Moved, _Pending]] = deque()
         self._telling = False
         self.listener: ReceiptListener | None = None
-        self._uncounted: dict[tuple[ConvID, Uid], set[Seq]] = {}
-        self._count_timer: Timer | None = None
 
     def move(
         self,
@@ -204,7 +178,10 @@ class Receipts:
     async def _tell_all(self) -> None:
         try:
             while self._untold:
-                await self._tell(*self._untold.popleft())
+                await self._tell(*self._untold[0])
+                self._untold.popleft()
+        except WebchatError:  # the store went down after the write; it is told when it is back
+            self._clock.call_later(_RETRY_S, self._tell_soon)
         finally:
             self._telling = False
 
@@ -221,45 +198,15 @@ class Receipts:
             newly = [entry for entry in newly if entry.seq in pending.named]
         size = await self._members.count(moved.conv) if newly and is_group(moved.conv) else 0
         if size > self._settings.told_members:
-            self._count_later(moved.conv, newly)
+            self._readers.count_later(moved.conv, newly)
             if size > self._settings.told_seed_members:
                 return
         for author in {entry.sender: None for entry in newly}:
             theirs = [entry for entry in newly if entry.sender == author]
-            hidden = await self._hides_display(author, moved.uid)
+            hidden = await self._readers.hides_display(author, moved.uid)
             notice = _notice(author, moved, pending, theirs, hidden)
             counted = size > self._settings.told_members
             listener.author_told(msgspec.structs.replace(notice, counted=counted))
-
-    # Counts, in large groups
-
-    def _count_later(self, conv: ConvID, entries: Sequence[Entry]) -> None:
-        for entry in entries:
-            self._uncounted.setdefault((conv, entry.sender), set()).add(entry.seq)
-        if self._count_timer is None:
-            interval_s = self._settings.counts_interval_ms / 1000
-            self._count_timer = self._clock.call_later(interval_s, self._count_now)
-
-    def _count_now(self) -> None:
-        self._count_timer = None
-        uncounted, self._uncounted = self._uncounted, {}
-        self._spawn(self._count_all(uncounted))
-
-    async def _count_all(self, uncounted: dict[tuple[ConvID, Uid], set[Seq]]) -> None:
-        for (conv, author), seqs in uncounted.items():
-            rows = await self._count(conv, author, sorted(seqs))
-            if self.listener is not None:
-                self.listener.author_counted(Counts(author, conv, tuple(rows)))
-
-    async def _count(
-        self, conv: ConvID, author: Uid, seqs: Sequence[Seq]
-    ) -> list[tuple[Seq, int, int]]:
-        counts = await self._positions.counts(conv, author, seqs)
-        hidden = await self._hides_display(author)
-        return [
-            (seq, delivered, 0 if hidden else displayed)
-            for seq, (delivered, displayed) in sorted(counts.items())
-        ]
 
     async def _newly_covered(self, moved: Moved) -> list[Entry]:
         """Others' messages that a move passed, among the newest entries up to the new position."""
@@ -274,45 +221,6 @@ class Receipts:
             for entry in entries
             if entry.seq <= top and entry.kind == "message" and entry.sender != moved.uid
         ]
-
-    async def _hides_display(self, *uids: Uid) -> bool:
-        """Whether any of them has display receipts turned off."""
-        for uid in uids:
-            profile = await self._profiles.get(uid)
-            if profile is not None and not profile.display_receipts:
-                return True
-        return False
-
-    # Snapshots
-
-    async def snapshot(self, conv: ConvID, viewer: Uid) -> Sequence[tuple[object, Seq, Seq]]:
-        """Where everybody is, as `viewer` may see it: `(uid, delivered, displayed)` of each member,
-        or in a large group `(Seq, delivered, displayed)` counts of the viewer's newest messages."""
-        pair = pair_of(conv)
-        if pair is not None:
-            return await self._positions_of(conv, viewer, list(dict.fromkeys(pair)))
-        if await self._members.count(conv) > self._settings.told_members:
-            return await self._count(conv, viewer, await self._newest_own(conv, viewer))
-        members = await self._members.page(conv, "", self._settings.told_members)
-        return await self._positions_of(conv, viewer, [member.uid for member in members])
-
-    async def _newest_own(self, conv: ConvID, viewer: Uid) -> list[Seq]:
-        entries = await self._log.read_before(conv, None, 5 * self._settings.receipt_entries)
-        own = [e.seq for e in entries if e.sender == viewer and e.kind == "message"]
-        return own[-self._settings.counted_messages :]
-
-    async def _positions_of(
-        self, conv: ConvID, viewer: Uid, uids: Sequence[Uid]
-    ) -> list[tuple[object, Seq, Seq]]:
-        positions = await self._positions.of_members(conv, uids)
-        rows: list[tuple[object, Seq, Seq]] = []
-        for uid in uids:
-            position = positions.get(uid, NO_POSITION)
-            displayed = position.displayed
-            if uid != viewer and await self._hides_display(viewer, uid):
-                displayed = 0
-            rows.append((uid, position.delivered, displayed))
-        return rows
 
 
 def _notice(

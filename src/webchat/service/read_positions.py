@@ -1,0 +1,145 @@
+"""Where readers are, as others may see it: snapshots for who asks, counts in large groups.
+
+Source: docs/protocol.md, section 6. Display positions of people who hide them, or who ask while
+hiding their own, are 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from webchat.errors import WebchatError
+from webchat.model import NO_POSITION, ConvID, Entry, Seq, Uid, pair_of
+from webchat.ports.clock import Clock, Timer
+from webchat.ports.log import Log
+from webchat.ports.members import Members
+from webchat.ports.positions import Positions
+from webchat.service.profiles import Profiles
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptSettings:
+    """`receipts_interval_ms`: how long moves are gathered. `receipt_entries`: among how many
+    entries up to the new position authors are sought. `told_members`: in groups beyond that, full
+    form authors get counts every `counts_interval_ms`; beyond `told_seed_members` seed-form
+    authors get nothing. `counted_messages`: of an author, in a snapshot of counts."""
+
+    receipts_interval_ms: int = 250
+    receipt_entries: int = 200
+    told_members: int = 100
+    told_seed_members: int = 1_000
+    counts_interval_ms: int = 1_000
+    counted_messages: int = 100
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """How many others have an author's messages: `(Seq, delivered, displayed)` each."""
+
+    author: Uid
+    conv: ConvID
+    rows: tuple[tuple[Seq, int, int], ...]
+
+
+class ReadPositions:
+    """Reads positions for others' eyes. `counted`: who hears of counts that changed."""
+
+    def __init__(
+        self,
+        positions: Positions,
+        log: Log,
+        members: Members,
+        profiles: Profiles,
+        clock: Clock,
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        settings: ReceiptSettings,
+    ) -> None:
+        self._positions = positions
+        self._log = log
+        self._members = members
+        self._profiles = profiles
+        self._clock = clock
+        self._spawn = spawn
+        self._settings = settings
+        self._uncounted: dict[tuple[ConvID, Uid], set[Seq]] = {}
+        self._timer: Timer | None = None
+        self.counted: Callable[[Counts], None] = lambda _: None
+
+    # Snapshots
+
+    async def snapshot(self, conv: ConvID, viewer: Uid) -> Sequence[tuple[object, Seq, Seq]]:
+        """Where everybody is, as `viewer` may see it: `(uid, delivered, displayed)` of each member,
+        or in a large group `(Seq, delivered, displayed)` counts of the viewer's newest messages."""
+        pair = pair_of(conv)
+        if pair is not None:
+            return await self._positions_of(conv, viewer, list(dict.fromkeys(pair)))
+        if await self._members.count(conv) > self._settings.told_members:
+            return await self._count(conv, viewer, await self._newest_own(conv, viewer))
+        members = await self._members.page(conv, "", self._settings.told_members)
+        return await self._positions_of(conv, viewer, [member.uid for member in members])
+
+    async def _newest_own(self, conv: ConvID, viewer: Uid) -> list[Seq]:
+        entries = await self._log.read_before(conv, None, 5 * self._settings.receipt_entries)
+        own = [e.seq for e in entries if e.sender == viewer and e.kind == "message"]
+        return own[-self._settings.counted_messages :]
+
+    async def _positions_of(
+        self, conv: ConvID, viewer: Uid, uids: Sequence[Uid]
+    ) -> list[tuple[object, Seq, Seq]]:
+        positions = await self._positions.of_members(conv, uids)
+        rows: list[tuple[object, Seq, Seq]] = []
+        for uid in uids:
+            position = positions.get(uid, NO_POSITION)
+            displayed = position.displayed
+            if uid != viewer and await self.hides_display(viewer, uid):
+                displayed = 0
+            rows.append((uid, position.delivered, displayed))
+        return rows
+
+    # Counts, in large groups
+
+    def count_later(self, conv: ConvID, entries: Sequence[Entry]) -> None:
+        """Readers of these messages moved: their authors hear the new counts before long."""
+        for entry in entries:
+            self._note(conv, entry.sender, {entry.seq})
+
+    def _note(self, conv: ConvID, author: Uid, seqs: set[Seq]) -> None:
+        self._uncounted.setdefault((conv, author), set()).update(seqs)
+        if self._timer is None:
+            interval_s = self._settings.counts_interval_ms / 1000
+            self._timer = self._clock.call_later(interval_s, self._count_now)
+
+    def _count_now(self) -> None:
+        self._timer = None
+        uncounted, self._uncounted = self._uncounted, {}
+        self._spawn(self._count_all(uncounted))
+
+    async def _count_all(self, uncounted: dict[tuple[ConvID, Uid], set[Seq]]) -> None:
+        for (conv, author), seqs in uncounted.items():
+            try:
+                rows = await self._count(conv, author, sorted(seqs))
+            except WebchatError:  # counted again when the store is back
+                self._note(conv, author, seqs)
+                continue
+            self.counted(Counts(author, conv, tuple(rows)))
+
+    async def _count(
+        self, conv: ConvID, author: Uid, seqs: Sequence[Seq]
+    ) -> list[tuple[Seq, int, int]]:
+        counts = await self._positions.counts(conv, author, seqs)
+        hidden = await self.hides_display(author)
+        return [
+            (seq, delivered, 0 if hidden else displayed)
+            for seq, (delivered, displayed) in sorted(counts.items())
+        ]
+
+    async def hides_display(self, *uids: Uid) -> bool:
+        """Whether any of them has display receipts turned off."""
+        for uid in uids:
+            profile = await self._profiles.get(uid)
+            if profile is not None and not profile.display_receipts:
+                return True
+        return False
