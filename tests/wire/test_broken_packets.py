@@ -49,6 +49,17 @@ async def test_a_broken_packet_closes_its_connection_alone(
     await bob.tell(b, "nothing happened to me")
 
 
+async def test_a_placeholder_without_its_attachment_closes_too(
+    town: Town, http: aiohttp.ClientSession
+) -> None:
+    broken = RawSocket(town, http)
+    await broken.open(town.person("a"))
+    await broken.send('451-["chat",{"_placeholder":true,"num":9}]')
+    await broken.websocket.send_bytes(b"attachment")
+    code, _ = await broken.until_closed()
+    assert code == 1002
+
+
 async def test_a_broken_packet_is_told_as_a_protocol_error(
     town: Town, http: aiohttp.ClientSession
 ) -> None:
