@@ -7,8 +7,9 @@ import math
 import structlog
 
 from webchat.chat.device import Device
-from webchat.chat.hub import RETRY_S, Spawn, pause
+from webchat.chat.hub import Spawn
 from webchat.chat.lag import BacklogSettings, Lag, newest_first
+from webchat.chat.patience import RETRY_S, pause
 from webchat.chat.roster import HeldLog
 from webchat.chat.stats import Stats
 from webchat.errors import WebchatError

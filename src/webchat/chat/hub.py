@@ -6,19 +6,16 @@ copy, a higher one shows a gap, which is read from the log first (docs/architect
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-import structlog
-
 from webchat.chat.device import Device
 from webchat.chat.packets import entry_packet
+from webchat.chat.patience import insist
 from webchat.chat.roster import HeldLog, Roster, User
 from webchat.chat.stats import Stats
 from webchat.chat.topics import ENTRY, topics_of
-from webchat.errors import WebchatError
 from webchat.model import NO_HEAD, ConvID, Entry, Head, Seq, Uid, is_group, pair_of, user_of
 from webchat.ports.bus import Bus
 from webchat.ports.clock import Clock
@@ -26,10 +23,8 @@ from webchat.ports.log import Log
 from webchat.service.membership import COMING, LEAVING, coming_in, leaving
 
 Spawn = Callable[[Coroutine[Any, Any, None]], object]
-RETRY_S = 1.0
 _REPAIR_PAGE = 200
 _MEMBERSHIP = COMING | LEAVING
-_log = structlog.get_logger()
 
 
 class Hub:
@@ -153,7 +148,7 @@ class Hub:
     async def _watch(self, held: HeldLog) -> None:
         """A group newly followed: once its channel is held, what came before that is read."""
         await self._bus.subscribe(held.conv)
-        await self.compare(held)
+        await insist(self._clock, lambda: self.compare(held), "comparing", conv=held.conv)
 
     async def compare(self, held: HeldLog) -> None:
         """Read what the log has and this node has not passed on."""
@@ -176,7 +171,9 @@ class Hub:
 
     async def _come_in_late(self, user: User, conv: ConvID, seq: Seq) -> None:
         await self._bus.subscribe(conv)
-        heads = await self._log.heads([conv])
+        heads = await insist(
+            self._clock, lambda: self._log.heads([conv]), "reading a head", conv=conv
+        )
         if conv in user.logs or self.roster.users.get(user.uid) is not user:
             return
         held = self.roster.follow(user, conv, heads.get(conv, NO_HEAD))
@@ -197,12 +194,12 @@ class Hub:
     async def _read_gap(self, held: HeldLog) -> None:
         self._stats.repairs += 1
         while held.last < held.seen and self.roster.logs.get(held.conv) is held:
-            try:
-                entries = await self._log.read(held.conv, held.last, _REPAIR_PAGE)
-            except WebchatError:
-                _log.warning("gap not read yet", conv=held.conv, after=held.last)
-                await pause(self._clock, RETRY_S)
-                continue
+            entries = await insist(
+                self._clock,
+                lambda: self._log.read(held.conv, held.last, _REPAIR_PAGE),
+                "reading a gap",
+                conv=held.conv,
+            )
             if not entries:
                 held.seen = held.last
             for entry in entries:
@@ -218,13 +215,3 @@ def _people_of(entry: Entry) -> tuple[Uid, ...]:
         return pair if pair[0] != pair[1] else pair[:1]
     owner = user_of(entry.conv)
     return (owner,) if owner is not None else tuple(coming_in(entry))
-
-
-async def pause(clock: Clock, delay_s: float) -> None:
-    """Wait by the product's own clock."""
-    over = asyncio.Event()
-    timer = clock.call_later(delay_s, over.set)
-    try:
-        await over.wait()
-    finally:
-        timer.cancel()

@@ -13,7 +13,7 @@ from typing import Any, Final
 import structlog
 
 from webchat.chat.client import Client
-from webchat.chat.hub import pause
+from webchat.chat.patience import pause
 from webchat.chat.stats import Stats
 from webchat.errors import Closing, Code, WebchatError
 from webchat.model import Login, Uid, is_uid

@@ -8,12 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import structlog
-
 from webchat.chat.backlog import Backlog
 from webchat.chat.client import Client
 from webchat.chat.device import Device
-from webchat.chat.hub import RETRY_S, pause
 from webchat.chat.lag import BacklogSettings
 from webchat.chat.packets import (
     OK,
@@ -22,6 +19,7 @@ from webchat.chat.packets import (
     position_packet,
     receipts_packet,
 )
+from webchat.chat.patience import insist
 from webchat.chat.restarting import Restarting
 from webchat.chat.roster import HeldLog, Roster, User
 from webchat.chat.seed import SeedDevice
@@ -39,7 +37,6 @@ from webchat.service.read_positions import ReadPositions
 from webchat.service.receipts import Receipts
 
 _KEPT_PAGE = 100
-_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,15 +199,10 @@ class Joining:
 
     async def _begin_seed(self, device: SeedDevice) -> None:
         """Read where the user was; while the store does not answer, wait for it."""
-        positions = None
-        while positions is None and not device.socket.closed:
-            try:
-                convs = list(device.user.logs)
-                positions = await self._positions.of_user(device.user.uid, convs)
-            except WebchatError:
-                await pause(self._clock, RETRY_S)
-        if positions is None:
-            return
+        uid, convs = device.user.uid, list(device.user.logs)
+        positions = await insist(
+            self._clock, lambda: self._positions.of_user(uid, convs), "joining", uid=uid
+        )
         device.begin({conv: position.delivered for conv, position in positions.items()})
         self._backlog.wake(device)
         if self._open_mode:
@@ -222,9 +214,12 @@ class Joining:
 
     async def _hand_over_kept(self, device: Device) -> None:
         """Receipts that came while the user was away: once at most."""
+        uid = device.user.uid
         while not device.socket.closed:
             await device.socket.drained()
-            envelopes = await self._kept.take(device.user.uid, _KEPT_PAGE)
+            envelopes = await insist(
+                self._clock, lambda: self._kept.take(uid, _KEPT_PAGE), "kept receipts", uid=uid
+            )
             for envelope in envelopes:
                 device.socket.emit(kept_packet(envelope))
             if len(envelopes) < _KEPT_PAGE:
@@ -261,10 +256,7 @@ class Joining:
 
     async def _append_waiting(self, restarting: Restarting, uid: Uid) -> None:
         """Messages held for a group that exists by now (flow 6)."""
-        try:
-            await restarting.append_waiting(uid)
-        except WebchatError as error:
-            _log.warning("held messages wait on", uid=uid, why=error.message)
+        await insist(self._clock, lambda: restarting.append_waiting(uid), "held messages", uid=uid)
 
     def _ack(self, uid: Uid) -> bytes:
         return ack_of_join(uid, self._clock.now_ms(), self._settings.version)

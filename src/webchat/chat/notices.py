@@ -15,6 +15,7 @@ from webchat.chat.packets import (
     receipts_packet,
     seed_receipts,
 )
+from webchat.chat.patience import insist
 from webchat.chat.roster import Roster
 from webchat.chat.topics import COUNTS, NOTICE, POSITION
 from webchat.errors import WebchatError
@@ -81,7 +82,9 @@ class Notices:
         self._spawn(self._say_position(conv, uid))
 
     async def _say_position(self, conv: ConvID, uid: Uid) -> None:
-        positions = await self._positions.of_user(uid, [conv])
+        positions = await insist(
+            self._clock, lambda: self._positions.of_user(uid, [conv]), "a position", uid=uid
+        )
         self.reader_moved(conv, uid, positions.get(conv, NO_POSITION), None)
 
     def author_told(self, notice: Notice) -> None:

@@ -80,7 +80,8 @@ class Restarting:
     async def _append_one(self, message: HeldMessage) -> None:
         for _ in range(TRIES):
             standing = await self._standings.of(message.uid, message.conv)
-            standing.check_member()
+            if standing.present is None:
+                return
             append = Append(message.conv, (message.draft,), members_as_of=standing.head.last)
             try:
                 await self._sender.append_for_all(append)
