@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
+from tests.e2e.browsing import WAIT_MS
+
 PASSWORD: Final = "a password for tests"
 
 
@@ -42,6 +44,7 @@ class Person:
     @classmethod
     def _sit_down(cls, browser: Browser, url: str, uid: str, options: dict[str, Any]) -> Person:
         context = browser.new_context(base_url=url, **options)
+        context.set_default_timeout(WAIT_MS)
         return cls(uid, context, context.new_page())
 
     def leave(self) -> None:

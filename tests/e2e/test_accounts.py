@@ -52,6 +52,27 @@ def test_a_wrong_password_is_said_in_plain_words(newcomer: Newcomer) -> None:
     expect(ann.page.get_by_role("alert")).to_contain_text("not right")
 
 
+def test_what_is_not_filled_in_is_named(browser: Browser, shared_server: Server) -> None:
+    stranger = Person.arrive(browser, shared_server.url, "stranger")
+    stranger.log_in("")
+    expect(stranger.page.get_by_role("alert")).to_have_text("Fill in Password.")
+    expect(stranger.page.get_by_label("Password")).to_be_focused()
+    stranger.leave()
+
+
+def test_a_password_that_is_too_short_is_said_in_plain_words(
+    browser: Browser, shared_server: Server
+) -> None:
+    stranger = Person.arrive(browser, shared_server.url, "stranger")
+    stranger.page.goto("/register")
+    stranger.page.get_by_role("textbox", name="User ID").fill("shorty")
+    stranger.page.get_by_role("textbox", name="Name").fill("Shorty")
+    stranger.page.get_by_label("Password").fill("short")
+    stranger.page.get_by_role("button", name="Create account").click()
+    expect(stranger.page.get_by_role("alert")).to_contain_text("8")
+    stranger.leave()
+
+
 def test_a_user_id_that_is_taken_is_said_in_plain_words(
     newcomer: Newcomer, browser: Browser, shared_server: Server
 ) -> None:
