@@ -7,6 +7,7 @@ const server = process.env["WEBCHAT_DEV_SERVER"] ?? "http://127.0.0.1:4000";
 export default defineConfig({
   plugins: [
     svelte({
+      configFile: false,
       // The page runs under `require-trusted-types-for 'script'`: build DOM nodes, not HTML strings.
       compilerOptions: { fragments: "tree", runes: true },
     }),

@@ -197,6 +197,17 @@ describe("a reload", () => {
     expect(second.bodies()).toEqual([]);
   });
 
+  test("a page whose user logs in again goes on with what it had", async () => {
+    const store = new MemoryOutbox();
+    const page = new FakeBrowser().page("page-1");
+    await setup(store, page).outbox.send(CONV, "one");
+    const again = setup(store, page);
+    await again.outbox.load();
+    again.outbox.resume();
+    await settle();
+    expect(again.bodies()).toEqual(["one"]);
+  });
+
   test("of two pages one takes over", async () => {
     const store = new MemoryOutbox();
     const browser = new FakeBrowser();

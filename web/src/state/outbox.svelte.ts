@@ -65,9 +65,10 @@ export class Outbox {
     this.#settings = settings;
   }
 
-  /** Takes over what pages that are gone have left behind. */
+  /** Takes over what an earlier login of this page, and pages that are gone, have left behind. */
   async load(): Promise<void> {
     const kept = await this.#store.all();
+    this.items = kept.filter((item) => item.owner === this.#pages.own);
     for (const owner of new Set(kept.map((item) => item.owner))) {
       if (owner !== this.#pages.own) this.#pages.whenGone(owner, () => this.#inherit(owner));
     }
