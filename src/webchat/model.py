@@ -93,7 +93,7 @@ def seal(draft: Draft, conv: ConvID, seq: Seq, n: int, at: int) -> Entry:
     )  # fmt: skip
 
 
-class Head(msgspec.Struct, frozen=True, gc=False):
+class Head(msgspec.Struct, frozen=True, gc=False, order=True):
     """Where a log ends: last `Seq`, its `N`, when (ms), `Seq` of the last membership entry.
 
     A log that does not exist has the head (0, 0, 0, 0).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -321,3 +322,19 @@ async def test_beyond_a_hundred_members_an_author_gets_counts(world: World) -> N
     assert json.loads(anna.got("receipts")[-1]["Body"]) == [[2, 3, 3]]
     await anna.ask("sync", {"cursors": {}, "receipts": [G]})
     assert json.loads(anna.got("receipts")[-1]["Body"]) == [[2, 3, 3]]
+
+
+async def test_what_lands_on_another_node_while_the_only_member_here_arrives_is_not_missed(
+    world: World,
+) -> None:
+    other = World(beside=world)
+    anna = await world.joined("anna")
+    await anna.do("create", G, "ben")
+    ben = await other.person("ben")
+    ben.say("join", {"cursors": {}})
+    for i in range(20):
+        anna.say("chat", anna.act("message", G, MsgID=f"{i}", Body=f"{i}"))
+        await asyncio.sleep(0)
+    await settle()
+    assert ben.bodies() == [f"{i}" for i in range(20)]
+    await other.chat.close()

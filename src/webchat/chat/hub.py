@@ -59,7 +59,10 @@ class Hub:
 
         For `origin`, which sent it, its ack takes the entry's place.
         """
-        held = self.roster.logs.get(entry.conv) or self._begin_to_follow(entry)
+        held = self.roster.logs.get(entry.conv)
+        if held is None:
+            self.roster.note(entry.conv, Head(entry.seq, entry.n, entry.at, 0))
+            held = self._begin_to_follow(entry)
         if held is None or entry.seq <= held.last:
             if origin is not None and ack_id is not None:
                 origin.place_ack(held, entry, ack_id)

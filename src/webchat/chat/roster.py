@@ -37,10 +37,11 @@ class User:
     """A user with at least one device here.
 
     `logs`: what it follows. `left`: groups it was in, with its own last `Seq` in them. `noted`:
-    while it arrives, logs that moved after they may have been read; None: it left that group.
+    while it arrives, the logs it came into, None: it left that group. `moved`: while it arrives,
+    logs that nobody here followed and that moved after their heads may have been read.
     """
 
-    __slots__ = ("arrival", "devices", "left", "logs", "noted", "uid")
+    __slots__ = ("arrival", "devices", "left", "logs", "moved", "noted", "uid")
 
     def __init__(self, uid: Uid) -> None:
         self.uid = uid
@@ -49,6 +50,7 @@ class User:
         self.left: dict[ConvID, Seq] = {}
         self.arrival: asyncio.Task[None] | None = None
         self.noted: dict[ConvID, Head | None] = {}
+        self.moved: dict[ConvID, Head] = {}
 
 
 class Roster:
@@ -59,6 +61,7 @@ class Roster:
         self._members = members
         self._bus = bus
         self._topics: Counter[str] = Counter()
+        self._arriving: set[User] = set()
         self.users: dict[Uid, User] = {}
         self.logs: dict[ConvID, HeldLog] = {}
 
@@ -68,6 +71,7 @@ class Roster:
             user = self.users.get(uid)
             if user is None:
                 user = self.users[uid] = User(uid)
+                self._arriving.add(user)
                 user.arrival = asyncio.ensure_future(self._follow_all(user))
             if user.arrival is not None:
                 await asyncio.shield(user.arrival)
@@ -90,6 +94,7 @@ class Roster:
             self._begin(user, memberships, convs, heads)
         except BaseException:
             user.arrival = None
+            self._arriving.discard(user)
             del self.users[user.uid]
             self._drop(user_log(user.uid))
             raise
@@ -107,14 +112,21 @@ class Roster:
         """Follow what was read, corrected by what was noted meanwhile; all in one turn."""
         user.left = {row.conv: row.until for row in memberships if row.until is not None}
         for conv in convs:
-            self.follow(user, conv, heads.get(conv, NO_HEAD))
+            self.follow(user, conv, max(heads.get(conv, NO_HEAD), user.moved.get(conv, NO_HEAD)))
         for conv, head in user.noted.items():
             if head is None:
                 self.unfollow(user, conv)
             else:
-                self._raise_to(self.follow(user, conv, head), head)
+                self.follow(user, conv, max(head, user.moved.get(conv, NO_HEAD)))
         user.noted = {}
+        user.moved = {}
+        self._arriving.discard(user)
         user.arrival = None
+
+    def note(self, conv: ConvID, head: Head) -> None:
+        """A log that nobody here follows has moved: those who are just arriving may."""
+        for user in self._arriving:
+            user.moved[conv] = head
 
     def follow(self, user: User, conv: ConvID, head: Head) -> HeldLog:
         """The held log, which the user follows from now on; `head`: where it is if it is new."""
@@ -128,12 +140,6 @@ class Roster:
             if is_group(conv):
                 self._want(conv)
         return held
-
-    def _raise_to(self, held: HeldLog, head: Head) -> None:
-        """Nobody else followed a log that moved between the reading of its head and now."""
-        if len(held.users) == 1 and head.last > held.last:
-            held.last, held.n, held.at = head.last, head.n, head.at
-            held.seen = max(held.seen, head.last)
 
     def unfollow(self, user: User, conv: ConvID) -> None:
         """The user follows a log no more; harmless if it did not."""
