@@ -89,9 +89,56 @@ async def test_over_engine_3_a_join_for_a_page_without_that_window_comes_as_noti
     again = await seed(open_world, "ben", engine=3)
     assert kinds(again) == []
     await anna.do("refer", G, "cleo")
+    await anna.say_in(G, "a message makes the window")
     await anna.do("refer", G, "dora")
-    assert kinds(again) == ["notify", "join"]
+    assert kinds(again) == ["notify", "message", "join"]
     assert lists(again) == [["anna", "ben", "cleo"]]
+
+
+async def test_over_engine_3_a_list_alone_makes_no_window_for_a_join(open_world: World) -> None:
+    anna = await seed(open_world, "anna")
+    ben = await seed(open_world, "ben", engine=3)
+    await anna.do("create", G, "ben")
+    await anna.do("refer", G, "cleo")
+    assert lists(ben) == [["anna", "ben"], ["anna", "ben", "cleo"]]
+
+
+async def test_over_engine_3_a_join_without_a_list_comes_as_notify(open_world: World) -> None:
+    anna = await seed(open_world, "anna")
+    await anna.do("create", G, "ben")
+    ben = await seed(open_world, "ben", engine=3)
+    await ben.confirm("delivery", "anna", MsgID="none")
+    ben.leave()
+    again = await seed(open_world, "ben", engine=3)
+    await anna.say_in(G, "a window, but no list")
+    await anna.do("refer", G, "cleo")
+    assert kinds(again) == ["message", "notify"]
+
+
+async def test_over_engine_3_a_page_has_the_window_of_the_group_that_it_made(
+    open_world: World,
+) -> None:
+    anna = await seed(open_world, "anna", engine=3)
+    await anna.do("create", G, "ben")
+    ben = await seed(open_world, "ben")
+    await ben.do("refer", G, "cleo")
+    assert kinds(anna) == ["join"]
+
+
+async def test_over_engine_3_a_rejoin_brings_the_list_that_a_join_goes_on_from(
+    open_world: World,
+) -> None:
+    anna = await seed(open_world, "anna")
+    await anna.do("create", G, "ben")
+    ben = await seed(open_world, "ben", engine=3)
+    await ben.confirm("delivery", "anna", MsgID="none")
+    ben.leave()
+    again = await seed(open_world, "ben", engine=3)
+    await anna.say_in(G, "who are we?")
+    again.say("chat", again.act("rejoin", G), ack=False)
+    await settle()
+    await anna.do("refer", G, "cleo")
+    assert kinds(again) == ["message", "notify", "join"]
 
 
 async def test_a_message_to_an_unknown_group_is_held_and_answered_by_restart(

@@ -215,7 +215,7 @@ class Groups:
     async def _notify(self, device: Device, standing: Standing) -> None:
         conv, seq = standing.conv, standing.head.last
         if isinstance(device, SeedDevice):
-            seq = device.told.get(conv, seq)
+            seq = device.listed[conv] = device.told.get(conv, seq)
         uids, count = await self._members.at(conv, seq, self._settings.list_uids)
         device.socket.emit(notify_packet(conv, uids, count, seq, standing.head.at))
 

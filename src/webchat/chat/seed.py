@@ -29,10 +29,12 @@ _LISTED_MEMBERS: Final = 1_000
 class SeedDevice(Device):
     """One connection of the seed's form.
 
-    `told`: groups whose list or whose messages this connection was sent.
+    `told`: the last entry of each group that this connection was sent. `listed`: as of which entry
+    it knows the list of a group.
     """
 
-    __slots__ = ("_members", "_receipts", "_sent", "_unconfirmed", "_wake", "told")
+    __slots__ = ("_members", "_receipts", "_sent", "_unconfirmed", "_wake", "_windows", "listed",
+                 "told")  # fmt: skip
 
     full = False
 
@@ -51,6 +53,8 @@ class SeedDevice(Device):
         self._sent: OrderedDict[tuple[Uid, str], tuple[ConvID, Seq]] = OrderedDict()
         self._unconfirmed: dict[ConvID, deque[Seq]] = {}
         self.told: dict[ConvID, Seq] = {}
+        self.listed: dict[ConvID, Seq] = {}
+        self._windows: set[ConvID] = set()
 
     # Where it begins
 
@@ -81,6 +85,10 @@ class SeedDevice(Device):
 
     def sent_it(self, held: HeldLog, entry: Entry, packet: Packet, ack_id: int | None) -> None:
         """An own entry, which this form leaves out."""
+        if is_group(entry.conv):
+            self._windows.add(entry.conv)
+            if entry.kind == CREATE:
+                self.listed[entry.conv] = entry.seq
         if ack_id is not None:
             self.place_ack(held, entry, ack_id)
         elif held.conv not in self.lags:
@@ -100,6 +108,7 @@ class SeedDevice(Device):
         """An entry of a backlog as this connection understands it; None: it is left out."""
         if self._is_list(entry, live=False):
             uids, count = await self._members.at(entry.conv, entry.seq, _LISTED_MEMBERS)
+            self.listed[entry.conv] = entry.seq
             return notify_packet(entry.conv, uids, count, entry.seq, entry.at)
         return entry_packet(entry) if self._is_for_it(entry) else None
 
@@ -116,12 +125,18 @@ class SeedDevice(Device):
 
     def _is_list(self, entry: Entry, *, live: bool) -> bool:
         """Whether an entry comes as `notify`: what brings the user in, and over Engine.IO 3 any
-        change of a group that its page may have no window of."""
+        change that its page may not be able to take."""
         if entry.kind not in (CREATE, JOIN, DEPART) or not is_group(entry.conv):
             return False
         if self.user.uid in coming_in(entry) or entry.kind == CREATE:
             return True
-        return self.socket.request.engine == 3 and (not live or entry.conv not in self.told)
+        return self.socket.request.engine == 3 and not (live and self._page_can_take(entry))
+
+    def _page_can_take(self, entry: Entry) -> bool:
+        """Whether the seed's page has a window of the group, which messages and its own acts make
+        and a `notify` does not, and a list from before the entry."""
+        listed = self.listed.get(entry.conv)
+        return entry.conv in self._windows and listed is not None and listed < entry.seq
 
     def _is_for_it(self, entry: Entry) -> bool:
         if entry.kind == "message":
@@ -134,6 +149,8 @@ class SeedDevice(Device):
             return
         if is_group(entry.conv):
             self.told[entry.conv] = entry.seq
+            if entry.kind == "message":
+                self._windows.add(entry.conv)
         self.socket.emit(packet)
         if entry.kind == "message":
             self._await_delivery(entry)
