@@ -96,6 +96,7 @@ class Chat:
             clock,
             open_mode=settings.open_mode,
             on_revoked=profiles.forget,
+            spawn=tasks.spawn,
             stats=stats,
         )
         standings = Standings(store.log, store.members)

@@ -5,24 +5,24 @@ Source: docs/protocol.md, sections 2 and 7. In open mode nobody proves anything.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final
 
 import structlog
 
 from webchat.chat.client import Client
-from webchat.chat.patience import pause
+from webchat.chat.hub import Spawn
+from webchat.chat.patience import insist, pause
 from webchat.chat.stats import Stats
 from webchat.errors import Closing, Code, WebchatError
 from webchat.model import Login, Uid, is_uid
-from webchat.ports.accounts import Logins, Revocation
+from webchat.ports.accounts import Logins
 from webchat.ports.clock import Clock
 from webchat.session.handler import ConnectRefused, Socket
 
 COOKIE: Final = "webchat_session"
-_REMEMBERED_REVOCATIONS: Final = 1_000
+_REMEMBERED_USERS: Final = 1_000
 _log = structlog.get_logger()
 
 
@@ -37,8 +37,10 @@ class Identity:
         *,
         open_mode: bool,
         on_revoked: Callable[[Uid], Awaitable[None]],
+        spawn: Spawn,
         stats: Stats,
     ) -> None:
+        self._spawn = spawn
         self._stats = stats
         self._authenticate = authenticate
         self._logins = logins
@@ -46,7 +48,7 @@ class Identity:
         self.open_mode = open_mode
         self._on_revoked = on_revoked
         self._clients: dict[Uid, set[Client]] = {}
-        self._recent: deque[Revocation] = deque(maxlen=_REMEMBERED_REVOCATIONS)
+        self._revoked_lately: dict[Uid, None] = {}
 
     async def of(self, socket: Socket, auth: object) -> tuple[Uid | None, str]:
         """(whose this connection is, by which login); in open mode perhaps nobody's yet.
@@ -65,13 +67,15 @@ class Identity:
         return login.uid, login.id
 
     def entered(self, client: Client) -> None:
-        """A connection is there. One whose login ended while it came in goes at once."""
+        """A connection is there. If a login of its user ended lately, it may have been its own."""
         if client.uid is None or self.open_mode:
             return
         self._clients.setdefault(client.uid, set()).add(client)
-        for revocation in self._recent:
-            if _ends(revocation, client):
-                self._close(client)
+        if client.uid in self._revoked_lately:
+            self._spawn(self._close_if_ended(client.uid))
+
+    async def _close_if_ended(self, uid: Uid) -> None:
+        await insist(self._clock, lambda: self._close_ended(uid), "ended logins", uid=uid)
 
     def left(self, client: Client) -> None:
         """A connection is gone."""
@@ -86,31 +90,33 @@ class Identity:
         last: int | None = None
         while True:
             try:
-                last, revocations = await self._logins.revocations(last)
-                await self._revoked(revocations)
+                last = await self._look(last)
             except WebchatError as error:
                 _log.warning("ended logins not seen yet", why=error.message)
             await pause(self._clock, interval_ms / 1000)
 
-    async def _revoked(self, revocations: Sequence[Revocation]) -> None:
-        for revocation in revocations:
-            self._recent.append(revocation)
-            for client in list(self._clients.get(revocation.uid, ())):
-                if _ends(revocation, client):
-                    self._close(client)
-            await self._on_revoked(revocation.uid)
+    async def _look(self, last: int | None) -> int:
+        newest, revocations = await self._logins.revocations(last)
+        for uid in dict.fromkeys(revocation.uid for revocation in revocations):
+            self._remember(uid)
+            await self._close_ended(uid)
+            await self._on_revoked(uid)
+        return newest
 
-    def _close(self, client: Client) -> None:
-        self._stats.revoked += 1
-        client.socket.close(Closing.SESSION_REVOKED, "this login has ended")
+    def _remember(self, uid: Uid) -> None:
+        self._revoked_lately[uid] = None
+        if len(self._revoked_lately) > _REMEMBERED_USERS:
+            del self._revoked_lately[next(iter(self._revoked_lately))]
 
-
-def _ends(revocation: Revocation, client: Client) -> bool:
-    if revocation.uid != client.uid:
-        return False
-    if revocation.login:
-        return revocation.login == client.login_id
-    return revocation.except_login != client.login_id
+    async def _close_ended(self, uid: Uid) -> None:
+        """Close the connections of this user whose login is no more."""
+        if uid not in self._clients:
+            return
+        lasting = {login.id for login in await self._logins.of_user(uid)}
+        for client in list(self._clients.get(uid, ())):
+            if client.login_id not in lasting:
+                self._stats.revoked += 1
+                client.socket.close(Closing.SESSION_REVOKED, "this login has ended")
 
 
 def _token(socket: Socket, auth: Any) -> str:

@@ -1,0 +1,76 @@
+"""Whose a connection is: logins that end close their connections, and no others."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.chat.world import Person, World
+from webchat.errors import Closing
+from webchat.model import Login
+from webchat.session.handler import ConnectRefused
+
+
+@pytest.fixture
+async def home(world: World) -> World:
+    """A world in which anna is logged in twice."""
+    await world.pass_time(1)
+    for name in ("phone", "laptop"):
+        await log_in(world, name)
+    return world
+
+
+async def log_in(world: World, name: str) -> None:
+    login = Login(name, "anna", 0, 0, 2**53)
+    await world.store.logins.add(name.encode(), login)
+
+
+async def connected(world: World, login: str) -> Person:
+    person = await world.person("anna")
+    client = person.socket.state
+    world.chat.handler.disconnected(person.socket)
+    client.login_id = login
+    world.chat.handler.connected(person.socket)
+    return person
+
+
+async def test_a_revoked_login_closes_its_connections_within_a_second(home: World) -> None:
+    phone, laptop = await connected(home, "phone"), await connected(home, "laptop")
+    await home.store.logins.revoke("anna", "phone")
+    await home.pass_time(0.9)
+    assert phone.socket.why is Closing.SESSION_REVOKED
+    assert not laptop.socket.closed
+
+
+async def test_all_logins_but_one_end_and_later_ones_last(home: World) -> None:
+    phone, laptop = await connected(home, "phone"), await connected(home, "laptop")
+    await home.store.logins.revoke_all("anna", except_login="phone")
+    await log_in(home, "tablet")
+    tablet = await connected(home, "tablet")
+    await home.pass_time(0.9)
+    assert laptop.socket.why is Closing.SESSION_REVOKED
+    assert not phone.socket.closed
+    assert not tablet.socket.closed
+    again = await connected(home, "tablet")
+    await home.pass_time(0.9)
+    assert not again.socket.closed
+
+
+async def test_a_login_that_ends_while_its_connection_comes_in_closes_it(home: World) -> None:
+    await home.store.logins.revoke("anna", "phone")
+    await home.pass_time(0.9)
+    phone = await connected(home, "phone")
+    await home.pass_time(0.1)
+    assert phone.socket.why is Closing.SESSION_REVOKED
+
+
+async def test_a_token_nobody_has_is_refused_with_its_code(world: World) -> None:
+    with pytest.raises(ConnectRefused) as refused:
+        await world.person("stranger")
+    assert refused.value.code == "unauthenticated"
+
+
+async def test_a_store_that_is_down_is_said_so_and_not_a_bad_login(world: World) -> None:
+    world.store.is_down = True
+    with pytest.raises(ConnectRefused) as refused:
+        await world.person("anna")
+    assert refused.value.code == "unavailable"
