@@ -67,7 +67,9 @@ class Wire(Protocol):
 
 
 class NodeWire:
-    """npm's socket.io-client, in a Node process of its own."""
+    """npm's socket.io-client, in a Node process of its own that runs `script`."""
+
+    script = "client.mjs"
 
     def __init__(self) -> None:
         self.inbox = Inbox()
@@ -76,15 +78,19 @@ class NodeWire:
         self._answers: dict[int, asyncio.Future[Any]] = {}
 
     async def open(self, url: str, transports: list[str], auth: Mapping[str, str]) -> None:
-        script = Path(__file__).with_name("client.mjs")
+        await self.start(url, {"transports": transports, "auth": dict(auth)})
+
+    async def start(self, url: str, options: Mapping[str, Any]) -> None:
+        """Connect with the library's own options. Raises Refused."""
+        script = Path(__file__).with_name(self.script)
         pipe = asyncio.subprocess.PIPE
         self._process = await asyncio.create_subprocess_exec(
             "node", str(script), stdin=pipe, stdout=pipe, limit=16 * 1024 * 1024
         )
         self._reading = asyncio.create_task(self._read())
-        options = {"transports": transports, "auth": dict(auth)}
+        command = {"do": "open", "url": url, "options": dict(options)}
         try:
-            self.transport = await self._command({"do": "open", "url": url, "options": options})
+            self.transport = await self._command(command)
         except Refused:
             await self._end()
             raise
@@ -126,6 +132,20 @@ class NodeWire:
         self._process.stdin.close()
         await self._process.wait()
         await self._reading
+
+
+class SeedWire(NodeWire):
+    """socket.io-client 1.7.3, the seed's: Engine.IO 3, Socket.IO 4; it comes back by itself."""
+
+    script = "seed.mjs"
+
+    async def open(self, url: str, transports: list[str], auth: Mapping[str, str]) -> None:
+        again = {"reconnection": True, "reconnectionDelay": 50, "randomizationFactor": 0}
+        await self.start(url, {"transports": transports} | again)
+
+    async def drop(self) -> None:
+        """Cut the network below the client, which finds its way back."""
+        await self._command({"do": "drop"})
 
 
 class PythonWire:

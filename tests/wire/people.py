@@ -6,19 +6,26 @@ import itertools
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import httpx
 
 from tests.servers import Server
-from tests.wire.clients import Envelope, NodeWire, PythonWire, Wire
+from tests.wire.clients import Envelope, NodeWire, PythonWire, SeedWire, Wire
 
 PASSWORD: Final = "correct horse battery"
 Kind = Literal[
     "node-websocket", "node-polling", "node-upgrade", "python-websocket", "python-upgrade"
 ]
+SeedKind = Literal["seed-websocket", "seed-polling", "seed-upgrade"]
+"""The client library of the seed's page, which only open mode lets in."""
+WIRES: Final[Mapping[str, Callable[[], Wire]]] = {
+    "node": NodeWire,
+    "python": PythonWire,
+    "seed": SeedWire,
+}
 TRANSPORTS: Final[Mapping[str, list[str]]] = {
     "websocket": ["websocket"],
     "polling": ["polling"],
@@ -146,11 +153,11 @@ class Town:
         return self.http.request(method, f"/api/v1{path}", headers=headers, **more)
 
     async def connect(
-        self, uid: str, kind: Kind = "python-websocket", *, token: str | None = None
+        self, uid: str, kind: Kind | SeedKind = "python-websocket", *, token: str | None = None
     ) -> Device:
         """A connection that has not joined yet. Raises Refused."""
         library, transport = kind.split("-")
-        wire: Wire = NodeWire() if library == "node" else PythonWire()
+        wire = WIRES[library]()
         secret = token if token is not None else self._tokens.get(uid)
         auth = {} if secret is None else {"token": secret}
         await wire.open(self.server.url, TRANSPORTS[transport], auth)
@@ -176,7 +183,7 @@ class Town:
         assert ack.get("ok") is True, ack
         return device
 
-    async def seed_device(self, uid: str, kind: Kind = "python-websocket") -> Device:
+    async def seed_device(self, uid: str, kind: Kind | SeedKind = "python-websocket") -> Device:
         """A device that has joined in the seed's form."""
         device = await self.connect(uid, kind)
         ack = await device.join(uid)
