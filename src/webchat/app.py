@@ -35,11 +35,14 @@ from webchat.ports.clock import Clock
 from webchat.ports.store import Store, StoreRefused
 from webchat.service.accounts import AccountService, AccountSettings
 from webchat.service.conversations import Conversations
+from webchat.service.entering import Entrance
 from webchat.service.history import History
+from webchat.service.invitations import InvitationService
 from webchat.service.passwords import Passwords, PasswordSettings
 from webchat.service.profiles import Profiles
 from webchat.service.read_positions import ReceiptSettings
 from webchat.service.readers import Readers
+from webchat.service.standing import Standings
 from webchat.service.tokens import Tokens, TokenSettings
 from webchat.session.client import SocketIO, SocketSettings
 from webchat.session.endpoint import Endpoint, EngineSettings
@@ -108,12 +111,15 @@ class App:
         )
         self._chat.start()
         history = History(store.log, store.members)
+        standings = Standings(store.log, store.members)
+        entrance = Entrance(standings, self._chat.appends, clock)
         services = Services(
             accounts,
             profiles,
             Conversations(store.log, store.members, store.positions, profiles, history),
             history,
             Readers(store.members, store.positions, profiles, history),
+            InvitationService(store.invitations, store.members, entrance),
             {"store": store.is_up, "bus": self._bus.is_up},
             CollectorRegistry(),
         )

@@ -152,6 +152,16 @@ class Group(msgspec.Struct, frozen=True):
     closed: bool = False
 
 
+class Invitation(msgspec.Struct, frozen=True):
+    """`by` wants to add `uid` to a group, and `uid` wants to be asked. `at`: ms, 0 until stored."""
+
+    id: str
+    conv: ConvID
+    uid: Uid
+    by: Uid
+    at: int = 0
+
+
 class Profile(msgspec.Struct, frozen=True):
     """What others may know of a user, and the settings others' acts depend on."""
 

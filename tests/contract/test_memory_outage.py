@@ -39,6 +39,12 @@ CALLS: Final[dict[str, Call]] = {
     "of_group": lambda store: store.held.of_group("group_x", 0),
     "held of_user": lambda store: store.held.of_user("ann", 0),
     "drop": lambda store: store.held.drop([1]),
+    "sharing": lambda store: store.members.sharing("ann", ["bob"]),
+    "careful_among": lambda store: store.accounts.careful_among(["ann"]),
+    "waiting of_user": lambda store: store.invitations.of_user("ann", 1),
+    "waiting find": lambda store: store.invitations.find("ann", "i-1"),
+    "asked_among": lambda store: store.invitations.asked_among("group_x", ["ann"]),
+    "waiting drop": lambda store: store.invitations.drop("ann", "group_x"),
     "expire": lambda store: store.held.expire(1),
 }
 

@@ -60,6 +60,7 @@ class Api:
             world.conversations,
             world.history,
             world.readers,
+            world.invitations,
             {"store": world.store.is_up, "bus": self._bus_is_up},
             self.registry,
         )

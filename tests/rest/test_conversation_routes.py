@@ -83,14 +83,6 @@ async def test_members_and_receipts_have_the_contracts_shape(api: Api) -> None:
     assert receipts == {"items": [{"uid": "ben", "delivered": 2, "displayed": 2}], "next": None}
 
 
-async def test_invitations_are_none(api: Api) -> None:
-    token = await api.register("ann")
-    page = await api.as_user(token, "GET", "/invitations")
-    assert page.json() == {"items": [], "next": None}
-    answer = await api.as_user(token, "POST", "/invitations/x", json={"accept": True})
-    check_problem(answer, 404, "not_found")
-
-
 @pytest.mark.parametrize(
     "query",
     ["limit=0", "limit=-1", "limit=x", "limit=1.5", "before=x", "before=-1", "after=-1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.rest.api import Api
 from tests.service.world import PASSWORD
+from webchat.model import Invitation
 from webchat.transport.rest.site import API_ROUTES
 
 CONTRACT = {
@@ -22,6 +24,7 @@ CONTRACT = {
     ("GET", "/api/v1/conversations/{conv}/events"),
     ("GET", "/api/v1/conversations/{conv}/members"),
     ("GET", "/api/v1/conversations/{conv}/receipts"), ("GET", "/api/v1/invitations"),
+    ("POST", "/api/v1/invitations/{id}"),
 }  # fmt: skip
 
 BODIES = {
@@ -29,6 +32,7 @@ BODIES = {
     "/api/v1/login": {"uid": "ann", "password": PASSWORD},
     "/api/v1/me": {"about": "Hi"},
     "/api/v1/me/password": {"old": PASSWORD, "new": PASSWORD},
+    "/api/v1/invitations/{id}": {"accept": True},
 }
 
 
@@ -40,10 +44,22 @@ async def document(api: Api) -> dict[str, Any]:
     return described
 
 
+NOWHERE = {"id": "none", "uid": "ann", "conv": "dm:cat:zoe"}
+
+
+async def somewhere(api: Api, token: str, path: str) -> dict[str, str]:
+    """What the path's parameters may be for ann to find something there."""
+    ids = {"/api/v1/invitations/{id}": "i-1"}
+    if path == "/api/v1/sessions/{id}":
+        (session,) = (await api.as_user(token, "GET", "/sessions")).json()["items"]
+        ids[path] = session["id"]
+    return {"id": ids.get(path, "none"), "uid": "ann", "conv": "dm:ann:ben"}
+
+
 async def call(
-    api: Api, token: str, method: str, path: str, session: str = "none", conv: str = "dm:ann:ben"
+    api: Api, token: str, method: str, path: str, params: Mapping[str, str] = NOWHERE
 ) -> httpx.Response:
-    url = path.removeprefix("/api/v1").format(id=session, uid="ann", conv=conv)
+    url = path.removeprefix("/api/v1").format(**params)
     query = {"seq": 1} if path.endswith("/receipts") else None
     body = BODIES.get(path) if method in {"POST", "PATCH"} else None
     return await api.as_user(token, method, url, json=body, params=query)
@@ -78,8 +94,10 @@ async def test_every_route_succeeds_as_described(
 ) -> None:
     token = await api.register("ann")
     await api.world.say("ann", "ben")
-    (session,) = (await api.as_user(token, "GET", "/sessions")).json()["items"]
-    response = await call(api, token, route.method, route.path, session["id"])
+    await api.world.group("group_a", "ben")
+    await api.world.invite(Invitation("i-1", "group_a", "ann", "ben"))
+    params = await somewhere(api, token, route.path)
+    response = await call(api, token, route.method, route.path, params)
     assert response.status_code == route.status
     check_described(document, route.method, route.path, response)
 
@@ -92,7 +110,7 @@ async def test_every_route_fails_as_described(
     await api.register("new")
     failures = [
         await call(api, "no-such-token", route.method, route.path),
-        await call(api, token, route.method, route.path, conv="dm:cat:zoe"),
+        await call(api, token, route.method, route.path),
         await api.as_user(token, route.method, "/me", headers={"Origin": "http://evil"}),
     ]
     api.world.store.is_down = True

@@ -10,22 +10,58 @@ import msgspec
 import pytest
 
 from webchat.adapters.memory import ManualClock, MemoryLimits, MemoryProfileCache, MemoryStore
-from webchat.errors import Code, WebchatError
-from webchat.model import ConvID, Draft, Entry, Membership, Seq, Uid, pair_conv
-from webchat.ports.log import SEQ_OF_ENTRY, Append, Appended, Follow
+from webchat.errors import Code, MembersChanged, WebchatError
+from webchat.model import (
+    ConvID,
+    Draft,
+    Entry,
+    Invitation,
+    Membership,
+    Seq,
+    Uid,
+    pair_conv,
+)  # fmt: skip
+from webchat.ports.log import SEQ_OF_ENTRY, Append, Appended, Follow, invite
 from webchat.ports.positions import Move, Moved
 from webchat.service.accounts import AccountService, AccountSettings
 from webchat.service.administration import Administration
+from webchat.service.appending import Decide
 from webchat.service.conversations import Conversations
+from webchat.service.entering import Entrance
 from webchat.service.history import History
+from webchat.service.invitations import InvitationService
 from webchat.service.passwords import Passwords, PasswordSettings
 from webchat.service.profiles import Profiles, new_profile
 from webchat.service.readers import Readers
+from webchat.service.standing import Standings
 from webchat.service.tokens import Tokens, TokenSettings
 
 PASSWORD = "correct horse battery"
 ADDRESS = "192.0.2.7"
 CHEAP = PasswordSettings(argon2_memory_kib=8, threads=1)
+
+
+class StoreAppends:
+    """The chat's appends, with nobody there to hear of them."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def decided(self, decide: Decide) -> Appended:
+        while True:
+            try:
+                return await self.append(await decide())
+            except MembersChanged:
+                continue
+
+    async def append(self, request: Append) -> Appended:
+        """One append. Raises why not."""
+        appended: asyncio.Future[Appended | Exception] = asyncio.Future()
+        self._store.log.append(request, appended.set_result)
+        outcome = await appended
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
 
 class World:
@@ -66,6 +102,12 @@ class World:
         )
         self.readers = Readers(
             self.store.members, self.store.positions, self.profiles, self.history
+        )
+        self.standings = Standings(self.store.log, self.store.members)
+        self.appends = StoreAppends(self.store)
+        self.entrance = Entrance(self.standings, self.appends, self.clock)
+        self.invitations = InvitationService(
+            self.store.invitations, self.store.members, self.entrance
         )
 
     def close(self) -> None:
@@ -113,6 +155,10 @@ class World:
         span = Membership(conv, uid, since, SEQ_OF_ENTRY, "member")
         return await self._append(conv, "depart", uid, "", [span])
 
+    async def invite(self, invitation: Invitation) -> None:
+        """Somebody is invited to a group."""
+        await self.appends.append(invite(invitation, self.clock.now_ms()))
+
     async def write(self, conv: ConvID, sender: Uid, text: str = "hello") -> Entry:
         """A message to a group."""
         return await self._append(conv, "message", sender, text)
@@ -143,11 +189,7 @@ class World:
             follow=_follow(spans) if spans else None,
             on_first=on_first,
         )
-        appended: asyncio.Future[Appended | Exception] = asyncio.Future()
-        self.store.log.append(request, appended.set_result)
-        outcome = await appended
-        assert isinstance(outcome, Appended), outcome
-        return outcome.entries[0]
+        return (await self.appends.append(request)).entries[0]
 
 
 def _follow(spans: Sequence[Membership]) -> Follow:

@@ -26,6 +26,8 @@ from webchat.ports.bus import Bus
 from webchat.ports.clock import Clock
 from webchat.ports.held import HeldLimits
 from webchat.ports.store import Store
+from webchat.service.appending import Appends
+from webchat.service.consent import Consent
 from webchat.service.profiles import Profiles
 from webchat.service.read_positions import ReadPositions, ReceiptSettings
 from webchat.service.receipts import Receipts
@@ -48,7 +50,10 @@ class Settings:
 
 
 class Chat:
-    """The chat layer of one node. `authenticate`: the login of a token, or None."""
+    """The chat layer of one node. `authenticate`: the login of a token, or None.
+
+    `appends`: for acts on groups that come by REST.
+    """
 
     def __init__(
         self,
@@ -101,6 +106,7 @@ class Chat:
         )
         standings = Standings(store.log, store.members)
         sender = Sender(store.log, hub, receipts, notices, stats)
+        self.appends: Appends = sender
         restarting = (
             Restarting(store.held, standings, sender, clock, settings.held)
             if settings.open_mode
@@ -128,7 +134,9 @@ class Chat:
             store.members,
             profiles,
             standings,
+            Consent(store.accounts, store.members, store.invitations),
             sender,
+            clock,
             restarting,
             tasks.spawn,
             settings.groups,

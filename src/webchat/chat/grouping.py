@@ -17,10 +17,12 @@ from webchat.chat.restarting import Restarting
 from webchat.chat.seed import SeedDevice
 from webchat.chat.sending import Sender
 from webchat.errors import Code, WebchatError
-from webchat.model import ConvID, Uid
-from webchat.ports.log import Append, Appended, Log
+from webchat.model import ConvID, Invitation, Uid
+from webchat.ports.clock import Clock
+from webchat.ports.log import Append, Appended, Log, invite
 from webchat.ports.members import Members
 from webchat.protocol.envelope import Envelope
+from webchat.service.consent import Consent
 from webchat.service.create import create, group_name
 from webchat.service.depart import depart
 from webchat.service.membership import check_group_act, uids_in
@@ -50,7 +52,9 @@ class Groups:
         members: Members,
         profiles: Profiles,
         standings: Standings,
+        consent: Consent,
         sender: Sender,
+        clock: Clock,
         restarting: Restarting | None,
         spawn: Spawn,
         settings: GroupSettings,
@@ -59,7 +63,9 @@ class Groups:
         self._members = members
         self._profiles = profiles
         self._standings = standings
+        self._consent = consent
         self._sender = sender
+        self._clock = clock
         self._restarting = restarting
         self._spawn = spawn
         self._settings = settings
@@ -143,7 +149,8 @@ class Groups:
         uids = uids_in(envelope.body, self._settings.list_uids)
         name = group_name(envelope)
         await self._check_known(uids)
-        append = create(uid, conv, uids, envelope, name)
+        others = [other for other in uids if other != uid]
+        append = create(uid, conv, await self._consent.to_add(uid, conv, others), envelope, name)
 
         async def decide() -> Append:
             return append
@@ -153,7 +160,8 @@ class Groups:
     async def refer(
         self, client: Client, device: Device, envelope: Envelope, ack_id: int | None
     ) -> None:
-        """Flow 8. Who is in already is left out; with nobody left nothing is appended."""
+        """Flow 8. Who is in already is left out, who wants to be asked gets an invitation; with
+        nobody left the group's log gets nothing."""
         uid = device.user.uid
         conv = check_group_act(uid, envelope)
         if await self._is_resent(device, conv, envelope.msg_id, ack_id):
@@ -168,14 +176,17 @@ class Groups:
             standing = await self._standings.of(uid, conv)
             standing.check_member()
             present = await self._members.present_among(conv, uids)
-            added = [other for other in uids if other not in present]
-            if not added:
-                raise _NobodyLeft
-            return refer(standing, added, envelope)
+            absent = [other for other in uids if other not in present]
+            consented = await self._consent.to_add(uid, conv, absent)
+            if not consented.added:
+                raise _NobodyComesIn(consented.invitations)
+            return refer(standing, consented, envelope)
 
         try:
             await self._sender.append_decided(client, device, ack_id, decide)
-        except _NobodyLeft:
+        except _NobodyComesIn as nobody:
+            for invitation in nobody.invitations:
+                await self._sender.append_for_all(invite(invitation, self._clock.now_ms()))
             client.answer(ack_id, ack_of_receipt(envelope.msg_id, conv))
 
     async def depart(
@@ -225,8 +236,12 @@ class Groups:
             raise WebchatError(Code.UNKNOWN_USER, f"no such users: {', '.join(unknown[:20])}")
 
 
-class _NobodyLeft(Exception):  # noqa: N818
-    """A refer that adds nobody."""
+class _NobodyComesIn(Exception):  # noqa: N818
+    """A refer that adds nobody, though it may ask some."""
+
+    def __init__(self, invitations: Sequence[Invitation]) -> None:
+        super().__init__()
+        self.invitations = invitations
 
 
 def _as_of(append: Append, seq: int) -> Append:

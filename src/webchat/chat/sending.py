@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 from webchat.chat.client import Client
 from webchat.chat.device import Device
@@ -13,11 +13,10 @@ from webchat.chat.stats import Stats
 from webchat.errors import Code, MembersChanged, WebchatError
 from webchat.model import Entry
 from webchat.ports.log import Append, Appended, Log
+from webchat.service.appending import Decide
 from webchat.service.receipts import Receipts
 
 TRIES = 20
-Decide = Callable[[], Awaitable[Append]]
-"""Load and decide: what is to be appended as things stand now. Raises WebchatError."""
 
 
 class Sender:
@@ -66,6 +65,16 @@ class Sender:
         sending = _Sending(self, client, device, ack_id, msg_id, outcome.members_changed)
         self.log.append(append, lambda result: outcome.after(sending, result))
         return await outcome.is_final()
+
+    async def decided(self, decide: Decide) -> Appended:
+        """Decide and append what no connection waits for. See `service/appending.py`."""
+        for _ in range(TRIES):
+            append = await decide()
+            try:
+                return await self.append_for_all(append)
+            except MembersChanged:
+                continue
+        raise too_contended()
 
     async def append_for_all(self, append: Append) -> Appended:
         """Append what no connection waits for. Raises MembersChanged, WebchatError."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Protocol
 
 import msgspec
@@ -63,6 +64,9 @@ class Accounts(Protocol):
 
     async def recent(self, limit: int) -> Sequence[Profile]:
         """The accounts last added or saved, newest first."""
+
+    async def careful_among(self, uids: Sequence[Uid]) -> AbstractSet[Uid]:
+        """Those of `uids` whom only people they share a conversation with may add to a group."""
 
     async def page(self, after: Uid, limit: int) -> Sequence[Profile]:
         """All accounts with uid > `after`, by uid, disabled ones too."""

@@ -8,7 +8,18 @@ from typing import Final, Literal, Protocol
 
 import msgspec
 
-from webchat.model import ConvID, Draft, Entry, Group, Head, Membership, Seq, Uid
+from webchat.model import (
+    ConvID,
+    Draft,
+    Entry,
+    Group,
+    Head,
+    Invitation,
+    Membership,
+    Seq,
+    Uid,
+    user_log,
+)  # fmt: skip
 from webchat.ports.positions import Moved
 
 SEQ_OF_ENTRY = -1
@@ -67,12 +78,22 @@ class Follow(msgspec.Struct, frozen=True):
     each; appended to `user:<uid>` as `conversation_entry(...)` says, keyed by `conv:seq`, so it
     comes once. A membership whose role differs from the open span's, with the same `since`,
     changes the role. `changes`: of earlier entries. `group`: what is now true of the group.
+    `invitations`: kept for `Invitations`, and appended to `user:<uid>` as `invitation_entry(...)`
+    says, keyed by their id.
     """
 
     memberships: tuple[Membership, ...] = ()
     announce: tuple[tuple[Uid, str], ...] = ()
     changes: tuple[Change, ...] = ()
     group: Group | None = None
+    invitations: tuple[Invitation, ...] = ()
+
+    def said_to_users(self, conv: ConvID, seq: Seq, at: int) -> list[Draft]:
+        """What is appended to the log of each draft's sender when `conv` got `seq` at `at` (ms)."""
+        return [
+            *(conversation_entry(uid, conv, state, seq, at) for uid, state in self.announce),
+            *(invitation_entry(invitation, at) for invitation in self.invitations),
+        ]
 
     def spans_at(self, seq: Seq) -> list[Membership]:
         """`memberships` of an append whose first draft got `seq`."""
@@ -88,12 +109,31 @@ class Follow(msgspec.Struct, frozen=True):
 
 def conversation_entry(uid: Uid, conv: ConvID, state: str, seq: Seq, at: int) -> Draft:
     """The user-log draft that says `conv` was added or left at `seq` (protocol, section 2)."""
-    body = json.dumps({"Conv": conv, "state": state, "Seq": seq}, separators=(",", ":"))
+    said = {"Conv": conv, "state": state, "Seq": seq}
+    return _said_to_user("conversation", uid, f"{conv}:{seq}", said, at)
+
+
+def invitation_entry(invitation: Invitation, at: int) -> Draft:
+    """The user-log draft that tells of an invitation (protocol, section 8)."""
+    said = {"id": invitation.id, "Conv": invitation.conv, "from": invitation.by}
+    return _said_to_user("invitation", invitation.uid, invitation.id, said, at)
+
+
+def invite(invitation: Invitation, at: int) -> Append:
+    """The append that makes an invitation which follows from no other entry."""
+    return Append(
+        user_log(invitation.uid),
+        (invitation_entry(invitation, at),),
+        follow=Follow(invitations=(invitation,)),
+    )
+
+
+def _said_to_user(kind: str, uid: Uid, key: str, said: Mapping[str, object], at: int) -> Draft:
     envelope = {
-        "EvtType": "conversation", "From": uid, "Originated": "", "To": uid, "MsgID": "",
-        "Timestamp": at // 1000, "Body": body,
+        "EvtType": kind, "From": uid, "Originated": "", "To": uid, "MsgID": "",
+        "Timestamp": at // 1000, "Body": json.dumps(said, separators=(",", ":")),
     }  # fmt: skip
-    return Draft("conversation", uid, f"{conv}:{seq}", msgspec.json.encode(envelope))
+    return Draft(kind, uid, key, msgspec.json.encode(envelope))
 
 
 class Append(msgspec.Struct, frozen=True):

@@ -36,3 +36,6 @@ class Members(Protocol):
 
     async def present_among(self, conv: ConvID, uids: Sequence[Uid]) -> AbstractSet[Uid]:
         """Those of `uids` who are members now."""
+
+    async def sharing(self, uid: Uid, others: Sequence[Uid]) -> AbstractSet[Uid]:
+        """Those of `others` who are now in some conversation, pairs included, with `uid`."""

@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 from webchat.ports.accounts import Accounts, Logins
 from webchat.ports.held import Held
+from webchat.ports.invitations import Invitations
 from webchat.ports.kept import KeptReceipts
 from webchat.ports.log import Log
 from webchat.ports.members import Members
@@ -25,6 +26,7 @@ class Store(Protocol):
     logins: Logins
     kept: KeptReceipts
     held: Held
+    invitations: Invitations
 
     async def open(self, mode: Mode) -> None:
         """Make or migrate the schema and be ready. Raises StoreRefused with words for people:

@@ -10,6 +10,7 @@ from webchat.errors import Code, WebchatError
 from webchat.model import MAX_NAME_CHARS, ConvID, Draft, Group, Membership, Seq, Uid
 from webchat.ports.log import SEQ_OF_ENTRY, Append, Follow
 from webchat.protocol.envelope import Envelope, Extended, encode_said
+from webchat.service.consent import Consented
 from webchat.service.membership import CREATE, body_of
 
 OWNER = "owner"
@@ -33,16 +34,22 @@ def group_name(envelope: Envelope) -> str:
     return name
 
 
-def create(sender: Uid, conv: ConvID, uids: Sequence[Uid], envelope: Envelope, name: str) -> Append:
-    """The append that makes a group of its sender and `uids`; CONFLICT if the id was ever used."""
-    others = [uid for uid in uids if uid != sender]
+def create(
+    sender: Uid, conv: ConvID, consented: Consented, envelope: Envelope, name: str
+) -> Append:
+    """The append that makes a group of its sender and the others who consented.
+
+    CONFLICT if the id was ever used.
+    """
+    others = consented.added
     said = encode_said(CREATE, conv, sender, conv, envelope, body_of(others))
+    follow = founding(conv, sender, others, SEQ_OF_ENTRY, name)
     return Append(
         conv,
         (Draft(CREATE, sender, envelope.msg_id, said),),
         is_membership=True,
         must_be_new=True,
-        follow=founding(conv, sender, others, SEQ_OF_ENTRY, name),
+        follow=msgspec.structs.replace(follow, invitations=consented.invitations),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
@@ -89,6 +90,12 @@ class MemoryAccounts:
         """All accounts with uid > `after`, by uid."""
         self._check_up()
         return self._by_uid(after)[:limit]
+
+    async def careful_among(self, uids: Sequence[Uid]) -> AbstractSet[Uid]:
+        """Those of `uids` who want to be asked by strangers."""
+        self._check_up()
+        known = [self._accounts[uid].profile for uid in uids if uid in self._accounts]
+        return {profile.uid for profile in known if profile.who_may_add_me == "shared"}
 
     def shows_display(self, uid: Uid) -> bool:
         """Whether others may see how far the user has read; so it is without an account."""

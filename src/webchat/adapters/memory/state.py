@@ -19,6 +19,7 @@ from webchat.model import (
     Entry,
     Group,
     Head,
+    Invitation,
     Membership,
     Position,
     Seq,
@@ -26,7 +27,7 @@ from webchat.model import (
     seal,
     user_log,
 )  # fmt: skip
-from webchat.ports.log import Append, Appended, Change, Follow, changed, conversation_entry
+from webchat.ports.log import Append, Appended, Change, Follow, changed
 from webchat.ports.positions import Move, Moved
 
 
@@ -41,6 +42,7 @@ class State:
         self.spans: defaultdict[ConvID, dict[Uid, list[Membership]]] = defaultdict(dict)
         self.positions: dict[tuple[ConvID, Uid], Position] = {}
         self.groups: dict[ConvID, Group] = {}
+        self.invitations: list[Invitation] = []
         self.reactions: defaultdict[tuple[ConvID, Seq], dict[Uid, str]] = defaultdict(dict)
 
     def find(self, conv: ConvID, sender: Uid, msg_id: str) -> Entry | None:
@@ -92,9 +94,9 @@ class State:
             return None
         seq = entries[0].seq
         followed = [
-            self.find(user_log(uid), uid, f"{request.conv}:{seq}")
-            for follow in request.follows(entries[0].seq)
-            for uid, _ in follow.announce
+            self.find(user_log(draft.sender), draft.sender, draft.msg_id)
+            for follow in request.follows(seq)
+            for draft in follow.said_to_users(request.conv, seq, 0)
         ]
         return Appended(entries, tuple(e for e in followed if e is not None), fresh=False)
 
@@ -129,11 +131,13 @@ class State:
             self._change(change, cause)
         if follow.group is not None:
             self.groups[follow.group.conv] = follow.group
+        self.invitations += (
+            msgspec.structs.replace(invitation, at=cause.at) for invitation in follow.invitations
+        )
         announced = []
-        for uid, state in follow.announce:
-            draft = conversation_entry(uid, cause.conv, state, cause.seq, cause.at)
-            log = user_log(uid)
-            if (log, uid, draft.msg_id) not in self.keys:
+        for draft in follow.said_to_users(cause.conv, cause.seq, cause.at):
+            log = user_log(draft.sender)
+            if (log, draft.sender, draft.msg_id) not in self.keys:
                 announced += self._write(log, [draft], cause.at, is_membership=False)
         return announced
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from webchat.adapters.memory.held import MemoryHeld
+from webchat.adapters.memory.invitations import MemoryInvitations
 from webchat.adapters.memory.people import MemoryAccounts, MemoryKeptReceipts, MemoryLogins
 from webchat.adapters.memory.state import State
 from webchat.errors import Code, MembersChanged, WebchatError
@@ -24,6 +25,7 @@ from webchat.model import (
 from webchat.ports.accounts import Accounts, Logins
 from webchat.ports.clock import Clock
 from webchat.ports.held import Held
+from webchat.ports.invitations import Invitations
 from webchat.ports.kept import KeptReceipts
 from webchat.ports.log import Append, AppendDone, Log, check_append
 from webchat.ports.members import Members
@@ -43,6 +45,7 @@ class MemoryStore:
     logins: Logins
     kept: KeptReceipts
     held: Held
+    invitations: Invitations
 
     def __init__(self, clock: Clock) -> None:
         self.is_down = False
@@ -56,6 +59,7 @@ class MemoryStore:
         self.logins = MemoryLogins(self._check_up, clock)
         self.kept = MemoryKeptReceipts(self._check_up)
         self.held = MemoryHeld(self._check_up)
+        self.invitations = MemoryInvitations(state, self._check_up)
 
     async def open(self, mode: Mode) -> None:
         """Take the mode. Raises StoreRefused if it was opened in the other before."""
@@ -183,6 +187,11 @@ class _MemoryMembers:
     async def present_among(self, conv: ConvID, uids: Sequence[Uid]) -> AbstractSet[Uid]:
         self._check_up()
         return {span.uid for span in self._state.present(conv)}.intersection(uids)
+
+    async def sharing(self, uid: Uid, others: Sequence[Uid]) -> AbstractSet[Uid]:
+        self._check_up()
+        together = [{span.uid for span in self._state.present(conv)} for conv in self._spans]
+        return {other for people in together if uid in people for other in people & set(others)}
 
 
 class _MemoryPositions:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Any, Final
 
-from webchat.adapters.sqlite.reader import Reader, bounded
+from webchat.adapters.sqlite.reader import Reader, as_list, bounded
 from webchat.adapters.sqlite.writer import Writer
 from webchat.errors import Code, WebchatError
 from webchat.model import Profile, Uid
@@ -27,6 +28,9 @@ _SEARCH_MANY: Final = f"""{_PROFILES} WHERE uid > ?3 AND EXISTS
 _MANY_MATCHES: Final = 1_000
 """From here on it is cheaper to look at accounts in order than to collect and sort all matches."""
 
+_CAREFUL: Final = """
+    SELECT uid FROM json_each(?) AS asked CROSS JOIN account ON uid = asked.value
+    WHERE who_may_add_me = 'shared'"""
 _LAST_CHARACTER: Final = "\U0010ffff"
 
 
@@ -70,6 +74,11 @@ class SqliteAccounts:
     async def recent(self, limit: int) -> Sequence[Profile]:
         """The accounts last added or saved, newest first."""
         return await self._read(f"{_PROFILES} ORDER BY touched DESC LIMIT ?", (bounded(limit),))
+
+    async def careful_among(self, uids: Sequence[Uid]) -> AbstractSet[Uid]:
+        """Those of `uids` who want to be asked by strangers."""
+        rows = await self._reader.read(lambda db: db.execute(_CAREFUL, (as_list(uids),)).fetchall())
+        return {uid for (uid,) in rows}
 
     async def page(self, after: Uid, limit: int) -> Sequence[Profile]:
         """All accounts with uid > `after`, by uid."""

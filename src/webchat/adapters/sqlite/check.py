@@ -169,6 +169,12 @@ _PROMISES: Final[tuple[tuple[str, str], ...]] = (
             WHERE reaction.log = said.log AND reaction.seq = refers AND uid = sender)""",
     ),
     (
+        "user:{}: nothing tells of the invitation {} to {}",
+        """SELECT uid, id, conv FROM invitation WHERE NOT EXISTS (
+            SELECT 1 FROM entry JOIN log ON log.id = entry.log
+            WHERE log.name = 'user:' || invitation.uid AND entry.msg_id = invitation.id)""",
+    ),
+    (
         "{}: the message ({}, {}) is held {} times",
         """SELECT conv, uid, msg_id, count(*) FROM held_message WHERE msg_id <> ''
         GROUP BY conv, uid, msg_id HAVING count(*) > 1""",

@@ -45,6 +45,12 @@ _PRESENT_AMONG: Final = """
     SELECT uid FROM json_each(?) AS asked
     CROSS JOIN member ON log = (SELECT id FROM log WHERE name = ?) AND uid = asked.value
     WHERE until IS NULL"""
+# From the conversations that `uid` is in: what each is asked is one look into an index.
+_SHARING: Final = """
+    SELECT asked.value FROM json_each(?2) AS asked WHERE EXISTS (
+        SELECT 1 FROM member AS own JOIN member AS other ON other.log = own.log
+        WHERE own.uid = ?1 AND own.until IS NULL
+        AND other.uid = asked.value AND other.until IS NULL)"""
 _GROUP: Final = """
     SELECT log.name, chat_group.name, picture, history_open, announcements, public, closed
     FROM chat_group JOIN log ON log.id = chat_group.log WHERE log.name = ?"""
@@ -156,6 +162,12 @@ class SqliteMembers:
         parameters = (as_list(uids), conv)
         rows = await self._reader.read(lambda db: db.execute(_PRESENT_AMONG, parameters).fetchall())
         return {uid for (uid,) in rows}
+
+    async def sharing(self, uid: Uid, others: Sequence[Uid]) -> AbstractSet[Uid]:
+        """Those of `others` who are in a conversation with `uid`."""
+        parameters = (uid, as_list(others))
+        rows = await self._reader.read(lambda db: db.execute(_SHARING, parameters).fetchall())
+        return {other for (other,) in rows}
 
     async def _read(self, query: str, parameters: tuple[object, ...]) -> list[Membership]:
         rows = await self._reader.read(lambda db: db.execute(query, parameters).fetchall())

@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from webchat.adapters.sqlite.changes import apply_change, save_group
+from webchat.adapters.sqlite.invitations import save_invitations
 from webchat.adapters.sqlite.keys import Keys, entry_of, key_hash
 from webchat.adapters.sqlite.members import PositionRows, close_span, count_members, open_span
 from webchat.adapters.sqlite.recent import Recent
@@ -34,7 +35,7 @@ from webchat.model import (
     user_log,
 )  # fmt: skip
 from webchat.ports.clock import Clock
-from webchat.ports.log import Append, Appended, Follow, conversation_entry
+from webchat.ports.log import Append, Appended, Follow
 from webchat.ports.positions import Move, Moved
 
 _INSERT: Final = """
@@ -116,11 +117,10 @@ class Logs:
     ) -> tuple[Entry, ...]:
         """The entries of user logs that followed from `entries` the first time."""
         found: list[Entry] = []
-        for follow in request.follows(entries[0].seq):
-            for uid, state in follow.announce:
-                name = user_log(uid)
-                draft = conversation_entry(uid, request.conv, state, entries[0].seq, 0)
-                if (log := self._log(db, name)) is not None:
+        seq = entries[0].seq
+        for follow in request.follows(seq):
+            for draft in follow.said_to_users(request.conv, seq, 0):
+                if (log := self._log(db, user_log(draft.sender))) is not None:
                     hashes = [key_hash(draft.sender, draft.msg_id)]
                     found += self._known_entries(db, log, [draft], hashes)
         return tuple(found)
@@ -161,10 +161,10 @@ class Logs:
             apply_change(db, log.id, change, cause)
         if follow.group is not None:
             save_group(db, log.id, follow.group)
+        save_invitations(db, follow.invitations, cause.at)
         announced: list[Entry] = []
-        for uid, state in follow.announce:
-            draft = conversation_entry(uid, log.name, state, cause.seq, cause.at)
-            announced += self._announce(db, Append(user_log(uid), (draft,)), cause.at)
+        for draft in follow.said_to_users(log.name, cause.seq, cause.at):
+            announced += self._announce(db, Append(user_log(draft.sender), (draft,)), cause.at)
         return announced
 
     def _announce(self, db: sqlite3.Connection, request: Append, at: int) -> list[Entry]:

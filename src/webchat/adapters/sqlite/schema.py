@@ -146,6 +146,15 @@ _FIRST: Final = (
     "CREATE INDEX held_message_key ON held_message (conv, uid, msg_id)",
     "CREATE INDEX held_message_by_user ON held_message (uid)",
     "CREATE INDEX held_message_age ON held_message (at)",
+    """CREATE TABLE invitation (
+        number INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        conv TEXT NOT NULL,
+        uid TEXT NOT NULL,
+        by TEXT NOT NULL,
+        at INTEGER NOT NULL
+    )""",
+    "CREATE INDEX invitation_by_user ON invitation (uid, conv)",
 )
 
 STEPS: Final[Sequence[Sequence[str]]] = (_FIRST,)

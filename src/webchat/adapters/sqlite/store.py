@@ -11,6 +11,7 @@ from webchat.adapters.sqlite import files, schema
 from webchat.adapters.sqlite.accounts import SqliteAccounts
 from webchat.adapters.sqlite.conversations import SqliteLog, SqliteMembers
 from webchat.adapters.sqlite.held import SqliteHeld
+from webchat.adapters.sqlite.invitations import SqliteInvitations
 from webchat.adapters.sqlite.logins import SqliteKeptReceipts, SqliteLogins
 from webchat.adapters.sqlite.logs import Logs
 from webchat.adapters.sqlite.positions import SqlitePositions
@@ -21,6 +22,7 @@ from webchat.errors import WebchatError
 from webchat.ports.accounts import Accounts, Logins
 from webchat.ports.clock import Clock
 from webchat.ports.held import Held
+from webchat.ports.invitations import Invitations
 from webchat.ports.kept import KeptReceipts
 from webchat.ports.log import Log
 from webchat.ports.members import Members
@@ -41,6 +43,7 @@ class SqliteStore:
     logins: Logins
     kept: KeptReceipts
     held: Held
+    invitations: Invitations
 
     def __init__(self, path: Path, settings: SqliteSettings, clock: Clock) -> None:
         """The store that a server uses: `open` refuses if another process serves the file."""
@@ -70,6 +73,7 @@ class SqliteStore:
         self.logins = SqliteLogins(writer, reader, self._clock)
         self.kept = SqliteKeptReceipts(writer)
         self.held = SqliteHeld(writer, reader)
+        self.invitations = SqliteInvitations(writer, reader)
 
     async def is_up(self) -> bool:
         """Whether reads answer; and writes, if the last one failed."""

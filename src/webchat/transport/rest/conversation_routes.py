@@ -1,4 +1,4 @@
-"""Routes of conversations: the list, one of them with what is in it; invitations."""
+"""Routes of conversations: the list, and one of them with what is in it."""
 
 from __future__ import annotations
 
@@ -57,11 +57,6 @@ async def receipts(call: Call[None, wire.ReceiptQuery]) -> wire.Receipts:
     return wire.Receipts(items, page.next)
 
 
-async def invitations(_call: Call[None, None]) -> wire.Invitations:
-    """None: no act makes an invitation yet."""
-    return wire.Invitations([])
-
-
 _OF_A_CONVERSATION: Final = (Code.NOT_A_MEMBER,)
 
 ROUTES: Final = (
@@ -85,8 +80,5 @@ ROUTES: Final = (
         "GET", "/api/v1/conversations/{conv}/receipts", receipts, "Who has read an entry",
         query=wire.ReceiptQuery, answer=wire.Receipts,
         errors=(*_OF_A_CONVERSATION, Code.NOT_FOUND),
-    ),
-    Route(
-        "GET", "/api/v1/invitations", invitations, "Invitations", answer=wire.Invitations,
     ),
 )  # fmt: skip

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from webchat.service.accounts import AccountService
 from webchat.service.conversations import Conversations
 from webchat.service.history import History
+from webchat.service.invitations import InvitationService
 from webchat.service.profiles import Profiles
 from webchat.service.readers import Readers
 
@@ -51,6 +52,7 @@ class Services:
     conversations: Conversations
     history: History
     readers: Readers
+    invitations: InvitationService
     checks: Mapping[str, Check]
     registry: CollectorRegistry
 

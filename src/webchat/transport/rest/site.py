@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from webchat.transport.rest import account_routes, conversation_routes
+from webchat.transport.rest import account_routes, conversation_routes, group_routes
 from webchat.transport.rest.endpoint import Answer, at
 from webchat.transport.rest.guard import Guard, requests_counter
 from webchat.transport.rest.openapi import describe
@@ -32,7 +32,11 @@ from webchat.transport.rest.services import (
 )
 from webchat.transport.rest.static import WebClient
 
-API_ROUTES: Final[tuple[Route, ...]] = (*account_routes.ROUTES, *conversation_routes.ROUTES)
+API_ROUTES: Final[tuple[Route, ...]] = (
+    *account_routes.ROUTES,
+    *conversation_routes.ROUTES,
+    *group_routes.ROUTES,
+)
 """The one table of the own API: what is served, and what OpenAPI says of it."""
 
 

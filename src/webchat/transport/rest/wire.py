@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from webchat.model import Profile
+from webchat.service import entering as service
 from webchat.service.conversations import Described, Listed
 from webchat.service.pages import DEFAULT_LIMIT
 
@@ -241,7 +242,25 @@ class Invitation(Struct, rename={"conv": "ConvID", "from_": "from"}):
 
 
 class Invitations(Struct):
-    """Invitations that wait for an answer."""
+    """Invitations that wait for an answer, the newest ones."""
 
     items: list[Invitation]
     next: None = None
+
+
+class InvitationAnswer(Struct):
+    """Whether one comes in."""
+
+    accept: bool
+
+
+class Entered(Struct, rename={"conv": "ConvID", "seq": "Seq"}):
+    """The group one is in now, and since which entry; null for what was declined."""
+
+    conv: str | None
+    seq: int | None
+
+    @classmethod
+    def of(cls, entered: service.Entered) -> Entered:
+        """From the service's."""
+        return cls(entered.conv, entered.seq)

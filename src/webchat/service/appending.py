@@ -1,0 +1,19 @@
+"""What services that change groups need of the chat: an append that everybody hears of."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from webchat.ports.log import Append, Appended
+
+Decide = Callable[[], Awaitable[Append]]
+"""Load and decide: what is to be appended as things stand now. Raises WebchatError."""
+
+
+class Appends(Protocol):
+    """Appends for whoever has no connection at hand, a REST request for one."""
+
+    async def decided(self, decide: Decide) -> Appended:
+        """Decide and append, again where members changed in between; durable, published and passed
+        on to devices on return. Raises what `decide` raises, and UNAVAILABLE."""

@@ -1,0 +1,81 @@
+"""Coming into a group by the person's own act: an invitation, a link, or because it is public."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from webchat.errors import Code, WebchatError
+from webchat.model import ConvID, Draft, Seq, Uid
+from webchat.ports.clock import Clock
+from webchat.ports.log import Append
+from webchat.protocol.envelope import Envelope, encode_said
+from webchat.service.appending import Appends
+from webchat.service.membership import JOIN, body_of
+from webchat.service.refer import coming
+from webchat.service.standing import Standing, Standings
+
+Check = Callable[[Standing], Awaitable[None]]
+"""Raises WebchatError if whoever stands there may not come in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """`seq`: of the entry that brought the person into `conv`."""
+
+    conv: ConvID
+    seq: Seq
+
+
+class Entrance:
+    """Lets people into groups, by a `join` that everybody gets."""
+
+    def __init__(self, standings: Standings, appends: Appends, clock: Clock) -> None:
+        self._standings = standings
+        self._appends = appends
+        self._clock = clock
+
+    async def let_in(
+        self, uid: Uid, conv: ConvID, check: Check, *, by: Uid, key: str = ""
+    ) -> Entered:
+        """`uid` comes in; `by`: whose doing the entry says it is. `key`: its MsgID.
+
+        Whoever is in already stays as it is. Raises what `check` raises, GROUP_CLOSED, UNAVAILABLE.
+        """
+
+        async def decide() -> Append:
+            standing = await self._standings.of(uid, conv)
+            if standing.present is not None:
+                raise _IsIn(standing.present.since)
+            await check(standing)
+            if standing.group is not None and standing.group.closed:
+                raise WebchatError(Code.GROUP_CLOSED, "This group is closed.")
+            return enter(standing, by, key, self._clock.now_ms() // 1000)
+
+        try:
+            appended = await self._appends.decided(decide)
+        except _IsIn as inside:
+            return Entered(conv, inside.since)
+        return Entered(conv, appended.entries[0].seq)
+
+
+class _IsIn(Exception):  # noqa: N818
+    """Nothing is to be done."""
+
+    def __init__(self, since: Seq) -> None:
+        super().__init__(since)
+        self.since = since
+
+
+def enter(standing: Standing, by: Uid, msg_id: str, at_s: int) -> Append:
+    """The append that brings whoever stands there, and is not in, into the group."""
+    conv, uid = standing.conv, standing.uid
+    envelope = Envelope(JOIN, msg_id=msg_id, timestamp=at_s)
+    said = encode_said(JOIN, conv, by, conv, envelope, body_of([uid]))
+    return Append(
+        conv,
+        (Draft(JOIN, by, msg_id, said),),
+        members_as_of=standing.head.last,
+        is_membership=True,
+        follow=coming(conv, [uid]),
+    )

@@ -1,0 +1,181 @@
+"""Who wants to be asked before others may add them: invitations, accepted and declined."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+
+from tests.chat.world import Person, World, settle
+from tests.service.world import code_of
+from webchat.errors import Code
+from webchat.model import Invitation, Uid
+from webchat.service.entering import Entrance
+from webchat.service.invitations import InvitationService
+from webchat.service.profiles import new_profile
+from webchat.service.standing import Standings
+
+G = "group_1"
+
+
+def service(world: World) -> InvitationService:
+    store = world.store
+    entrance = Entrance(Standings(store.log, store.members), world.chat.appends, world.clock)
+    return InvitationService(store.invitations, store.members, entrance)
+
+
+async def careful(world: World, *uids: Uid) -> None:
+    """They may be added by people they share a conversation with."""
+    for uid in uids:
+        profile = new_profile(uid, uid.title())
+        await world.profiles.save(msgspec.structs.replace(profile, who_may_add_me="shared"))
+
+
+async def waiting(world: World, uid: Uid) -> Invitation:
+    (invitation,) = await service(world).waiting(uid)
+    return invitation
+
+
+def invited(person: Person) -> list[dict[str, str]]:
+    return [json.loads(entry["Body"]) for entry in person.got("invitation")]
+
+
+async def test_a_create_leaves_out_who_wants_to_be_asked_and_invites_them(world: World) -> None:
+    await careful(world, "cleo")
+    anna, ben, cleo = [await world.joined(uid) for uid in ("anna", "ben", "cleo")]
+    assert (await anna.do("create", G, "ben", "cleo"))["Seq"] == 1
+    (entry,) = ben.got("create")
+    assert json.loads(entry["Body"]) == ["ben"]
+    invitation = await waiting(world, "cleo")
+    assert invited(cleo) == [{"id": invitation.id, "Conv": G, "from": "anna"}]
+    assert cleo.got("create", "conversation") == []
+    assert (await cleo.say_in(G, "hello"))["error"]["code"] == "not_a_member"
+
+
+async def test_whoever_shares_a_conversation_is_added_at_once(world: World) -> None:
+    await careful(world, "ben", "cleo")
+    anna, cleo = await world.joined("anna"), await world.joined("cleo")
+    await cleo.send("anna", "hello")
+    await anna.do("create", G, "ben", "cleo")
+    assert await world.store.members.present_among(G, ["ben", "cleo"]) == {"cleo"}
+
+
+async def test_a_refer_invites_whoever_wants_to_be_asked_and_adds_the_rest(world: World) -> None:
+    await careful(world, "cleo")
+    anna, ben, cleo = [await world.joined(uid) for uid in ("anna", "ben", "cleo")]
+    await anna.do("create", G, "anna")
+    assert (await anna.do("refer", G, "cleo", "ben"))["Seq"] == 2
+    (entry,) = ben.got("join")
+    assert json.loads(entry["Body"]) == ["ben"]
+    assert [said["Conv"] for said in invited(cleo)] == [G]
+
+
+async def test_a_refer_whose_people_must_all_be_asked_is_ok_without_seq(world: World) -> None:
+    await careful(world, "ben", "cleo")
+    anna, ben, cleo = [await world.joined(uid) for uid in ("anna", "ben", "cleo")]
+    await anna.do("create", G, "anna")
+    ack = await anna.do("refer", G, "cleo", "ben")
+    assert ack == {"ok": True, "MsgID": "", "ConvID": G}
+    assert anna.got("join") == []
+    assert len(invited(ben)) == len(invited(cleo)) == 1
+
+
+async def test_whom_an_invitation_waits_for_is_not_invited_again(world: World) -> None:
+    await careful(world, "ben")
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    await anna.do("create", G, "ben")
+    assert "Seq" not in await anna.do("refer", G, "ben")
+    assert len(invited(ben)) == 1
+
+
+async def test_a_former_member_is_asked_as_well(world: World) -> None:
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    await anna.do("create", G, "ben")
+    await ben.do("depart", G)
+    await careful(world, "ben")
+    assert "Seq" not in await anna.do("refer", G, "ben")
+    assert len(invited(ben)) == 1
+
+
+async def test_an_invitation_waits_for_whoever_is_away(world: World) -> None:
+    await careful(world, "ben")
+    anna = await world.joined("anna")
+    await anna.do("create", G, "ben")
+    ben = await world.joined("ben", {"user:ben": 0})
+    assert [said["from"] for said in invited(ben)] == ["anna"]
+
+
+async def test_accepting_brings_in_by_a_join_of_who_invited(world: World) -> None:
+    await careful(world, "ben")
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    await anna.do("create", G, "ben")
+    await anna.say_in(G, "before")
+    entered = await service(world).accept("ben", (await waiting(world, "ben")).id)
+    await settle()
+    assert (entered.conv, entered.seq) == (G, 3)
+    for person in (anna, ben):
+        (joined,) = person.got("join")
+        assert (joined["Originated"], json.loads(joined["Body"])) == ("anna", ["ben"])
+        assert (joined["From"], joined["To"], joined["Seq"]) == (G, G, 3)
+    assert await service(world).waiting("ben") == []
+    await anna.say_in(G, "welcome")
+    assert ben.bodies() == ["welcome"]
+    assert (await ben.say_in(G, "thanks"))["ok"]
+
+
+async def test_accepting_on_one_node_reaches_people_on_another(world: World) -> None:
+    await careful(world, "ben")
+    other = World(beside=world)
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    await anna.do("create", G, "ben")
+    await service(world).accept("ben", (await waiting(world, "ben")).id)
+    await settle()
+    assert len(ben.got("join")) == len(anna.got("join")) == 1
+    await anna.say_in(G, "welcome")
+    assert ben.bodies() == ["welcome"]
+    await other.chat.close()
+
+
+async def test_declining_drops_it_and_tells_nobody(world: World) -> None:
+    await careful(world, "ben")
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    await anna.do("create", G, "ben")
+    invitation = await waiting(world, "ben")
+    await service(world).decline("ben", invitation.id)
+    assert await service(world).waiting("ben") == []
+    assert anna.got("join") == []
+    assert await code_of(service(world).accept("ben", invitation.id)) is Code.NOT_FOUND
+    await anna.do("refer", G, "ben")
+    assert len(invited(ben)) == 2
+
+
+async def test_an_invitation_of_somebody_who_left_is_a_conflict_and_gone(world: World) -> None:
+    await careful(world, "cleo")
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    await anna.do("create", G, "ben", "cleo")
+    await anna.do("depart", G)
+    invitation = await waiting(world, "cleo")
+    assert await code_of(service(world).accept("cleo", invitation.id)) is Code.CONFLICT
+    assert await service(world).waiting("cleo") == []
+    assert ben.got("join") == []
+
+
+async def test_somebody_elses_invitation_is_not_found(world: World) -> None:
+    await careful(world, "ben")
+    anna = await world.joined("anna")
+    await anna.do("create", G, "ben")
+    invitation = await waiting(world, "ben")
+    assert await code_of(service(world).accept("cleo", invitation.id)) is Code.NOT_FOUND
+    assert await code_of(service(world).decline("cleo", invitation.id)) is Code.NOT_FOUND
+
+
+async def test_who_came_in_otherwise_accepts_without_a_second_join(world: World) -> None:
+    await careful(world, "ben")
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    await anna.do("create", G, "ben")
+    await ben.send("anna", "I know you")
+    assert (await anna.do("refer", G, "ben"))["Seq"] == 2
+    entered = await service(world).accept("ben", (await waiting(world, "ben")).id)
+    assert entered.seq == 2
+    assert len(anna.got("join")) == 1
+    assert await service(world).waiting("ben") == []
