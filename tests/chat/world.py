@@ -162,6 +162,7 @@ class World:
         settings: Settings | None = None,
         *,
         beside: World | None = None,
+        store: Any = None,
     ) -> None:
         self.clock: ManualClock = beside.clock if beside else ManualClock()
         self.store: MemoryStore = beside.store if beside else MemoryStore(self.clock)
@@ -173,7 +174,7 @@ class World:
         )
         self.bus = MemoryBus(self.buses)
         self.chat = Chat(
-            self.store,
+            store or self.store,
             self.bus,
             self.clock,
             self.profiles,
