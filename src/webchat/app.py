@@ -23,6 +23,7 @@ from webchat.adapters.memory import (
 from webchat.adapters.sqlite import SqliteSettings, SqliteStore
 from webchat.chat.assembly import Chat
 from webchat.chat.assembly import Settings as ChatLayerSettings
+from webchat.chat.grouping import GroupSettings
 from webchat.chat.handlers import ChatSettings
 from webchat.chat.joining import JoinSettings
 from webchat.chat.lag import BacklogSettings
@@ -32,6 +33,7 @@ from webchat.errors import WebchatError
 from webchat.metrics import ChatCollector
 from webchat.ports.bus import Bus
 from webchat.ports.clock import Clock
+from webchat.ports.held import HeldLimits
 from webchat.ports.store import Store, StoreRefused
 from webchat.service.accounts import AccountService, AccountSettings
 from webchat.service.conversations import Conversations
@@ -53,6 +55,7 @@ from webchat.transport.server import AddressInUse, Server, ServerSettings, Site,
 
 SOCKET_IO_PATH = "/socket.io"
 _HOUR_S = 3_600.0
+_DAY_MS = 24 * 3_600_000
 _COLLECTOR_THRESHOLDS = (10_000, 20, 50)
 _log = structlog.get_logger()
 
@@ -166,9 +169,11 @@ class App:
     async def _forget_expired(self) -> None:
         while True:
             try:
-                await self._store.logins.forget_expired(self._clock.now_ms())
+                now = self._clock.now_ms()
+                await self._store.logins.forget_expired(now)
+                await self._store.held.expire(now - self._settings.held_days * _DAY_MS)
             except WebchatError as error:
-                _log.warning("expired logins not dropped", why=error.message)
+                _log.warning("what has expired is not dropped yet", why=error.message)
             await asyncio.sleep(_HOUR_S)
 
 
@@ -257,7 +262,16 @@ def _chat_settings(settings: Settings) -> ChatLayerSettings:
         backlog=BacklogSettings(
             backlog_entries=settings.backlog_entries, join_entries=settings.join_entries
         ),
-        receipts=ReceiptSettings(receipts_interval_ms=settings.receipts_interval_ms),
+        receipts=ReceiptSettings(
+            receipts_interval_ms=settings.receipts_interval_ms,
+            counts_interval_ms=settings.counts_interval_ms,
+        ),
+        groups=GroupSettings(list_uids=settings.list_uids, text_bytes=settings.text_bytes),
+        held=HeldLimits(
+            messages_per_user=settings.held_messages,
+            bytes_per_group=settings.held_group_bytes,
+            lifetime_ms=settings.held_days * _DAY_MS,
+        ),
         kept=KeptSettings(settings.kept_receipts if settings.open else 0),
         revocation_sweep_ms=settings.revocation_sweep_ms,
     )

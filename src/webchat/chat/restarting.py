@@ -21,6 +21,9 @@ from webchat.protocol.envelope import Envelope
 from webchat.service.restart import remake
 from webchat.service.standing import Standings
 
+_RETRY_AFTER_MS = 60_000
+"""When to try again with what is too much to hold: a guess, since only a `rejoin` helps."""
+
 
 class Restarting:
     """Holds, and appends what was held."""
@@ -44,12 +47,20 @@ class Restarting:
     ) -> None:
         """Hold a message to a group that is not known, unless it is known by now."""
         uid, conv, (draft,) = device.user.uid, append.conv, append.drafts
-        await self._held.hold(conv, draft, self._clock.now_ms(), self._limits)
+        await self._hold(append)
         if (await self._standings.of(uid, conv)).exists:
             await self._append_after_all(client, device, append, ack_id)
             return
         client.answer(ack_id, ack_of_held(draft.msg_id))
         client.socket.emit(restart_packet(conv, draft.msg_id, self._clock.now_ms()))
+
+    async def _hold(self, append: Append) -> None:
+        try:
+            await self._held.hold(append.conv, append.drafts[0], self._clock.now_ms(), self._limits)
+        except WebchatError as error:
+            if error.code is Code.RATE_LIMITED and error.retry_after_ms is None:
+                error.retry_after_ms = _RETRY_AFTER_MS
+            raise
 
     async def _append_after_all(
         self, client: Client, device: Device, append: Append, ack_id: int | None
