@@ -71,6 +71,10 @@ class Logs:
         self._keys.forget()
         self._positions.forget()
 
+    def finish(self, db: sqlite3.Connection) -> None:
+        """Write what is left of a batch's acts; the last thing before its commit."""
+        self._positions.write(db)
+
     def append(self, db: sqlite3.Connection, request: Append) -> Appended:
         """Append `request`. Raises MembersChanged, WebchatError(CONFLICT)."""
         hashes = [key_hash(draft.sender, draft.msg_id) for draft in request.drafts]
@@ -188,13 +192,13 @@ class Logs:
             elif open_span(db, log.id, span):
                 came += 1
                 seq = span.since - 1
-                self._positions.put(db, log.id, span.uid, Position(seq, seq, _n_at(db, log, seq)))
+                self._positions.put(log.id, span.uid, Position(seq, seq, _n_at(db, log, seq)))
         count_members(db, log.id, came)
 
     def _move_sender(self, db: sqlite3.Connection, log: _Log, entry: Entry) -> Moved:
         before = self._positions.get(db, log.id, entry.sender)
         after = Position(entry.seq, entry.seq, entry.n)
-        self._positions.put(db, log.id, entry.sender, after)
+        self._positions.put(log.id, entry.sender, after)
         return Moved(log.name, entry.sender, before, after)
 
     def _move(self, db: sqlite3.Connection, move: Move) -> Moved:
@@ -208,7 +212,7 @@ class Logs:
         n = before.n if displayed == before.displayed else _n_at(db, log, displayed)
         after = Position(delivered, displayed, n)
         if after != before:
-            self._positions.put(db, log.id, move.uid, after)
+            self._positions.put(log.id, move.uid, after)
         return Moved(move.conv, move.uid, before, after)
 
 

@@ -64,7 +64,7 @@ class SqliteStore:
         """Make or migrate the file and start the threads. Raises StoreRefused."""
         for_writes, *for_reads = await asyncio.to_thread(self._prepare, mode)
         logs = Logs(self._clock, self._settings)
-        self._writer = writer = Writer(for_writes, self._settings, logs.forget)
+        self._writer = writer = Writer(for_writes, self._settings, logs.finish, logs.forget)
         self._reader = reader = Reader(for_reads)
         self.log = SqliteLog(logs, writer, reader)
         self.members = SqliteMembers(reader)

@@ -45,15 +45,21 @@ _Batch = list[_Write]
 class Writer:
     """Runs acts in order, in transactions, on `db`, which it owns from then on.
 
-    `forget` is called, on the writer's thread, when what acts remember of the file may no longer
-    hold: a batch was rolled back, or another process wrote.
+    On the writer's thread `finish` is called in each transaction, last before its commit, and
+    `forget` when what acts remember of the file may no longer hold: a batch was rolled back, or
+    another process wrote.
     """
 
     def __init__(
-        self, db: sqlite3.Connection, settings: SqliteSettings, forget: Callable[[], None]
+        self,
+        db: sqlite3.Connection,
+        settings: SqliteSettings,
+        finish: Callable[[sqlite3.Connection], None],
+        forget: Callable[[], None],
     ) -> None:
         self._db = db
         self._settings = settings
+        self._finish = finish
         self._forget = forget
         self._loop = asyncio.get_running_loop()
         self._turn: _Batch = []
@@ -175,6 +181,7 @@ class Writer:
                 if isinstance(error, sqlite3.Error) and not isinstance(error, _DEFECTS):
                     raise
                 raise _ActFailed(index, error) from error
+        self._finish(self._db)
         self._db.execute("COMMIT")
         return outcomes
 
