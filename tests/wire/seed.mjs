@@ -14,8 +14,9 @@ const hear = (heard, ...args) => say({ heard, args });
 
 function open({ url, options }) {
   socket = io(url, { reconnection: false, ...options });
-  for (const name of ["chat", "error", "disconnect"])
-    socket.on(name, (...args) => hear(name, ...args));
+  for (const name of ["chat", "disconnect"]) socket.on(name, (...args) => hear(name, ...args));
+  // The library's own troubles come under the same name as the server's event.
+  socket.on("error", (said) => said instanceof Error || hear("error", said));
   for (const name of ["reconnect", "pong"]) socket.on(name, () => hear(name));
   return new Promise((resolve, reject) => {
     socket.once("connect", () => resolve(socket.io.engine.transport.name));

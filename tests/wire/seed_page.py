@@ -44,7 +44,7 @@ class Page(Inbox):
         self.heard: list[Envelope] = []
         self.faults: list[str] = []
         self._unread: dict[str, list[Envelope]] = defaultdict(list)
-        self._outgoing: asyncio.Queue[Envelope] = asyncio.Queue()
+        self._outgoing: asyncio.Queue[Envelope | None] = asyncio.Queue()
         self._emitting = asyncio.create_task(self._emit())
 
     # What it hears
@@ -193,8 +193,7 @@ class Page(Inbox):
         })  # fmt: skip
 
     async def _emit(self) -> None:
-        while True:
-            envelope = await self._outgoing.get()
+        while (envelope := await self._outgoing.get()) is not None:
             await self.wire.emit("chat", json.dumps(envelope, ensure_ascii=False))
 
     async def drop(self) -> None:
@@ -202,9 +201,10 @@ class Page(Inbox):
         await self.wire.drop()
         await self.take("reconnect", lambda heard: heard[0] == "reconnect")
 
-    def shut(self) -> None:
-        """Say nothing more."""
-        self._emitting.cancel()
+    async def shut(self) -> None:
+        """Say what is left, and nothing more."""
+        self._outgoing.put_nowait(None)
+        await self._emitting
 
 
 class Pages:
@@ -230,13 +230,13 @@ class Pages:
 
     async def shut(self, page: Page) -> None:
         """Close a page."""
-        page.shut()
+        await page.shut()
         self._pages.remove(page)
         await self.town.leave(page.device)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """No page says anything more; none has stumbled."""
         for page in self._pages:
-            page.shut()
+            await page.shut()
         faults = {page.uid: page.faults for page in self._pages if page.faults}
         assert not faults
