@@ -18,13 +18,14 @@ class Person:
     """A browser of one's own with a page in it."""
 
     uid: str
+    name: str
     context: BrowserContext
     page: Page
 
     @classmethod
     def arrive(cls, browser: Browser, url: str, uid: str, **options: Any) -> Person:
         """Open the server's first page. `options`: the browser context's."""
-        person = cls._sit_down(browser, url, uid, options)
+        person = cls._sit_down(browser, url, uid, "", options)
         person.page.goto("/")
         return person
 
@@ -33,7 +34,7 @@ class Person:
         cls, browser: Browser, url: str, uid: str, name: str, **options: Any
     ) -> Person:
         """Arrive logged in to an account that is new."""
-        person = cls._sit_down(browser, url, uid, options)
+        person = cls._sit_down(browser, url, uid, name, options)
         account = {"uid": uid, "name": name, "password": PASSWORD}
         answer = person.context.request.post("/api/v1/register", data=account)
         assert answer.ok, answer.text()
@@ -42,10 +43,12 @@ class Person:
         return person
 
     @classmethod
-    def _sit_down(cls, browser: Browser, url: str, uid: str, options: dict[str, Any]) -> Person:
+    def _sit_down(
+        cls, browser: Browser, url: str, uid: str, name: str, options: dict[str, Any]
+    ) -> Person:
         context = browser.new_context(base_url=url, **options)
         context.set_default_timeout(WAIT_MS)
-        return cls(uid, context, context.new_page())
+        return cls(uid, name, context, context.new_page())
 
     def leave(self) -> None:
         """Close the browser."""
@@ -112,6 +115,57 @@ class Person:
         dialog.get_by_role("searchbox", name="Find people").fill(other.uid)
         dialog.get_by_role("button", name=re.compile(f"^{name}")).click()
         expect(self.page.get_by_role("heading", level=1, name=name)).to_be_visible()
+
+    def make_group(self, name: str, *people: Person) -> None:
+        """Make a group of people found by their ids."""
+        self.fill_in_group(name, *people)
+        self.page.get_by_role("button", name="Create group").click()
+        expect(self.page.get_by_role("heading", level=1, name=name)).to_be_visible()
+
+    def fill_in_group(self, name: str, *people: Person) -> None:
+        """Say what a new group is called and who is in it, without making it yet."""
+        self.page.get_by_role("button", name="New group").click()
+        dialog = self.page.get_by_role("dialog", name="New group")
+        dialog.get_by_role("textbox", name="Group name").fill(name)
+        self._check(dialog, people)
+
+    def add_to_group(self, *people: Person) -> None:
+        """Add people, found by their ids, with the group's details open."""
+        self.details.get_by_role("button", name="Add people").click()
+        dialog = self.page.get_by_role("dialog", name="Add people")
+        self._check(dialog, people)
+        dialog.get_by_role("button", name="Add", exact=True).click()
+
+    def _check(self, dialog: Locator, people: tuple[Person, ...]) -> None:
+        for person in people:
+            dialog.get_by_role("searchbox", name="Find people").fill(person.uid)
+            dialog.get_by_role("checkbox", name=person.name, exact=True).check()
+
+    @property
+    def details(self) -> Locator:
+        """Who is in the open group."""
+        return self.page.get_by_role("complementary", name="Group details")
+
+    @property
+    def members(self) -> Locator:
+        """Those of the group's details."""
+        return self.details.get_by_role("list", name="Members").get_by_role("listitem")
+
+    def open_details(self) -> None:
+        """Show who is in the open group."""
+        self.page.get_by_role("button", name="Group details").click()
+        expect(self.details).to_be_visible()
+
+    def leave_group(self) -> None:
+        """Leave the open group, whose details are open."""
+        self.details.get_by_role("button", name="Leave group").click()
+        dialog = self.page.get_by_role("dialog", name="Leave group")
+        dialog.get_by_role("button", name="Leave", exact=True).click()
+
+    def choose_for(self, text: str, item: str) -> None:
+        """Something of a message's menu."""
+        self.message(text).get_by_role("button", name="Message actions").click()
+        self.page.get_by_role("menuitem", name=item).click()
 
     def write(self, text: str) -> None:
         """Write a message and send it by the keyboard."""

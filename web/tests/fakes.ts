@@ -17,9 +17,11 @@ import type {
   ConversationItem,
   Entry,
   LoginSession,
+  Member,
   Page,
   Person,
   Profile,
+  Reader,
 } from "../src/wire/wire.ts";
 
 /** Lets everything that waits for a promise go on. */
@@ -146,6 +148,10 @@ export class FakeApi implements Api {
   people = new Map<string, Person>();
   list: ConversationItem[] = [];
   logs = new Map<string, Entry[]>();
+  /** Members of groups, by uid. */
+  groups = new Map<string, Member[]>();
+  memberLimit = 200;
+  positions: Reader[] = [];
   /** What the next call fails with. */
   failure: Failure | null = null;
   profile: Profile = {
@@ -210,7 +216,10 @@ export class FakeApi implements Api {
   }
 
   async conversation(id: string): Promise<ConversationDetails> {
-    throw new Failure("not_a_member", `not in ${id}`);
+    const members = this.groups.get(id);
+    if (!members) throw new Failure("not_a_member", `not in ${id}`);
+    const role = members.find(({ uid }) => uid === this.profile.uid)?.role ?? "";
+    return { ConvID: id, name: "", members: members.length, role };
   }
 
   async eventsBefore(id: string, before: number, limit: number): Promise<Page<Entry, number>> {
@@ -218,6 +227,20 @@ export class FakeApi implements Api {
     const older = (this.logs.get(id) ?? []).filter((entry) => entry.Seq < before);
     const items = older.slice(-limit);
     return { items, next: items.length < older.length ? (items[0]?.Seq ?? null) : null };
+  }
+
+  async members(id: string, after: string): Promise<Page<Member>> {
+    this.#check();
+    const all = this.groups.get(id) ?? [];
+    const items = all.filter(({ uid }) => uid > after).slice(0, this.memberLimit);
+    const last = items.at(-1)?.uid ?? null;
+    return { items, next: last === all.at(-1)?.uid ? null : last };
+  }
+
+  async readers(_id: string, _seq: number, after: string): Promise<Page<Reader>> {
+    this.#check();
+    const [reader, ...more] = this.positions.filter(({ uid }) => uid > after);
+    return { items: reader ? [reader] : [], next: more.length > 0 && reader ? reader.uid : null };
   }
 
   #check(): void {

@@ -1,7 +1,7 @@
 /** The log's lines: days, what is new, who stands close to whom. */
 
 import { describe, expect, test } from "vitest";
-import { linesOf } from "../src/components/lines.ts";
+import { linesOf, type Scene } from "../src/components/lines.ts";
 import { Conversation } from "../src/state/conversation.svelte.ts";
 import { entry } from "./fakes.ts";
 
@@ -9,8 +9,12 @@ const DAY_MS = 86_400_000;
 const noon = new Date(2026, 2, 20, 12).getTime();
 
 function kinds(entries: ReturnType<typeof entry>[], newAfter: number | null = null): string[] {
-  const conversation = new Conversation("dm:ann:bob", "ann");
-  return linesOf(entries, conversation, (uid) => uid, newAfter).map((line) => {
+  const scene: Scene = {
+    conversation: new Conversation("dm:ann:bob", "ann"),
+    nameOf: (uid) => uid,
+    entryAt: (seq) => entries.find((each) => each.Seq === seq),
+  };
+  return linesOf(entries, scene, newAfter).map((line) => {
     if (line.kind !== "message") return line.kind;
     return `${line.message.own ? "own" : "other"}${line.message.joined ? " joined" : ""}`;
   });

@@ -24,6 +24,7 @@ function setup(store: OutboxStore = new MemoryOutbox(), page?: Pages) {
     clock,
     {
       sent: (message) => sent.push(message),
+      found: () => {},
       unauthenticated: () => {
         strangers += 1;
       },

@@ -44,7 +44,7 @@ describe("notices", () => {
     );
 
   test("say who did what", () => {
-    expect(notice("create", "bob", "ann")).toBe("Bob created the group");
+    expect(notice("create", "bob", "ann")).toBe("Bob made this group");
     expect(notice("join", "bob", "ann", "cleo", "dan")).toBe("Bob added you, Cleo and Dan");
     expect(notice("join", "ann", "cleo")).toBe("You added Cleo");
     expect(notice("depart", "cleo")).toBe("Cleo left");

@@ -3,44 +3,63 @@
 import type { Conversation } from "../state/conversation.svelte.ts";
 import { sameDay } from "../state/dates.ts";
 import type { Pending } from "../state/ports.ts";
-import { type NameOf, noticeText, stateText } from "../state/wording.ts";
-import { authorOf, type Entry } from "../wire/wire.ts";
+import { isChange } from "../state/timeline.ts";
+import { actText, type NameOf, noticeText, stateText } from "../state/wording.ts";
+import { authorOf, type Entry, type Seq } from "../wire/wire.ts";
 import type { Shown } from "./Message.svelte";
+import type { Quoted } from "./Quote.svelte";
 
 export type Line =
   | { kind: "day"; key: string; at: number }
   | { kind: "new"; key: string }
   | { kind: "notice"; key: string; seq: number; text: string; at: number }
-  | { kind: "message"; key: string; seq: number; message: Shown }
-  | { kind: "pending"; key: string; item: Pending; message: Shown };
+  | { kind: "message"; key: string; entry: Entry; message: Shown }
+  | { kind: "pending"; key: string; item: Pending; message: Shown }
+  | { kind: "act"; key: string; item: Pending; text: string };
+
+/** What the lines are made from beside the entries. */
+export interface Scene {
+  conversation: Conversation;
+  nameOf: NameOf;
+  /** The entry that a reply means, as far as it is known. */
+  entryAt: (seq: Seq) => Entry | null | undefined;
+}
 
 /** Messages of one author within this time stand close together. */
 const JOINED_MS = 5 * 60_000;
 
 /** `entries` as lines. `newAfter`: where the line "New" goes, before the first of others after it. */
-export function linesOf(
-  entries: readonly Entry[],
-  conversation: Conversation,
-  nameOf: NameOf,
-  newAfter: number | null,
-): Line[] {
+export function linesOf(entries: readonly Entry[], scene: Scene, newAfter: number | null): Line[] {
   const lines: Line[] = [];
   let before: Entry | null = null;
   let marked = newAfter === null;
   for (const entry of entries) {
     const fresh = !before || !sameDay(before.StoredAt, entry.StoredAt);
     if (fresh) lines.push({ kind: "day", key: `day-${entry.Seq}`, at: entry.StoredAt });
-    if (!marked && isNews(entry, conversation, newAfter ?? 0)) {
+    if (!marked && isNews(entry, scene.conversation, newAfter ?? 0)) {
       lines.push({ kind: "new", key: "new" });
       marked = true;
     }
-    lines.push(lineOf(entry, fresh ? null : before, conversation, nameOf));
+    lines.push(lineOf(entry, fresh ? null : before, scene));
     before = entry;
   }
   return lines;
 }
 
-export function pendingLine(item: Pending, alone: boolean): Line {
+/** What waits to be sent as lines. Changes of messages are seen there, unless they were refused. */
+export function pendingLines(pending: readonly Pending[], scene: Scene): Line[] {
+  const lines: Line[] = [];
+  for (const item of pending) {
+    if ((item.kind ?? "message") === "message") {
+      lines.push(pendingLine(item, lines.length === 0, scene));
+    } else if (!isChange(item.kind ?? "") || item.refusal !== undefined) {
+      lines.push({ kind: "act", key: item.id, item, text: actText(item, scene.nameOf) });
+    }
+  }
+  return lines;
+}
+
+function pendingLine(item: Pending, alone: boolean, scene: Scene): Line {
   const message: Shown = {
     text: item.text,
     at: item.at,
@@ -49,36 +68,43 @@ export function pendingLine(item: Pending, alone: boolean): Line {
     named: false,
     joined: !alone,
     state: item.refusal === undefined ? "Sending" : "Not sent",
+    ...quotedBy(item.refers, scene),
   };
   return { kind: "pending", key: item.id, item, message };
+}
+
+function quotedBy(refers: Seq | undefined, scene: Scene): { quoted?: Quoted } {
+  const meant = refers === undefined ? undefined : scene.entryAt(refers);
+  return meant ? { quoted: quoteOf(meant, scene.conversation.me, scene.nameOf) } : {};
+}
+
+/** `entry` as a reply shows it. */
+export function quoteOf(entry: Entry, me: string, nameOf: NameOf): Quoted {
+  const author = authorOf(entry);
+  return {
+    seq: entry.Seq,
+    author: author === me ? "You" : nameOf(author),
+    text: entry.Deleted === undefined ? entry.Body : "Message deleted",
+  };
 }
 
 function isNews(entry: Entry, { me }: Conversation, newAfter: number): boolean {
   return entry.EvtType === "message" && entry.Seq > newAfter && authorOf(entry) !== me;
 }
 
-function lineOf(
-  entry: Entry,
-  before: Entry | null,
-  conversation: Conversation,
-  nameOf: NameOf,
-): Line {
+function lineOf(entry: Entry, before: Entry | null, scene: Scene): Line {
   const seq = entry.Seq;
   // A message keeps its key, and its place on the page, when it gets its entry.
   const key = entry.MsgID || `seq-${seq}`;
   if (entry.EvtType === "message") {
-    return { kind: "message", key, seq, message: shown(entry, before, conversation, nameOf) };
+    return { kind: "message", key, entry, message: shown(entry, before, scene) };
   }
-  const text = noticeText(entry, conversation.me, nameOf);
+  const text = noticeText(entry, scene.conversation.me, scene.nameOf);
   return { kind: "notice", key: `seq-${seq}`, seq, text, at: entry.StoredAt };
 }
 
-function shown(
-  entry: Entry,
-  before: Entry | null,
-  conversation: Conversation,
-  nameOf: NameOf,
-): Shown {
+function shown(entry: Entry, before: Entry | null, scene: Scene): Shown {
+  const { conversation, nameOf } = scene;
   const author = authorOf(entry);
   const own = author === conversation.me;
   const joined = before !== null && isJoined(before, entry);
@@ -92,7 +118,7 @@ function shown(
     ...(own && { state: stateText(conversation, entry.Seq) }),
     edited: entry.Edited !== undefined,
     deleted: entry.Deleted !== undefined,
-    reactions: Object.values(entry.Reactions ?? {}).join(" "),
+    ...quotedBy(entry.Refers, scene),
   };
 }
 

@@ -1,16 +1,24 @@
 /** Everything a logged-in user's page holds, put together and kept alive. */
 
 import { asFailure } from "../wire/failure.ts";
-import { authorOf, type ConvID, type Entry, type Seq, userLog } from "../wire/wire.ts";
+import {
+  authorOf,
+  type ConvID,
+  type Entry,
+  type Outgoing,
+  type Seq,
+  userLog,
+} from "../wire/wire.ts";
 import { backoffMs } from "./backoff.ts";
 import { Connection } from "./connection.svelte.ts";
 import type { Conversation } from "./conversation.svelte.ts";
 import { Conversations } from "./conversations.svelte.ts";
 import type { Drafts } from "./drafts.ts";
 import { Feed } from "./feed.ts";
+import { Groups } from "./groups.ts";
 import { Outbox } from "./outbox.svelte.ts";
 import { People } from "./people.svelte.ts";
-import type { Api, Channel, Clock, LogStore, OutboxStore, Pages } from "./ports.ts";
+import type { Api, Channel, Clock, LogStore, OutboxStore, Pages, Pending, Sent } from "./ports.ts";
 import { ReceiptSender } from "./receipts.ts";
 
 /** What the browser gives to one user's page. */
@@ -52,6 +60,7 @@ export class Client {
   readonly conversations: Conversations;
   readonly connection: Connection;
   readonly outbox: Outbox;
+  readonly groups: Groups;
   readonly drafts: Drafts;
   shown = $state.raw<Shown>({ state: "none" });
   readonly #world: World;
@@ -93,9 +102,11 @@ export class Client {
       { device: world.device, cursorsPerPacket: settings.cursorsPerPacket },
     );
     this.outbox = new Outbox(me, channel, world.outbox, world.pages, clock, {
-      sent: (message, ack) => this.#feed.accept({ ...message, ...ack } as unknown as Entry),
+      sent: (act, ack) => this.#sent(act, ack),
+      found: (items) => this.#found(items),
       unauthenticated: () => channel.restart(),
     });
+    this.groups = new Groups(api, this.outbox, this.conversations, this.people, clock);
   }
 
   async start(): Promise<void> {
@@ -152,7 +163,22 @@ export class Client {
       return;
     }
     this.shown = { state: "ready", conversation };
+    void this.groups.load(conversation);
     await this.conversations.open(conversation);
+  }
+
+  /** The ack takes the entry's place; of a `refer` the entry has come before it. */
+  #sent(act: Outgoing, ack: Sent): void {
+    if (act.EvtType === "refer" || ack.Seq === undefined) return;
+    this.#feed.accept({ ...act, ...ack } as unknown as Entry);
+  }
+
+  /** What waits to be sent is seen in its conversation, also in one that is not there yet. */
+  #found(items: readonly Pending[]): void {
+    for (const { conv, name } of items) {
+      const conversation = this.conversations.ensure(conv);
+      if (name && !conversation.begun) conversation.name = name;
+    }
   }
 
   async #join(): Promise<void> {
@@ -170,6 +196,7 @@ export class Client {
     this.outbox.resume();
     this.#receipts.resume();
     this.#listSoon(this.#settings.listDelayMs);
+    if (this.shown.state === "ready") void this.groups.load(this.shown.conversation);
   }
 
   #disconnected(): void {
@@ -191,6 +218,9 @@ export class Client {
   }
 
   #moved(log: ConvID, position: Seq): void {
+    if (this.shown.state === "ready" && this.shown.conversation.id === log) {
+      void this.groups.load(this.shown.conversation);
+    }
     this.#dirty.set(log, position);
     this.#later("keep", this.#settings.keepDelayMs, () => this.#keep());
   }

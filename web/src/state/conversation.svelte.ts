@@ -13,7 +13,8 @@ import {
   type Skip,
   type Uid,
 } from "../wire/wire.ts";
-import { appended, changed, isShown, prepended } from "./timeline.ts";
+import { Roster } from "./roster.svelte.ts";
+import { appended, changed, isChange, isShown, prepended, uidsOf } from "./timeline.ts";
 
 /** How far somebody has come; `displayed` <= `delivered`. */
 export interface Place {
@@ -49,6 +50,10 @@ export class Conversation {
   readonly places = new SvelteMap<Uid, Place>();
   /** Of a large group: how many have each of one's own messages. */
   readonly readers = new SvelteMap<Seq, Place>();
+  /** Who is in it, if it is a group. */
+  readonly roster = new Roster();
+  /** Older entries that a reply means, fetched alone; null: there is no such entry to see. */
+  readonly quoted = new SvelteMap<Seq, Entry | null>();
   readonly unread = $derived(this.left ? 0 : Math.max(0, this.count - this.displayedCount));
   /** The cursor: everything up to it has been met. */
   position: Seq = 0;
@@ -57,7 +62,7 @@ export class Conversation {
     this.id = id;
     this.me = me;
     this.other = otherOf(id, me);
-    this.name = this.other ?? id;
+    this.name = this.other ?? "Unnamed group";
   }
 
   /** Whether its log has begun, as far as is known. */
@@ -89,6 +94,7 @@ export class Conversation {
     this.count = Math.max(this.count, entry.N ?? 0);
     this.#show(entry);
     this.#moveByEntry(entry);
+    this.roster.meet(entry, authorOf(entry));
     return "next";
   }
 
@@ -100,6 +106,7 @@ export class Conversation {
       this.entries = [];
       this.more = true;
     }
+    this.roster.outdate();
   }
 
   prepend(older: readonly Entry[], more: boolean): void {
@@ -149,13 +156,14 @@ export class Conversation {
     if (!entry) return;
     if (isShown(entry)) {
       if (!this.last || entry.Seq >= this.last.Seq) this.last = entry;
-    } else if (this.last && entry.Refers === this.last.Seq && entry.EvtType !== "react") {
+    } else if (this.last && entry.Refers === this.last.Seq && isChange(entry.EvtType)) {
       this.last = changed(this.last, entry);
     }
   }
 
   #moveByEntry(entry: Entry): void {
     const own = authorOf(entry) === this.me;
+    if (entry.EvtType === "create" && entry.Name) this.name = entry.Name;
     if (entry.EvtType === "message" && own) {
       this.moveOwn({ delivered: entry.Seq, displayed: entry.Seq, N: entry.N ?? 0 });
     } else if (entry.EvtType === "depart" && own) this.left = true;
@@ -168,15 +176,5 @@ export class Conversation {
   #comesIn(entry: Entry, own: boolean): boolean {
     if (entry.EvtType !== "create" && entry.EvtType !== "join") return false;
     return (own && entry.EvtType === "create") || uidsOf(entry).includes(this.me);
-  }
-}
-
-/** The uids a notice's Body lists. */
-export function uidsOf(entry: Entry): Uid[] {
-  try {
-    const list: unknown = JSON.parse(entry.Body);
-    return Array.isArray(list) ? list.filter((uid) => typeof uid === "string") : [];
-  } catch {
-    return [];
   }
 }

@@ -9,11 +9,13 @@ import {
   type Entry,
   isGroup,
   otherOf,
+  type Seq,
   type Uid,
 } from "../wire/wire.ts";
 import { Conversation } from "./conversation.svelte.ts";
 import type { People } from "./people.svelte.ts";
 import type { Api, KeptLog } from "./ports.ts";
+import { indexOfSeq } from "./timeline.ts";
 
 export interface HistorySettings {
   /** Entries fetched at once. */
@@ -36,6 +38,8 @@ export class Conversations {
   readonly #people: People;
   readonly #settings: HistorySettings;
   readonly #byId = new SvelteMap<ConvID, Conversation>();
+  /** Entries that are being fetched alone. */
+  readonly #asked = new Set<string>();
   #kept = new Map<ConvID, KeptLog>();
   /** The list has been fetched at least once. */
   loaded = $state(false);
@@ -114,6 +118,28 @@ export class Conversations {
       conversation.history = "idle";
     } catch {
       conversation.history = "failed";
+    }
+  }
+
+  /** The entry `seq` that a reply means: null if there is none to see, undefined until it is known. */
+  quoted(conversation: Conversation, seq: Seq): Entry | null | undefined {
+    const { entries, quoted } = conversation;
+    const here = entries[indexOfSeq(entries, seq)];
+    if (here) return here;
+    const asked = `${conversation.id} ${seq}`;
+    if (!quoted.has(seq) && !this.#asked.has(asked)) {
+      this.#asked.add(asked);
+      void this.#fetchQuoted(conversation, seq).finally(() => this.#asked.delete(asked));
+    }
+    return quoted.get(seq);
+  }
+
+  async #fetchQuoted({ id, quoted }: Conversation, seq: Seq): Promise<void> {
+    try {
+      const { items } = await this.#api.eventsBefore(id, seq + 1, 1);
+      quoted.set(seq, items.find((entry) => entry.Seq === seq) ?? null);
+    } catch {
+      quoted.set(seq, null); // a reply without its quote is still read
     }
   }
 

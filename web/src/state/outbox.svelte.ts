@@ -1,7 +1,16 @@
-/** Messages that have no ack yet: in order per conversation, kept over a reload, sent until acked. */
+/** Acts that have no ack yet: in order per conversation, kept over a reload, sent until acked. */
 
 import { asFailure, Failure } from "../wire/failure.ts";
-import { type ConvID, isGroup, type Outgoing, otherOf, type Uid } from "../wire/wire.ts";
+import {
+  type Act,
+  type ConvID,
+  type Creation,
+  isGroup,
+  type Outgoing,
+  otherOf,
+  type Seq,
+  type Uid,
+} from "../wire/wire.ts";
 import { type BackoffSettings, backoffMs } from "./backoff.ts";
 import type { Channel, Clock, OutboxStore, Pages, Pending, Sent } from "./ports.ts";
 
@@ -20,8 +29,10 @@ export const OUTBOX_DEFAULTS: OutboxSettings = {
 };
 
 export interface OutboxListener {
-  /** `message` has its place in the log. */
-  sent(message: Outgoing, ack: Sent): void;
+  /** `act` is done, and has its place in the log if there was anything to do. */
+  sent(act: Outgoing, ack: Sent): void;
+  /** `items` of another page or of an earlier login wait here now. */
+  found(items: readonly Pending[]): void;
   /** The server does not take messages from this connection (any more). */
   unauthenticated(): void;
 }
@@ -69,6 +80,7 @@ export class Outbox {
   async load(): Promise<void> {
     const kept = await this.#store.all();
     this.items = kept.filter((item) => item.owner === this.#pages.own);
+    this.#listener.found(this.items);
     for (const owner of new Set(kept.map((item) => item.owner))) {
       if (owner !== this.#pages.own) this.#pages.whenGone(owner, () => this.#inherit(owner));
     }
@@ -78,11 +90,22 @@ export class Outbox {
     return this.items.filter((item) => item.conv === conv);
   }
 
-  /** Sends `text` to `conv` as soon as that can be. */
-  async send(conv: ConvID, text: string): Promise<void> {
+  /** Sends `text` to `conv` as soon as that can be. `refers`: the `Seq` it replies to. */
+  send(conv: ConvID, text: string, refers?: Seq): Promise<void> {
+    return this.act(conv, "message", { text, ...(refers !== undefined && { refers }) });
+  }
+
+  /** Does something in `conv` as soon as that can be. `text`: the Body. */
+  async act(
+    conv: ConvID,
+    kind: Act,
+    { text = "", ...more }: Partial<Pick<Pending, "text" | "refers" | "name">>,
+  ): Promise<void> {
     const item: Pending = {
+      ...more,
       id: this.#clock.uuid(),
       conv,
+      kind,
       text,
       at: this.#clock.now(),
       order: this.#nextOrder(),
@@ -103,7 +126,7 @@ export class Outbox {
     this.#pump(item.conv);
   }
 
-  /** Forgets a message: it is in the log, or its writer gives it up. */
+  /** Forgets an act: it is in the log, or whose it is gives it up. */
   settle(id: string): void {
     if (!this.items.some((item) => item.id === id)) return;
     this.items = this.items.filter((item) => item.id !== id);
@@ -129,6 +152,7 @@ export class Outbox {
     const own = left.map((item) => ({ ...item, owner: this.#pages.own }));
     await Promise.all(own.map((item) => this.#store.put(item)));
     this.items = [...this.items, ...own].sort((a, b) => a.order - b.order);
+    this.#listener.found(own);
     if (this.#live) this.resume();
   }
 
@@ -143,7 +167,7 @@ export class Outbox {
     return lane;
   }
 
-  /** Sends the first message of `conv` that waits, unless one is under way. */
+  /** Sends the first act of `conv` that waits, unless one is under way. */
   #pump(conv: ConvID): void {
     const lane = this.#lane(conv);
     const item = this.items.find((each) => each.conv === conv && each.refusal === undefined);
@@ -157,10 +181,10 @@ export class Outbox {
 
   async #deliver(item: Pending, lane: Lane): Promise<void> {
     try {
-      const message = this.#message(item);
-      const ack = await this.#channel.request("chat", message);
+      const act = this.#message(item);
+      const ack = await this.#channel.request("chat", act);
       lane.tries = 0;
-      this.#listener.sent(message, ack);
+      this.#listener.sent(act, ack);
       this.settle(item.id);
     } catch (thrown) {
       await this.#failed(item, lane, asFailure(thrown));
@@ -207,19 +231,27 @@ export class Outbox {
   }
 
   /** Throws a Failure where there is no use in sending. */
-  #message({ conv, id, text, at }: Pending): Outgoing {
-    const excess = new TextEncoder().encode(text).length - this.#settings.maxTextBytes;
+  #message({ conv, id, kind = "message", text, at, refers, name }: Pending): Outgoing | Creation {
+    const excess = new TextEncoder().encode(text).length - this.#maxBytes(kind);
     if (excess > 0) throw new Failure("too_large", `The message is too long by ${excess} bytes`);
     const group = isGroup(conv);
     return {
-      EvtType: "message",
+      EvtType: kind,
       From: group ? conv : this.#me,
       Originated: group ? this.#me : "",
       To: group ? conv : (otherOf(conv, this.#me) ?? ""),
       MsgID: id,
       Timestamp: Math.floor(at / 1000),
       Body: text,
+      ...(refers !== undefined && { Refers: refers }),
+      ...(name !== undefined && { Name: name }),
     };
+  }
+
+  /** Lists of people have a limit of their own, which is the server's to tell. */
+  #maxBytes(kind: Act): number {
+    const isText = kind === "message" || kind === "edit";
+    return isText ? this.#settings.maxTextBytes : Number.POSITIVE_INFINITY;
   }
 }
 

@@ -3,17 +3,20 @@
 import type { Failure } from "../wire/failure.ts";
 import type {
   Ack,
+  Act,
   ConversationDetails,
   ConversationItem,
   ConvID,
   Entry,
   JoinRequest,
   LoginSession,
+  Member,
   Outgoing,
   Page,
   Person,
   Profile,
   ProfileChange,
+  Reader,
   Seq,
   SyncRequest,
   Uid,
@@ -36,6 +39,10 @@ export interface Api {
   conversation(id: ConvID): Promise<ConversationDetails>;
   /** Up to `limit` entries before `before`, ascending; `next` is null when nothing is older. */
   eventsBefore(id: ConvID, before: Seq, limit: number): Promise<Page<Entry, Seq>>;
+  /** The present members by uid, from behind `after` on. */
+  members(id: ConvID, after: Uid): Promise<Page<Member>>;
+  /** How far each has come who was in before the entry `seq`, but its author. */
+  readers(id: ConvID, seq: Seq, after: Uid): Promise<Page<Reader>>;
 }
 
 /** What a channel tells. It keeps trying by itself until it is closed. */
@@ -70,12 +77,19 @@ export interface Channel {
   ): Promise<Extract<Ack, { ok: true }>>;
 }
 
-/** A message that has no ack yet. `order` ascends as they were written; `at`: ms. */
+/** An act that has no ack yet. `order` ascends as they were done; `at`: ms. */
 export interface Pending {
   /** Its MsgID, for ever. */
   id: string;
   conv: ConvID;
+  /** A message unless told. */
+  kind?: Act;
+  /** The Body. */
   text: string;
+  /** The `Seq` that it means. */
+  refers?: Seq;
+  /** Of a `create`: what the group is called. */
+  name?: string;
   at: number;
   order: number;
   /** The page that sends it. */

@@ -1,14 +1,22 @@
 /** Entries of one log in order, and what edits, deletions and reactions make of them. Pure. */
 
-import { authorOf, type Entry } from "../wire/wire.ts";
+import { authorOf, type Entry, type Uid } from "../wire/wire.ts";
+import type { Pending } from "./ports.ts";
 
 /** Kinds that have a place of their own on the screen. */
 const SHOWN = new Set(["message", "create", "join", "depart"]);
 /** Kinds that change an earlier entry. */
 const CHANGES = new Set(["edit", "delete", "react"]);
 
+/** What a change needs to tell. */
+export type Change = Pick<Entry, "EvtType" | "From" | "Originated" | "Seq" | "Body">;
+
 export function isShown(entry: Entry): boolean {
   return SHOWN.has(entry.EvtType);
+}
+
+export function isChange(kind: string): boolean {
+  return CHANGES.has(kind);
 }
 
 export function isKnown(entry: Entry): boolean {
@@ -25,13 +33,35 @@ export function appended(entries: readonly Entry[], entry: Entry): Entry[] {
   return next;
 }
 
-/** `target` after `change`, by docs/protocol.md, "Kinds". */
-export function changed(target: Entry, change: Entry): Entry {
-  if (change.EvtType === "edit") return { ...target, Body: change.Body, Edited: change.Seq };
+/** `target` after `change`, by docs/protocol.md, "Kinds"; a page may tell newer changes earlier. */
+export function changed(target: Entry, change: Change): Entry {
   if (change.EvtType === "delete") return { ...target, Body: "", Deleted: change.Seq };
+  if (target.Deleted !== undefined) return target;
+  if (change.EvtType === "edit") {
+    if ((target.Edited ?? 0) > change.Seq) return target;
+    return { ...target, Body: change.Body, Edited: change.Seq };
+  }
   const { [authorOf(change)]: _, ...others } = target.Reactions ?? {};
   const Reactions = change.Body ? { ...others, [authorOf(change)]: change.Body } : others;
   return { ...target, Reactions };
+}
+
+/** `entries` as they will be once what waits to be sent, and is not refused, is in the log. */
+export function withPending(
+  entries: readonly Entry[],
+  pending: readonly Pending[],
+  me: Uid,
+): readonly Entry[] {
+  const changes = pending.filter((item) => item.refusal === undefined && isChange(item.kind ?? ""));
+  if (changes.length === 0) return entries;
+  const next = [...entries];
+  for (const { kind = "", text, refers = 0 } of changes) {
+    const at = indexOfSeq(next, refers);
+    const target = next[at];
+    const change = { EvtType: kind, From: me, Originated: "", Body: text };
+    if (target) next[at] = changed(target, { ...change, Seq: Number.MAX_SAFE_INTEGER });
+  }
+  return next;
 }
 
 /** `older` ahead of `entries`, without what is there already. */
@@ -41,7 +71,7 @@ export function prepended(older: readonly Entry[], entries: readonly Entry[]): E
 }
 
 /** Where `seq` is in the ascending `entries`, or -1. */
-function indexOfSeq(entries: readonly Entry[], seq: number): number {
+export function indexOfSeq(entries: readonly Entry[], seq: number): number {
   let low = 0;
   let high = entries.length - 1;
   while (low <= high) {
@@ -52,4 +82,14 @@ function indexOfSeq(entries: readonly Entry[], seq: number): number {
     else high = middle - 1;
   }
   return -1;
+}
+
+/** The uids a notice's Body lists. */
+export function uidsOf(entry: Pick<Entry, "Body">): Uid[] {
+  try {
+    const list: unknown = JSON.parse(entry.Body);
+    return Array.isArray(list) ? list.filter((uid) => typeof uid === "string") : [];
+  } catch {
+    return [];
+  }
 }

@@ -63,6 +63,17 @@ export function later(
   return placed(entries, Math.max(start, to - settings.max), to);
 }
 
+/** A run with `seq` in its middle. */
+export function around(
+  entries: readonly Placed[],
+  seq: Seq,
+  settings: WindowSettings = WINDOW_DEFAULTS,
+): Run {
+  const at = indexFrom(entries, seq);
+  const half = Math.floor(settings.tail / 2);
+  return placed(entries, Math.max(0, at - half), Math.min(entries.length, at + half));
+}
+
 function placed(entries: readonly Placed[], from: number, to: number): Run {
   return {
     from: entries[from]?.Seq ?? null,

@@ -2,7 +2,9 @@
 
 import { type Failure, TIMED_OUT, UNREACHABLE } from "../wire/failure.ts";
 import { authorOf, type Entry, isGroup, type Uid } from "../wire/wire.ts";
-import { type Conversation, uidsOf } from "./conversation.svelte.ts";
+import type { Conversation, Place } from "./conversation.svelte.ts";
+import type { Pending } from "./ports.ts";
+import { uidsOf } from "./timeline.ts";
 
 export type NameOf = (uid: Uid) => string;
 
@@ -43,10 +45,31 @@ export function sentence(text: string): string {
 export function noticeText(entry: Entry, me: Uid, nameOf: NameOf): string {
   const name = (uid: Uid) => (uid === me ? "You" : nameOf(uid));
   const author = name(authorOf(entry));
-  if (entry.EvtType === "create") return `${author} created the group`;
+  if (entry.EvtType === "create") return `${author} made this group`;
   if (entry.EvtType === "depart") return `${author} left`;
-  const added = uidsOf(entry).map((uid) => (uid === me ? "you" : nameOf(uid)));
-  return `${author} added ${listed(added)}`;
+  const added = listed(uidsOf(entry), (uid) => (uid === me ? "you" : nameOf(uid)));
+  return `${author} added ${added}`;
+}
+
+/** An act that waits for its ack, or was refused: "Adding Bob…", "Bob could not be added." */
+export function actText(item: Pending, nameOf: NameOf): string {
+  const refused = item.refusal !== undefined;
+  switch (item.kind) {
+    case "create":
+      return refused ? "This group could not be made." : "Making this group…";
+    case "refer": {
+      const people = listed(uidsOf({ Body: item.text }), nameOf);
+      return refused ? `${people} could not be added.` : `Adding ${people}…`;
+    }
+    case "depart":
+      return refused ? "You could not leave." : "Leaving…";
+    case "edit":
+      return refused ? `Your change was not saved: “${item.text}”.` : "Saving…";
+    case "delete":
+      return refused ? "A message could not be deleted." : "Deleting…";
+    default:
+      return refused ? "Your reaction was not saved." : "Saving…";
+  }
 }
 
 /** The line the list shows under a conversation's name. */
@@ -58,16 +81,36 @@ export function previewText(entry: Entry, me: Uid, nameOf: NameOf): string {
   return isGroup(entry.ConvID) ? `${nameOf(author)}: ${text}` : text;
 }
 
+/** In groups above this size counts are told instead of everybody's place. */
+const COUNTED_ABOVE = 100;
+
 /** How far one's own message at `seq` has come: "Read", in a group "Read by 2 of 5". */
 export function stateText(conversation: Conversation, seq: number): string {
-  const { places, readers, other, me } = conversation;
+  const { places, other, me } = conversation;
   if (other !== null) return placeText(other === me ? undefined : places.get(other), seq);
-  const counted = readers.get(seq);
-  if (counted) return counted.displayed > 0 ? `Read by ${counted.displayed}` : "Sent";
-  const all = [...places.values()];
-  const read = all.filter((place) => place.displayed >= seq).length;
-  if (read > 0) return `Read by ${read} of ${all.length}`;
-  return all.length > 0 && all.every((place) => place.delivered >= seq) ? "Delivered" : "Sent";
+  const { count } = conversation.roster;
+  const counted = (count ?? Number.POSITIVE_INFINITY) > COUNTED_ABOVE;
+  const readers = counted ? conversation.readers.get(seq) : undefined;
+  const others = (count ?? places.size + 1) - 1;
+  if (readers) return countText(readers, others);
+  const all = concerned(conversation, seq);
+  const displayed = all.filter((place) => place.displayed >= seq).length;
+  const delivered = all.filter((place) => place.delivered >= seq).length;
+  return countText({ displayed, delivered }, displayed > 0 ? others : all.length);
+}
+
+/** The places of present members who came in before `seq`; of all while nobody said who is in. */
+function concerned({ places, roster }: Conversation, seq: number): Place[] {
+  return [...places].flatMap(([uid, place]) => {
+    const member = roster.members.get(uid);
+    const counts = roster.complete ? member !== undefined && member.since < seq : true;
+    return counts ? [place] : [];
+  });
+}
+
+function countText({ displayed, delivered }: Place, others: number): string {
+  if (displayed > 0) return `Read by ${displayed} of ${others}`;
+  return others > 0 && delivered >= others ? "Delivered" : "Sent";
 }
 
 function placeText(place: { delivered: number; displayed: number } | undefined, seq: number) {
@@ -75,7 +118,13 @@ function placeText(place: { delivered: number; displayed: number } | undefined, 
   return place && place.delivered >= seq ? "Delivered" : "Sent";
 }
 
-function listed(names: string[]): string {
+/** So many people are named; of more, the rest is counted. */
+const MOST_NAMES = 8;
+
+function listed(uids: Uid[], nameOf: NameOf): string {
+  const most = uids.length > MOST_NAMES ? MOST_NAMES - 1 : MOST_NAMES;
+  const names = uids.slice(0, most).map(nameOf);
+  if (uids.length > most) names.push(`${uids.length - most} others`);
   if (names.length < 2) return names[0] ?? "nobody";
   return `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }

@@ -7,10 +7,12 @@ import type {
   ConversationItem,
   Entry,
   LoginSession,
+  Member,
   Page,
   Person,
   Profile,
   ProfileChange,
+  Reader,
 } from "../wire/wire.ts";
 
 interface Problem {
@@ -26,7 +28,7 @@ export interface RestSettings {
   base: string;
   /** How long an answer is waited for. */
   timeoutMs: number;
-  /** Conversations a page. */
+  /** Conversations, members or readers a page. */
   listLimit: number;
 }
 
@@ -86,12 +88,21 @@ export class Rest implements Api {
   }
 
   conversation(id: string): Promise<ConversationDetails> {
-    return this.#call("GET", `/conversations/${encodeURIComponent(id)}`);
+    return this.#call("GET", conversationPath(id));
   }
 
   eventsBefore(id: string, before: number, limit: number): Promise<Page<Entry, number>> {
-    const path = `/conversations/${encodeURIComponent(id)}/events`;
-    return this.#call("GET", path, { query: { before, limit } });
+    return this.#call("GET", conversationPath(id, "/events"), { query: { before, limit } });
+  }
+
+  members(id: string, after: string): Promise<Page<Member>> {
+    const query = { after, limit: this.#settings.listLimit };
+    return this.#call("GET", conversationPath(id, "/members"), { query });
+  }
+
+  readers(id: string, seq: number, after: string): Promise<Page<Reader>> {
+    const query = { seq, after, limit: this.#settings.listLimit };
+    return this.#call("GET", conversationPath(id, "/receipts"), { query });
   }
 
   async #call<T>(
@@ -115,6 +126,10 @@ export class Rest implements Api {
       throw new Failure(UNREACHABLE, "the server did not answer");
     }
   }
+}
+
+function conversationPath(id: string, part = ""): string {
+  return `/conversations/${encodeURIComponent(id)}${part}`;
 }
 
 function search(query: Query | undefined): string {

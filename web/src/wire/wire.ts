@@ -27,9 +27,12 @@ export interface Entry {
   Name?: string;
 }
 
+/** What a client says that becomes an entry; of `refer` the entry is a `join`. */
+export type Act = "message" | "create" | "refer" | "depart" | "edit" | "delete" | "react";
+
 /** What the client sends in a `chat` event. Receipts carry `ConvID` and `Seq`. */
 export interface Outgoing {
-  EvtType: "message" | "delivery" | "display";
+  EvtType: Act | "delivery" | "display";
   From: string;
   Originated: string;
   To: string;
@@ -39,6 +42,12 @@ export interface Outgoing {
   Body: string;
   ConvID?: ConvID;
   Seq?: Seq;
+  Refers?: Seq;
+}
+
+/** A `create`, with what the group is called. */
+export interface Creation extends Outgoing {
+  Name: string;
 }
 
 /** Where the log of a conversation stands for this session; not logged. */
@@ -153,6 +162,21 @@ export interface ConversationDetails {
   name: string;
   /** How many there are; null where nobody says. */
   members: number | null;
+  /** One's own, "" where one is no member. */
+  role: string;
+}
+
+export interface Member extends Person {
+  role: string;
+  /** The `Seq` of the entry that brought them in. */
+  since: Seq;
+}
+
+/** How far a member has come; 0: not at all, or not to be known. */
+export interface Reader {
+  uid: Uid;
+  delivered: Seq;
+  displayed: Seq;
 }
 
 export interface LoginSession {

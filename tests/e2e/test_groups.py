@@ -1,0 +1,218 @@
+"""Three people in a group: made, joined, left, read, changed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.e2e.conftest import Newcomer
+from tests.e2e.person import Person
+from tests.servers import Server
+
+Trio = tuple[Person, Person, Person]
+_trips = count(1)
+
+
+@pytest.fixture(scope="module")
+def people(browser: Browser, shared_server: Server) -> Iterator[Trio]:
+    """Ann, Bob and Cleo, the same for all tests here."""
+    ann, bob, cleo = (
+        Person.with_account(browser, shared_server.url, f"{name.lower()}.in.groups", name)
+        for name in ("Ann", "Bob", "Cleo")
+    )
+    yield ann, bob, cleo
+    for person in (ann, bob, cleo):
+        person.leave()
+
+
+@pytest.fixture
+def trip() -> str:
+    """What the group of this test is called."""
+    return f"Trip {next(_trips)}."
+
+
+@pytest.fixture
+def trio(people: Trio, trip: str) -> Trio:
+    """Ann, Bob and Cleo with a group open that Ann has made."""
+    ann, bob, cleo = people
+    ann.make_group(trip, bob, cleo)
+    for person in (bob, cleo):
+        person.conversation(trip).click()
+    for person in people:
+        expect(person.page.get_by_role("heading", level=1, name=trip)).to_be_visible()
+        expect(person.messages).to_have_count(1)
+    return people
+
+
+def test_a_group_is_made_and_everybody_is_told(trio: Trio) -> None:
+    ann, bob, cleo = trio
+    expect(ann.messages).to_have_text(["You made this group"])
+    for person in (bob, cleo):
+        expect(person.messages).to_have_text(["Ann made this group"])
+    ann.open_details()
+    expect(ann.members).to_have_text(
+        [re.compile("Ann.*You.*Owner"), re.compile("Bob"), re.compile("Cleo")]
+    )
+    ann.write("Where to?")
+    expect(bob.message("Where to?")).to_contain_text("Ann")
+
+
+def test_who_has_read_is_counted(trio: Trio, trip: str) -> None:
+    ann, bob, cleo = trio
+    cleo.page.goto("/")
+    ann.write("Saturday?")
+    expect(ann.message("Saturday?")).to_contain_text("Read by 1 of 2")
+    ann.choose_for("Saturday?", "Who has read")
+    dialog = ann.page.get_by_role("dialog", name="Who has read")
+    expect(dialog.get_by_role("list", name="Read").get_by_role("listitem")).to_have_text(["Bob"])
+    expect(dialog.get_by_role("list", name="Not yet").get_by_role("listitem")).to_have_text(
+        ["Cleo"]
+    )
+    dialog.get_by_role("button", name="Close").click()
+    expect(cleo.conversations.get_by_role("link", name="1 unread")).to_contain_text("Saturday?")
+    cleo.conversation(trip).click()
+    expect(ann.message("Saturday?")).to_contain_text("Read by 2 of 2")
+    ann.page.reload()
+    expect(ann.message("Saturday?")).to_contain_text("Read by 2 of 2")
+
+
+def test_people_come_and_go(trio: Trio, newcomer: Newcomer, trip: str) -> None:
+    ann, bob, cleo = trio
+    dan = newcomer("Dan")
+    bob.write("before Dan")
+    expect(bob.message("before Dan")).to_contain_text("Read by 2 of 2")
+    ann.open_details()
+    ann.add_to_group(dan)
+    expect(ann.members).to_have_count(4)
+    expect(ann.messages.last).to_have_text("You added Dan")
+    expect(cleo.messages.last).to_have_text("Ann added Dan")
+    dan.conversation(trip).click()
+    expect(dan.messages.last).to_have_text("Ann added you")
+    expect(dan.message("before Dan")).to_have_count(0)
+    bob.write("with Dan")
+    expect(bob.message("with Dan")).to_contain_text("Read by 3 of 3")
+    expect(bob.message("before Dan")).to_contain_text("Read by 2 of 3")
+    cleo.open_details()
+    cleo.leave_group()
+    for person in (ann, bob, dan):
+        expect(person.messages.last).to_have_text("Cleo left")
+    expect(ann.members).to_have_count(3)
+    expect(bob.message("with Dan")).to_contain_text("Read by 2 of 2")
+
+
+def test_who_has_left_reads_on_but_cannot_write(trio: Trio) -> None:
+    ann, bob, cleo = trio
+    cleo.box.fill("half a sent")
+    cleo.open_details()
+    cleo.leave_group()
+    expect(cleo.messages.last).to_have_text("You left")
+    expect(cleo.box).to_have_count(0)
+    expect(cleo.page.get_by_text("Not sent: half a sent")).to_be_visible()
+    ann.write("after Cleo")
+    expect(bob.message("after Cleo")).to_be_visible()
+    cleo.page.reload()
+    expect(cleo.messages).to_have_text(["Ann made this group", "You left"])
+    expect(cleo.box).to_have_count(0)
+    ann.open_details()
+    ann.add_to_group(cleo)
+    expect(cleo.messages.last).to_have_text("Ann added you")
+    expect(cleo.box).to_have_value("half a sent")
+    expect(cleo.message("after Cleo")).to_have_count(0)
+
+
+def test_what_was_written_while_away_keeps_its_order(trio: Trio) -> None:
+    ann, bob, cleo = trio
+    ann.fill_in_group("Later", bob)
+    ann.context.set_offline(True)
+    expect(ann.status).to_be_visible()
+    ann.page.get_by_role("button", name="Create group").click()
+    ann.write("first")
+    ann.write("second")
+    expect(ann.messages).to_contain_text(["Making this group", "first", "second"])
+    ann.context.set_offline(False)
+    bob.conversation("Later").click()
+    expect(bob.messages).to_contain_text(["Ann made this group", "first", "second"])
+    expect(ann.messages).to_have_count(3)
+    expect(cleo.conversation("Later")).to_have_count(0)
+
+
+def test_messages_are_changed_and_deleted(trio: Trio, trip: str) -> None:
+    ann, bob, cleo = trio
+    bob.write("at nien")
+    bob.choose_for("at nien", "Edit")
+    expect(bob.box).to_have_value("at nien")
+    bob.write("at nine")
+    for person in (ann, bob, cleo):
+        expect(person.messages.last).to_contain_text("at nine")
+        expect(person.messages.last).to_contain_text("edited")
+    ann.choose_for("at nine", "Delete")
+    dialog = ann.page.get_by_role("dialog", name="Delete message")
+    dialog.get_by_role("button", name="Delete", exact=True).click()
+    for person in (ann, bob, cleo):
+        expect(person.messages.last).to_contain_text("Message deleted")
+        expect(person.log).not_to_contain_text("nine")
+    expect(cleo.conversation(trip)).to_contain_text("Message deleted")
+
+
+def test_what_is_not_ones_own_cannot_be_changed(trio: Trio) -> None:
+    ann, _, cleo = trio
+    ann.write("mine")
+    cleo.message("mine").get_by_role("button", name="Message actions").click()
+    menu = cleo.page.get_by_role("menu", name="Message actions")
+    expect(menu.get_by_role("menuitem", name="Reply")).to_be_visible()
+    for item in ("Edit", "Delete", "Who has read"):
+        expect(menu.get_by_role("menuitem", name=item)).to_have_count(0)
+
+
+def test_reactions_are_counted(trio: Trio) -> None:
+    ann, bob, cleo = trio
+    ann.write("cake?")
+    for person in (bob, cleo):
+        person.choose_for("cake?", "React with 👍")
+    chip = ann.message("cake?").get_by_role("button", name="👍 2")
+    expect(chip).to_have_attribute("aria-pressed", "false")
+    chip.click()
+    expect(bob.message("cake?").get_by_role("button", name="👍 3")).to_be_visible()
+    bob.message("cake?").get_by_role("button", name="👍 3").click()
+    expect(ann.message("cake?").get_by_role("button", name="👍 2")).to_be_visible()
+    cleo.page.reload()
+    expect(cleo.message("cake?").get_by_role("button", name="👍 2")).to_be_visible()
+
+
+def test_a_reply_shows_what_it_is_to_and_leads_there(trio: Trio) -> None:
+    ann, bob, _ = trio
+    ann.write("who drives?")
+    bob.choose_for("who drives?", "Reply")
+    expect(bob.box).to_be_focused()
+    bob.write("I do")
+    quote = ann.message("I do").get_by_role("button", name="In reply to You: who drives?")
+    quote.click()
+    opener = ann.messages.nth(1).get_by_role("button", name="Message actions")
+    expect(opener).to_be_focused()
+
+
+def test_the_keyboard_alone_reaches_a_message_and_its_menu(trio: Trio) -> None:
+    ann, bob, _ = trio
+    for text in ("one", "two"):
+        ann.write(text)
+        expect(bob.message(text)).to_be_visible()
+    keyboard = ann.page.keyboard
+    expect(ann.box).to_be_focused()
+    keyboard.press("Shift+Tab")
+    expect(ann.message("two").get_by_role("button", name="Message actions")).to_be_focused()
+    keyboard.press("ArrowUp")
+    expect(ann.message("one").get_by_role("button", name="Message actions")).to_be_focused()
+    keyboard.press("Enter")
+    for _ in range(20):
+        if ann.page.evaluate("document.activeElement.textContent.trim()") == "Edit":
+            break
+        keyboard.press("ArrowDown")
+    keyboard.press("Enter")
+    expect(ann.box).to_be_focused()
+    expect(ann.box).to_have_value("one")
+    keyboard.press("Escape")
+    expect(ann.box).to_have_value("")

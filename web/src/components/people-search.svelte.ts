@@ -1,0 +1,56 @@
+/** Finds people as somebody types; of several answers the newest question's counts. */
+
+import { explain } from "../state/wording.ts";
+import { asFailure } from "../wire/failure.ts";
+import type { Person } from "../wire/wire.ts";
+
+/** How long typing pauses before people are searched for. */
+const PAUSE_MS = 150;
+
+/** Made while a component is, and ends with it. */
+export class PeopleSearch {
+  query = $state("");
+  /** null: nothing was asked. */
+  found = $state.raw<readonly Person[] | null>(null);
+  problem = $state("");
+  readonly #find: (query: string) => Promise<Person[]>;
+
+  constructor(find: (query: string) => Promise<Person[]>) {
+    this.#find = find;
+    $effect(() => this.#follow(this.query.trim()));
+  }
+
+  /** What to say where there are no people to show. */
+  get emptiness(): string {
+    return this.found === null ? "Type a name or a user ID." : "Nobody found by that name or ID.";
+  }
+
+  /** Of a search field: Escape empties it before it closes anything. */
+  readonly onkeydown = (event: KeyboardEvent): void => {
+    if (event.key !== "Escape" || !this.query) return;
+    event.preventDefault();
+    this.query = "";
+  };
+
+  #follow(query: string): () => void {
+    let wanted = true;
+    if (!query) this.found = null;
+    const ask = () => void this.#ask(query, () => wanted);
+    const timer = query ? setTimeout(ask, PAUSE_MS) : undefined;
+    return () => {
+      wanted = false;
+      clearTimeout(timer);
+    };
+  }
+
+  async #ask(query: string, wanted: () => boolean): Promise<void> {
+    try {
+      const found = await this.#find(query);
+      if (!wanted()) return;
+      this.found = found;
+      this.problem = "";
+    } catch (thrown) {
+      if (wanted()) this.problem = explain(asFailure(thrown));
+    }
+  }
+}

@@ -1,0 +1,105 @@
+/** What one does with groups: making them, adding people, leaving; who is in and who has read. */
+
+import {
+  type ConvID,
+  isGroup,
+  type Person,
+  type Reader,
+  type Seq,
+  type Uid,
+} from "../wire/wire.ts";
+import type { Conversation } from "./conversation.svelte.ts";
+import type { Conversations } from "./conversations.svelte.ts";
+import type { Outbox } from "./outbox.svelte.ts";
+import type { People } from "./people.svelte.ts";
+import type { Api, Clock } from "./ports.ts";
+
+export class Groups {
+  readonly #api: Pick<Api, "conversation" | "members" | "readers">;
+  readonly #outbox: Pick<Outbox, "act">;
+  readonly #conversations: Pick<Conversations, "ensure">;
+  readonly #people: People;
+  readonly #clock: Pick<Clock, "uuid">;
+
+  constructor(
+    api: Pick<Api, "conversation" | "members" | "readers">,
+    outbox: Pick<Outbox, "act">,
+    conversations: Pick<Conversations, "ensure">,
+    people: People,
+    clock: Pick<Clock, "uuid">,
+  ) {
+    this.#api = api;
+    this.#outbox = outbox;
+    this.#conversations = conversations;
+    this.#people = people;
+    this.#clock = clock;
+  }
+
+  /** Makes a group of oneself and `people`, as soon as that can be. Returns its id. */
+  create(name: string, people: readonly Person[]): ConvID {
+    const id = `group_${this.#clock.uuid()}`;
+    for (const person of people) this.#people.learn(person);
+    this.#conversations.ensure(id).name = name;
+    const text = JSON.stringify(people.map((person) => person.uid));
+    void this.#outbox.act(id, "create", { text, name });
+    return id;
+  }
+
+  add(conversation: Conversation, people: readonly Person[]): void {
+    for (const person of people) this.#people.learn(person);
+    const text = JSON.stringify(people.map((person) => person.uid));
+    void this.#outbox.act(conversation.id, "refer", { text });
+  }
+
+  leave(conversation: Conversation): void {
+    void this.#outbox.act(conversation.id, "depart", {});
+  }
+
+  /** Finds out who is in, unless that is known. */
+  async load(conversation: Conversation): Promise<void> {
+    const { id, roster } = conversation;
+    const idle = roster.state === "unknown" || roster.state === "failed";
+    if (!idle || !isGroup(id) || !conversation.begun || conversation.left) return;
+    roster.state = "loading";
+    try {
+      let changes: number;
+      do {
+        changes = roster.changes;
+        const [details, page] = await Promise.all([
+          this.#api.conversation(id),
+          this.#api.members(id, ""),
+        ]);
+        this.#learn(page.items);
+        roster.begin(details, page);
+      } while (changes !== roster.changes);
+    } catch {
+      roster.state = "failed";
+    }
+  }
+
+  /** The next page of a large group's members. Rejects with a Failure. */
+  async more({ id, roster }: Conversation): Promise<void> {
+    const after = roster.next;
+    if (after === null) return;
+    const page = await this.#api.members(id, after);
+    if (roster.next !== after) return;
+    this.#learn(page.items);
+    roster.take(page);
+  }
+
+  /** How far everybody has come who was in before the own message `seq`. Rejects with a Failure. */
+  async readers(id: ConvID, seq: Seq): Promise<Reader[]> {
+    const readers: Reader[] = [];
+    let after: Uid | null = "";
+    while (after !== null) {
+      const page = await this.#api.readers(id, seq, after);
+      readers.push(...page.items);
+      after = page.next;
+    }
+    return readers;
+  }
+
+  #learn(people: readonly Person[]): void {
+    for (const person of people) this.#people.learn(person);
+  }
+}
