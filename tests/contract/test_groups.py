@@ -98,3 +98,29 @@ async def test_a_role_ends_with_the_span(store: Store) -> None:
     assert (await store.members.spans("group_x", "bob"))[-1] == Membership(
         "group_x", "bob", 4, None, ""
     )
+
+
+async def test_the_successor_is_who_came_in_first_admins_before_members(store: Store) -> None:
+    await send(store, create("group_x", "dan", "cid"))
+    await send(store, refer("group_x", "dan", "bob", "ann"))
+    assert await successor_of(store, "dan") == "cid"
+    await send(store, role("group_x", "bob", 2, "admin"))
+    await send(store, role("group_x", "ann", 2, "admin"))
+    assert await successor_of(store, "dan") == "ann"
+    assert await successor_of(store, "ann") == "bob"
+    await send(store, depart("group_x", "ann", since=2))
+    await send(store, depart("group_x", "bob", since=2))
+    assert await successor_of(store, "dan") == "cid"
+    assert await successor_of(store, "cid") == "dan"
+
+
+async def test_who_is_alone_has_no_successor(store: Store) -> None:
+    await send(store, create("group_x", "ann"))
+    assert await store.members.successor("group_x", "ann") is None
+    assert await store.members.successor("group_none", "ann") is None
+
+
+async def successor_of(store: Store, uid: str) -> str:
+    span = await store.members.successor("group_x", uid)
+    assert span is not None
+    return span.uid

@@ -77,8 +77,11 @@ async def test_those_of_many_who_are_members_now(store: Store) -> None:
     await send(store, create("group_y", "dan"))
     await send(store, depart("group_x", "bob", since=1))
     asked = ["cid", "bob", "ann", "dan", "eve", "ann"]
-    assert await store.members.present_among("group_x", asked) == {"ann", "cid"}
+    assert await store.members.present_among("group_x", asked) == {
+        uid: Membership("group_x", uid, 1, None, "") for uid in ("ann", "cid")
+    }
     await send(store, refer("group_x", "ann", "bob"))
-    assert await store.members.present_among("group_x", ["bob"]) == {"bob"}
-    assert await store.members.present_among("group_x", []) == set()
-    assert await store.members.present_among("group_none", asked) == set()
+    (span,) = (await store.members.present_among("group_x", ["bob"])).values()
+    assert span == Membership("group_x", "bob", 3, None, "")
+    assert await store.members.present_among("group_x", []) == {}
+    assert await store.members.present_among("group_none", asked) == {}

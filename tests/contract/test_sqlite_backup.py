@@ -186,8 +186,8 @@ def replaced(old: str, new: str) -> str:
             "group_x: bob came in at Seq 4, but no membership is there",
         ),
         (
-            "UPDATE chat_group SET closed = 1",
-            "group_y: said to be closed: 1, but 2 members are present",
+            "UPDATE log SET members = 0 WHERE name = 'group_y'",
+            "group_y: nobody is in it, but it is not said to be closed",
         ),
         (
             replaced('"Edited":4', '"Edited":6'),

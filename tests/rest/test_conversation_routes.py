@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.rest.api import Api, check_problem
+from webchat.model import Group
 
 PAIR = "dm:ann:ben"
 GROUP = "group_team"
@@ -46,7 +47,44 @@ async def test_one_conversation_has_the_contracts_shape(api: Api) -> None:
     response = await api.as_user(token, "GET", f"/conversations/{GROUP}")
     assert response.json() == {
         "ConvID": GROUP, "name": "Team", "picture": None, "members": 2, "role": "admin",
+        "group": {
+            "history_open": False, "announcements": False, "public": False, "closed": False,
+        },
     }  # fmt: skip
+
+
+async def test_a_pair_is_no_group(api: Api) -> None:
+    token = await api.register("ann")
+    await api.world.say("ann", "ben")
+    assert (await api.as_user(token, "GET", f"/conversations/{PAIR}")).json()["group"] is None
+
+
+async def test_a_group_is_shown_as_it_was_changed(api: Api) -> None:
+    token = await api.register("ann")
+    await api.world.group(GROUP, "ann", "ben", name="Team")
+    await api.world.regroup(Group(GROUP, "Crew", "file-1", history_open=True, closed=True))
+    shown = (await api.as_user(token, "GET", f"/conversations/{GROUP}")).json()
+    (listed,) = (await api.as_user(token, "GET", "/conversations")).json()["items"]
+    assert (shown["name"], shown["picture"], listed["name"]) == ("Crew", "file-1", "Crew")
+    assert (shown["group"]["history_open"], shown["group"]["closed"]) == (True, True)
+
+
+async def test_an_open_history_is_read_from_the_start_by_members_alone(api: Api) -> None:
+    token = await api.register("ann")
+    await api.world.group(GROUP, "ben")
+    await api.world.write(GROUP, "ben", "before")
+    await api.world.join(GROUP, "ann")
+    path = f"/conversations/{GROUP}/events"
+
+    async def read(query: str = "") -> list[int]:
+        page = (await api.as_user(token, "GET", path + query)).json()
+        return [entry["Seq"] for entry in page["items"]]
+
+    assert await read() == [3]
+    await api.world.regroup(Group(GROUP, history_open=True))
+    assert await read() == await read("?after=0") == [1, 2, 3, 4]
+    await api.world.depart(GROUP, "ann")
+    assert await read() == await read("?after=0") == [3, 4, 5]
 
 
 async def test_events_are_whole_entries_and_next_is_where_to_go_on(api: Api) -> None:

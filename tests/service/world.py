@@ -15,6 +15,7 @@ from webchat.model import (
     ConvID,
     Draft,
     Entry,
+    Group,
     Invitation,
     Membership,
     Seq,
@@ -141,8 +142,12 @@ class World:
         spans = [Membership(conv, uid, SEQ_OF_ENTRY, None, "member") for uid in others]
         spans.append(Membership(conv, creator, SEQ_OF_ENTRY, None, "admin"))
         return await self._append(
-            conv, "create", creator, json.dumps(others), spans, more={"Name": name}
+            conv, "create", creator, json.dumps(others), spans, group=Group(conv, name)
         )
+
+    async def regroup(self, group: Group) -> Entry:
+        """Something else is true of a group."""
+        return await self._append(group.conv, "group", "", "", group=group)
 
     async def join(self, conv: ConvID, uid: Uid) -> Entry:
         """Somebody comes into a group."""
@@ -178,23 +183,23 @@ class World:
         spans: Sequence[Membership] = (),
         *,
         on_first: Follow | None = None,
-        more: dict[str, str] | None = None,
+        group: Group | None = None,
     ) -> Entry:
         self.clock.advance(1)
-        envelope = msgspec.json.encode({"EvtType": kind, "Body": body, **(more or {})})
+        envelope = msgspec.json.encode({"EvtType": kind, "Body": body})
         request = Append(
             conv,
             (Draft(kind, sender, "", envelope),),
             is_membership=bool(spans),
-            follow=_follow(spans) if spans else None,
+            follow=_follow(spans, group),
             on_first=on_first,
         )
         return (await self.appends.append(request)).entries[0]
 
 
-def _follow(spans: Sequence[Membership]) -> Follow:
+def _follow(spans: Sequence[Membership], group: Group | None) -> Follow:
     announce = tuple((span.uid, "added" if span.until is None else "left") for span in spans)
-    return Follow(memberships=tuple(spans), announce=announce)
+    return Follow(memberships=tuple(spans), announce=announce, group=group)
 
 
 async def refused(call: Awaitable[object]) -> WebchatError:

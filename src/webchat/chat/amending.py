@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from webchat.chat.client import Client
 from webchat.chat.device import Device
 from webchat.chat.sending import Sender
 from webchat.errors import Code, WebchatError
 from webchat.model import ConvID, Entry, Seq, Uid, is_group, is_uid, pair_conv
-from webchat.ports.log import Append, Appended, Log
+from webchat.ports.log import Append, Log
 from webchat.protocol.envelope import Envelope
 from webchat.service.amend import Kind, amend, check_amendment
-from webchat.service.create import OWNER
 from webchat.service.membership import check_group_act
-from webchat.service.standing import Standings, not_a_member
-
-ADMINS: Final = frozenset({OWNER, "admin"})
+from webchat.service.standing import ADMINS, Standings, not_a_member
 
 
 class Amending:
@@ -32,12 +27,9 @@ class Amending:
         self, kind: Kind, client: Client, device: Device, envelope: Envelope, ack_id: int | None
     ) -> None:
         """Check, append, answer. Raises WebchatError."""
-        uid = device.user.uid
-        conv = _conv_of(uid, envelope)
+        conv = _conv_of(device.user.uid, envelope)
         check_amendment(kind, envelope, self._text_bytes)
-        resent = await self._log.find(conv, uid, envelope.msg_id)
-        if resent is not None:
-            self._sender.stored(Appended((resent,), (), fresh=False), device, ack_id)
+        if await self._sender.is_resent(device, conv, envelope.msg_id, ack_id):
             return
 
         async def decide() -> Append:
@@ -49,7 +41,9 @@ class Amending:
         uid, is_admin, members_as_of = device.user.uid, False, None
         if is_group(conv):
             standing = await self._standings.of(uid, conv)
-            is_admin = standing.check_member().role in ADMINS
+            is_admin = standing.check_open().role in ADMINS
+            if kind == "edit":
+                standing.check_may_write()
             members_as_of = standing.head.last
             sees = standing.sees(envelope.refers)
         elif conv in device.user.logs:

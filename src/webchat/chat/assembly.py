@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from webchat.chat.amending import Amending
 from webchat.chat.backlog import Backlog
 from webchat.chat.confirming import Confirming
+from webchat.chat.governing import Governing
 from webchat.chat.grouping import Groups, GroupSettings
 from webchat.chat.handlers import ChatHandler, ChatSettings
 from webchat.chat.hub import Hub
@@ -130,7 +131,6 @@ class Chat:
             open_mode=settings.open_mode,
         )
         groups = Groups(
-            store.log,
             store.members,
             profiles,
             standings,
@@ -147,6 +147,7 @@ class Chat:
             sender,
             Confirming(store.log, receipts),
             groups,
+            Governing(store.members, standings, sender, settings.groups.list_uids),
             Amending(store.log, standings, sender, settings.chat.text_bytes),
             roster,
             profiles,

@@ -89,10 +89,11 @@ class Backlog:
     async def _visible(self, uid: Uid, conv: ConvID) -> tuple[Span, ...]:
         if not is_group(conv):
             return _ALL
-        group = await self._members.group(conv)
-        if group is not None and group.history_open:
-            return _ALL
         spans = await self._members.spans(conv, uid)
+        group = await self._members.group(conv)
+        is_in = bool(spans) and spans[-1].until is None
+        if is_in and group is not None and group.history_open:
+            return _ALL
         return tuple((span.since, span.until or math.inf) for span in spans)
 
     async def _skip_to_start(

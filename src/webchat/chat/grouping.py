@@ -17,9 +17,9 @@ from webchat.chat.restarting import Restarting
 from webchat.chat.seed import SeedDevice
 from webchat.chat.sending import Sender
 from webchat.errors import Code, WebchatError
-from webchat.model import ConvID, Invitation, Uid
+from webchat.model import Invitation, Uid
 from webchat.ports.clock import Clock
-from webchat.ports.log import Append, Appended, Log, invite
+from webchat.ports.log import Append, invite
 from webchat.ports.members import Members
 from webchat.protocol.envelope import Envelope
 from webchat.service.consent import Consent
@@ -48,7 +48,6 @@ class Groups:
 
     def __init__(
         self,
-        log: Log,
         members: Members,
         profiles: Profiles,
         standings: Standings,
@@ -59,7 +58,6 @@ class Groups:
         spawn: Spawn,
         settings: GroupSettings,
     ) -> None:
-        self._log = log
         self._members = members
         self._profiles = profiles
         self._standings = standings
@@ -75,14 +73,14 @@ class Groups:
     def message(
         self, client: Client, device: Device, envelope: Envelope, ack_id: int | None
     ) -> Later | None:
-        """A message to a group: one plain call where the sender's membership is at hand."""
+        """A message to a group: one plain call where it is at hand that the sender may write."""
         uid = device.user.uid
         conv = check_group_act(uid, envelope)
         check_body(envelope, self._settings.text_bytes)
         held = device.user.logs.get(conv)
         last = held.last if held is not None else 0
         append = group_message(uid, envelope, members_as_of=last, moves=device.full)
-        if held is None:
+        if held is None or not held.lets_write(uid):
             return self._looked_up(client, device, append, ack_id)
         self._append(client, device, append, ack_id)
         return None
@@ -95,7 +93,8 @@ class Groups:
     def _again(self, client: Client, device: Device, append: Append, ack_id: int | None) -> None:
         """Members changed. What has been passed on meanwhile decides; else the store is asked."""
         held = device.user.logs.get(append.conv)
-        if held is not None and held.last > (append.members_as_of or 0):
+        was_last, uid = append.members_as_of or 0, device.user.uid
+        if held is not None and held.last > was_last and held.lets_write(uid):
             self._append(client, device, _as_of(append, held.last), ack_id)
         else:
             self._spawn(self._looked_up_or_refused(client, device, append, ack_id))
@@ -111,9 +110,9 @@ class Groups:
     async def _looked_up(
         self, client: Client, device: Device, append: Append, ack_id: int | None
     ) -> None:
-        """A message to a group whose members are not at hand."""
+        """A message to a group of which it is not at hand who may write."""
         uid, conv, (draft,) = device.user.uid, append.conv, append.drafts
-        if await self._is_resent(device, conv, draft.msg_id, ack_id):
+        if await self._sender.is_resent(device, conv, draft.msg_id, ack_id):
             return
         standing = await self._standings.of(uid, conv)
         if not standing.exists and self._restarting is not None:
@@ -122,19 +121,12 @@ class Groups:
 
         async def decide() -> Append:
             standing = await self._standings.of(uid, conv)
-            standing.check_member()
+            standing.check_may_write()
+            if (held := device.user.logs.get(conv)) is not None:
+                held.learn(standing)
             return _as_of(append, standing.head.last)
 
         await self._sender.append_decided(client, device, ack_id, decide)
-
-    async def _is_resent(
-        self, device: Device, conv: ConvID, msg_id: str, ack_id: int | None
-    ) -> bool:
-        """Whether this was appended before: then it is answered as it was then."""
-        entry = await self._log.find(conv, device.user.uid, msg_id) if msg_id else None
-        if entry is not None:
-            self._sender.stored(Appended((entry,), (), fresh=False), device, ack_id)
-        return entry is not None
 
     # Members
 
@@ -144,7 +136,7 @@ class Groups:
         """Flow 5."""
         uid = device.user.uid
         conv = check_group_act(uid, envelope)
-        if await self._is_resent(device, conv, envelope.msg_id, ack_id):
+        if await self._sender.is_resent(device, conv, envelope.msg_id, ack_id):
             return
         uids = uids_in(envelope.body, self._settings.list_uids)
         name = group_name(envelope)
@@ -164,17 +156,17 @@ class Groups:
         nobody left the group's log gets nothing."""
         uid = device.user.uid
         conv = check_group_act(uid, envelope)
-        if await self._is_resent(device, conv, envelope.msg_id, ack_id):
+        if await self._sender.is_resent(device, conv, envelope.msg_id, ack_id):
             return
         uids = uids_in(envelope.body, self._settings.list_uids)
         if not uids:
             raise WebchatError(Code.BAD_REQUEST, "refer names whom to add")
-        (await self._standings.of(uid, conv)).check_member()
+        (await self._standings.of(uid, conv)).check_open()
         await self._check_known(uids)
 
         async def decide() -> Append:
             standing = await self._standings.of(uid, conv)
-            standing.check_member()
+            standing.check_open()
             present = await self._members.present_among(conv, uids)
             absent = [other for other in uids if other not in present]
             consented = await self._consent.to_add(uid, conv, absent)
@@ -195,14 +187,13 @@ class Groups:
         """Flow 9."""
         uid = device.user.uid
         conv = check_group_act(uid, envelope)
-        if await self._is_resent(device, conv, envelope.msg_id, ack_id):
+        if await self._sender.is_resent(device, conv, envelope.msg_id, ack_id):
             return
 
         async def decide() -> Append:
             standing = await self._standings.of(uid, conv)
             standing.check_member()
-            is_last = await self._members.count(conv) == 1
-            return depart(standing, is_last, envelope)
+            return depart(standing, await self._members.successor(conv, uid), envelope)
 
         await self._sender.append_decided(client, device, ack_id, decide)
 

@@ -18,6 +18,7 @@ from webchat.chat.amending import Amending
 from webchat.chat.client import Client
 from webchat.chat.confirming import Confirming
 from webchat.chat.device import Device
+from webchat.chat.governing import Governing
 from webchat.chat.grouping import Groups
 from webchat.chat.identity import Identity
 from webchat.chat.joining import Joining
@@ -65,6 +66,7 @@ class ChatHandler:
         sender: Sender,
         confirming: Confirming,
         groups: Groups,
+        governing: Governing,
         amending: Amending,
         roster: Roster,
         profiles: Profiles,
@@ -92,6 +94,10 @@ class ChatHandler:
             "refer": groups.refer,
             "depart": groups.depart,
             "rejoin": groups.rejoin,
+            "role": governing.role,
+            "remove": governing.remove,
+            "group": governing.group,
+            "close": governing.close,
             **{kind: partial(amending.amend, kind) for kind in AMENDMENTS},
         }
 

@@ -20,7 +20,7 @@ from webchat.model import NO_HEAD, ConvID, Entry, Head, Seq, Uid, is_group, pair
 from webchat.ports.bus import Bus
 from webchat.ports.clock import Clock
 from webchat.ports.log import Log
-from webchat.service.membership import COMING, LEAVING, coming_in, leaving
+from webchat.service.membership import COMING, LEAVING, RULING, coming_in, leaving
 
 Spawn = Callable[[Coroutine[Any, Any, None]], object]
 _REPAIR_PAGE = 200
@@ -78,6 +78,8 @@ class Hub:
     ) -> None:
         if entry.kind in _MEMBERSHIP:
             self._let_in(entry)
+        elif entry.kind in RULING:
+            held.forget_rules(entry.seq)
         held.last = entry.seq
         held.n = entry.n
         held.at = entry.at

@@ -69,7 +69,7 @@ class Restarting:
         try:
             await self._append_held(uid, conv)
             standing = await self._standings.of(uid, conv)
-            standing.check_member()
+            standing.check_may_write()
         except WebchatError as error:
             if error.code is not Code.UNAVAILABLE:
                 await self._held.drop([m.id for m in await self._waiting(uid) if m.conv == conv])
@@ -77,10 +77,10 @@ class Restarting:
         self._sender.append(client, device, ack_id, append)
 
     async def append_waiting(self, uid: Uid) -> None:
-        """What `uid` holds for groups that exist by now, as far as it is in them."""
+        """What `uid` holds for groups that exist by now, as far as it may write there."""
         for conv in dict.fromkeys(message.conv for message in await self._waiting(uid)):
             standing = await self._standings.of(uid, conv)
-            if standing.present is not None:
+            if standing.may_write:
                 await self._append_held(uid, conv)
 
     async def _append_held(self, uid: Uid, conv: ConvID) -> None:
@@ -91,7 +91,7 @@ class Restarting:
     async def _append_one(self, message: HeldMessage) -> None:
         for _ in range(TRIES):
             standing = await self._standings.of(message.uid, message.conv)
-            if standing.present is None:
+            if not standing.may_write:
                 return
             append = Append(message.conv, (message.draft,), members_as_of=standing.head.last)
             try:

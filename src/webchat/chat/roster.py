@@ -11,6 +11,7 @@ from webchat.model import NO_HEAD, ConvID, Head, Membership, Seq, Uid, is_group,
 from webchat.ports.bus import Bus
 from webchat.ports.log import Log
 from webchat.ports.members import Members
+from webchat.service.standing import Standing
 
 if TYPE_CHECKING:
     from webchat.chat.device import Device
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
 class HeldLog:
     """A log that somebody here follows. `last`, `n`, `at`: of the last entry passed on.
 
-    `seen`: the highest `Seq` heard of, beyond `last` while a gap is being read.
+    `seen`: the highest `Seq` heard of, beyond `last` while a gap is being read. Who may write in a
+    group as of `last` is remembered where it was looked up since the last entry that changed it.
     """
 
-    __slots__ = ("at", "conv", "last", "n", "seen", "users")
+    __slots__ = ("_open", "_ruled", "_writers", "at", "conv", "last", "n", "seen", "users")
 
     def __init__(self, conv: ConvID, head: Head) -> None:
         self.conv = conv
@@ -31,6 +33,31 @@ class HeldLog:
         self.at = head.at
         self.seen: Seq = head.last
         self.users: dict[User, None] = {}
+        self._open = False
+        self._writers: set[Uid] = set()
+        self._ruled: Seq = 0
+
+    def lets_write(self, uid: Uid) -> bool:
+        """Whether this member is known to be allowed to write; False: ask the store."""
+        return self._open or uid in self._writers
+
+    def learn(self, standing: Standing) -> None:
+        """What was read of the group, if nothing that changed it was passed on since."""
+        if standing.head.last >= self._ruled:
+            self._open = standing.all_may_write
+            if standing.may_write:
+                self._writers.add(standing.uid)
+
+    def forget_rules(self, seq: Seq) -> None:
+        """The entry `seq` says who may write from there on."""
+        self._ruled = seq
+        self._open = False
+        self._writers.clear()
+
+    def forget(self, user: User) -> None:
+        """The user follows this log no more."""
+        del self.users[user]
+        self._writers.discard(user.uid)
 
 
 class User:
@@ -146,7 +173,7 @@ class Roster:
         held = user.logs.pop(conv, None)
         if held is None:
             return
-        del held.users[user]
+        held.forget(user)
         if not held.users:
             del self.logs[conv]
         if is_group(conv):

@@ -18,7 +18,7 @@ from webchat.chat.roster import HeldLog, User
 from webchat.model import ConvID, Entry, Seq, Uid, is_group, user_log
 from webchat.ports.members import Members
 from webchat.protocol.socketio import Packet
-from webchat.service.membership import CREATE, DEPART, JOIN, coming_in
+from webchat.service.membership import CREATE, DEPART, JOIN, REMOVE, coming_in
 from webchat.service.receipts import Receipts
 from webchat.session.handler import Socket
 
@@ -124,11 +124,11 @@ class SeedDevice(Device):
         lag.position = max(lag.position, seq)
 
     def _is_list(self, entry: Entry, *, live: bool) -> bool:
-        """Whether an entry comes as `notify`: what brings the user in, and over Engine.IO 3 any
-        change that its page may not be able to take."""
-        if entry.kind not in (CREATE, JOIN, DEPART) or not is_group(entry.conv):
+        """Whether an entry comes as `notify`: what brings the user in, who was put out, and over
+        Engine.IO 3 any change that its page may not be able to take."""
+        if entry.kind not in (CREATE, JOIN, DEPART, REMOVE) or not is_group(entry.conv):
             return False
-        if self.user.uid in coming_in(entry) or entry.kind == CREATE:
+        if self.user.uid in coming_in(entry) or entry.kind in (CREATE, REMOVE):
             return True
         return self.socket.request.engine == 3 and not (live and self._page_can_take(entry))
 

@@ -11,7 +11,7 @@ from webchat.chat.hub import Hub
 from webchat.chat.notices import Notices
 from webchat.chat.stats import Stats
 from webchat.errors import Code, MembersChanged, WebchatError
-from webchat.model import Entry
+from webchat.model import ConvID, Entry
 from webchat.ports.log import Append, Appended, Log
 from webchat.service.appending import Decide
 from webchat.service.receipts import Receipts
@@ -91,6 +91,15 @@ class Sender:
         if isinstance(result, Exception):
             raise result
         return result
+
+    async def is_resent(
+        self, device: Device, conv: ConvID, msg_id: str, ack_id: int | None
+    ) -> bool:
+        """Whether this was appended before: then it is answered as it was then."""
+        entry = await self.log.find(conv, device.user.uid, msg_id) if msg_id else None
+        if entry is not None:
+            self.stored(Appended((entry,), (), fresh=False), device, ack_id)
+        return entry is not None
 
     def spread(self, entries: Sequence[Entry]) -> None:
         """Bring entries to everybody."""

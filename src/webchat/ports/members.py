@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Protocol
 
@@ -34,8 +34,12 @@ class Members(Protocol):
     async def group(self, conv: ConvID) -> Group | None:
         """What is true of a group; None: there is none of that id."""
 
-    async def present_among(self, conv: ConvID, uids: Sequence[Uid]) -> AbstractSet[Uid]:
-        """Those of `uids` who are members now."""
+    async def present_among(self, conv: ConvID, uids: Sequence[Uid]) -> Mapping[Uid, Membership]:
+        """The open spans of those of `uids` who are members now."""
+
+    async def successor(self, conv: ConvID, uid: Uid) -> Membership | None:
+        """Whose the group is if `uid` leaves: of the others present the first admin that came in,
+        else the first member; by `since`, then uid. None: nobody else is in."""
 
     async def sharing(self, uid: Uid, others: Sequence[Uid]) -> AbstractSet[Uid]:
         """Those of `others` who are now in some conversation, pairs included, with `uid`."""

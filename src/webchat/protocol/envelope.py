@@ -68,7 +68,18 @@ class Join(msgspec.Struct, gc=False):
 
 _KNOWN: Final = frozenset(field.encode_name for field in msgspec.structs.fields(Envelope))
 _SERVERS_OWN: Final = frozenset(
-    {"N", "StoredAt", "Edited", "Deleted", "Members", "Reactions", "more", "delivered", "displayed"}
+    {
+        "N",
+        "StoredAt",
+        "Edited",
+        "Deleted",
+        "Members",
+        "Owner",
+        "Reactions",
+        "more",
+        "delivered",
+        "displayed",
+    }
 )
 _CHAT_OBJECT: Final = '["chat",{'
 _exact: Final = msgspec.json.Decoder(tuple[str, _Exact])
@@ -178,6 +189,11 @@ def encode_said(
         encoded = encoded[:-1] + b',"Refers":%d}' % envelope.refers
     extras = envelope.extras if isinstance(envelope, Extended) else b""
     return encoded[:-1] + b"," + extras[1:] if extras else encoded
+
+
+def with_field(said: bytes, name: str, value: str) -> bytes:
+    """A logged envelope with an optional field of the server's."""
+    return said[:-1] + b"," + encode({name: value})[1:]
 
 
 class Sealed(msgspec.Struct, rename="pascal", gc=False):

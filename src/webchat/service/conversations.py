@@ -6,9 +6,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import msgspec
-
-from webchat.model import NO_POSITION, ConvID, Entry, Membership, Position, Uid, pair_of
+from webchat.model import (
+    NO_POSITION,
+    ConvID,
+    Entry,
+    Group,
+    Membership,
+    Position,
+    Uid,
+    pair_of,
+)
 from webchat.ports.log import Log
 from webchat.ports.members import Members
 from webchat.ports.positions import Positions
@@ -36,12 +43,16 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A conversation: its name, how many are in it (None: the asker no longer is), own role."""
+    """A conversation: its name, how many are in it (None: the asker no longer is), own role.
+
+    `group`: what else is true of it, None for a pair.
+    """
 
     conv: ConvID
     name: str
     members: int | None
     role: str
+    group: Group | None
 
 
 class Conversations:
@@ -75,10 +86,10 @@ class Conversations:
     async def one(self, uid: Uid, conv: ConvID) -> Described:
         """One conversation, also one that was left. NOT_A_MEMBER."""
         newest = (await self._history.spans(uid, conv))[-1]
-        name = await self._name(uid, conv)
+        name, group = await self._name(uid, conv), await self._members.group(conv)
         if newest.until is not None:
-            return Described(conv, name, None, "")
-        return Described(conv, name, await self._members.count(conv), newest.role)
+            return Described(conv, name, None, "", group)
+        return Described(conv, name, await self._members.count(conv), newest.role, group)
 
     async def _places(self, spans: Iterable[Membership]) -> list[Activity]:
         """When something last happened that the member saw: the log's end, or the own `depart`."""
@@ -117,21 +128,11 @@ class Conversations:
         return await self._log.read_before(span.conv, before, 1)
 
     async def _name(self, uid: Uid, conv: ConvID) -> str:
-        """The other person's name, or what the group was called when it was created."""
+        """The other person's name, or the group's; without one its id."""
         pair = pair_of(conv)
         if pair is None:
-            return await self._group_name(conv)
+            group = await self._members.group(conv)
+            return conv if group is None or not group.name else group.name
         other = pair[0] if pair[1] == uid else pair[1]
         profile = await self._profiles.get(other)
         return other if profile is None else profile.name
-
-    async def _group_name(self, conv: ConvID) -> str:
-        first = await self._log.read(conv, 0, 1)
-        named = msgspec.json.decode(first[0].envelope, type=_Named) if first else _Named()
-        return named.name or conv
-
-
-class _Named(msgspec.Struct, rename={"name": "Name"}):
-    """What a `create` entry says of its group's name."""
-
-    name: str = ""

@@ -12,9 +12,7 @@ from webchat.ports.log import SEQ_OF_ENTRY, Append, Follow
 from webchat.protocol.envelope import Envelope, Extended, encode_said
 from webchat.service.consent import Consented
 from webchat.service.membership import CREATE, body_of
-
-OWNER = "owner"
-MEMBER = "member"
+from webchat.service.standing import MEMBER, OWNER
 
 
 class _Named(msgspec.Struct):

@@ -1,30 +1,38 @@
-"""Leaving a group (seed flow 9). It closes when its last member leaves."""
+"""Leaving a group (seed flow 9): its owner has a successor, its last member closes it."""
 
 from __future__ import annotations
 
 import msgspec
 
-from webchat.model import Draft, Group
+from webchat.model import Draft, Group, Membership
 from webchat.ports.log import SEQ_OF_ENTRY, Append, Follow
-from webchat.protocol.envelope import Envelope, encode_said
+from webchat.protocol.envelope import Envelope, encode_said, with_field
 from webchat.service.membership import DEPART
-from webchat.service.standing import Standing
+from webchat.service.standing import OWNER, Standing
 
 
-def depart(standing: Standing, is_last: bool, envelope: Envelope) -> Append:
-    """The append by which the sender leaves; `is_last`: nobody else is in the group."""
+def depart(standing: Standing, successor: Membership | None, envelope: Envelope) -> Append:
+    """The append by which the sender leaves.
+
+    `successor`: the open span of who owns the group once its owner leaves, as the entry's `Owner`
+    says then; None: nobody else is in.
+    """
     conv, sender = standing.conv, standing.uid
     present = standing.check_member()
     said = encode_said(DEPART, conv, sender, conv, envelope, "")
-    group = standing.group or Group(conv)
+    spans = [msgspec.structs.replace(present, until=SEQ_OF_ENTRY)]
+    if successor is not None and present.role == OWNER:
+        said = with_field(said, "Owner", successor.uid)
+        spans.append(msgspec.structs.replace(successor, role=OWNER))
+    closed = msgspec.structs.replace(standing.group or Group(conv), closed=True)
     return Append(
         conv,
         (Draft(DEPART, sender, envelope.msg_id, said),),
         members_as_of=standing.head.last,
         is_membership=True,
         follow=Follow(
-            memberships=(msgspec.structs.replace(present, until=SEQ_OF_ENTRY),),
+            memberships=tuple(spans),
             announce=((sender, "left"),),
-            group=msgspec.structs.replace(group, closed=True) if is_last else None,
+            group=closed if successor is None else None,
         ),
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from webchat.errors import Code, WebchatError
 from webchat.model import (
     ConvID,
@@ -29,13 +31,19 @@ class History:
 
     async def spans(self, uid: Uid, conv: ConvID) -> Sequence[Membership]:
         """What the user may see of the log, ascending. NOT_A_MEMBER: nothing, whether it exists
-        or not. The own user log is seen whole."""
+        or not. The own user log is seen whole, and by its members a group of open history."""
         if conv == user_log(uid):
             return (Membership(conv, uid, 1, None, ""),)
         spans = await self._members.spans(conv, uid) if _is_conversation(conv) else ()
         if not spans:
             raise not_a_member()
+        if spans[-1].until is None and is_group(conv) and await self._is_open(conv):
+            return (msgspec.structs.replace(spans[-1], since=1),)
         return spans
+
+    async def _is_open(self, conv: ConvID) -> bool:
+        group = await self._members.group(conv)
+        return group is not None and group.history_open
 
     async def after(self, uid: Uid, conv: ConvID, after: Seq, limit: int) -> Page[Entry, Seq]:
         """The oldest entries with `Seq` > `after`, ascending; `next` is the next `after`."""

@@ -18,7 +18,13 @@ CREATE: Final = "create"
 JOIN: Final = "join"
 DEPART: Final = "depart"
 COMING: Final = frozenset({CREATE, JOIN})
-LEAVING: Final = frozenset({DEPART})
+REMOVE: Final = "remove"
+LEAVING: Final = frozenset({DEPART, REMOVE})
+ROLE: Final = "role"
+GROUP: Final = "group"
+CLOSE: Final = "close"
+RULING: Final = frozenset({ROLE, GROUP, CLOSE})
+"""By these others may write than before."""
 _list = msgspec.json.Decoder(list[str])
 
 
@@ -72,7 +78,9 @@ def listed_in(entry: Entry) -> list[Uid]:
 
 def leaving(entry: Entry) -> Sequence[Uid]:
     """Who leaves a group by this entry."""
-    return (entry.sender,) if entry.kind in LEAVING else ()
+    if entry.kind == REMOVE:
+        return listed_in(entry)
+    return (entry.sender,) if entry.kind == DEPART else ()
 
 
 def sealed(entry: Entry) -> Sealed:

@@ -8,9 +8,8 @@ from webchat.model import ConvID, Draft, Invitation, Membership, Uid
 from webchat.ports.log import SEQ_OF_ENTRY, Append, Follow
 from webchat.protocol.envelope import Envelope, encode_said
 from webchat.service.consent import Consented
-from webchat.service.create import MEMBER
 from webchat.service.membership import JOIN, body_of
-from webchat.service.standing import Standing
+from webchat.service.standing import MEMBER, Standing
 
 
 def refer(standing: Standing, consented: Consented, envelope: Envelope) -> Append:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
@@ -10,6 +11,11 @@ from webchat.errors import Code, WebchatError
 from webchat.model import NO_HEAD, ConvID, Group, Head, Membership, Seq, Uid
 from webchat.ports.log import Log
 from webchat.ports.members import Members
+
+OWNER: Final = "owner"
+ADMIN: Final = "admin"
+MEMBER: Final = "member"
+ADMINS: Final = frozenset({OWNER, ADMIN})
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -40,6 +46,31 @@ class Standing(msgspec.Struct, frozen=True):
         if left_last and self.group is not None and self.group.closed:
             raise WebchatError(Code.GROUP_CLOSED, "its last member has left this group")
         raise not_a_member()
+
+    def check_open(self) -> Membership:
+        """The open span in a group that is not closed. Raises GROUP_CLOSED, NOT_A_MEMBER."""
+        present = self.check_member()
+        if self.group is not None and self.group.closed:
+            raise WebchatError(Code.GROUP_CLOSED, "this group is closed")
+        return present
+
+    @property
+    def all_may_write(self) -> bool:
+        """Whether every member may."""
+        return self.group is None or not (self.group.closed or self.group.announcements)
+
+    @property
+    def may_write(self) -> bool:
+        """Whether the user may: a member of a group that is open to all, or to it as an admin."""
+        if self.present is None or (self.group is not None and self.group.closed):
+            return False
+        return self.all_may_write or self.present.role in ADMINS
+
+    def check_may_write(self) -> None:
+        """Raises GROUP_CLOSED, NOT_A_MEMBER, FORBIDDEN."""
+        self.check_open()
+        if not self.may_write:
+            raise WebchatError(Code.FORBIDDEN, "only this group's admins write here")
 
     def sees(self, seq: Seq) -> bool:
         """Whether the entry `seq` lies in one of the user's spans."""

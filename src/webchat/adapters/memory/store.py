@@ -184,9 +184,16 @@ class _MemoryMembers:
         self._check_up()
         return self._state.groups.get(conv)
 
-    async def present_among(self, conv: ConvID, uids: Sequence[Uid]) -> AbstractSet[Uid]:
+    async def present_among(self, conv: ConvID, uids: Sequence[Uid]) -> Mapping[Uid, Membership]:
         self._check_up()
-        return {span.uid for span in self._state.present(conv)}.intersection(uids)
+        asked = set(uids)
+        return {span.uid: span for span in self._state.present(conv) if span.uid in asked}
+
+    async def successor(self, conv: ConvID, uid: Uid) -> Membership | None:
+        self._check_up()
+        others = [span for span in self._state.present(conv) if span.uid != uid]
+        order = sorted(others, key=lambda span: (span.role != "admin", span.since, span.uid))
+        return order[0] if order else None
 
     async def sharing(self, uid: Uid, others: Sequence[Uid]) -> AbstractSet[Uid]:
         self._check_up()

@@ -125,6 +125,14 @@ _PROMISES: Final[tuple[tuple[str, str], ...]] = (
             WHERE member.log = entry.log AND uid = sender AND until = seq)""",
     ),
     (
+        "{}: {} was put out at Seq {}, but no membership ends there",
+        """SELECT log, went.value, seq
+        FROM (SELECT name AS log, log AS id, seq, kind, body FROM said) AS said,
+        json_each(iif(json_valid(body), body, '[]')) AS went
+        WHERE kind = 'remove' AND NOT EXISTS (SELECT 1 FROM member
+            WHERE member.log = said.id AND uid = went.value AND until = seq)""",
+    ),
+    (
         "{}: {} came in at Seq {}, but no membership is there",
         """SELECT name, came.value, seq
         FROM said, json_each(iif(json_valid(body), body, '[]')) AS came
@@ -133,9 +141,9 @@ _PROMISES: Final[tuple[tuple[str, str], ...]] = (
             AND since <= seq AND ifnull(until > seq, 1))""",
     ),
     (
-        "{}: said to be closed: {}, but {} members are present",
-        """SELECT log.name, closed, members FROM chat_group JOIN log ON log.id = chat_group.log
-        WHERE closed <> (members = 0)""",
+        "{}: nobody is in it, but it is not said to be closed",
+        """SELECT log.name FROM chat_group JOIN log ON log.id = chat_group.log
+        WHERE NOT closed AND members = 0""",
     ),
     (
         "{}: the entry at Seq {} was changed at Seq {}, but there is no {}",

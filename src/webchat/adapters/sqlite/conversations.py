@@ -42,8 +42,9 @@ _COUNT_AT: Final = """
     + (SELECT count(*) FROM member WHERE log = log.id AND until > ?2)
     FROM log WHERE name = ?1"""
 _PRESENT_AMONG: Final = """
-    SELECT uid FROM json_each(?) AS asked
-    CROSS JOIN member ON log = (SELECT id FROM log WHERE name = ?) AND uid = asked.value
+    SELECT log.name, uid, since, until, role FROM json_each(?) AS asked
+    CROSS JOIN log ON log.name = ?
+    CROSS JOIN member ON member.log = log.id AND uid = asked.value
     WHERE until IS NULL"""
 # From the conversations that `uid` is in: what each is asked is one look into an index.
 _SHARING: Final = """
@@ -157,11 +158,19 @@ class SqliteMembers:
         row = await self._reader.read(lambda db: db.execute(_GROUP, (conv,)).fetchone())
         return None if row is None else Group(*row[:3], *map(bool, row[3:]))
 
-    async def present_among(self, conv: ConvID, uids: Sequence[Uid]) -> AbstractSet[Uid]:
-        """Those of `uids` who are members now."""
-        parameters = (as_list(uids), conv)
-        rows = await self._reader.read(lambda db: db.execute(_PRESENT_AMONG, parameters).fetchall())
-        return {uid for (uid,) in rows}
+    async def present_among(self, conv: ConvID, uids: Sequence[Uid]) -> Mapping[Uid, Membership]:
+        """The open spans of those of `uids` who are members now."""
+        found = await self._read(_PRESENT_AMONG, (as_list(uids), conv))
+        return {span.uid: span for span in found}
+
+    async def successor(self, conv: ConvID, uid: Uid) -> Membership | None:
+        """The first admin but `uid` that came in, else the first member."""
+        for others in ("role = 'admin' AND until IS NULL", "until IS NULL"):
+            query = f"""{_SPANS} WHERE log.name = ? AND uid <> ? AND {others}
+                ORDER BY since, uid LIMIT 1"""
+            for span in await self._read(query, (conv, uid)):
+                return span
+        return None
 
     async def sharing(self, uid: Uid, others: Sequence[Uid]) -> AbstractSet[Uid]:
         """Those of `others` who are in a conversation with `uid`."""

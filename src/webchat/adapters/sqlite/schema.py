@@ -61,6 +61,7 @@ _FIRST: Final = (
     "CREATE INDEX member_by_user ON member (uid, log, since)",
     # Who was a member as of some Seq, in order; and how many, from what changed since.
     "CREATE INDEX member_since ON member (log, since, uid)",
+    "CREATE INDEX member_admin ON member (log, since, uid) WHERE role = 'admin' AND until IS NULL",
     "CREATE INDEX member_until ON member (log, until) WHERE until IS NOT NULL",
     """CREATE TABLE chat_group (
         log INTEGER PRIMARY KEY REFERENCES log,

@@ -156,19 +156,39 @@ class ConversationPage(Struct):
     next: str | None
 
 
+class GroupSettings(Struct):
+    """What is true of a group: who reads, writes and finds it; whether it is over."""
+
+    history_open: bool
+    announcements: bool
+    public: bool
+    closed: bool
+
+
 class Conversation(Struct, rename={"conv": "ConvID"}):
-    """One conversation. `members`: how many; null for one that was left. `picture`: none yet."""
+    """One conversation. `members`: how many; null for one that was left. `picture`: a file's id.
+
+    `group`: its settings, null for a pair.
+    """
 
     conv: str
     name: str
     picture: str | None
     members: int | None
     role: str
+    group: GroupSettings | None
 
     @classmethod
     def of(cls, described: Described) -> Conversation:
         """From the service's."""
-        return cls(described.conv, described.name, None, described.members, described.role)
+        group = described.group
+        settings = (
+            None if group is None else msgspec.convert(group, GroupSettings, from_attributes=True)
+        )
+        picture = None if group is None else group.picture or None
+        return cls(
+            described.conv, described.name, picture, described.members, described.role, settings
+        )
 
 
 class EventQuery(Struct):

@@ -1,0 +1,120 @@
+"""What owners and admins do in their groups: roles, removing people, settings, closing."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from webchat.chat.client import Client
+from webchat.chat.device import Device
+from webchat.chat.packets import ack_of_receipt
+from webchat.chat.sending import Sender
+from webchat.errors import Code, WebchatError
+from webchat.ports.log import Append
+from webchat.ports.members import Members
+from webchat.protocol.envelope import Envelope
+from webchat.service.membership import check_group_act, uids_in
+from webchat.service.regroup import close, group_change, regroup
+from webchat.service.remove import remove
+from webchat.service.roles import check_admin, check_owner, role, role_change
+from webchat.service.standing import Standing, Standings
+
+Decide = Callable[[Standing], Awaitable[Append]]
+
+
+class Governing:
+    """Kinds of the own protocol: entries of the group's log by the rules of all others."""
+
+    def __init__(
+        self, members: Members, standings: Standings, sender: Sender, list_uids: int
+    ) -> None:
+        self._members = members
+        self._standings = standings
+        self._sender = sender
+        self._list_uids = list_uids
+
+    async def role(
+        self, client: Client, device: Device, envelope: Envelope, ack_id: int | None
+    ) -> None:
+        """The owner makes somebody admin, member, or owner in its own stead."""
+
+        async def decide(standing: Standing) -> Append:
+            change = role_change(envelope.body)
+            check_owner(standing.check_open())
+            present = await self._members.present_among(standing.conv, [change.uid])
+            span = present.get(change.uid)
+            if span is None:
+                raise WebchatError(Code.UNKNOWN_USER, f"{change.uid} is not in this group")
+            append = role(standing, span, change, envelope)
+            if span.role == change.role:
+                raise _IsSo
+            return append
+
+        await self._act(client, device, envelope, ack_id, decide)
+
+    async def remove(
+        self, client: Client, device: Device, envelope: Envelope, ack_id: int | None
+    ) -> None:
+        """An admin puts members out. Who is not in is left out; with nobody left that is all."""
+
+        async def decide(standing: Standing) -> Append:
+            uids = uids_in(envelope.body, self._list_uids)
+            if not uids:
+                raise WebchatError(Code.BAD_REQUEST, "remove names whom to put out")
+            check_admin(standing.check_open())
+            present = await self._members.present_among(standing.conv, uids)
+            spans = [present[uid] for uid in uids if uid in present]
+            if not spans:
+                raise _IsSo
+            return remove(standing, spans, envelope)
+
+        await self._act(client, device, envelope, ack_id, decide)
+
+    async def group(
+        self, client: Client, device: Device, envelope: Envelope, ack_id: int | None
+    ) -> None:
+        """An admin changes the group's name, picture or settings."""
+
+        async def decide(standing: Standing) -> Append:
+            change = group_change(envelope.body)
+            append = regroup(standing, change, envelope)
+            if standing.group is not None and change.applied(standing.group) == standing.group:
+                raise _IsSo
+            return append
+
+        await self._act(client, device, envelope, ack_id, decide)
+
+    async def close(
+        self, client: Client, device: Device, envelope: Envelope, ack_id: int | None
+    ) -> None:
+        """The owner closes the group."""
+
+        async def decide(standing: Standing) -> Append:
+            return close(standing, envelope)
+
+        await self._act(client, device, envelope, ack_id, decide)
+
+    async def _act(
+        self,
+        client: Client,
+        device: Device,
+        envelope: Envelope,
+        ack_id: int | None,
+        decide: Decide,
+    ) -> None:
+        """Decided where the sender stands; what is so already is ok, without a `Seq`."""
+        uid = device.user.uid
+        conv = check_group_act(uid, envelope)
+        if await self._sender.is_resent(device, conv, envelope.msg_id, ack_id):
+            return
+
+        async def decide_now() -> Append:
+            return await decide(await self._standings.of(uid, conv))
+
+        try:
+            await self._sender.append_decided(client, device, ack_id, decide_now)
+        except _IsSo:
+            client.answer(ack_id, ack_of_receipt(envelope.msg_id, conv))
+
+
+class _IsSo(Exception):  # noqa: N818
+    """What was asked for is so already."""
