@@ -19,10 +19,11 @@ from webchat.session.handler import Socket
 class Device:
     """One connection of a user: what it gets, and in which order.
 
-    `past`: groups its user has left, which it is still being sent the rest of.
+    `past`: groups its user has left, which it is still being sent the rest of; `ended`: those it
+    has been sent to the end, with its place there.
     """
 
-    __slots__ = ("budget", "lags", "past", "pumping", "socket", "user")
+    __slots__ = ("budget", "ended", "lags", "past", "pumping", "socket", "user")
 
     full = True
 
@@ -31,6 +32,7 @@ class Device:
         self.user = user
         self.lags: dict[ConvID, Lag] = {}
         self.past: dict[ConvID, HeldLog] = {}
+        self.ended: dict[ConvID, Seq] = {}
         self.pumping = False
         self.budget = 0
 
@@ -114,7 +116,8 @@ class Device:
         """Nothing is left of a log's backlog; acks of what was passed over have no other place."""
         if self.lags.get(held.conv) is lag:
             del self.lags[held.conv]
-            self.past.pop(held.conv, None)
+            if self.past.pop(held.conv, None) is held:
+                self.ended[held.conv] = held.last
         for seq in sorted(lag.acks):
             self._answer(lag.acks.pop(seq))
 
@@ -128,10 +131,27 @@ class Device:
         """Its user leaves a group by the entry at `end`; what is behind that still comes."""
         if conv in self.lags:
             self.past[conv] = HeldLog(conv, end)
+        else:
+            self.ended[conv] = end.last
 
-    def forget_past(self, conv: ConvID) -> None:
-        """Its user is back in a group: one log again."""
-        self.past.pop(conv, None)
+    def come_in(self, held: HeldLog, left: Seq) -> None:
+        """Its user comes into a log by the entry after `held.last`; `left`: where it had left it.
+
+        What it must not see is skipped; what is left of an earlier time in it still comes.
+        """
+        self.past.pop(held.conv, None)
+        position = self.ended.pop(held.conv, 0)
+        if held.conv in self.lags:
+            return
+        if position < left:
+            self.lags[held.conv] = Lag(position)
+        elif position < held.last:
+            self.socket.emit(skip_packet(held.conv, held.last, held.n, more=False))
+
+    def come_in_late(self, held: HeldLog, seq: Seq) -> None:
+        """Its user came into a log by the entry `seq`, which was not passed on."""
+        self.past.pop(held.conv, None)
+        self.fall_behind(held, self.ended.pop(held.conv, 0))
 
     def fall_behind(self, held: HeldLog, position: Seq) -> None:
         """This device has not been sent what comes after `position`."""

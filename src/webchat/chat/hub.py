@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from webchat.chat.device import Device
@@ -24,6 +25,7 @@ from webchat.service.membership import COMING, LEAVING, RULING, coming_in, leavi
 
 Spawn = Callable[[Coroutine[Any, Any, None]], object]
 _REPAIR_PAGE = 200
+_HEADS_PAGE = 1_000
 _MEMBERSHIP = COMING | LEAVING
 
 
@@ -124,10 +126,11 @@ class Hub:
             return None
         if entry.conv in user.logs:
             return user.logs[entry.conv]
-        before = Head(entry.seq - 1, entry.n - (entry.kind == "message"), entry.at, 0)
-        held = self.roster.follow(user, entry.conv, before)
+        left = user.left.get(entry.conv, 0)
+        held = self.roster.follow(user, entry.conv, _before(entry))
         for device in user.devices:
-            device.forget_past(entry.conv)
+            device.come_in(held, left)
+            self.wake(device)
         if is_group(entry.conv):
             self._spawn(self._watch(held))
         return held
@@ -152,8 +155,25 @@ class Hub:
 
     async def _watch(self, held: HeldLog) -> None:
         """A group newly followed: once its channel is held, what came before that is read."""
-        await self._bus.subscribe(held.conv)
-        await insist(self._clock, lambda: self.compare(held), "comparing", conv=held.conv)
+        conv = held.conv
+        await insist(self._clock, lambda: self._bus.subscribe(conv), "subscribing", conv=conv)
+        if self.roster.wants(conv):
+            await insist(self._clock, lambda: self.compare(held), "comparing", conv=conv)
+        else:
+            self._bus.unsubscribe(conv)
+
+    def recover(self) -> None:
+        """The bus is back: what other nodes appended meanwhile is read from the logs."""
+        self._spawn(self._recover())
+
+    async def _recover(self) -> None:
+        held = list(self.roster.logs.values())
+        for start in range(0, len(held), _HEADS_PAGE):
+            page = {log.conv: log for log in held[start : start + _HEADS_PAGE]}
+            heads = await insist(self._clock, partial(self._log.heads, list(page)), "recovering")
+            for conv, head in heads.items():
+                if self.roster.logs.get(conv) is page[conv]:
+                    self.close_gap(page[conv], head.last)
 
     async def compare(self, held: HeldLog) -> None:
         """Read what the log has and this node has not passed on."""
@@ -163,10 +183,10 @@ class Hub:
             self.close_gap(held, head.last)
 
     def _follow_user_log(self, entry: Entry) -> None:
-        """A user's log says it is in a group that no entry here has brought it into."""
+        """A user's log says it is in a log that no entry here has brought it into."""
         said = json.loads(json.loads(entry.envelope)["Body"])
         conv, user = said["Conv"], self.roster.users.get(user_of(entry.conv) or "")
-        if user is None or user.arrival is not None or not is_group(conv):
+        if user is None or user.arrival is not None:
             return
         if said["state"] == "left":
             if conv in user.logs:
@@ -175,17 +195,17 @@ class Hub:
             self._spawn(self._come_in_late(user, conv, said["Seq"]))
 
     async def _come_in_late(self, user: User, conv: ConvID, seq: Seq) -> None:
-        await self._bus.subscribe(conv)
         heads = await insist(
             self._clock, lambda: self._log.heads([conv]), "reading a head", conv=conv
         )
         if conv in user.logs or self.roster.users.get(user.uid) is not user:
             return
         held = self.roster.follow(user, conv, heads.get(conv, NO_HEAD))
-        await self._bus.subscribe(conv)
         for device in user.devices:
-            device.fall_behind(held, seq - 1)
+            device.come_in_late(held, seq)
             self.wake(device)
+        if is_group(conv):
+            await self._watch(held)
 
     # Gaps
 
@@ -211,6 +231,13 @@ class Hub:
                 if entry.seq == held.last + 1:
                     origin = self._origins.pop((held.conv, entry.seq), (None, None))
                     self._fan_out(held, entry, *origin)
+
+
+def _before(entry: Entry) -> Head:
+    """Where a log is for who comes into it by `entry`; a pair is in its own from the start."""
+    if not is_group(entry.conv):
+        return NO_HEAD
+    return Head(entry.seq - 1, entry.n - (entry.kind == "message"), entry.at, 0)
 
 
 def _people_of(entry: Entry) -> tuple[Uid, ...]:

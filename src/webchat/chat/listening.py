@@ -43,3 +43,4 @@ class Listening:
     def regained(self) -> None:
         """They do again."""
         _log.info("bus regained")
+        self._hub.recover()

@@ -182,6 +182,10 @@ class Roster:
     def _want(self, topic: str) -> None:
         self._topics[topic] += 1
 
+    def wants(self, topic: str) -> bool:
+        """Whether anybody here follows what is published on `topic`."""
+        return topic in self._topics
+
     def _drop(self, topic: str) -> None:
         self._topics[topic] -= 1
         if self._topics[topic] <= 0:

@@ -157,6 +157,15 @@ class SeedDevice(Device):
         else:
             self._pass_over(entry)
 
+    def come_in(self, held: HeldLog, left: Seq) -> None:
+        """Its user comes into a log by the entry after `held.last`."""
+        self.past.pop(held.conv, None)
+
+    def come_in_late(self, held: HeldLog, seq: Seq) -> None:
+        """Its user came into a log by the entry `seq`, which was not passed on."""
+        self.past.pop(held.conv, None)
+        self.fall_behind(held, seq - 1)
+
     # What it confirms
 
     def _await_delivery(self, entry: Entry) -> None:

@@ -1,0 +1,104 @@
+"""Coming into a log on a live connection: the client rule holds there, too (section 2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.chat.world import Person, World, settle
+
+G = "group_1"
+
+
+def told(person: Person, conv: str) -> list[tuple[str, int]]:
+    """(kind, Seq) of what moved a position of `person`, in order."""
+    kinds = ("skip", "create", "join", "depart", "message")
+    return [(e["EvtType"], e["Seq"]) for e in person.got(*kinds) if e["ConvID"] == conv]
+
+
+def skips(person: Person) -> list[dict[str, Any]]:
+    return [skip for skip in person.got("skip") if skip["ConvID"] == G]
+
+
+async def test_who_is_added_while_connected_is_skipped_to_its_join(world: World) -> None:
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    await anna.ask("chat", anna.act("create", G, Body="[]"))
+    await anna.say_in(G, "before")
+    await anna.do("refer", G, "ben")
+    assert told(ben, G) == [("skip", 2), ("join", 3)]
+    (skip,) = skips(ben)
+    assert (skip["N"], skip["more"]) == (1, False)
+
+
+async def test_who_comes_back_while_connected_is_skipped_over_its_absence(world: World) -> None:
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    await anna.do("create", G, "ben")
+    await ben.do("depart", G)
+    await anna.say_in(G, "without ben")
+    await anna.do("refer", G, "ben")
+    assert told(ben, G) == [("create", 1), ("skip", 3), ("join", 4)]
+
+
+async def test_who_comes_back_at_once_is_not_skipped(world: World) -> None:
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    await anna.do("create", G, "ben")
+    await ben.do("depart", G)
+    await anna.do("refer", G, "ben")
+    assert told(ben, G) == [("create", 1), ("join", 3)]
+
+
+async def test_a_device_that_had_not_named_a_left_group_gets_its_first_span_too(
+    world: World,
+) -> None:
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    await anna.do("create", G, "ben")
+    await ben.do("depart", G)
+    tablet = await world.joined("ben")
+    await anna.say_in(G, "without ben")
+    await anna.do("refer", G, "ben")
+    assert told(tablet, G) == [("create", 1), ("depart", 2), ("skip", 3), ("join", 4)]
+
+
+async def test_what_was_missed_while_the_bus_was_down_comes_when_it_is_back(world: World) -> None:
+    other = World(beside=world)
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    cleo = await other.joined("cleo")
+    await anna.do("create", G, "ben")
+    world.buses.go_down()
+    await anna.say_in(G, "to the group")
+    await anna.do("refer", G, "cleo")
+    await anna.say_in(G, "to cleo, too")
+    await anna.send("cleo", "to a new pair")
+    assert ben.bodies() == cleo.bodies() == []
+    world.buses.come_back()
+    await world.pass_time(2.0)
+    assert ben.bodies() == ["to the group", "to cleo, too"]
+    assert sorted(cleo.bodies()) == ["to a new pair", "to cleo, too"]
+    assert told(cleo, G) == [("skip", 2), ("join", 3), ("message", 4)]
+    await anna.say_in(G, "live again")
+    assert ben.bodies()[-1] == cleo.bodies()[-1] == "live again"
+    await other.chat.close()
+
+
+async def test_a_pair_whose_first_messages_were_lost_begins_at_its_start(world: World) -> None:
+    other = World(beside=world)
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    world.buses.is_up = False
+    await anna.send("ben", "one")
+    world.buses.is_up = True
+    await anna.send("ben", "two")
+    assert told(ben, "dm:anna:ben") == [("message", 1), ("message", 2)]
+    await other.chat.close()
+
+
+async def test_a_group_made_while_the_bus_is_down_is_heard_of_afterwards(world: World) -> None:
+    other = World(beside=world)
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    world.buses.go_down()
+    await anna.do("create", G, "ben")
+    world.buses.come_back()
+    await world.pass_time(2.0)
+    await ben.say_in(G, "hello")
+    await settle()
+    assert anna.bodies() == ["hello"]
+    assert told(ben, G) == [("create", 1)]
+    await other.chat.close()
