@@ -37,9 +37,11 @@ from webchat.ports.held import HeldLimits
 from webchat.ports.store import Store, StoreRefused
 from webchat.service.accounts import AccountService, AccountSettings
 from webchat.service.conversations import Conversations
+from webchat.service.directory import Directory
 from webchat.service.entering import Entrance
 from webchat.service.history import History
 from webchat.service.invitations import InvitationService
+from webchat.service.links import LinkService, LinkSettings
 from webchat.service.passwords import Passwords, PasswordSettings
 from webchat.service.profiles import Profiles
 from webchat.service.read_positions import ReceiptSettings
@@ -123,6 +125,8 @@ class App:
             history,
             Readers(store.members, store.positions, profiles, history),
             InvitationService(store.invitations, store.members, entrance),
+            Directory(store.members, entrance),
+            LinkService(store.links, standings, entrance, clock, _link_settings(settings)),
             {"store": store.is_up, "bus": self._bus.is_up},
             CollectorRegistry(),
         )
@@ -171,6 +175,7 @@ class App:
             try:
                 now = self._clock.now_ms()
                 await self._store.logins.forget_expired(now)
+                await self._store.links.forget_expired(now)
                 await self._store.held.expire(now - self._settings.held_days * _DAY_MS)
             except WebchatError as error:
                 _log.warning("what has expired is not dropped yet", why=error.message)
@@ -275,6 +280,10 @@ def _chat_settings(settings: Settings) -> ChatLayerSettings:
         kept=KeptSettings(settings.kept_receipts if settings.open else 0),
         revocation_sweep_ms=settings.revocation_sweep_ms,
     )
+
+
+def _link_settings(settings: Settings) -> LinkSettings:
+    return LinkSettings(link_days=settings.link_days, links_per_group=settings.links_per_group)
 
 
 def _socket_settings(settings: Settings) -> SocketSettings:

@@ -82,6 +82,8 @@ class Settings:
     held_messages: int = _amount(100, "Messages of a user held for unknown groups (open mode).")
     held_group_bytes: int = _amount(262_144, "Bytes of messages held for one unknown group.")
     held_days: int = _amount(7, "How long messages for an unknown group are held.")
+    link_days: int = _amount(30, "How long an invite link may live.")
+    links_per_group: int = _amount(50, "Invite links that a group may have at a time.")
     kept_receipts: int = _amount(1_000, "Receipts kept for an absent user in open mode.", 0)
     getall_profiles: int = _amount(10, "Profiles that GET /getall lists in open mode.", 0)
     profile_cache_entries: int = _amount(10_000, "Profiles a process keeps at hand.")

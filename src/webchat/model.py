@@ -162,6 +162,19 @@ class Invitation(msgspec.Struct, frozen=True):
     at: int = 0
 
 
+class InviteLink(msgspec.Struct, frozen=True):
+    """Whoever knows its code, which nobody keeps, may join `conv`. `by`: who made it.
+
+    `expires_at`: ms. `uses`: how many may still come in by it, None: no limit.
+    """
+
+    id: str
+    conv: ConvID
+    by: Uid
+    expires_at: int
+    uses: int | None
+
+
 class Profile(msgspec.Struct, frozen=True):
     """What others may know of a user, and the settings others' acts depend on."""
 

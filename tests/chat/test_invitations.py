@@ -10,6 +10,7 @@ from tests.chat.world import Person, World, settle
 from tests.service.world import code_of
 from webchat.errors import Code
 from webchat.model import Invitation, Uid
+from webchat.service.directory import Directory
 from webchat.service.entering import Entrance
 from webchat.service.invitations import InvitationService
 from webchat.service.profiles import new_profile
@@ -168,6 +169,21 @@ async def test_somebody_elses_invitation_is_not_found(world: World) -> None:
     invitation = await waiting(world, "ben")
     assert await code_of(service(world).accept("cleo", invitation.id)) is Code.NOT_FOUND
     assert await code_of(service(world).decline("cleo", invitation.id)) is Code.NOT_FOUND
+
+
+async def test_who_comes_in_by_its_own_act_hears_all_from_there_on(world: World) -> None:
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    await anna.do("create", G, "anna")
+    await anna.do("group", G, Body='{"public":true}')
+    store = world.store
+    entrance = Entrance(Standings(store.log, store.members), world.chat.appends, world.clock)
+    await Directory(store.members, entrance).join("ben", G)
+    await settle()
+    for person in (anna, ben):
+        (joined,) = person.got("join")
+        assert (joined["Originated"], json.loads(joined["Body"])) == ("ben", ["ben"])
+    await anna.say_in(G, "welcome")
+    assert ben.bodies() == ["welcome"]
 
 
 async def test_who_came_in_otherwise_accepts_without_a_second_join(world: World) -> None:

@@ -124,3 +124,34 @@ async def successor_of(store: Store, uid: str) -> str:
     span = await store.members.successor("group_x", uid)
     assert span is not None
     return span.uid
+
+
+async def test_public_groups_are_found_by_the_beginning_of_their_name(store: Store) -> None:
+    for conv, name in (("group_c", "Chess"), ("group_a", "CHECKERS"), ("group_b", "Go Ω")):
+        await send(store, named(Group(conv, name, public=True), "ann"))
+    await send(store, named(Group("group_d", "Chess"), "ann"))
+    await send(store, named(Group("group_e", "Chess", public=True, closed=True), "ann"))
+
+    async def found(prefix: str, after: str = "", limit: int = 9) -> list[str]:
+        return [group.conv for group in await store.members.public(prefix, after, limit)]
+
+    assert await found("") == ["group_a", "group_b", "group_c"]
+    assert await found("che") == ["group_a", "group_c"]
+    assert await found("ChEsS") == ["group_c"]
+    assert await found("go ω") == ["group_b"]
+    assert await found("hess") == await found("%") == await found("", limit=0) == []
+    assert await found("", limit=2) == ["group_a", "group_b"]
+    assert await found("", after="group_a") == ["group_b", "group_c"]
+
+
+async def test_a_group_is_found_as_it_is_now(store: Store) -> None:
+    await send(store, named(Group("group_x", "Old"), "ann"))
+    for group in (
+        Group("group_x", "New", "file-1", public=True, announcements=True),
+        Group("group_x", "Newer", public=True),
+        Group("group_x", "Newer"),
+    ):
+        await send(store, with_row(Append("group_x", (notice("group", "ann"),)), group))
+        expected = [group] if group.public else []
+        assert await store.members.public("new", "", 9) == expected
+        assert await store.members.public("old", "", 9) == []

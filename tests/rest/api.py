@@ -61,6 +61,8 @@ class Api:
             world.history,
             world.readers,
             world.invitations,
+            world.directory,
+            world.links,
             {"store": world.store.is_up, "bus": self._bus_is_up},
             self.registry,
         )

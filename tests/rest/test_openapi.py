@@ -12,7 +12,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.rest.api import Api
 from tests.service.world import PASSWORD
-from webchat.model import Invitation
+from webchat.model import Group, Invitation
 from webchat.transport.rest.site import API_ROUTES
 
 CONTRACT = {
@@ -24,7 +24,11 @@ CONTRACT = {
     ("GET", "/api/v1/conversations/{conv}/events"),
     ("GET", "/api/v1/conversations/{conv}/members"),
     ("GET", "/api/v1/conversations/{conv}/receipts"), ("GET", "/api/v1/invitations"),
-    ("POST", "/api/v1/invitations/{id}"),
+    ("POST", "/api/v1/invitations/{id}"), ("GET", "/api/v1/groups"),
+    ("POST", "/api/v1/groups/{conv}/join"), ("POST", "/api/v1/invites/{code}"),
+    ("GET", "/api/v1/conversations/{conv}/invites"),
+    ("POST", "/api/v1/conversations/{conv}/invites"),
+    ("DELETE", "/api/v1/conversations/{conv}/invites/{id}"),
 }  # fmt: skip
 
 BODIES = {
@@ -33,6 +37,7 @@ BODIES = {
     "/api/v1/me": {"about": "Hi"},
     "/api/v1/me/password": {"old": PASSWORD, "new": PASSWORD},
     "/api/v1/invitations/{id}": {"accept": True},
+    "/api/v1/conversations/{conv}/invites": {"expires_in_s": 60},
 }
 
 
@@ -44,16 +49,26 @@ async def document(api: Api) -> dict[str, Any]:
     return described
 
 
-NOWHERE = {"id": "none", "uid": "ann", "conv": "dm:cat:zoe"}
+NOWHERE = {"id": "none", "uid": "ann", "conv": "dm:cat:zoe", "code": "none"}
 
 
 async def somewhere(api: Api, token: str, path: str) -> dict[str, str]:
     """What the path's parameters may be for ann to find something there."""
-    ids = {"/api/v1/invitations/{id}": "i-1"}
-    if path == "/api/v1/sessions/{id}":
-        (session,) = (await api.as_user(token, "GET", "/sessions")).json()["items"]
-        ids[path] = session["id"]
-    return {"id": ids.get(path, "none"), "uid": "ann", "conv": "dm:ann:ben"}
+    await api.world.say("ann", "ben")
+    await api.world.group("group_a", "ben")
+    await api.world.invite(Invitation("i-1", "group_a", "ann", "ben"))
+    await api.world.group("group_b", "ann")
+    await api.world.regroup(Group("group_b", "B", public=True))
+    made = await api.world.links.make("ann", "group_b", 60, None)
+    (session,) = (await api.as_user(token, "GET", "/sessions")).json()["items"]
+    ids = {"invitations": "i-1", "sessions": session["id"], "conversations": made.link.id}
+    is_pair = path.startswith("/api/v1/conversations") and "invites" not in path
+    return {
+        "id": ids.get(path.split("/")[3], "none"),
+        "uid": "ann",
+        "conv": "dm:ann:ben" if is_pair else "group_b",
+        "code": made.code,
+    }
 
 
 async def call(
@@ -93,9 +108,6 @@ async def test_every_route_succeeds_as_described(
     api: Api, document: dict[str, Any], route: Any
 ) -> None:
     token = await api.register("ann")
-    await api.world.say("ann", "ben")
-    await api.world.group("group_a", "ben")
-    await api.world.invite(Invitation("i-1", "group_a", "ann", "ben"))
     params = await somewhere(api, token, route.path)
     response = await call(api, token, route.method, route.path, params)
     assert response.status_code == route.status

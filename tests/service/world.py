@@ -28,9 +28,11 @@ from webchat.service.accounts import AccountService, AccountSettings
 from webchat.service.administration import Administration
 from webchat.service.appending import Decide
 from webchat.service.conversations import Conversations
+from webchat.service.directory import Directory
 from webchat.service.entering import Entrance
 from webchat.service.history import History
 from webchat.service.invitations import InvitationService
+from webchat.service.links import LinkService, LinkSettings
 from webchat.service.passwords import Passwords, PasswordSettings
 from webchat.service.profiles import Profiles, new_profile
 from webchat.service.readers import Readers
@@ -109,6 +111,10 @@ class World:
         self.entrance = Entrance(self.standings, self.appends, self.clock)
         self.invitations = InvitationService(
             self.store.invitations, self.store.members, self.entrance
+        )
+        self.directory = Directory(self.store.members, self.entrance)
+        self.links = LinkService(
+            self.store.links, self.standings, self.entrance, self.clock, LinkSettings()
         )
 
     def close(self) -> None:

@@ -34,6 +34,10 @@ class Members(Protocol):
     async def group(self, conv: ConvID) -> Group | None:
         """What is true of a group; None: there is none of that id."""
 
+    async def public(self, prefix: str, after: ConvID, limit: int) -> Sequence[Group]:
+        """Public groups, closed ones left out, whose name begins with `prefix`, in any case, with
+        conv > `after`, by conv."""
+
     async def present_among(self, conv: ConvID, uids: Sequence[Uid]) -> Mapping[Uid, Membership]:
         """The open spans of those of `uids` who are members now."""
 

@@ -9,6 +9,7 @@ from webchat.ports.accounts import Accounts, Logins
 from webchat.ports.held import Held
 from webchat.ports.invitations import Invitations
 from webchat.ports.kept import KeptReceipts
+from webchat.ports.links import InviteLinks
 from webchat.ports.log import Log
 from webchat.ports.members import Members
 from webchat.ports.positions import Positions
@@ -27,6 +28,7 @@ class Store(Protocol):
     kept: KeptReceipts
     held: Held
     invitations: Invitations
+    links: InviteLinks
 
     async def open(self, mode: Mode) -> None:
         """Make or migrate the schema and be ready. Raises StoreRefused with words for people:

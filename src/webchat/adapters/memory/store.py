@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 
 from webchat.adapters.memory.held import MemoryHeld
 from webchat.adapters.memory.invitations import MemoryInvitations
+from webchat.adapters.memory.links import MemoryInviteLinks
 from webchat.adapters.memory.people import MemoryAccounts, MemoryKeptReceipts, MemoryLogins
 from webchat.adapters.memory.state import State
 from webchat.errors import Code, MembersChanged, WebchatError
@@ -22,11 +23,12 @@ from webchat.model import (
     Seq,
     Uid,
 )  # fmt: skip
-from webchat.ports.accounts import Accounts, Logins
+from webchat.ports.accounts import Accounts, Logins, fold
 from webchat.ports.clock import Clock
 from webchat.ports.held import Held
 from webchat.ports.invitations import Invitations
 from webchat.ports.kept import KeptReceipts
+from webchat.ports.links import InviteLinks
 from webchat.ports.log import Append, AppendDone, Log, check_append
 from webchat.ports.members import Members
 from webchat.ports.positions import Move, MoveDone, Positions
@@ -46,6 +48,7 @@ class MemoryStore:
     kept: KeptReceipts
     held: Held
     invitations: Invitations
+    links: InviteLinks
 
     def __init__(self, clock: Clock) -> None:
         self.is_down = False
@@ -60,6 +63,7 @@ class MemoryStore:
         self.kept = MemoryKeptReceipts(self._check_up)
         self.held = MemoryHeld(self._check_up)
         self.invitations = MemoryInvitations(state, self._check_up)
+        self.links = MemoryInviteLinks(self._check_up)
 
     async def open(self, mode: Mode) -> None:
         """Take the mode. Raises StoreRefused if it was opened in the other before."""
@@ -183,6 +187,16 @@ class _MemoryMembers:
     async def group(self, conv: ConvID) -> Group | None:
         self._check_up()
         return self._state.groups.get(conv)
+
+    async def public(self, prefix: str, after: ConvID, limit: int) -> Sequence[Group]:
+        self._check_up()
+        found = [
+            group
+            for conv, group in sorted(self._state.groups.items())
+            if group.public and not group.closed and conv > after
+            if fold(group.name).startswith(fold(prefix))
+        ]
+        return found[:limit]
 
     async def present_among(self, conv: ConvID, uids: Sequence[Uid]) -> Mapping[Uid, Membership]:
         self._check_up()

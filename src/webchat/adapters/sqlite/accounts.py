@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Any, Final
 
-from webchat.adapters.sqlite.reader import Reader, as_list, bounded
+from webchat.adapters.sqlite.reader import LAST_CHARACTER, Reader, as_list, bounded
 from webchat.adapters.sqlite.writer import Writer
 from webchat.errors import Code, WebchatError
 from webchat.model import Profile, Uid
@@ -31,7 +31,6 @@ _MANY_MATCHES: Final = 1_000
 _CAREFUL: Final = """
     SELECT uid FROM json_each(?) AS asked CROSS JOIN account ON uid = asked.value
     WHERE who_may_add_me = 'shared'"""
-_LAST_CHARACTER: Final = "\U0010ffff"
 
 
 class SqliteAccounts:
@@ -67,7 +66,7 @@ class SqliteAccounts:
     async def search(self, prefix: str, after: Uid, limit: int) -> Sequence[Profile]:
         """Enabled accounts with a term that begins with `prefix`, by the index of terms."""
         first = fold(prefix)
-        terms = (first, first + _LAST_CHARACTER)
+        terms = (first, first + LAST_CHARACTER)
         rows = await self._reader.read(partial(_search, terms=terms, after=after, limit=limit))
         return [_profile(*row) for row in rows]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 
 from webchat.model import Entry, Group
+from webchat.ports.accounts import fold
 from webchat.ports.log import Change, changed
 
 
@@ -24,10 +25,10 @@ def apply_change(db: sqlite3.Connection, log: int, change: Change, cause: Entry)
 def save_group(db: sqlite3.Connection, log: int, group: Group) -> None:
     """Write what is now true of a group."""
     db.execute(
-        "INSERT OR REPLACE INTO chat_group VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO chat_group VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             log, group.name, group.picture, group.history_open, group.announcements, group.public,
-            group.closed,
+            group.closed, fold(group.name),
         ),
     )  # fmt: skip
 

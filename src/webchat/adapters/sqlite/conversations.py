@@ -10,9 +10,10 @@ from typing import Final
 
 from webchat.adapters.sqlite.keys import ENTRY_COLUMNS, entry_of, find_row
 from webchat.adapters.sqlite.logs import Logs
-from webchat.adapters.sqlite.reader import Reader, as_list, bounded
+from webchat.adapters.sqlite.reader import LAST_CHARACTER, Reader, as_list, bounded
 from webchat.adapters.sqlite.writer import Writer
 from webchat.model import ConvID, Entry, Group, Head, Membership, Seq, Uid
+from webchat.ports.accounts import fold
 from webchat.ports.log import Append, AppendDone, check_append
 
 _ENTRIES: Final = f"""
@@ -52,9 +53,11 @@ _SHARING: Final = """
         SELECT 1 FROM member AS own JOIN member AS other ON other.log = own.log
         WHERE own.uid = ?1 AND own.until IS NULL
         AND other.uid = asked.value AND other.until IS NULL)"""
-_GROUP: Final = """
+_GROUPS: Final = """
     SELECT log.name, chat_group.name, picture, history_open, announcements, public, closed
-    FROM chat_group JOIN log ON log.id = chat_group.log WHERE log.name = ?"""
+    FROM chat_group JOIN log ON log.id = chat_group.log WHERE"""
+_PUBLIC: Final = f"""{_GROUPS} public AND NOT closed AND folded >= ? AND folded < ?
+    AND log.name > ? ORDER BY log.name LIMIT ?"""
 
 
 class SqliteLog:
@@ -155,8 +158,14 @@ class SqliteMembers:
 
     async def group(self, conv: ConvID) -> Group | None:
         """What is true of a group."""
-        row = await self._reader.read(lambda db: db.execute(_GROUP, (conv,)).fetchone())
-        return None if row is None else Group(*row[:3], *map(bool, row[3:]))
+        found = await self._groups(f"{_GROUPS} log.name = ?", (conv,))
+        return found[0] if found else None
+
+    async def public(self, prefix: str, after: ConvID, limit: int) -> Sequence[Group]:
+        """Public groups whose name begins with `prefix`, by conv."""
+        first = fold(prefix)
+        parameters = (first, first + LAST_CHARACTER, after, bounded(limit))
+        return await self._groups(_PUBLIC, parameters)
 
     async def present_among(self, conv: ConvID, uids: Sequence[Uid]) -> Mapping[Uid, Membership]:
         """The open spans of those of `uids` who are members now."""
@@ -177,6 +186,10 @@ class SqliteMembers:
         parameters = (uid, as_list(others))
         rows = await self._reader.read(lambda db: db.execute(_SHARING, parameters).fetchall())
         return {other for (other,) in rows}
+
+    async def _groups(self, query: str, parameters: tuple[object, ...]) -> list[Group]:
+        rows = await self._reader.read(lambda db: db.execute(query, parameters).fetchall())
+        return [Group(*row[:3], *map(bool, row[3:])) for row in rows]
 
     async def _read(self, query: str, parameters: tuple[object, ...]) -> list[Membership]:
         rows = await self._reader.read(lambda db: db.execute(query, parameters).fetchall())

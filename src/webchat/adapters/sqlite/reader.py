@@ -15,6 +15,8 @@ from webchat.errors import Code, WebchatError
 R = TypeVar("R")
 
 _MAX_INTEGER: Final = 2**63 - 1
+LAST_CHARACTER: Final = "\U0010ffff"
+"""After a prefix: where the texts that begin with it end."""
 
 
 class Reader:

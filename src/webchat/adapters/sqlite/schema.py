@@ -70,8 +70,11 @@ _FIRST: Final = (
         history_open INTEGER NOT NULL,
         announcements INTEGER NOT NULL,
         public INTEGER NOT NULL,
-        closed INTEGER NOT NULL
+        closed INTEGER NOT NULL,
+        folded TEXT NOT NULL
     )""",
+    # `folded`: the name as it is searched.
+    "CREATE INDEX public_group ON chat_group (folded) WHERE public AND NOT closed",
     # `cause`: Seq of the entry that said so.
     """CREATE TABLE reaction (
         log INTEGER NOT NULL REFERENCES log,
@@ -156,6 +159,17 @@ _FIRST: Final = (
         at INTEGER NOT NULL
     )""",
     "CREATE INDEX invitation_by_user ON invitation (uid, conv)",
+    # `uses`: how many are left, NULL for no limit.
+    """CREATE TABLE invite_link (
+        code_hash BLOB PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        conv TEXT NOT NULL,
+        by TEXT NOT NULL,
+        expires_at INTEGER NOT NULL,
+        uses INTEGER
+    ) WITHOUT ROWID""",
+    "CREATE INDEX invite_link_by_group ON invite_link (conv, expires_at)",
+    "CREATE INDEX invite_link_expiry ON invite_link (expires_at)",
 )
 
 STEPS: Final[Sequence[Sequence[str]]] = (_FIRST,)

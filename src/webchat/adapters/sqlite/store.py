@@ -12,6 +12,7 @@ from webchat.adapters.sqlite.accounts import SqliteAccounts
 from webchat.adapters.sqlite.conversations import SqliteLog, SqliteMembers
 from webchat.adapters.sqlite.held import SqliteHeld
 from webchat.adapters.sqlite.invitations import SqliteInvitations
+from webchat.adapters.sqlite.links import SqliteInviteLinks
 from webchat.adapters.sqlite.logins import SqliteKeptReceipts, SqliteLogins
 from webchat.adapters.sqlite.logs import Logs
 from webchat.adapters.sqlite.positions import SqlitePositions
@@ -24,6 +25,7 @@ from webchat.ports.clock import Clock
 from webchat.ports.held import Held
 from webchat.ports.invitations import Invitations
 from webchat.ports.kept import KeptReceipts
+from webchat.ports.links import InviteLinks
 from webchat.ports.log import Log
 from webchat.ports.members import Members
 from webchat.ports.positions import Positions
@@ -44,6 +46,7 @@ class SqliteStore:
     kept: KeptReceipts
     held: Held
     invitations: Invitations
+    links: InviteLinks
 
     def __init__(self, path: Path, settings: SqliteSettings, clock: Clock) -> None:
         """The store that a server uses: `open` refuses if another process serves the file."""
@@ -74,6 +77,7 @@ class SqliteStore:
         self.kept = SqliteKeptReceipts(writer)
         self.held = SqliteHeld(writer, reader)
         self.invitations = SqliteInvitations(writer, reader)
+        self.links = SqliteInviteLinks(writer, reader)
 
     async def is_up(self) -> bool:
         """Whether reads answer; and writes, if the last one failed."""

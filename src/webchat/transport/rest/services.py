@@ -11,8 +11,10 @@ from prometheus_client import CollectorRegistry
 
 from webchat.service.accounts import AccountService
 from webchat.service.conversations import Conversations
+from webchat.service.directory import Directory
 from webchat.service.history import History
 from webchat.service.invitations import InvitationService
+from webchat.service.links import LinkService
 from webchat.service.profiles import Profiles
 from webchat.service.readers import Readers
 
@@ -53,6 +55,8 @@ class Services:
     history: History
     readers: Readers
     invitations: InvitationService
+    directory: Directory
+    links: LinkService
     checks: Mapping[str, Check]
     registry: CollectorRegistry
 

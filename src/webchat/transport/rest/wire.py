@@ -7,8 +7,9 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from webchat import model
 from webchat.model import Profile
-from webchat.service import entering as service
+from webchat.service import directory, entering
 from webchat.service.conversations import Described, Listed
 from webchat.service.pages import DEFAULT_LIMIT
 
@@ -281,6 +282,73 @@ class Entered(Struct, rename={"conv": "ConvID", "seq": "Seq"}):
     seq: int | None
 
     @classmethod
-    def of(cls, entered: service.Entered) -> Entered:
+    def of(cls, entered: entering.Entered) -> Entered:
         """From the service's."""
         return cls(entered.conv, entered.seq)
+
+
+class GroupQuery(Struct):
+    """`q`: what a public group's name begins with. `after`: a group's id."""
+
+    q: str = ""
+    after: str = ""
+    limit: int = DEFAULT_LIMIT
+
+
+class PublicGroup(Struct, rename={"conv": "ConvID"}):
+    """A group that anybody may join; `members`: how many are in it."""
+
+    conv: str
+    name: str
+    picture: str | None
+    members: int
+
+    @classmethod
+    def of(cls, found: directory.PublicGroup) -> PublicGroup:
+        """From the service's."""
+        group = found.group
+        return cls(group.conv, group.name or group.conv, group.picture or None, found.members)
+
+
+class PublicGroups(Struct):
+    """Public groups by id; `next` is the next `after`."""
+
+    items: list[PublicGroup]
+    next: str | None
+
+
+class NewLink(Struct):
+    """A link to be made; `uses`: by how many, null: no limit."""
+
+    expires_in_s: int
+    uses: int | None = None
+
+
+class MadeLink(Struct):
+    """A link that was made; `code`: shown this once."""
+
+    id: str
+    code: str
+    expires_at: int
+    uses: int | None
+
+
+class InviteLink(Struct, rename={"by": "from"}):
+    """A link as its group's admins see it. `from`: who made it; `uses`: how many are left."""
+
+    id: str
+    by: str
+    expires_at: int
+    uses: int | None
+
+    @classmethod
+    def of(cls, link: model.InviteLink) -> InviteLink:
+        """From the store's."""
+        return cls(link.id, link.by, link.expires_at, link.uses)
+
+
+class InviteLinks(Struct):
+    """All links to a group that have not expired."""
+
+    items: list[InviteLink]
+    next: None = None

@@ -1,0 +1,69 @@
+"""Invite links in a plain dictionary: the reference of `ports/links.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from webchat.model import ConvID, InviteLink
+
+
+class MemoryInviteLinks:
+    """Links by the hash of their code; `check_up` raises while the store is down."""
+
+    def __init__(self, check_up: Callable[[], None]) -> None:
+        self._check_up = check_up
+        self._links: dict[bytes, InviteLink] = {}
+
+    async def add(self, code_hash: bytes, link: InviteLink) -> None:
+        """Keep a link."""
+        self._check_up()
+        self._links[code_hash] = link
+
+    async def find(self, code_hash: bytes) -> InviteLink | None:
+        """The link of that code."""
+        self._check_up()
+        return self._links.get(code_hash)
+
+    async def of_group(self, conv: ConvID, now: int) -> Sequence[InviteLink]:
+        """The links to a group that have not expired."""
+        self._check_up()
+        links = [x for x in self._links.values() if x.conv == conv and x.expires_at > now]
+        return sorted(links, key=lambda link: (link.expires_at, link.id))
+
+    async def use(self, link_id: str) -> bool:
+        """Use a link once."""
+        self._check_up()
+        found = [link for link in self._links.values() if link.id == link_id]
+        if not found or found[0].uses == 0:
+            return False
+        self._count(link_id, -1)
+        return True
+
+    async def give_back(self, link_id: str) -> None:
+        """Undo one use."""
+        self._check_up()
+        self._count(link_id, 1)
+
+    async def revoke(self, conv: ConvID, link_id: str) -> bool:
+        """End a link to that group."""
+        self._check_up()
+        return self._drop(lambda link: (link.conv, link.id) == (conv, link_id))
+
+    async def forget_expired(self, now: int) -> None:
+        """Drop what has expired."""
+        self._check_up()
+        self._drop(lambda link: link.expires_at <= now)
+
+    def _count(self, link_id: str, change: int) -> None:
+        for code_hash, link in self._links.items():
+            if link.id == link_id and link.uses is not None:
+                counted = msgspec.structs.replace(link, uses=link.uses + change)
+                self._links[code_hash] = counted
+
+    def _drop(self, ends: Callable[[InviteLink], bool]) -> bool:
+        kept = {code_hash: link for code_hash, link in self._links.items() if not ends(link)}
+        dropped = len(kept) < len(self._links)
+        self._links = kept
+        return dropped

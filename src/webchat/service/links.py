@@ -1,0 +1,126 @@
+"""Invite links: made by a group's admins, good for whoever knows the code until they end."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from webchat.errors import Code, WebchatError
+from webchat.model import ConvID, InviteLink, Uid
+from webchat.ports.clock import Clock
+from webchat.ports.links import InviteLinks
+from webchat.service.entering import Entered, Entrance
+from webchat.service.roles import check_admin
+from webchat.service.standing import Standing, Standings
+
+_CODE_BYTES: Final = 18
+_ID_BYTES: Final = 8
+_DAY_S: Final = 86_400
+_MAX_USES: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSettings:
+    """`link_days`: how long a link may live at most; `links_per_group`: at a time."""
+
+    link_days: int = 30
+    links_per_group: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A new link and its code, which nobody can be told a second time."""
+
+    code: str
+    link: InviteLink
+
+
+class LinkService:
+    """Each method raises WebchatError(UNAVAILABLE) when the store is down."""
+
+    def __init__(
+        self,
+        links: InviteLinks,
+        standings: Standings,
+        entrance: Entrance,
+        clock: Clock,
+        settings: LinkSettings,
+    ) -> None:
+        self._links = links
+        self._standings = standings
+        self._entrance = entrance
+        self._clock = clock
+        self._settings = settings
+
+    async def make(self, uid: Uid, conv: ConvID, expires_in_s: int, uses: int | None) -> Made:
+        """A link to a group of which `uid` is an admin.
+
+        NOT_A_MEMBER, FORBIDDEN, GROUP_CLOSED; BAD_REQUEST for a lifetime or a count out of bounds;
+        CONFLICT when the group has as many as it may.
+        """
+        self._check(expires_in_s, uses)
+        await self._check_admin(uid, conv)
+        now = self._clock.now_ms()
+        if len(await self._links.of_group(conv, now)) >= self._settings.links_per_group:
+            raise WebchatError(Code.CONFLICT, "This group has too many links; revoke one first.")
+        code = secrets.token_urlsafe(_CODE_BYTES)
+        expires_at = now + expires_in_s * 1_000
+        link = InviteLink(secrets.token_hex(_ID_BYTES), conv, uid, expires_at, uses)
+        await self._links.add(_hash(code), link)
+        return Made(code, link)
+
+    async def of_group(self, uid: Uid, conv: ConvID) -> Sequence[InviteLink]:
+        """The group's links that have not expired, for its admins. NOT_A_MEMBER, FORBIDDEN."""
+        await self._check_admin(uid, conv)
+        return await self._links.of_group(conv, self._clock.now_ms())
+
+    async def revoke(self, uid: Uid, conv: ConvID, link_id: str) -> None:
+        """End a link. NOT_A_MEMBER, FORBIDDEN, NOT_FOUND."""
+        await self._check_admin(uid, conv)
+        if not await self._links.revoke(conv, link_id):
+            raise _no_such_link()
+
+    async def enter(self, uid: Uid, code: str) -> Entered:
+        """The user comes in by a `join` of its own; whoever is in already uses nothing up.
+
+        NOT_FOUND: no such link, or it has ended. GROUP_CLOSED.
+        """
+        link = await self._links.find(_hash(code))
+        if link is None or link.expires_at <= self._clock.now_ms():
+            raise _no_such_link()
+        used = False
+
+        async def check(_standing: Standing) -> None:
+            nonlocal used
+            used = used or await self._links.use(link.id)
+            if not used:
+                raise _no_such_link()
+
+        try:
+            return await self._entrance.let_in(uid, link.conv, check, by=uid)
+        except WebchatError:
+            if used:
+                await self._links.give_back(link.id)
+            raise
+
+    def _check(self, expires_in_s: int, uses: int | None) -> None:
+        days = self._settings.link_days
+        if not 1 <= expires_in_s <= days * _DAY_S:
+            raise WebchatError(Code.BAD_REQUEST, f"A link lives 1 s to {days} days.")
+        if uses is not None and not 1 <= uses <= _MAX_USES:
+            raise WebchatError(Code.BAD_REQUEST, f"A link is for 1 to {_MAX_USES} people.")
+
+    async def _check_admin(self, uid: Uid, conv: ConvID) -> None:
+        check_admin((await self._standings.of(uid, conv)).check_open())
+
+
+def _no_such_link() -> WebchatError:
+    return WebchatError(Code.NOT_FOUND, "There is no such link, or it has ended.")
+
+
+def _hash(code: str) -> bytes:
+    """Codes are random, so a plain hash is enough: nobody can try them all."""
+    return hashlib.sha256(code.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,108 @@
+"""Invite links: who makes them, what ends them, who comes in by them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.service.world import World, code_of
+from webchat.errors import Code
+from webchat.model import Group
+from webchat.service.links import Made
+
+GROUP = "group_team"
+HOUR_S = 3_600
+
+
+async def made(world: World, uses: int | None = None, expires_in_s: int = HOUR_S) -> Made:
+    return await world.links.make("ann", GROUP, expires_in_s, uses)
+
+
+async def is_in(world: World, uid: str) -> bool:
+    return bool(await world.store.members.present_among(GROUP, [uid]))
+
+
+@pytest.fixture(autouse=True)
+async def _group(world: World) -> None:
+    """ann, an admin, is in a group with ben."""
+    await world.group(GROUP, "ann", "ben")
+
+
+async def test_whoever_knows_the_code_comes_in_by_its_own_join(world: World) -> None:
+    link = await made(world)
+    entered = await world.links.enter("cat", link.code)
+    assert (entered.conv, entered.seq) == (GROUP, 2)
+    (entry,) = await world.store.log.read(GROUP, 1, 9)
+    assert (entry.kind, entry.sender) == ("join", "cat")
+    assert b'"Originated":"cat"' in entry.envelope
+    assert b'"Body":"[\\"cat\\"]"' in entry.envelope
+
+
+async def test_the_code_is_not_in_the_store(world: World) -> None:
+    link = await made(world)
+    (kept,) = await world.links.of_group("ann", GROUP)
+    assert kept == link.link
+    assert link.code not in repr(vars(world.store.links))
+
+
+async def test_a_link_ends_when_it_expires(world: World) -> None:
+    link = await made(world, expires_in_s=60)
+    assert link.link.expires_at == world.clock.now_ms() + 60_000
+    world.clock.advance(59.9)
+    await world.links.enter("cat", link.code)
+    world.clock.advance(0.1)
+    assert await code_of(world.links.enter("dan", link.code)) is Code.NOT_FOUND
+    assert await world.links.of_group("ann", GROUP) == []
+
+
+async def test_a_revoked_link_leads_nowhere(world: World) -> None:
+    link = await made(world)
+    await world.links.revoke("ann", GROUP, link.link.id)
+    assert await code_of(world.links.enter("cat", link.code)) is Code.NOT_FOUND
+    assert await code_of(world.links.revoke("ann", GROUP, link.link.id)) is Code.NOT_FOUND
+    assert not await is_in(world, "cat")
+
+
+async def test_a_link_lets_so_many_in_and_members_use_nothing_up(world: World) -> None:
+    link = await made(world, uses=1)
+    assert (await world.links.enter("ben", link.code)).seq == 1
+    assert (await world.links.enter("cat", link.code)).seq == 2
+    assert (await world.links.enter("cat", link.code)).seq == 2
+    assert await code_of(world.links.enter("dan", link.code)) is Code.NOT_FOUND
+    assert not await is_in(world, "dan")
+
+
+async def test_a_use_that_came_to_nothing_is_given_back(world: World) -> None:
+    link = await made(world, uses=1)
+    await world.regroup(Group(GROUP, closed=True))
+    assert await code_of(world.links.enter("cat", link.code)) is Code.GROUP_CLOSED
+    (kept,) = await world.store.links.of_group(GROUP, 0)
+    assert kept.uses == 1
+
+
+async def test_admins_alone_make_see_and_revoke_links(world: World) -> None:
+    link = await made(world)
+    for uid, code in (("ben", Code.FORBIDDEN), ("cat", Code.NOT_A_MEMBER)):
+        assert await code_of(world.links.make(uid, GROUP, HOUR_S, None)) is code
+        assert await code_of(world.links.of_group(uid, GROUP)) is code
+        assert await code_of(world.links.revoke(uid, GROUP, link.link.id)) is code
+    assert await code_of(world.links.make("ann", "group_none", HOUR_S, None)) is Code.NOT_A_MEMBER
+    assert await code_of(world.links.make("ann", "dm:ann:ben", HOUR_S, None)) is Code.NOT_A_MEMBER
+
+
+@pytest.mark.parametrize(
+    ("expires_in_s", "uses"), [(0, None), (-1, None), (30 * 86_400 + 1, None), (60, 0), (60, 10**7)]
+)
+async def test_a_link_out_of_bounds_is_refused(
+    world: World, expires_in_s: int, uses: int | None
+) -> None:
+    assert await code_of(made(world, uses, expires_in_s)) is Code.BAD_REQUEST
+
+
+async def test_a_group_has_so_many_links_at_a_time(world: World) -> None:
+    links = [await made(world, expires_in_s=60) for _ in range(50)]
+    assert await code_of(made(world)) is Code.CONFLICT
+    await world.links.revoke("ann", GROUP, links[0].link.id)
+    await made(world, expires_in_s=60)
+    assert await code_of(made(world)) is Code.CONFLICT
+    world.clock.advance(60)
+    await made(world)
