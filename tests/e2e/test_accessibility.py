@@ -74,6 +74,54 @@ def test_axe_finds_nothing_after_the_login(newcomer: Newcomer, scheme: str, widt
     assert _violations(ann.page) == []
 
 
+@pytest.mark.parametrize(("scheme", "width"), [("dark", 360), ("light", 1280)])
+def test_axe_finds_nothing_in_a_group(newcomer: Newcomer, scheme: str, width: int) -> None:
+    viewport = {"width": width, "height": 720}
+    ann = newcomer("Ann", color_scheme=scheme, viewport=viewport, **_FOR_AXE)
+    bob = newcomer("Bob")
+    ann.fill_in_group("Trip", bob)
+    assert _violations(ann.page) == []
+    ann.page.get_by_role("button", name="Create group").click()
+    bob.conversation("Trip").click()
+    bob.write("Saturday?")
+    ann.choose_for("Saturday?", "React with 🎉")
+    ann.choose_for("Saturday?", "Reply")
+    assert _violations(ann.page) == []
+    ann.write("Gladly")
+    expect(ann.message("Gladly")).to_contain_text("Read by 1 of 1")
+    ann.message("Gladly").get_by_role("button", name="Message actions").click()
+    assert _violations(ann.page) == []
+    ann.page.get_by_role("menuitem", name="Who has read").click()
+    expect(ann.page.get_by_role("list", name="Read")).to_be_visible()
+    assert _violations(ann.page) == []
+    ann.page.keyboard.press("Escape")
+    ann.open_details()
+    expect(ann.members).to_have_count(2)
+    assert _violations(ann.page) == []
+    for button in ("Add people", "Leave group"):
+        ann.details.get_by_role("button", name=button).click()
+        expect(ann.page.get_by_role("dialog", name=button)).to_be_visible()
+        assert _violations(ann.page) == []
+        ann.page.keyboard.press("Escape")
+    ann.leave_group()
+    expect(ann.box).to_have_count(0)
+    assert _violations(ann.page) == []
+
+
+def test_escape_closes_a_groups_details_one_after_the_other(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann")
+    ann.make_group("Alone")
+    ann.open_details()
+    expect(ann.details.get_by_role("button", name="Close")).to_be_focused()
+    adding = ann.details.get_by_role("button", name="Add people")
+    adding.click()
+    ann.page.keyboard.press("Escape")
+    expect(adding).to_be_focused()
+    ann.page.keyboard.press("Escape")
+    expect(ann.details).to_have_count(0)
+    expect(ann.page.get_by_role("button", name="Group details")).to_be_focused()
+
+
 def test_the_keyboard_alone_finds_writes_and_leaves(newcomer: Newcomer) -> None:
     ann, bob = newcomer("Ann"), newcomer("Bob")
     keyboard = ann.page.keyboard

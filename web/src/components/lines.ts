@@ -107,6 +107,7 @@ function shown(entry: Entry, before: Entry | null, scene: Scene): Shown {
   const { conversation, nameOf } = scene;
   const author = authorOf(entry);
   const own = author === conversation.me;
+  const deleted = entry.Deleted !== undefined;
   const joined = before !== null && isJoined(before, entry);
   return {
     text: entry.Body,
@@ -115,9 +116,9 @@ function shown(entry: Entry, before: Entry | null, scene: Scene): Shown {
     author: own ? "You" : nameOf(author),
     named: !own && !joined && conversation.other === null,
     joined,
-    ...(own && { state: stateText(conversation, entry.Seq) }),
+    ...(own && !deleted && { state: stateText(conversation, entry.Seq) }),
     edited: entry.Edited !== undefined,
-    deleted: entry.Deleted !== undefined,
+    deleted,
     ...quotedBy(entry.Refers, scene),
   };
 }

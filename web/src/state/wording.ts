@@ -91,7 +91,7 @@ export function stateText(conversation: Conversation, seq: number): string {
   const { count } = conversation.roster;
   const counted = (count ?? Number.POSITIVE_INFINITY) > COUNTED_ABOVE;
   const readers = counted ? conversation.readers.get(seq) : undefined;
-  const others = (count ?? places.size + 1) - 1;
+  const others = count === null ? places.size : count - (conversation.left ? 0 : 1);
   if (readers) return countText(readers, others);
   const all = concerned(conversation, seq);
   const displayed = all.filter((place) => place.displayed >= seq).length;
