@@ -48,6 +48,15 @@ async def open_town(open_server: Server) -> AsyncIterator[Town]:
     await town.close()
 
 
+@pytest.fixture(params=["secured", "open"])
+async def each_town(request: pytest.FixtureRequest) -> AsyncIterator[Town]:
+    """People on the secured server, and again on the open one."""
+    server: Server = request.getfixturevalue(f"{request.param}_server")
+    town = Town(server, open_mode=request.param == "open")
+    yield town
+    await town.close()
+
+
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """A directory for a server of the test's own."""

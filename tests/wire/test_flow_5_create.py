@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from tests.wire.groups import act, done, new_group, refused, said, trio
+from tests.wire.groups import (
+    KINDS,
+    act,
+    bodies,
+    confirm,
+    do,
+    done,
+    heard_list,
+    new_group,
+    refused,
+    said,
+    say,
+    trio,
+)
 from tests.wire.people import Kind, Town, body_of
-
-KINDS: list[Kind] = ["node-websocket", "node-polling", "python-websocket"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -139,3 +150,85 @@ async def test_receipts_of_a_group_go_to_the_author_alone(town: Town) -> None:
     await done(three.a, said(three.group, three.a.uid, "end"))
     await three.c.hear("message", Body="end")
     assert three.c.unheard("display", "delivery") == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_receipts_find_their_author_in_both_forms(each_town: Town, kind: Kind) -> None:
+    a, b, c = (each_town.person(name) for name in "abc")
+    alice, bob = await each_town.seed_device(a, kind), await each_town.seed_device(b, kind)
+    carol = await each_town.device(c, kind)
+    group = new_group()
+    await do(alice, "create", group, [b, c])
+    await heard_list(bob, group, a, b, c)
+    await carol.hear("create", ConvID=group)
+    sent = await say(alice, group, "모두 안녕 👋")
+    for device in (bob, carol):
+        assert await bodies(device, group, 1) == ["모두 안녕 👋"]
+    for event in ("delivery", "display"):
+        await confirm(bob, event, group, a, MsgID=sent["MsgID"])
+        back = await alice.hear(event, From=group)
+        assert (back["Originated"], back["To"], back["MsgID"]) == (b, a, sent["MsgID"])
+
+    await say(carol, group, "from the full form")
+    assert await bodies(alice, group, 1) == ["from the full form"]
+    await confirm(alice, "display", group, c, ConvID=group, Seq=3)
+    display = await carol.hear("display", ConvID=group)
+    assert (display["From"], display["Originated"], display["Seq"]) == (group, a, 3)
+    assert alice.unheard("notify", "create") == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_member_who_is_away_hears_of_it_when_back(each_town: Town, kind: Kind) -> None:
+    a, b, c = (each_town.person(name) for name in "abc")
+    alice, group = await each_town.device(a, kind), new_group()
+    await do(alice, "create", group, [b, c])
+    await say(alice, group, "before you came")
+
+    bob, carol = await each_town.device(b, kind), await each_town.seed_device(c, kind)
+    assert (await bob.hear("create", ConvID=group))["Seq"] == 1
+    assert (await bob.hear("message", ConvID=group))["Seq"] == 2
+    await heard_list(carol, group, a, b, c)
+    assert await bodies(carol, group, 1) == ["before you came"]
+    await say(carol, group, "here I am")
+    assert await bodies(bob, group, 1) == await bodies(alice, group, 1) == ["here I am"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_member_who_reconnects_goes_on_from_its_cursor(each_town: Town, kind: Kind) -> None:
+    three = await trio(each_town, kind)
+    await say(three.a, three.group, "one")
+    assert await bodies(three.b, three.group, 1) == ["one"]
+    await each_town.leave(three.b)
+    await say(three.a, three.group, "two")
+
+    again = await each_town.device(three.b.uid, kind, cursors={three.group: 2})
+    await say(three.a, three.group, "three")
+    assert await bodies(again, three.group, 2) == ["two", "three"]
+    assert again.unheard("create", "message") == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_maker_cut_off_before_its_ack_sends_again(each_town: Town, kind: Kind) -> None:
+    a, b = each_town.person("a"), each_town.person("b")
+    alice, bob = await each_town.device(a, kind), await each_town.device(b, kind)
+    group = new_group()
+    create = act("create", group, a, [b], MsgID="made-once")
+    await alice.wire.emit("chat", create)
+    await bob.hear("create", ConvID=group)
+    await each_town.leave(alice)
+
+    again = await each_town.device(a, kind, cursors={group: 1})
+    assert (await done(again, create))["Seq"] == 1
+    await say(again, group, "still here")
+    assert await bodies(bob, group, 1) == ["still here"]
+    assert bob.unheard("create") == []
+
+
+async def test_the_makers_other_device_hears_of_it_too(each_town: Town) -> None:
+    a, b = each_town.person("a"), each_town.person("b")
+    laptop, phone, bob = [await each_town.device(uid) for uid in (a, a, b)]
+    group = new_group()
+    await do(laptop, "create", group, [b])
+    await phone.hear("create", ConvID=group)
+    await say(phone, group, "from the phone")
+    assert await bodies(laptop, group, 1) == await bodies(bob, group, 1) == ["from the phone"]
