@@ -41,7 +41,7 @@ async def done(device: Device, envelope: Envelope) -> Envelope:
     return ack
 
 
-async def refused(device: Device, envelope: Envelope) -> str:
+async def refused(device: Device, envelope: Envelope | str) -> str:
     """Send, insist on a refusal, return its code."""
     ack = await device.chat(envelope)
     assert ack["ok"] is False, ack
