@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Sequence
 
 import pytest
 
 from tests.service.world import World, code_of
 from webchat.errors import Code
-from webchat.model import Entry, pair_conv
+from webchat.model import Draft, Entry, pair_conv
+from webchat.ports.log import Append, Change, Follow
 from webchat.service.pages import MAX_LIMIT
 from webchat.service.readers import Reader
 
@@ -344,3 +347,21 @@ class TestReaders:
             await world.read(GROUP, uid, delivered=2, displayed=2)
         page = await world.readers.of_entry("ben", GROUP, 2, "", 50)
         assert list(page.items) == [Reader("ben", 2, 2), Reader("cat", 2, 0)]
+
+
+async def test_history_says_who_reacted_how(world: World) -> None:
+    await world.say("ann", "ben", "one")
+    await world.say("ann", "ben", "two")
+    done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+    change = Change("react", 1, "ben", "👍")
+    draft = Draft("react", "ben", "r", b'{"EvtType":"react"}')
+    world.store.log.append(
+        Append(PAIR, (draft,), follow=Follow(changes=(change,))), done.set_result
+    )
+    await done
+    for page in (
+        await world.history.before("ben", PAIR, None, 50),
+        await world.history.after("ben", PAIR, 0, 50),
+    ):
+        shown = [json.loads(entry.envelope) for entry in page.items]
+        assert [entry.get("Reactions") for entry in shown] == [{"ben": "👍"}, None, None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -20,6 +20,7 @@ from webchat.model import (
 from webchat.ports.log import Log
 from webchat.ports.members import Members
 from webchat.service.pages import Page, check_seq, clean_limit
+from webchat.service.standing import not_a_member
 
 
 class History:
@@ -56,7 +57,8 @@ class History:
                 entries = await self._log.read(conv, start, count + 1 - len(found))
                 found += (entry for entry in entries if _is_in(entry, span))
         items = found[:count]
-        return Page(items, items[-1].seq if len(found) > count else None)
+        page = await self._with_reactions(conv, items)
+        return Page(page, items[-1].seq if len(found) > count else None)
 
     async def before(
         self, uid: Uid, conv: ConvID, before: Seq | None, limit: int
@@ -73,7 +75,16 @@ class History:
                 entries = await self._log.read_before(conv, end, count + 1 - len(found))
                 found = [entry for entry in entries if _is_in(entry, span)] + found
         items = found[-count:]
-        return Page(items, items[0].seq if len(found) > count else None)
+        page = await self._with_reactions(conv, items)
+        return Page(page, items[0].seq if len(found) > count else None)
+
+    async def _with_reactions(self, conv: ConvID, entries: Sequence[Entry]) -> list[Entry]:
+        """The entries, `Reactions` added to the envelopes of those that have some."""
+        reactions = await self._log.reactions(conv, [entry.seq for entry in entries])
+        return [
+            _reacted_to(entry, reactions[entry.seq]) if entry.seq in reactions else entry
+            for entry in entries
+        ]
 
     async def entry(self, uid: Uid, conv: ConvID, seq: Seq) -> Entry:
         """One entry. NOT_FOUND if the user cannot see one there."""
@@ -85,9 +96,9 @@ class History:
         return entries[0]
 
 
-def not_a_member() -> WebchatError:
-    """The one answer for a conversation one was never in, existing or not."""
-    return WebchatError(Code.NOT_A_MEMBER, "You are not in this conversation.")
+def _reacted_to(entry: Entry, reactions: Mapping[Uid, str]) -> Entry:
+    added = b',"Reactions":' + msgspec.json.encode(reactions) + b"}"
+    return msgspec.structs.replace(entry, envelope=entry.envelope[:-1] + added)
 
 
 def _is_conversation(conv: ConvID) -> bool:

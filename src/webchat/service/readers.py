@@ -19,9 +19,10 @@ from webchat.model import (
 )
 from webchat.ports.members import Members
 from webchat.ports.positions import Positions
-from webchat.service.history import History, not_a_member
+from webchat.service.history import History
 from webchat.service.pages import Page, clean_limit
 from webchat.service.profiles import Profiles
+from webchat.service.standing import not_a_member
 
 
 @dataclass(frozen=True, slots=True)

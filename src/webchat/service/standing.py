@@ -99,4 +99,4 @@ class Standings:
 
 def not_a_member() -> WebchatError:
     """The same whether the group exists or not."""
-    return WebchatError(Code.NOT_A_MEMBER, "no such group, or not yours")
+    return WebchatError(Code.NOT_A_MEMBER, "no such conversation, or not yours")
