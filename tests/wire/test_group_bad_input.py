@@ -22,7 +22,6 @@ from tests.wire.groups import (
 )
 from tests.wire.people import Device, Town, body_of
 
-
 NO_LISTS = [
     "", "null", "{}", "1", '"a"', "[1]", "[null]", "[[]]", '[""]', '["a b"]', '["ü"]', '["a/b"]',
     '["group_x"]', '["' + "x" * 65 + '"]', "[", '["a",]', "[" * 5_000,
