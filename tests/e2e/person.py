@@ -162,6 +162,11 @@ class Person:
         dialog = self.page.get_by_role("dialog", name="Leave group")
         dialog.get_by_role("button", name="Leave", exact=True).click()
 
+    def choose_for_member(self, name: str, item: str) -> None:
+        """Something of a member's menu in the group's details, which are open."""
+        self.details.get_by_role("button", name=f"Actions for {name}").click()
+        self.page.get_by_role("menuitem", name=item).click()
+
     def choose_for(self, text: str, item: str) -> None:
         """Something of a message's menu."""
         self.message(text).get_by_role("button", name="Message actions").click()

@@ -217,3 +217,89 @@ def test_the_keyboard_alone_reaches_a_message_and_its_menu(trio: Trio) -> None:
     expect(ann.box).to_have_value("one")
     keyboard.press("Escape")
     expect(ann.box).to_have_value("")
+
+
+def test_an_owner_names_appoints_and_removes(trio: Trio, trip: str) -> None:
+    ann, bob, cleo = trio
+    ann.open_details()
+    ann.details.get_by_role("button", name="Rename").click()
+    dialog = ann.page.get_by_role("dialog", name="Rename group")
+    dialog.get_by_role("textbox", name="Group name").fill(f"{trip} again")
+    dialog.get_by_role("button", name="Save").click()
+    for person in (ann, bob, cleo):
+        expect(person.page.get_by_role("heading", level=1, name=f"{trip} again")).to_be_visible()
+    ann.choose_for_member("Bob", "Make admin")
+    expect(bob.messages.last).to_have_text("Ann made you an admin")
+    bob.open_details()
+    bob.choose_for_member("Cleo", "Remove from group")
+    dialog = bob.page.get_by_role("dialog", name="Remove from group")
+    dialog.get_by_role("button", name="Remove", exact=True).click()
+    expect(cleo.messages.last).to_have_text("Bob removed you")
+    expect(cleo.box).to_have_count(0)
+    expect(ann.messages.last).to_have_text("Bob removed Cleo")
+    expect(ann.members).to_have_text(
+        [re.compile("Ann.*You.*Owner"), re.compile("Bob.*Admin")],
+    )
+
+
+def test_a_group_is_for_announcements_and_then_closed(trio: Trio) -> None:
+    ann, bob, _ = trio
+    ann.open_details()
+    rule = ann.details.get_by_role("checkbox", name="Only admins write")
+    rule.click()
+    expect(rule).to_be_checked()
+    expect(bob.messages.last).to_have_text("Ann let only admins write here")
+    expect(bob.box).to_have_count(0)
+    ann.write("hear, hear")
+    expect(bob.message("hear, hear")).to_be_visible()
+    ann.details.get_by_role("button", name="Close group").click()
+    dialog = ann.page.get_by_role("dialog", name="Close group")
+    dialog.get_by_role("button", name="Close for everybody").click()
+    for person in (ann, bob):
+        expect(person.messages.last).to_contain_text("closed this group")
+        expect(person.box).to_have_count(0)
+    bob.page.reload()
+    expect(bob.page.get_by_text("This group is closed. It can still be read.")).to_be_visible()
+    bob.open_details()
+    bob.leave_group()
+    expect(bob.messages.last).to_have_text("You left")
+
+
+def test_an_invite_link_leads_in_until_it_is_revoked(trio: Trio, newcomer: Newcomer) -> None:
+    ann, bob, _ = trio
+    dan, eve = newcomer("Dan"), newcomer("Eve")
+    ann.open_details()
+    ann.details.get_by_role("button", name="Invite links").click()
+    dialog = ann.page.get_by_role("dialog", name="Invite links")
+    dialog.get_by_role("button", name="Make a link").click()
+    address = dialog.get_by_role("textbox", name="Invite link").input_value()
+    dan.page.goto(address)
+    joining = dan.page.get_by_role("dialog", name="Join group")
+    joining.get_by_role("button", name="Join", exact=True).click()
+    expect(dan.messages).to_have_text(["You joined"])
+    expect(bob.messages.last).to_have_text("Dan joined")
+    dialog.get_by_role("button", name="Revoke").click()
+    expect(dialog.get_by_role("listitem")).to_have_count(0)
+    eve.page.goto(address)
+    joining = eve.page.get_by_role("dialog", name="Join group")
+    joining.get_by_role("button", name="Join", exact=True).click()
+    expect(joining.get_by_role("alert")).to_have_text("This link does not exist, or has ended.")
+
+
+def test_who_wants_to_be_asked_is_invited(trio: Trio, trip: str, newcomer: Newcomer) -> None:
+    ann, bob, _ = trio
+    dan = newcomer("Dan")
+    dan.choose_from_account("Settings")
+    asked = dan.page.get_by_role("checkbox", name="Ask me before strangers add me to a group")
+    with dan.page.expect_response("**/api/v1/me"):
+        asked.check()
+    ann.open_details()
+    ann.add_to_group(dan)
+    invitations = dan.page.get_by_role("list", name="Invitations")
+    expect(invitations).to_contain_text("Ann invites you to a group.")
+    expect(bob.messages).to_have_count(1)
+    invitations.get_by_role("button", name="Accept").click()
+    expect(dan.page.get_by_role("heading", level=1, name=trip)).to_be_visible()
+    expect(invitations).to_have_count(0)
+    dan.write("here I am")
+    expect(bob.message("here I am")).to_contain_text("Dan")

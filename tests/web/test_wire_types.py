@@ -11,6 +11,8 @@ import pytest
 
 from webchat.errors import Code
 from webchat.protocol.envelope import Envelope, Join
+from webchat.service.regroup import GroupChange
+from webchat.service.roles import RoleChange
 from webchat.transport.rest.openapi import describe
 from webchat.transport.rest.site import API_ROUTES
 
@@ -47,6 +49,13 @@ def _fields(name: str) -> dict[str, tuple[bool, str]]:
         ("ConversationItem", "ListedConversation"),
         ("ConversationDetails", "Conversation"),
         ("LoginSession", "Session"),
+        ("Member", "Member"),
+        ("Reader", "Receipt"),
+        ("GroupSettings", "GroupSettings"),
+        ("Invitation", "Invitation"),
+        ("Entered", "Entered"),
+        ("InviteLink", "InviteLink"),
+        ("MadeLink", "MadeLink"),
     ],
 )
 def test_what_the_client_reads_is_what_the_api_answers(interface: str, schema: str) -> None:
@@ -69,6 +78,13 @@ def test_what_the_client_says_is_what_the_chat_takes(
 ) -> None:
     taken = {field.encode_name for field in msgspec.structs.fields(struct)}
     assert set(_fields(interface)) <= taken
+
+
+def test_the_client_changes_a_group_as_the_chat_takes_it() -> None:
+    taken = {field.encode_name for field in msgspec.structs.fields(GroupChange)}
+    assert set(_fields("GroupSettings")) - {"closed"} | set(_fields("GroupChange")) <= taken
+    roles = {field.encode_name for field in msgspec.structs.fields(RoleChange)}
+    assert set(_fields("RoleChange")) == roles
 
 
 def test_the_client_tries_again_what_the_error_table_lets_succeed_later() -> None:

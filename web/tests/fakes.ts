@@ -15,8 +15,13 @@ import { Failure, UNREACHABLE } from "../src/wire/failure.ts";
 import type {
   ConversationDetails,
   ConversationItem,
+  Entered,
   Entry,
+  GroupSettings,
+  Invitation,
+  InviteLink,
   LoginSession,
+  MadeLink,
   Member,
   Page,
   Person,
@@ -152,6 +157,8 @@ export class FakeApi implements Api {
   groups = new Map<string, Member[]>();
   memberLimit = 200;
   positions: Reader[] = [];
+  settings: GroupSettings | null = null;
+  waiting: Invitation[] = [];
   /** What the next call fails with. */
   failure: Failure | null = null;
   profile: Profile = {
@@ -219,7 +226,7 @@ export class FakeApi implements Api {
     const members = this.groups.get(id);
     if (!members) throw new Failure("not_a_member", `not in ${id}`);
     const role = members.find(({ uid }) => uid === this.profile.uid)?.role ?? "";
-    return { ConvID: id, name: "", members: members.length, role };
+    return { ConvID: id, name: "", members: members.length, role, group: this.settings };
   }
 
   async eventsBefore(id: string, before: number, limit: number): Promise<Page<Entry, number>> {
@@ -241,6 +248,32 @@ export class FakeApi implements Api {
     this.#check();
     const [reader, ...more] = this.positions.filter(({ uid }) => uid > after);
     return { items: reader ? [reader] : [], next: more.length > 0 && reader ? reader.uid : null };
+  }
+
+  async invitations(): Promise<Invitation[]> {
+    this.#check();
+    return this.waiting;
+  }
+
+  async answerInvitation(id: string, accept: boolean): Promise<Entered> {
+    this.#check();
+    const answered = this.waiting.find((invitation) => invitation.id === id);
+    this.waiting = this.waiting.filter((invitation) => invitation.id !== id);
+    return { ConvID: (accept && answered?.ConvID) || null, Seq: accept ? 1 : null };
+  }
+
+  async inviteLinks(): Promise<InviteLink[]> {
+    return [];
+  }
+
+  async makeInviteLink(): Promise<MadeLink> {
+    return { id: "link", code: "code", expires_at: 0 };
+  }
+
+  async revokeInviteLink(): Promise<void> {}
+
+  async enterByLink(): Promise<Entered> {
+    throw new Failure("not_found", "no such link");
   }
 
   #check(): void {

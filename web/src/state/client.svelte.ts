@@ -16,6 +16,7 @@ import { Conversations } from "./conversations.svelte.ts";
 import type { Drafts } from "./drafts.ts";
 import { Feed } from "./feed.ts";
 import { Groups } from "./groups.ts";
+import { Invitations } from "./invitations.svelte.ts";
 import { Outbox } from "./outbox.svelte.ts";
 import { People } from "./people.svelte.ts";
 import type { Api, Channel, Clock, LogStore, OutboxStore, Pages, Pending, Sent } from "./ports.ts";
@@ -61,6 +62,7 @@ export class Client {
   readonly connection: Connection;
   readonly outbox: Outbox;
   readonly groups: Groups;
+  readonly invitations: Invitations;
   readonly drafts: Drafts;
   shown = $state.raw<Shown>({ state: "none" });
   readonly #world: World;
@@ -97,6 +99,7 @@ export class Client {
       {
         met: (conversation, entry) => this.#met(conversation, entry),
         moved: (log, position) => this.#moved(log, position),
+        invited: () => void this.invitations.load(),
         listOutdated: () => this.#listSoon(settings.listDelayMs),
       },
       { device: world.device, cursorsPerPacket: settings.cursorsPerPacket },
@@ -106,6 +109,7 @@ export class Client {
       found: (items) => this.#found(items),
       unauthenticated: () => channel.restart(),
     });
+    this.invitations = new Invitations(api);
     this.groups = new Groups(api, this.outbox, this.conversations, this.people, clock);
   }
 
@@ -196,6 +200,7 @@ export class Client {
     this.outbox.resume();
     this.#receipts.resume();
     this.#listSoon(this.#settings.listDelayMs);
+    void this.invitations.load();
     if (this.shown.state === "ready") void this.groups.load(this.shown.conversation);
   }
 

@@ -14,7 +14,15 @@ import {
   type Uid,
 } from "../wire/wire.ts";
 import { Roster } from "./roster.svelte.ts";
-import { appended, changed, isChange, isShown, prepended, uidsOf } from "./timeline.ts";
+import {
+  appended,
+  changed,
+  groupChangeOf,
+  isChange,
+  isShown,
+  prepended,
+  uidsOf,
+} from "./timeline.ts";
 
 /** How far somebody has come; `displayed` <= `delivered`. */
 export interface Place {
@@ -51,7 +59,7 @@ export class Conversation {
   /** Of a large group: how many have each of one's own messages. */
   readonly readers = new SvelteMap<Seq, Place>();
   /** Who is in it, if it is a group. */
-  readonly roster = new Roster();
+  readonly roster: Roster;
   /** Older entries that a reply means, fetched alone; null: there is no such entry to see. */
   readonly quoted = new SvelteMap<Seq, Entry | null>();
   readonly unread = $derived(this.left ? 0 : Math.max(0, this.count - this.displayedCount));
@@ -62,7 +70,18 @@ export class Conversation {
     this.id = id;
     this.me = me;
     this.other = otherOf(id, me);
+    this.roster = new Roster(me);
     this.name = this.other ?? "Unnamed group";
+  }
+
+  /** Whether it goes on, and one is in it. */
+  get open(): boolean {
+    return !this.left && !this.roster.settings.closed;
+  }
+
+  /** Whether one may write messages here, as far as is known. */
+  get writable(): boolean {
+    return this.open && (!this.roster.settings.announcements || this.roster.isAdmin);
   }
 
   /** Whether its log has begun, as far as is known. */
@@ -76,6 +95,7 @@ export class Conversation {
     this.left = item.left;
     this.count = Math.max(this.count, item.N);
     this.#show(item.last);
+    if (item.last?.EvtType === "close") this.roster.meet(item.last);
     this.moveOwn({ ...item, N: item.N - item.unread });
   }
 
@@ -94,7 +114,7 @@ export class Conversation {
     this.count = Math.max(this.count, entry.N ?? 0);
     this.#show(entry);
     this.#moveByEntry(entry);
-    this.roster.meet(entry, authorOf(entry));
+    this.roster.meet(entry);
     return "next";
   }
 
@@ -164,6 +184,8 @@ export class Conversation {
   #moveByEntry(entry: Entry): void {
     const own = authorOf(entry) === this.me;
     if (entry.EvtType === "create" && entry.Name) this.name = entry.Name;
+    if (entry.EvtType === "group") this.name = groupChangeOf(entry).name || this.name;
+    if (entry.EvtType === "remove" && uidsOf(entry).includes(this.me)) this.left = true;
     if (entry.EvtType === "message" && own) {
       this.moveOwn({ delivered: entry.Seq, displayed: entry.Seq, N: entry.N ?? 0 });
     } else if (entry.EvtType === "depart" && own) this.left = true;

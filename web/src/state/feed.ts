@@ -30,6 +30,8 @@ export interface FeedListener {
   met(conversation: Conversation, entry: Entry): void;
   /** A cursor moved. */
   moved(log: ConvID, position: Seq): void;
+  /** Somebody is asked into a group. */
+  invited(): void;
   /** There is something new that only the list tells. */
   listOutdated(): void;
 }
@@ -164,6 +166,7 @@ export class Feed {
     }
     this.#moveOwnLog(event.Seq);
     if (event.EvtType === "conversation") this.#changed(event.Body);
+    else if (event.EvtType === "invitation") this.#listener.invited();
   }
 
   #moveOwnLog(position: Seq): void {

@@ -1,10 +1,12 @@
-/** What one does with groups: making them, adding people, leaving; who is in and who has read. */
+/** What one does with groups: making, governing and leaving them; who is in and who has read. */
 
 import {
   type ConvID,
+  type GroupChange,
   isGroup,
   type Person,
   type Reader,
+  type RoleChange,
   type Seq,
   type Uid,
 } from "../wire/wire.ts";
@@ -13,6 +15,9 @@ import type { Conversations } from "./conversations.svelte.ts";
 import type { Outbox } from "./outbox.svelte.ts";
 import type { People } from "./people.svelte.ts";
 import type { Api, Clock } from "./ports.ts";
+
+/** The server's limit of a group's name, in characters. */
+export const MAX_GROUP_NAME = 64;
 
 export class Groups {
   readonly #api: Pick<Api, "conversation" | "members" | "readers">;
@@ -51,8 +56,25 @@ export class Groups {
     void this.#outbox.act(conversation.id, "refer", { text });
   }
 
-  leave(conversation: Conversation): void {
-    void this.#outbox.act(conversation.id, "depart", {});
+  leave({ id }: Conversation): void {
+    void this.#outbox.act(id, "depart", {});
+  }
+
+  change({ id }: Conversation, change: GroupChange): void {
+    void this.#outbox.act(id, "group", { text: JSON.stringify(change) });
+  }
+
+  changeRole({ id }: Conversation, change: RoleChange): void {
+    void this.#outbox.act(id, "role", { text: JSON.stringify(change) });
+  }
+
+  remove({ id }: Conversation, uid: Uid): void {
+    void this.#outbox.act(id, "remove", { text: JSON.stringify([uid]) });
+  }
+
+  /** Nobody writes there any more. */
+  close({ id }: Conversation): void {
+    void this.#outbox.act(id, "close", {});
   }
 
   /** Finds out who is in, unless that is known. */

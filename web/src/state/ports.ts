@@ -7,9 +7,13 @@ import type {
   ConversationDetails,
   ConversationItem,
   ConvID,
+  Entered,
   Entry,
+  Invitation,
+  InviteLink,
   JoinRequest,
   LoginSession,
+  MadeLink,
   Member,
   Outgoing,
   Page,
@@ -43,6 +47,12 @@ export interface Api {
   members(id: ConvID, after: Uid): Promise<Page<Member>>;
   /** How far each has come who was in before the entry `seq`, but its author. */
   readers(id: ConvID, seq: Seq, after: Uid): Promise<Page<Reader>>;
+  invitations(): Promise<Invitation[]>;
+  answerInvitation(id: string, accept: boolean): Promise<Entered>;
+  inviteLinks(id: ConvID): Promise<InviteLink[]>;
+  makeInviteLink(id: ConvID, expiresInS: number): Promise<MadeLink>;
+  revokeInviteLink(id: ConvID, link: string): Promise<void>;
+  enterByLink(code: string): Promise<Entered>;
 }
 
 /** What a channel tells. It keeps trying by itself until it is closed. */

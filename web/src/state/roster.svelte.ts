@@ -1,12 +1,28 @@
-/** Who is in a group: asked for page by page, then kept up with the log. */
+/** Who is in a group, and by which rules: asked for page by page, then kept up with the log. */
 
 import { SvelteMap } from "svelte/reactivity";
-import type { ConversationDetails, Entry, Member, Page, Uid } from "../wire/wire.ts";
-import { uidsOf } from "./timeline.ts";
+import {
+  authorOf,
+  type ConversationDetails,
+  type Entry,
+  type GroupSettings,
+  type Member,
+  type Page,
+  type Uid,
+} from "../wire/wire.ts";
+import { groupChangeOf, roleChangeOf, uidsOf } from "./timeline.ts";
 
 export type RosterState = "unknown" | "loading" | "known" | "failed";
 
+const USUAL: GroupSettings = {
+  history_open: false,
+  announcements: false,
+  public: false,
+  closed: false,
+};
+
 export class Roster {
+  readonly #me: Uid;
   /** Those who were asked for, by uid. */
   readonly members = new SvelteMap<Uid, Member>();
   /** How many there are; null until it is known. */
@@ -16,8 +32,17 @@ export class Roster {
   /** Behind whom the members follow that were not asked for yet; null: nobody is missing. */
   next = $state<Uid | null>(null);
   state = $state<RosterState>("unknown");
+  settings = $state.raw<GroupSettings>(USUAL);
   /** Goes up with each change that the log tells. */
   changes = 0;
+
+  constructor(me: Uid) {
+    this.#me = me;
+  }
+
+  get isAdmin(): boolean {
+    return this.role === "owner" || this.role === "admin";
+  }
 
   /** Whether `members` are all there are. */
   get complete(): boolean {
@@ -31,10 +56,11 @@ export class Roster {
   }
 
   /** Begins anew with the first page. */
-  begin({ members, role }: ConversationDetails, page: Page<Member>): void {
+  begin({ members, role, group }: ConversationDetails, page: Page<Member>): void {
     this.members.clear();
     this.take(page);
     this.role = role;
+    this.settings = group ?? USUAL;
     this.count = page.next === null ? page.items.length : members;
     this.state = "known";
   }
@@ -46,22 +72,68 @@ export class Roster {
   }
 
   /** Follows an entry of the log. */
-  meet(entry: Entry, author: Uid): void {
-    if (entry.EvtType === "join") this.#join(uidsOf(entry), entry.Seq);
-    else if (entry.EvtType === "depart") this.#depart(author);
-    else if (entry.EvtType === "create") this.outdate();
+  meet(entry: Entry): void {
+    switch (entry.EvtType) {
+      case "create":
+        this.outdate();
+        break;
+      case "join":
+        this.#join(uidsOf(entry), entry.Seq);
+        break;
+      case "depart":
+        this.#leave([authorOf(entry)]);
+        if (entry.Owner) this.#become(entry.Owner, "owner");
+        break;
+      case "remove":
+        this.#leave(uidsOf(entry));
+        break;
+      case "role":
+        this.#changeRole(entry);
+        break;
+      case "group":
+        this.#changeSettings(groupChangeOf(entry));
+        break;
+      case "close":
+        this.#changeSettings({ closed: true });
+    }
   }
 
   #join(uids: Uid[], since: number): void {
     this.changes += 1;
     const added = uids.filter((uid) => this.members.get(uid)?.since !== since);
     for (const uid of added) this.members.set(uid, { uid, name: "", role: "member", since });
+    if (added.includes(this.#me)) this.outdate();
     if (this.count !== null) this.count += added.length;
   }
 
-  #depart(uid: Uid): void {
+  #leave(uids: Uid[]): void {
     this.changes += 1;
-    this.members.delete(uid);
-    if (this.count !== null) this.count -= 1;
+    for (const uid of uids) this.members.delete(uid);
+    if (this.count !== null) this.count -= uids.length;
+  }
+
+  #changeRole(entry: Entry): void {
+    const change = roleChangeOf(entry);
+    if (!change) return;
+    if (change.role === "owner") this.#become(authorOf(entry), "admin");
+    this.#become(change.uid, change.role);
+  }
+
+  #become(uid: Uid, role: string): void {
+    this.changes += 1;
+    const member = this.members.get(uid);
+    if (member) this.members.set(uid, { ...member, role });
+    if (uid === this.#me) this.role = role;
+  }
+
+  #changeSettings({ history_open, announcements, public: open, closed }: Partial<GroupSettings>) {
+    this.changes += 1;
+    const now = this.settings;
+    this.settings = {
+      history_open: history_open ?? now.history_open,
+      announcements: announcements ?? now.announcements,
+      public: open ?? now.public,
+      closed: closed ?? now.closed,
+    };
   }
 }

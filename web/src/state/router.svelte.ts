@@ -24,22 +24,41 @@ export function pathOf(conv: string): string {
   return `/c/${encodeURIComponent(conv).replaceAll("%3A", ":").replaceAll("%40", "@")}`;
 }
 
+/** Where an invite link leads. The code is behind the `#`, so that no server's log gets it. */
+export function invitePath(code: string): string {
+  return `/${INVITE}${encodeURIComponent(code)}`;
+}
+
+const INVITE = "#invite=";
+
 export class Router {
   #path = $state("/");
+  /** The code of the invite link that led here, until somebody has taken it up. */
+  invite = $state<string | null>(null);
   readonly route = $derived(routeOf(this.#path));
   readonly #window: Window;
 
   constructor(window: Window) {
     this.#window = window;
-    this.#path = window.location.pathname;
-    window.addEventListener("popstate", () => {
-      this.#path = window.location.pathname;
-    });
+    this.#read();
+    window.addEventListener("popstate", () => this.#read());
+  }
+
+  /** Goes on without the code in the address. */
+  forgetInvite(): void {
+    this.invite = null;
+    this.replace(this.#path);
   }
 
   go(path: string): void {
     if (path !== this.#window.location.pathname) this.#window.history.pushState(null, "", path);
     this.#path = path;
+  }
+
+  #read(): void {
+    const { pathname, hash } = this.#window.location;
+    this.#path = pathname;
+    if (hash.startsWith(INVITE)) this.invite = decoded(hash.slice(INVITE.length));
   }
 
   /** Goes there without leaving this address behind. */

@@ -1,10 +1,10 @@
 /** Entries of one log in order, and what edits, deletions and reactions make of them. Pure. */
 
-import { authorOf, type Entry, type Uid } from "../wire/wire.ts";
+import { authorOf, type Entry, type GroupChange, type RoleChange, type Uid } from "../wire/wire.ts";
 import type { Pending } from "./ports.ts";
 
 /** Kinds that have a place of their own on the screen. */
-const SHOWN = new Set(["message", "create", "join", "depart"]);
+const SHOWN = new Set(["message", "create", "join", "depart", "role", "remove", "group", "close"]);
 /** Kinds that change an earlier entry. */
 const CHANGES = new Set(["edit", "delete", "react"]);
 
@@ -84,12 +84,31 @@ export function indexOfSeq(entries: readonly Entry[], seq: number): number {
   return -1;
 }
 
+type Said = Pick<Entry, "Body">;
+
 /** The uids a notice's Body lists. */
-export function uidsOf(entry: Pick<Entry, "Body">): Uid[] {
+export function uidsOf(entry: Said): Uid[] {
+  const list = parsed(entry.Body);
+  return Array.isArray(list) ? list.filter((uid) => typeof uid === "string") : [];
+}
+
+/** What a `role` says; null where it says nothing. */
+export function roleChangeOf(entry: Said): RoleChange | null {
+  const change = parsed(entry.Body) as Partial<RoleChange> | null;
+  if (typeof change?.uid !== "string" || typeof change.role !== "string") return null;
+  return { uid: change.uid, role: change.role };
+}
+
+/** What a `group` says. */
+export function groupChangeOf(entry: Said): GroupChange {
+  const change = parsed(entry.Body);
+  return typeof change === "object" && change !== null ? (change as GroupChange) : {};
+}
+
+function parsed(json: string): unknown {
   try {
-    const list: unknown = JSON.parse(entry.Body);
-    return Array.isArray(list) ? list.filter((uid) => typeof uid === "string") : [];
+    return JSON.parse(json);
   } catch {
-    return [];
+    return null;
   }
 }

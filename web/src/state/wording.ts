@@ -1,10 +1,18 @@
 /** What happened, in plain words. Pure. */
 
 import { type Failure, TIMED_OUT, UNREACHABLE } from "../wire/failure.ts";
-import { authorOf, type Entry, isGroup, type Uid } from "../wire/wire.ts";
+import {
+  authorOf,
+  type Entry,
+  type GroupChange,
+  isGroup,
+  type Role,
+  type RoleChange,
+  type Uid,
+} from "../wire/wire.ts";
 import type { Conversation, Place } from "./conversation.svelte.ts";
 import type { Pending } from "./ports.ts";
-import { uidsOf } from "./timeline.ts";
+import { groupChangeOf, roleChangeOf, uidsOf } from "./timeline.ts";
 
 export type NameOf = (uid: Uid) => string;
 
@@ -43,12 +51,54 @@ export function sentence(text: string): string {
 
 /** What a notice of the log says: "Ann added Bob". */
 export function noticeText(entry: Entry, me: Uid, nameOf: NameOf): string {
-  const name = (uid: Uid) => (uid === me ? "You" : nameOf(uid));
-  const author = name(authorOf(entry));
-  if (entry.EvtType === "create") return `${author} made this group`;
-  if (entry.EvtType === "depart") return `${author} left`;
-  const added = listed(uidsOf(entry), (uid) => (uid === me ? "you" : nameOf(uid)));
-  return `${author} added ${added}`;
+  const uid = authorOf(entry);
+  const author = uid === me ? "You" : nameOf(uid);
+  const object = (other: Uid) => (other === me ? "you" : nameOf(other));
+  switch (entry.EvtType) {
+    case "create":
+      return `${author} made this group`;
+    case "depart":
+      return `${author} left`;
+    case "remove":
+      return `${author} removed ${listed(uidsOf(entry), object)}`;
+    case "role":
+      return roleText(author, roleChangeOf(entry), object);
+    case "group":
+      return settingText(author, groupChangeOf(entry));
+    case "close":
+      return `${author} closed this group`;
+    default:
+      return joinText(uid, author, uidsOf(entry), object);
+  }
+}
+
+function joinText(uid: Uid, author: string, added: Uid[], object: NameOf): string {
+  if (added.length === 1 && added[0] === uid) return `${author} joined`;
+  return `${author} added ${listed(added, object)}`;
+}
+
+const ROLE_WORDS: Record<Role, string> = {
+  owner: "the owner of this group",
+  admin: "an admin",
+  member: "a member again",
+};
+
+function roleText(author: string, change: RoleChange | null, object: NameOf): string {
+  if (!change) return `${author} changed a role`;
+  return `${author} made ${object(change.uid)} ${ROLE_WORDS[change.role] ?? change.role}`;
+}
+
+function settingText(author: string, change: GroupChange): string {
+  const { name, announcements, history_open, public: open } = change;
+  if (name) return `${author} named this group “${name}”`;
+  if (announcements !== undefined) {
+    return `${author} let ${announcements ? "only admins" : "everybody"} write here`;
+  }
+  if (history_open !== undefined) {
+    return `${author} let new members see ${history_open ? "" : "no "}earlier messages`;
+  }
+  if (open !== undefined) return `${author} made this group ${open ? "public" : "private"}`;
+  return `${author} changed this group`;
 }
 
 /** An act that waits for its ack, or was refused: "Adding Bob…", "Bob could not be added." */
@@ -63,6 +113,14 @@ export function actText(item: Pending, nameOf: NameOf): string {
     }
     case "depart":
       return refused ? "You could not leave." : "Leaving…";
+    case "remove": {
+      const people = listed(uidsOf({ Body: item.text }), nameOf);
+      return refused ? `${people} could not be removed.` : `Removing ${people}…`;
+    }
+    case "role":
+    case "group":
+    case "close":
+      return refused ? "This group could not be changed." : "Changing this group…";
     case "edit":
       return refused ? `Your change was not saved: “${item.text}”.` : "Saving…";
     case "delete":

@@ -5,8 +5,12 @@ import { Failure, UNREACHABLE } from "../wire/failure.ts";
 import type {
   ConversationDetails,
   ConversationItem,
+  Entered,
   Entry,
+  Invitation,
+  InviteLink,
   LoginSession,
+  MadeLink,
   Member,
   Page,
   Person,
@@ -103,6 +107,30 @@ export class Rest implements Api {
   readers(id: string, seq: number, after: string): Promise<Page<Reader>> {
     const query = { seq, after, limit: this.#settings.listLimit };
     return this.#call("GET", conversationPath(id, "/receipts"), { query });
+  }
+
+  async invitations(): Promise<Invitation[]> {
+    return (await this.#call<Page<Invitation>>("GET", "/invitations")).items;
+  }
+
+  answerInvitation(id: string, accept: boolean): Promise<Entered> {
+    return this.#call("POST", `/invitations/${encodeURIComponent(id)}`, { body: { accept } });
+  }
+
+  async inviteLinks(id: string): Promise<InviteLink[]> {
+    return (await this.#call<Page<InviteLink>>("GET", conversationPath(id, "/invites"))).items;
+  }
+
+  makeInviteLink(id: string, expires_in_s: number): Promise<MadeLink> {
+    return this.#call("POST", conversationPath(id, "/invites"), { body: { expires_in_s } });
+  }
+
+  revokeInviteLink(id: string, link: string): Promise<void> {
+    return this.#call("DELETE", conversationPath(id, `/invites/${encodeURIComponent(link)}`));
+  }
+
+  enterByLink(code: string): Promise<Entered> {
+    return this.#call("POST", `/invites/${encodeURIComponent(code)}`);
   }
 
   async #call<T>(

@@ -25,10 +25,48 @@ export interface Entry {
   Deleted?: Seq;
   Reactions?: Record<Uid, string>;
   Name?: string;
+  /** Of the `depart` of an owner: who owns the group now. */
+  Owner?: Uid;
 }
 
 /** What a client says that becomes an entry; of `refer` the entry is a `join`. */
-export type Act = "message" | "create" | "refer" | "depart" | "edit" | "delete" | "react";
+export type Act =
+  | "message"
+  | "create"
+  | "refer"
+  | "depart"
+  | "edit"
+  | "delete"
+  | "react"
+  | "role"
+  | "remove"
+  | "group"
+  | "close";
+
+export type Role = "owner" | "admin" | "member";
+
+/** The Body of a `role`, as JSON. A new owner takes the place of the old one, an admin then. */
+export interface RoleChange {
+  uid: Uid;
+  role: Role;
+}
+
+/** What is true of a group. */
+export interface GroupSettings {
+  /** New members see what was before them. */
+  history_open: boolean;
+  /** Admins alone write. */
+  announcements: boolean;
+  /** Anybody finds it and may join. */
+  public: boolean;
+  /** It can be read and left, and nothing else. */
+  closed: boolean;
+}
+
+/** The Body of a `group`, as JSON: what is true from now on. */
+export interface GroupChange extends Partial<Omit<GroupSettings, "closed">> {
+  name?: string;
+}
 
 /** What the client sends in a `chat` event. Receipts carry `ConvID` and `Seq`. */
 export interface Outgoing {
@@ -144,6 +182,7 @@ export interface ProfileChange {
   name?: string;
   about?: string;
   display_receipts?: boolean;
+  who_may_add_me?: "everybody" | "shared";
 }
 
 export interface ConversationItem {
@@ -164,6 +203,8 @@ export interface ConversationDetails {
   members: number | null;
   /** One's own, "" where one is no member. */
   role: string;
+  /** null for a pair. */
+  group: GroupSettings | null;
 }
 
 export interface Member extends Person {
@@ -177,6 +218,32 @@ export interface Reader {
   uid: Uid;
   delivered: Seq;
   displayed: Seq;
+}
+
+/** Somebody wants to add the user to a group. */
+export interface Invitation {
+  id: string;
+  ConvID: ConvID;
+  from: Uid;
+  /** ms since 1970. */
+  at: number;
+}
+
+/** The group one has come into; null if one has declined. */
+export interface Entered {
+  ConvID: ConvID | null;
+  Seq: Seq | null;
+}
+
+export interface InviteLink {
+  id: string;
+  /** ms since 1970. */
+  expires_at: number;
+}
+
+/** A new link. `code`: told this once. */
+export interface MadeLink extends InviteLink {
+  code: string;
 }
 
 export interface LoginSession {
