@@ -97,10 +97,15 @@ def test_axe_finds_nothing_in_a_group(newcomer: Newcomer, scheme: str, width: in
     ann.page.keyboard.press("Escape")
     ann.open_details()
     expect(ann.members).to_have_count(2)
+    ann.details.get_by_role("button", name="Actions for Bob").click()
     assert _violations(ann.page) == []
-    for button in ("Add people", "Leave group"):
+    ann.page.keyboard.press("Escape")
+    for button in ("Add people", "Invite links", "Rename", "Close group", "Leave group"):
         ann.details.get_by_role("button", name=button).click()
         expect(ann.page.get_by_role("dialog", name=button)).to_be_visible()
+        if button == "Invite links":
+            ann.page.get_by_role("button", name="Make a link").click()
+            expect(ann.page.get_by_role("button", name="Revoke")).to_be_visible()
         assert _violations(ann.page) == []
         ann.page.keyboard.press("Escape")
     ann.leave_group()

@@ -64,7 +64,7 @@ def test_a_group_is_made_and_everybody_is_told(trio: Trio) -> None:
 
 
 def test_who_has_read_is_counted(trio: Trio, trip: str) -> None:
-    ann, bob, cleo = trio
+    ann, _, cleo = trio
     cleo.page.goto("/")
     ann.write("Saturday?")
     expect(ann.message("Saturday?")).to_contain_text("Read by 1 of 2")

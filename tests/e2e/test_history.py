@@ -30,7 +30,7 @@ def ann(writer: Person) -> Iterator[Person]:
     """The same person at a fresh page, which begins at the newest message."""
     page = writer.context.new_page()
     page.goto(writer.page.url)
-    ann = Person(writer.uid, writer.context, page)
+    ann = Person(writer.uid, writer.name, writer.context, page)
     expect(ann.messages.last).to_be_in_viewport()
     yield ann
     page.close()

@@ -3,9 +3,10 @@
 import { describe, expect, test } from "vitest";
 import { dayName, sameDay } from "../src/state/dates.ts";
 import { partsOf } from "../src/state/links.ts";
-import { pathOf, routeOf } from "../src/state/router.svelte.ts";
-import { explain, noticeText, previewText, sentence } from "../src/state/wording.ts";
+import { invitePath, pathOf, routeOf } from "../src/state/router.svelte.ts";
+import { actText, explain, noticeText, previewText, sentence } from "../src/state/wording.ts";
 import { Failure, UNREACHABLE } from "../src/wire/failure.ts";
+import type { Act } from "../src/wire/wire.ts";
 import { entry } from "./fakes.ts";
 
 const nameOf = (uid: string) => uid.charAt(0).toUpperCase() + uid.slice(1);
@@ -50,9 +51,55 @@ describe("notices", () => {
     expect(notice("depart", "cleo")).toBe("Cleo left");
   });
 
+  test("say what was done to the group", () => {
+    const said = (kind: string, body: unknown) =>
+      noticeText(
+        entry(1, { EvtType: kind, Originated: "bob", Body: JSON.stringify(body) }),
+        "ann",
+        nameOf,
+      );
+    expect(said("remove", ["ann", "cleo"])).toBe("Bob removed you and Cleo");
+    expect(said("role", { uid: "ann", role: "admin" })).toBe("Bob made you an admin");
+    expect(said("role", { uid: "cleo", role: "member" })).toBe("Bob made Cleo a member again");
+    expect(said("group", { name: "Trip" })).toBe("Bob named this group “Trip”");
+    expect(said("group", { announcements: true })).toBe("Bob let only admins write here");
+    expect(said("group", { history_open: false })).toBe(
+      "Bob let new members see no earlier messages",
+    );
+    expect(said("group", { public: true })).toBe("Bob made this group public");
+    expect(said("close", "")).toBe("Bob closed this group");
+    expect(said("join", ["bob"])).toBe("Bob joined");
+  });
+
+  test("name some of many, and count the rest", () => {
+    const many = Array.from({ length: 1000 }, (_, at) => `p${at}`);
+    expect(notice("join", "bob", ...many)).toBe(
+      "Bob added P0, P1, P2, P3, P4, P5, P6 and 993 others",
+    );
+  });
+
   test("survive a list that is none", () => {
     const broken = entry(1, { EvtType: "join", Body: "no list" });
     expect(noticeText(broken, "ann", nameOf)).toBe("Bob added nobody");
+  });
+});
+
+describe("acts that are no messages", () => {
+  test("say what goes on, or what did not", () => {
+    const act = (kind: Act, text: string, refusal?: string) =>
+      actText(
+        {
+          ...{ id: "1", conv: "group_x", kind, text, at: 1, order: 1, owner: "page-1" },
+          ...(refusal !== undefined && { refusal }),
+        },
+        nameOf,
+      );
+    expect(act("create", "[]")).toBe("Making this group…");
+    expect(act("refer", '["bob"]')).toBe("Adding Bob…");
+    expect(act("refer", '["bob"]', "no")).toBe("Bob could not be added.");
+    expect(act("remove", '["bob"]', "no")).toBe("Bob could not be removed.");
+    expect(act("depart", "")).toBe("Leaving…");
+    expect(act("edit", "better", "no")).toContain("“better”");
   });
 });
 
@@ -101,6 +148,10 @@ describe("days", () => {
 describe("addresses", () => {
   test.each(["dm:ann:bob", "dm:a.b@c+d:e-f_g", "group_x@y"])("%s is the same both ways", (id) => {
     expect(routeOf(pathOf(id))).toEqual({ page: "conversation", id });
+  });
+
+  test("of invite links keep the code behind the mark that no server sees", () => {
+    expect(invitePath("a-b_c")).toBe("/#invite=a-b_c");
   });
 
   test("lead to their pages", () => {

@@ -64,8 +64,11 @@ export interface GroupSettings {
 }
 
 /** The Body of a `group`, as JSON: what is true from now on. */
-export interface GroupChange extends Partial<Omit<GroupSettings, "closed">> {
+export interface GroupChange {
   name?: string;
+  history_open?: boolean;
+  announcements?: boolean;
+  public?: boolean;
 }
 
 /** What the client sends in a `chat` event. Receipts carry `ConvID` and `Seq`. */

@@ -1,0 +1,283 @@
+/** Groups: who is in, who has read, and what is done with them, as the log tells it. */
+
+import { describe, expect, test } from "vitest";
+import { Client } from "../src/state/client.svelte.ts";
+import { stateText } from "../src/state/wording.ts";
+import { Failure } from "../src/wire/failure.ts";
+import type { Entry, Member } from "../src/wire/wire.ts";
+import { entry, item, settle, world } from "./fakes.ts";
+
+const CONV = "group_trip";
+
+/** An entry of the group's log, by `author`. */
+function said(seq: number, author: string, parts: Partial<Entry> = {}): Entry {
+  return entry(seq, {
+    From: CONV,
+    To: CONV,
+    ConvID: CONV,
+    Originated: author,
+    ...parts,
+  });
+}
+
+function notice(seq: number, kind: string, author: string, body: unknown = ""): Entry {
+  const Body = typeof body === "string" ? body : JSON.stringify(body);
+  return said(seq, author, { EvtType: kind, Body, N: 1, MsgID: "" });
+}
+
+function member(uid: string, role = "member", since = 1): Member {
+  return { uid, name: uid.toUpperCase(), role, since };
+}
+
+/** A live page of ann's that shows her group of bob and cleo, whose log ends at 2. */
+async function inGroup(given: ReturnType<typeof world> = world()) {
+  const { api, channel, clock } = given;
+  const log = [
+    notice(1, "create", "ann", ["bob", "cleo"]),
+    said(2, "ann", { N: 1, Body: "hello" }),
+  ];
+  api.groups.set(CONV, [member("ann", "owner"), member("bob"), member("cleo")]);
+  api.logs.set(CONV, log);
+  api.list = [item(said(2, "ann", { N: 1 }), { name: "Trip" })];
+  const client = new Client("ann", given, () => {});
+  await client.start();
+  await channel.connect();
+  await clock.pass(1_000);
+  await client.show(CONV);
+  await settle();
+  const conversation = client.conversations.get(CONV);
+  if (!conversation) throw new Error("no such group");
+  const { roster } = conversation;
+  const members = () =>
+    [...roster.members.values()].map(({ uid, role }) =>
+      role === "member" ? uid : `${uid} ${role}`,
+    );
+  const state = (seq: number) => stateText(conversation, seq);
+  return { ...given, client, conversation, roster, members, state };
+}
+
+function receipt(kind: "delivery" | "display", reader: string, Seq: number) {
+  return { EvtType: kind, From: CONV, Originated: reader, To: CONV, ConvID: CONV, Seq };
+}
+
+describe("who is in", () => {
+  test("is asked for when the group is shown, and follows the log", async () => {
+    const { channel, roster, members } = await inGroup();
+    expect(members()).toEqual(["ann owner", "bob", "cleo"]);
+    channel.tell(notice(3, "join", "ann", ["dan"]));
+    channel.tell(notice(4, "depart", "cleo"));
+    channel.tell(notice(5, "role", "ann", { uid: "bob", role: "admin" }));
+    channel.tell(notice(6, "remove", "bob", ["dan"]));
+    await settle();
+    expect([members(), roster.count]).toEqual([["ann owner", "bob admin"], 2]);
+  });
+
+  test("a new owner takes the old one's place, by hand or when that leaves", async () => {
+    const { channel, roster, members } = await inGroup();
+    channel.tell(notice(3, "role", "ann", { uid: "bob", role: "owner" }));
+    expect([members(), roster.role]).toEqual([["ann admin", "bob owner", "cleo"], "admin"]);
+    channel.tell({ ...notice(4, "depart", "bob"), Owner: "ann" });
+    expect([members(), roster.role]).toEqual([["ann owner", "cleo"], "owner"]);
+  });
+
+  test("a large group is fetched page by page", async () => {
+    const given = world();
+    given.api.memberLimit = 2;
+    const { client, conversation, roster, members } = await inGroup(given);
+    expect([members(), roster.count, roster.complete]).toEqual([["ann owner", "bob"], 3, false]);
+    await client.groups.more(conversation);
+    expect([members().length, roster.complete]).toEqual([3, true]);
+  });
+
+  test("what changes while it is fetched is not lost", async () => {
+    const given = await inGroup();
+    const { api, channel, client, conversation, roster, members } = given;
+    roster.outdate();
+    const loading = client.groups.load(conversation);
+    api.groups.set(CONV, [member("ann", "owner"), member("bob"), member("dan")]);
+    channel.tell(notice(3, "join", "ann", ["dan"]));
+    channel.tell(notice(4, "depart", "cleo"));
+    await loading;
+    expect([members(), roster.count]).toEqual([["ann owner", "bob", "dan"], 3]);
+  });
+
+  test("is asked for again when entries were passed over, and after a failure", async () => {
+    const { api, channel, members } = await inGroup();
+    api.groups.set(CONV, [member("ann", "owner")]);
+    api.failure = new Failure("unavailable", "no store");
+    channel.tell({ EvtType: "skip", ConvID: CONV, Seq: 500, N: 400, more: true });
+    await settle();
+    expect(members()).toEqual(["ann owner", "bob", "cleo"]);
+    await channel.lose();
+    await channel.connect();
+    expect(members()).toEqual(["ann owner"]);
+  });
+});
+
+describe("who has read", () => {
+  test("is counted among the present members who came in before the message", async () => {
+    const { channel, state } = await inGroup();
+    const told = [state(2)];
+    channel.tell(receipt("delivery", "bob", 2));
+    channel.tell(receipt("delivery", "cleo", 2));
+    told.push(state(2));
+    channel.tell(receipt("display", "bob", 2));
+    told.push(state(2));
+    channel.tell(notice(3, "join", "ann", ["dan"]));
+    channel.tell(receipt("display", "dan", 3));
+    told.push(state(2));
+    channel.tell(notice(4, "depart", "bob"));
+    told.push(state(2));
+    expect(told).toEqual(["Sent", "Delivered", "Read by 1 of 2", "Read by 1 of 3", "Delivered"]);
+  });
+
+  test("a snapshot tells what was missed", async () => {
+    const { channel, state } = await inGroup();
+    const Body = JSON.stringify([
+      ["ann", 2, 2],
+      ["bob", 2, 2],
+      ["cleo", 2, 2],
+    ]);
+    channel.tell({ EvtType: "receipts", ConvID: CONV, Body });
+    expect(state(2)).toBe("Read by 2 of 2");
+  });
+
+  test("beyond a hundred members it is the counts that are told", async () => {
+    const given = world();
+    const { api, channel, client, conversation, roster, state } = await inGroup(given);
+    const many = Array.from({ length: 149 }, (_, at) => member(`p${String(at).padStart(3, "0")}`));
+    api.groups.set(CONV, [member("ann", "owner"), ...many]);
+    roster.outdate();
+    await client.groups.load(conversation);
+    channel.tell({ EvtType: "receipts", ConvID: CONV, Body: "[[2, 149, 0]]" });
+    expect(state(2)).toBe("Delivered");
+    channel.tell({ EvtType: "receipts", ConvID: CONV, Body: "[[2, 149, 40]]" });
+    expect(state(2)).toBe("Read by 40 of 149");
+  });
+
+  test("is listed from all pages", async () => {
+    const { api, client } = await inGroup();
+    api.positions = [
+      { uid: "bob", delivered: 2, displayed: 2 },
+      { uid: "cleo", delivered: 2, displayed: 0 },
+    ];
+    expect(await client.groups.readers(CONV, 2)).toEqual(api.positions);
+  });
+});
+
+describe("one's own acts", () => {
+  test("a group is made, written to and left in that order", async () => {
+    const { client, channel } = await inGroup();
+    const id = client.groups.create("Later", [{ uid: "bob", name: "Bob" }]);
+    void client.outbox.send(id, "first");
+    const conversation = client.conversations.ensure(id);
+    client.groups.leave(conversation);
+    expect(conversation.name).toBe("Later");
+    for (const [kind, seq] of [
+      ["create", 1],
+      ["message", 2],
+      ["depart", 3],
+    ] as const) {
+      await settle();
+      const sent = channel.chats(kind).at(-1);
+      expect(sent?.body).toMatchObject({ From: id, To: id, Originated: "ann" });
+      expect(sent?.body.MsgID).not.toBe("");
+      sent?.ok({ ConvID: id, Seq: seq, N: seq > 1 ? 1 : 0, StoredAt: seq });
+    }
+    await settle();
+    expect(channel.chats("create")[0]?.body).toMatchObject({ Name: "Later", Body: '["bob"]' });
+    expect(conversation.entries.map((each) => each.EvtType)).toEqual([
+      "create",
+      "message",
+      "depart",
+    ]);
+    expect([conversation.left, client.outbox.items]).toEqual([true, []]);
+  });
+
+  test("of adding people the log tells, not the ack", async () => {
+    const { client, channel, conversation } = await inGroup();
+    client.groups.add(conversation, [{ uid: "dan", name: "Dan" }]);
+    await settle();
+    channel.tell(notice(3, "join", "ann", ["dan"]));
+    channel.chats("refer")[0]?.ok({ ConvID: CONV, Seq: 3 });
+    await settle();
+    expect(conversation.entries.at(-1)?.EvtType).toBe("join");
+    client.groups.add(conversation, [{ uid: "dan", name: "Dan" }]);
+    await settle();
+    channel.chats("refer")[1]?.ok({ ConvID: CONV });
+    await settle();
+    expect([conversation.position, client.outbox.items]).toEqual([3, []]);
+  });
+
+  test("a group that is not made yet is there after a reload", async () => {
+    const given = world();
+    const put = {
+      id: "m1",
+      conv: "group_later",
+      kind: "create",
+      text: "[]",
+      name: "Later",
+      at: 1,
+      order: 1,
+      owner: "page-1",
+    } as const;
+    await given.outbox.put(put);
+    const { client } = await inGroup(given);
+    await client.show("group_later");
+    expect(client.shown).toMatchObject({ state: "ready", conversation: { name: "Later" } });
+  });
+});
+
+describe("what the log does to one's own place", () => {
+  test.each([
+    ["an own departure", notice(3, "depart", "ann")],
+    ["being removed", notice(3, "remove", "bob", ["ann"])],
+  ])("%s ends it until one is added again", async (_, end) => {
+    const { channel, conversation } = await inGroup();
+    channel.tell(end);
+    expect([conversation.left, conversation.writable]).toEqual([true, false]);
+    channel.tell({ EvtType: "skip", ConvID: CONV, Seq: 8, N: 6, more: false });
+    channel.tell(notice(9, "join", "bob", ["ann"]));
+    expect([conversation.left, conversation.writable]).toEqual([false, true]);
+  });
+
+  test("a closed group is read only, also when only the list tells", async () => {
+    const given = await inGroup();
+    given.channel.tell(notice(3, "close", "ann"));
+    expect([given.conversation.open, given.conversation.left]).toEqual([false, false]);
+    const fresh = given.client.conversations.ensure("group_other");
+    fresh.adopt(item({ ...notice(7, "close", "bob"), ConvID: "group_other" }));
+    expect(fresh.writable).toBe(false);
+  });
+
+  test("in a group for announcements admins write", async () => {
+    const { channel, conversation } = await inGroup();
+    channel.tell(notice(3, "group", "ann", { announcements: true, name: "News" }));
+    expect([conversation.name, conversation.writable]).toEqual(["News", true]);
+    channel.tell(notice(4, "role", "ann", { uid: "bob", role: "owner" }));
+    channel.tell(notice(5, "role", "bob", { uid: "ann", role: "member" }));
+    expect(conversation.writable).toBe(false);
+  });
+});
+
+describe("invitations", () => {
+  test("come by the user's own log and go when they are answered", async () => {
+    const { api, channel, client } = await inGroup();
+    const invitation = { id: "i1", ConvID: "group_x", from: "bob", at: 5 };
+    api.waiting = [invitation];
+    channel.tell(entry(1, { ConvID: "user:ann", EvtType: "invitation", Body: "{}" }));
+    await settle();
+    expect(client.invitations.waiting).toEqual([invitation]);
+    expect(await client.invitations.answer(invitation, true)).toBe("group_x");
+    expect(client.invitations.waiting).toEqual([]);
+  });
+
+  test("stay while nobody can be asked for them", async () => {
+    const { api, client } = await inGroup();
+    api.waiting = [{ id: "i1", ConvID: "group_x", from: "bob", at: 5 }];
+    await client.invitations.load();
+    api.failure = new Failure("unavailable", "no store");
+    await client.invitations.load();
+    expect(client.invitations.waiting).toHaveLength(1);
+  });
+});
