@@ -178,6 +178,22 @@ async def test_an_emit_to_one_that_waits_gets_its_ack_in_its_turn(world: World) 
     assert seqs(ben) == [1, 2]
 
 
+async def test_an_ack_that_is_passed_over_comes_right_after_that_skip() -> None:
+    world = World(Settings(backlog=BacklogSettings(backlog_entries=3)))
+    await world.register("anna", "ben")
+    await write(world, "anna", "ben", 1)
+    ben = await world.person("ben")
+    await ben.join(more=True)
+    ben.say("chat", ben.message("anna", "mine"))
+    await settle()
+    await write(world, "anna", "ben", 5, 1)
+    await ben.ask("sync", {"cursors": {}})
+    about = [what for _, what in ben.socket.packets if what.get("ConvID") == CONV]
+    came = [what["Seq"] for what in about if what.get("EvtType") != "display"]
+    assert came == [4, 2, 5, 6, 7]
+    await world.chat.close()
+
+
 async def test_after_a_while_without_a_further_packet_that_was_the_last() -> None:
     world = World(Settings(join=JoinSettings(sync_more_timeout_s=30)))
     await world.register("anna", "ben")

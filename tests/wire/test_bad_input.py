@@ -116,6 +116,14 @@ async def test_without_an_ack_a_refusal_comes_as_an_error_event(town: Town) -> N
     assert (await alice.hear_error())["code"] == "forbidden"
 
 
+@pytest.mark.parametrize("change", [{"Bulk": "x" * 5_000}, {"Body": 5}, {"To": ""}])
+async def test_a_refusal_names_the_message(town: Town, change: dict[str, object]) -> None:
+    a, b = town.person("a"), town.person("b")
+    alice = await town.device(a)
+    ack = await alice.chat(message(a, b, "x") | change | {"MsgID": "m-1"})
+    assert (ack["ok"], ack["MsgID"]) == (False, "m-1")
+
+
 async def test_a_group_one_is_not_in_is_not_a_member(town: Town) -> None:
     alice = await town.device(town.person("a"))
     stranger = message("group_x", "group_x", "x", Originated=alice.uid)

@@ -106,11 +106,16 @@ class Device:
         self._answer(acks)
 
     def skip(self, held: HeldLog, lag: Lag, seq: Seq, n: int, *, more: bool) -> None:
-        """Move a position to `seq`; `more`: what is passed over can be had by REST."""
+        """Move a position to `seq`; `more`: what is passed over can be had by REST.
+
+        Acks of what is passed over have their place here.
+        """
         if lag.position != seq:
             lag.position = seq
             more = more and not held.conv.startswith("user:")
             self.socket.emit(skip_packet(held.conv, seq, n, more=more))
+        for passed in sorted(acked for acked in lag.acks if acked <= seq):
+            self._answer(lag.acks.pop(passed))
 
     def live(self, held: HeldLog, lag: Lag) -> None:
         """Nothing is left of a log's backlog; acks of what was passed over have no other place."""

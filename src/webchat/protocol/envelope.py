@@ -149,13 +149,13 @@ def _lenient(argument: object, max_extras_bytes: int) -> Envelope:
     known = {key: value for key, value in argument.items() if key in _KNOWN}
     own = {k: v for k, v in argument.items() if k not in _KNOWN and k not in _SERVERS_OWN}
     extras = encode(own) if own else b""
-    if len(extras) > max_extras_bytes:
-        raise WebchatError(
-            Code.TOO_LARGE, f"the optional fields are over {max_extras_bytes} bytes together"
-        )
     if isinstance(known.get("Timestamp"), float) and abs(known["Timestamp"]) < _MAX_EXACT:
         known["Timestamp"] = int(known["Timestamp"])
     try:
+        if len(extras) > max_extras_bytes:
+            raise WebchatError(
+                Code.TOO_LARGE, f"the optional fields are over {max_extras_bytes} bytes together"
+            )
         envelope = _convert(known, Extended)
     except WebchatError as error:
         said = known.get("MsgID", "")
