@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -13,7 +14,8 @@ from webchat.ports.members import Members
 
 
 class CountedMembers:
-    """Members that count how often somebody asks what is true of a group."""
+    """Members that count how often somebody asks what is true of a group, and answer the first of
+    those who ask at once last."""
 
     def __init__(self, members: Members) -> None:
         self._members = members
@@ -24,6 +26,8 @@ class CountedMembers:
 
     async def group(self, conv: ConvID) -> Group | None:
         self.asked += 1
+        for _ in range(6 - self.asked):
+            await asyncio.sleep(0)
         return await self._members.group(conv)
 
 
@@ -84,13 +88,36 @@ async def test_a_rule_that_this_node_has_not_heard_of_holds(world: World) -> Non
     await other.chat.close()
 
 
-@pytest.mark.parametrize("announcements", [False, True])
-async def test_a_message_costs_no_look_into_the_store(announcements: bool) -> None:
+async def counting() -> tuple[World, CountedMembers]:
+    """A node whose store counts."""
     world = World()
     await world.register("anna", "ben", "cleo")
     await world.chat.close()
     world.store.members = counted = CountedMembers(world.store.members)  # type: ignore[assignment]
-    world = World(beside=world)
+    return World(beside=world), counted
+
+
+async def test_messages_that_a_change_of_rules_overtakes_keep_their_order() -> None:
+    world, counted = await counting()
+    anna, ben, _ = await trio(world)
+    await ben.say_in(G, "free")
+    other = World(beside=world)
+    elsewhere = await other.joined("anna")
+    world.buses.go_down()
+    assert (await make(elsewhere, "cleo", "admin"))["ok"]
+    counted.asked = 0
+    for number in range(4):
+        ben.say("chat", ben.act("message", G, Body=f"{number}", MsgID=f"m-{number}"))
+    await settle()
+    await settle()
+    assert anna.bodies() == ["free", "0", "1", "2", "3"]
+    for each in (world, other):
+        await each.chat.close()
+
+
+@pytest.mark.parametrize("announcements", [False, True])
+async def test_a_message_costs_no_look_into_the_store(announcements: bool) -> None:
+    world, counted = await counting()
     anna, *_ = await trio(world)
     await change(anna, announcements=announcements, public=True)
     await anna.say_in(G, "the first one looks")

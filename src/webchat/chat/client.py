@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 
 from webchat.chat.device import Device
@@ -17,9 +18,12 @@ from webchat.session.handler import Socket
 class Client:
     """State of one connection. `uid`: whom its token names, in open mode whom it said, if anybody;
     `login_id`: of the token. `gate`: while something it sent is being looked up, what it sent
-    after that waits here, in order."""
+    after that waits here, in order. `again`: how many of its messages were refused since members
+    changed, and are decided anew in their `turn`."""
 
-    __slots__ = ("bucket", "device", "gate", "login_id", "more_timer", "socket", "uid")
+    __slots__ = (
+        "again", "bucket", "device", "gate", "login_id", "more_timer", "socket", "turn", "uid",
+    )  # fmt: skip
 
     def __init__(self, socket: Socket, uid: Uid | None, login_id: str, bucket: Bucket) -> None:
         self.socket = socket
@@ -29,6 +33,8 @@ class Client:
         self.device: Device | None = None
         self.gate: deque[Event] | None = None
         self.more_timer: Timer | None = None
+        self.again = 0
+        self.turn = asyncio.Lock()
 
     def refuse(self, ack_id: int | None, error: WebchatError, msg_id: str | None) -> None:
         """Say why not: as the ack if one was asked for, else as an event `error`."""

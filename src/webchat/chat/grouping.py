@@ -80,7 +80,7 @@ class Groups:
         held = device.user.logs.get(conv)
         last = held.last if held is not None else 0
         append = group_message(uid, envelope, members_as_of=last, moves=device.full)
-        if held is None or not held.lets_write(uid):
+        if held is None or client.again or not held.lets_write(uid):
             return self._looked_up(client, device, append, ack_id)
         self._append(client, device, append, ack_id)
         return None
@@ -94,9 +94,11 @@ class Groups:
         """Members changed. What has been passed on meanwhile decides; else the store is asked."""
         held = device.user.logs.get(append.conv)
         was_last, uid = append.members_as_of or 0, device.user.uid
-        if held is not None and held.last > was_last and held.lets_write(uid):
+        is_newer = held is not None and held.last > was_last and held.lets_write(uid)
+        if held is not None and is_newer and not client.again:
             self._append(client, device, _as_of(append, held.last), ack_id)
         else:
+            client.again += 1
             self._spawn(self._looked_up_or_refused(client, device, append, ack_id))
 
     async def _looked_up_or_refused(
@@ -106,11 +108,20 @@ class Groups:
             await self._looked_up(client, device, append, ack_id)
         except WebchatError as error:
             client.refuse(ack_id, error, append.drafts[0].msg_id)
+        finally:
+            client.again -= 1
 
     async def _looked_up(
         self, client: Client, device: Device, append: Append, ack_id: int | None
     ) -> None:
-        """A message to a group of which it is not at hand who may write."""
+        """A message to a group of which it is not at hand who may write. One after the other, in
+        the order that they came in."""
+        async with client.turn:
+            await self._decided(client, device, append, ack_id)
+
+    async def _decided(
+        self, client: Client, device: Device, append: Append, ack_id: int | None
+    ) -> None:
         uid, conv, (draft,) = device.user.uid, append.conv, append.drafts
         if await self._sender.is_resent(device, conv, draft.msg_id, ack_id):
             return
