@@ -102,3 +102,24 @@ async def test_a_group_made_while_the_bus_is_down_is_heard_of_afterwards(world: 
     assert anna.bodies() == ["hello"]
     assert told(ben, G) == [("create", 1)]
     await other.chat.close()
+
+
+async def test_a_sync_while_the_store_is_down_is_answered_once(world: World) -> None:
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    await anna.do("create", G, "ben")
+    await ben.do("depart", G)
+    world.store.is_down = True
+    answer = await ben.ask("sync", {"cursors": {G: 0}, "receipts": []})
+    assert answer["error"]["code"] == "unavailable"
+    answers = [name for name, _ in ben.socket.packets]
+    assert answers.count("ack") == 3
+
+
+async def test_a_snapshot_waits_for_a_store_that_is_down(world: World) -> None:
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    await anna.do("create", G, "ben")
+    world.store.is_down = True
+    assert (await ben.ask("sync", {"cursors": {}, "receipts": [G]}))["ok"]
+    world.store.is_down = False
+    await world.pass_time(2.0)
+    assert [e["ConvID"] for e in ben.got("position", "receipts")] == [G, G]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from webchat.chat.backlog import Backlog
 from webchat.chat.client import Client
@@ -104,14 +105,20 @@ class Joining:
         device = client.device
         if device is not None:
             _check_same(device, uid, full=True)
-            client.answer(ack_id, self._ack(uid))
-            await self._go_on(client, device, request)
+            await self._go_on(client, device, request, ack_id, self._ack(uid))
             return
         user = await self._arrive(client, uid)
         if user is None:
             return
         device = Device(client.socket, user)
-        device.past = await self._past_logs(user, request.cursors)
+        try:
+            device.past = await self._past_logs(user, request.cursors)
+        except WebchatError:
+            self._roster.release(user)
+            raise
+        if client.socket.closed:
+            self._roster.release(user)
+            return
         self._enter(client, device, ack_id)
         device.join(request.cursors, self._backlog_settings, more=request.more)
         await self._after_cursors(client, device, request)
@@ -125,11 +132,14 @@ class Joining:
             raise WebchatError(Code.BAD_REQUEST, "sync goes with the full form of join")
         request = decode_join(args[0] if args else None)
         self._check(request)
-        client.answer(ack_id, OK)
-        await self._go_on(client, device, request)
+        await self._go_on(client, device, request, ack_id, OK)
 
-    async def _go_on(self, client: Client, device: Device, request: Join) -> None:
+    async def _go_on(
+        self, client: Client, device: Device, request: Join, ack_id: int | None, ack: bytes
+    ) -> None:
+        """From the ack on the new places hold, so nothing of the old ones may come after it."""
         past = await self._past_logs(device.user, request.cursors)
+        client.answer(ack_id, ack)
         device.past.update((conv, held) for conv, held in past.items() if conv not in device.lags)
         device.sync(request.cursors, self._backlog_settings, more=request.more)
         await self._after_cursors(client, device, request)
@@ -141,7 +151,8 @@ class Joining:
                 self._settings.sync_more_timeout_s, lambda: self._no_more(client, device)
             )
         self._backlog.wake(device)
-        await self._show_snapshots(device, request.receipts)
+        if request.receipts:
+            self._tasks.spawn(self._show_snapshots(device, request.receipts))
 
     def _no_more(self, client: Client, device: Device) -> None:
         client.more_timer = None
@@ -162,12 +173,17 @@ class Joining:
     async def _show_snapshots(self, device: Device, convs: Sequence[ConvID]) -> None:
         uid = device.user.uid
         mine = [conv for conv in dict.fromkeys(convs) if conv in device.user.logs]
-        mine = [conv for conv in mine if conv != user_log(uid)]
-        positions = await self._positions.of_user(uid, mine) if mine else {}
         for conv in mine:
-            rows = await self._readers.snapshot(conv, uid)
-            device.socket.emit(position_packet(conv, positions.get(conv, NO_POSITION)))
-            device.socket.emit(receipts_packet(conv, rows))
+            if conv != user_log(uid):
+                show = partial(self._show_snapshot, device, conv)
+                await insist(self._clock, show, "a snapshot", conv=conv)
+
+    async def _show_snapshot(self, device: Device, conv: ConvID) -> None:
+        uid = device.user.uid
+        rows = await self._readers.snapshot(conv, uid)
+        positions = await self._positions.of_user(uid, [conv])
+        device.socket.emit(position_packet(conv, positions.get(conv, NO_POSITION)))
+        device.socket.emit(receipts_packet(conv, rows))
 
     def _check(self, request: Join) -> None:
         if len(request.cursors) > self._settings.cursors:
