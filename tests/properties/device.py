@@ -1,0 +1,329 @@
+"""A device as docs/protocol.md describes it: its client rule to the letter, and what it keeps.
+
+An entry with `Seq` = position + 1 is next; a lower one is a copy; a higher one would be a gap,
+which no device of these stories may ever see. An own act's ack takes the entry's place.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+from tests.chat.world import FakeSocket, World
+from webchat.model import user_log
+from webchat.protocol.socketio import Event, Packet
+from webchat.session.handler import ConnectRefused
+
+REFUSALS = {
+    "not_a_member", "group_closed", "conflict", "unavailable", "forbidden", "bad_request",
+}  # fmt: skip
+_ENTRIES = {"message", "create", "join", "depart", "edit", "delete", "react", "conversation"}
+
+
+class Wire(FakeSocket):
+    """A socket whose packets wait until the device reads them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.incoming: deque[tuple[str, int, Any]] = deque()
+
+    def emit(self, packet: Packet) -> None:
+        if not self.closed:
+            name, argument = json.loads(packet.text[1:])
+            self.incoming.append((name, 0, argument))
+
+    def ack(self, ack_id: int, args: bytes) -> None:
+        if not self.closed:
+            self.incoming.append(("ack", ack_id, json.loads(args)[0]))
+
+
+@dataclass
+class Sent:
+    """What a device said and has no answer to yet. `conv`: "" for `join` and `sync`."""
+
+    kind: str
+    conv: str
+    envelope: dict[str, Any]
+    order: int
+    again: bool = False
+
+
+@dataclass(frozen=True)
+class Skip:
+    """A `skip` as it came: from where to where."""
+
+    conv: str
+    position: int
+    seq: int
+    n: int
+    more: bool
+
+
+@dataclass
+class Known:
+    """What a device keeps of a conversation. `position`: the highest it was at; it has been told
+    everything from `start` to there but `passed`, which a `skip` said to fetch. `n`: N there."""
+
+    position: int = 0
+    start: int = 0
+    n: int = 0
+    entries: dict[int, dict[str, Any]] = field(default_factory=dict)
+    passed: set[int] = field(default_factory=set)
+
+
+class Device:
+    """One device of a user, on or off. It survives its connections."""
+
+    def __init__(self, uid: str, name: str) -> None:
+        self.uid = uid
+        self.name = name
+        self.world: World | None = None
+        self.wire: Wire | None = None
+        self.stalled = False
+        self.known: dict[str, Known] = {}
+        self.outbox: dict[str, Sent] = {}
+        self.acked: list[tuple[str, str, dict[str, Any], int]] = []
+        self.skips: list[Skip] = []
+        self.positions: dict[str, tuple[int, int, int]] = {}
+        self.snapshots: dict[str, list[list[Any]]] = {}
+        self.lists: dict[str, tuple[int, list[str]]] = {}
+        self.joined = False
+        self._asked: dict[int, Sent] = {}
+        self._ids = count(1)
+        self._orders = count(1)
+        self._newest_ack: dict[str, int] = {}
+        self._claimed: set[str] = set()
+        self._log_unnamed = False
+        self._now: dict[str, int] = {}
+
+    def __repr__(self) -> str:
+        return f"{self.uid}'s {self.name}"
+
+    # Connections
+
+    async def connect(self, world: World, cursors: Mapping[str, int], *, halves: bool) -> None:
+        """A new connection, if it is let in; with `halves` the cursors come in two packets."""
+        wire, handler = Wire(), world.chat.handler
+        try:
+            await handler.connect(wire, {"token": self.uid})
+        except ConnectRefused:
+            return
+        handler.connected(wire)
+        self.world, self.wire = world, wire
+        self._asked.clear()
+        self._newest_ack.clear()
+        self._claimed.clear()
+        self.positions.clear()
+        self._now = {}
+        self.joined = self.stalled = False
+        self._log_unnamed = user_log(self.uid) not in cursors
+        named = list(cursors.items())
+        cut = len(named) // 2 if halves else len(named)
+        first, second = dict(named[:cut]), dict(named[cut:])
+        self._say("join", Sent("join", "", {"cursors": first}, 0), more=halves)
+        if halves:
+            self._say("sync", Sent("sync", "", {"cursors": second}, 0))
+
+    def cut(self, reads: int) -> None:
+        """The connection ends after the next `reads` packets that wait; the others are lost."""
+        assert self.world is not None
+        assert self.wire is not None
+        self.read(reads)
+        self.wire.closed = True
+        self.wire.takes.set()
+        self.world.chat.handler.disconnected(self.wire)
+        self.world = self.wire = None
+
+    def stall(self, stalled: bool) -> None:
+        """Stop or go on reading."""
+        assert self.wire is not None
+        self.stalled = stalled
+        if stalled:
+            self.wire.takes.clear()
+        else:
+            self.wire.takes.set()
+
+    # What it says
+
+    def _say(self, name: str, sent: Sent, *, ack: bool = True, **more: Any) -> None:
+        assert self.world is not None
+        assert self.wire is not None
+        ack_id = next(self._ids) if ack else None
+        if ack_id is not None:
+            self._asked[ack_id] = sent
+        event = Event(json.dumps([name, sent.envelope | more]), ack_id, ())
+        self.world.chat.handler.event(self.wire, event)
+
+    def sync(self, cursors: Mapping[str, int], receipts: list[str] | None = None) -> None:
+        """New places, or snapshots."""
+        said = {"cursors": dict(cursors), "receipts": receipts or []}
+        self._say("sync", Sent("sync", "", said, 0))
+
+    def chat(self, kind: str, to: str, *, ack: bool = True, **said: Any) -> None:
+        """An act on a group or, if `to` is a person, on the pair with them."""
+        in_group = to.startswith("group_")
+        envelope = {
+            "EvtType": kind,
+            "From": to if in_group else self.uid,
+            "Originated": self.uid if in_group else "",
+            "To": to,
+            "Timestamp": 1,
+        } | said
+        conv = to if in_group else "dm:" + ":".join(sorted((self.uid, to)))
+        sent = Sent(kind, conv, envelope, next(self._orders))
+        if said.get("MsgID"):
+            self.outbox[said["MsgID"]] = sent
+        self._say("chat", sent, ack=ack or not said.get("MsgID"))
+
+    def resend(self, msg_id: str) -> None:
+        """What it has no answer to, again."""
+        sent = self.outbox[msg_id]
+        sent.again = True
+        self._say("chat", sent)
+
+    # What it hears
+
+    def read(self, most: int = 1 << 30) -> None:
+        """Take what has come in."""
+        assert self.wire is not None
+        incoming = self.wire.incoming
+        while incoming and most > 0:
+            most -= 1
+            name, ack_id, argument = incoming.popleft()
+            if name == "ack":
+                self._answered(self._asked.pop(ack_id), argument)
+            elif name == "error":
+                self._refused(argument, argument["MsgID"], joined=True)
+            else:
+                assert name == "chat"
+                self._heard(argument)
+
+    def _heard(self, envelope: dict[str, Any]) -> None:
+        kind, conv = envelope["EvtType"], envelope["ConvID"]
+        assert self.joined, f"{self} was sent {kind} before its join was answered"
+        if kind in _ENTRIES:
+            self._entry(conv, envelope)
+        elif kind == "skip":
+            self._skip(conv, envelope["Seq"], envelope.get("N", 0), more=envelope["more"])
+        elif kind == "position":
+            self._position(conv, envelope)
+        elif kind == "notify":
+            self.lists[conv] = (envelope["Seq"], json.loads(envelope["Body"]))
+        elif kind == "receipts":
+            self.snapshots[conv] = json.loads(envelope["Body"])
+        else:
+            assert kind in ("delivery", "display"), kind
+            assert envelope["To"] == self.uid
+
+    def of(self, conv: str) -> Known:
+        """What it keeps of a conversation."""
+        return self.known.setdefault(conv, Known())
+
+    def at(self, conv: str) -> int:
+        """Its position on this connection."""
+        return self._now.get(conv, 0)
+
+    def _entry(self, conv: str, envelope: dict[str, Any]) -> None:
+        seq = envelope["Seq"]
+        assert seq == self.at(conv) + 1, (
+            f"{self} is at {self.at(conv)} of {conv} and got {seq}: {envelope}"
+        )
+        own = (envelope["Originated"] or envelope["From"]) == self.uid
+        for sent in self._asked.values():
+            fresh = own and envelope["MsgID"] and not sent.again and sent.conv == conv
+            same = fresh and sent.envelope.get("MsgID") == envelope["MsgID"]
+            assert not same or sent.kind == "refer", f"{self} got what it just sent: {envelope}"
+        if own:
+            self.outbox.pop(envelope["MsgID"], None)
+        self._move(conv, seq, envelope.get("N", 0))
+        self.of(conv).entries[seq] = envelope
+        self.of(conv).passed.discard(seq)
+
+    def _move(self, conv: str, seq: int, n: int) -> None:
+        known = self.of(conv)
+        self._now[conv] = seq
+        if seq >= known.position:
+            known.position, known.n = seq, n
+
+    def _skip(self, conv: str, seq: int, n: int, *, more: bool) -> None:
+        position, known = self.at(conv), self.of(conv)
+        assert seq != position, f"{self}: a skip in {conv} that moves nothing ({seq})"
+        if seq < position:
+            assert conv in self._claimed, f"{self}: skipped back in {conv} to {seq}"
+            known.start = known.position = seq
+        elif conv == user_log(self.uid):
+            assert self._log_unnamed, f"{self}: skipped in its user log"
+            known.start = max(known.start, seq)
+        else:
+            self.skips.append(Skip(conv, position, seq, n, more))
+            if more:
+                known.passed |= set(range(position + 1, seq + 1)) - known.entries.keys()
+        self._claimed.discard(conv)
+        self._move(conv, seq, n)
+
+    def _position(self, conv: str, envelope: dict[str, Any]) -> None:
+        said = (envelope["delivered"], envelope["displayed"], envelope["N"])
+        assert said[1] <= said[0]
+        before = self.positions.get(conv, (0, 0, 0))
+        self.positions[conv] = max(before[0], said[0]), *max(before[1:], said[1:])
+
+    # Answers
+
+    def _answered(self, sent: Sent, answer: dict[str, Any]) -> None:
+        if not answer["ok"]:
+            self._refused(answer, sent.envelope.get("MsgID", ""), joined=sent.kind != "sync")
+        elif sent.kind in ("join", "sync"):
+            self._begin(sent.envelope["cursors"])
+        elif "Seq" in answer:
+            self._acked(sent, answer)
+        else:
+            assert sent.kind in ("delivery", "display", "rejoin", "refer"), answer
+            self.outbox.pop(sent.envelope.get("MsgID", ""), None)
+
+    def _refused(self, answer: dict[str, Any], msg_id: str, *, joined: bool) -> None:
+        code = answer["error"]["code"]
+        assert code in REFUSALS or (code == "unauthenticated" and not joined), answer
+        if code != "unavailable":
+            self.outbox.pop(msg_id, None)
+
+    def _begin(self, cursors: dict[str, int]) -> None:
+        self.joined = True
+        for conv, cursor in cursors.items():
+            known = self.of(conv)
+            if cursor > known.position:  # it claims more than it has
+                self._claimed.add(conv)
+                known.start = known.position = cursor
+            self._now[conv] = cursor
+
+    def _acked(self, sent: Sent, answer: dict[str, Any]) -> None:
+        conv, seq, msg_id = answer["ConvID"], answer["Seq"], answer["MsgID"]
+        assert conv == sent.conv
+        assert msg_id == sent.envelope.get("MsgID", "")
+        self.outbox.pop(msg_id, None)
+        self.acked.append((sent.kind, conv, sent.envelope, seq))
+        if not sent.again:
+            assert sent.order > self._newest_ack.get(conv, 0), f"{self}: order lost in {conv}"
+            self._newest_ack[conv] = sent.order
+        if sent.kind == "refer":
+            assert sent.again or seq <= self.at(conv), f"{self}: the ack ahead of its join {seq}"
+        elif seq > self.at(conv):
+            assert sent.again or seq == self.at(conv) + 1, (
+                f"{self} is at {self.at(conv)} of {conv} and got the ack of {seq}"
+            )
+            self._take_the_place(sent, conv, seq, answer["N"])
+        else:
+            self._keep_own(sent, conv, seq)
+
+    def _take_the_place(self, sent: Sent, conv: str, seq: int, n: int) -> None:
+        if seq == self.at(conv) + 1:
+            self._move(conv, seq, n)
+            self._keep_own(sent, conv, seq)
+
+    def _keep_own(self, sent: Sent, conv: str, seq: int) -> None:
+        known = self.of(conv)
+        known.entries.setdefault(seq, sent.envelope | {"Seq": seq})
+        known.passed.discard(seq)
