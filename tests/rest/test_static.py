@@ -89,6 +89,16 @@ async def test_nothing_else_is_to_be_found(site: Api, path: str) -> None:
     check_problem(await site.http.get(path), 404, "not_found")
 
 
+async def test_an_unknown_address_opened_in_a_browser_is_404_with_the_page(site: Api) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    for path in ("/loginx", "/login/", "/c", "/assets/gone.js"):
+        response = await site.http.get(path, headers=browser)
+        assert (response.status_code, response.text) == (404, PAGE)
+        assert "require-trusted-types-for" in response.headers["content-security-policy"]
+    check_problem(await site.http.get("/api/v1/nope", headers=browser), 404, "not_found")
+    check_problem(await site.http.post("/loginx", headers=browser), 404, "not_found")
+
+
 async def test_a_page_is_read_not_written(site: Api) -> None:
     response = await site.http.post("/login")
     check_problem(response, 405, "bad_request")

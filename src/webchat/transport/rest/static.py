@@ -64,10 +64,20 @@ class WebClient:
         if name == _INDEX and path == "/" and not self.is_built:
             return PlainTextResponse("webchat is running. Its web client is not built.\n")
         if name not in self._files:
-            return not_found()
+            return self._nothing(request)
         if request.method not in {"GET", "HEAD"}:
             return method_not_allowed("GET, HEAD")
         return _response(request, self._files[name])
+
+    def _nothing(self, request: Request) -> Response:
+        """404; for whoever opens an address in a browser with the page, which says so in words."""
+        page = self._files.get(_INDEX)
+        is_opened = request.method in {"GET", "HEAD"} and "text/html" in request.headers.get(
+            "accept", ""
+        )
+        if page is None or not is_opened:
+            return not_found()
+        return Response(page.body, 404, {**page.headers, "Vary": "Accept"})
 
     @property
     def is_built(self) -> bool:
