@@ -16,7 +16,7 @@ PEER_READY := bench/peers/socketio/node_modules/.stamp
 CLIENT := src/webchat/static/index.html
 WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' 2>/dev/null)
 
-.PHONY: run test lint format types imports web web-test pytest bench docs lock clean kill soak setup
+.PHONY: run test lint format types imports web web-test pytest bench bench-groups docs lock clean kill soak properties setup
 
 run: $(RUN_READY) $(CLIENT)
 	$(BIN)/webchat serve --host 127.0.0.1 --port $(PORT)
@@ -60,6 +60,13 @@ soak: $(DEV_READY)
 bench: $(DEV_READY) $(PEER_READY)
 	scripts/need cc:build-essential taskset:util-linux
 	$(BIN)/python -m bench.run
+
+bench-groups: $(DEV_READY) $(PEER_READY)
+	scripts/need cc:build-essential taskset:util-linux
+	$(BIN)/python -m bench.groups
+
+properties: $(DEV_READY)
+	HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/properties -s --timeout=0
 
 docs: $(DEV_READY)
 	$(BIN)/python -m scripts.settings_reference

@@ -1,8 +1,11 @@
 /* The load: Socket.IO clients over WebSocket in one thread, lean enough never to be the bottleneck.
  *
- * usage: load pairs|idle HOST PORT COUNT IN_FLIGHT BYTES
+ * usage: load pairs|idle|group|readers HOST PORT COUNT IN_FLIGHT BYTES
  *   pairs: COUNT senders, each with a receiver of its own; IN_FLIGHT messages of BYTES each.
  *   idle:  COUNT connections that have joined and answer pings.
+ *   group: COUNT members of a group (room) `group_bench`; the first sends, the others get.
+ *   readers: COUNT members; all but the first display the last 100 of BYTES entries of the log,
+ *          one after the other, IN_FLIGHT before they wait for the acks. Ends when all are acked.
  * Says `ready`; `go WARMUP_S SECONDS` on stdin begins; says `start`, then
  * `end ACKED RECEIVED CPU_US WALL_US`. Ends when stdin does. Any fault ends it with a message.
  *
@@ -22,17 +25,20 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { IN_BYTES = 16384, OUT_BYTES = 16384, BATCH = 512, STDIN = -1 };
+enum { IN_BYTES = 16384, OUT_BYTES = 16384, BATCH = 512, STDIN = -1, MESSAGES = 100 };
+enum mode { PAIRS, IDLE, GROUP, READERS };
+#define GROUP_ID "group_bench"
 
 struct conn {
-    int fd, index;
+    int fd, index, displayed, confirmed;
     size_t in_len, out_len;
     char *in, *out; /* of senders and receivers; idle ones share, as they hold nothing */
 };
 
 static struct sockaddr_in address;
 static const char *host;
-static int count, in_flight, text_bytes, pairs_mode;
+static int count, in_flight, text_bytes;
+static enum mode mode;
 static struct conn *conns;
 static char shared_in[IN_BYTES], shared_out[OUT_BYTES];
 static uint64_t acked, received, next_id;
@@ -97,13 +103,31 @@ static void put_message(struct conn *c)
     char text[4096], from[16], to[16];
     uid_of(from, c->index);
     uid_of(to, c->index ^ 1);
-    int len = sprintf(text,
-        "421[\"chat\",{\"EvtType\":\"message\",\"From\":\"%s\",\"Originated\":\"\",\"To\":\"%s\","
+    int in_group = mode == GROUP, len = sprintf(text,
+        "421[\"chat\",{\"EvtType\":\"message\",\"From\":\"%s\",\"Originated\":\"%s\",\"To\":\"%s\","
         "\"MsgID\":\"%016llx\",\"Timestamp\":1700000000,\"Body\":\"",
-        from, to, (unsigned long long)next_id++);
+        in_group ? GROUP_ID : from, in_group ? from : "", in_group ? GROUP_ID : to,
+        (unsigned long long)next_id++);
     while (len < text_bytes - 3) text[len++] = 'x';
     len += sprintf(text + len, "\"}]");
     put_frame(c, text, len);
+}
+
+/* The next of the messages that a reader displays; `text_bytes` is where the log ends. */
+static void put_display(struct conn *c)
+{
+    char text[512], uid[16];
+    uid_of(uid, c->index);
+    put_frame(c, text, sprintf(text,
+        "421[\"chat\",{\"EvtType\":\"display\",\"From\":\"" GROUP_ID "\",\"Originated\":\"%s\","
+        "\"To\":\"" GROUP_ID "\",\"MsgID\":\"\",\"Timestamp\":1700000000,\"Body\":\"\","
+        "\"ConvID\":\"" GROUP_ID "\",\"Seq\":%d}]", uid, text_bytes - MESSAGES + ++c->displayed));
+}
+
+static void go_on_reading(struct conn *c)
+{
+    if (c->confirmed < c->displayed) return;
+    for (int k = 0; k < in_flight && c->displayed < MESSAGES; k++) put_display(c);
 }
 
 static void handle(struct conn *c, const char *text, size_t len)
@@ -113,9 +137,12 @@ static void handle(struct conn *c, const char *text, size_t len)
     } else if (len > 3 && !memcmp(text, "431[", 4)) {
         if (!memmem(text, len, "\"ok\":true", 9)) die("refused", strndup(text, len));
         acked++;
-        put_message(c);
+        c->confirmed++;
+        if (mode == READERS) go_on_reading(c);
+        else put_message(c);
     } else if (len > 30 && !memcmp(text, "42[\"chat\"", 9)) {
-        if (memmem(text, len, "\"message\"", 9)) received++;
+        if (mode == READERS ? memmem(text, len, "\"receipts\"", 10) : memmem(text, len, "\"message\"", 9))
+            received++;
     } else if (len > 2 && !memcmp(text, "42[\"error\"", 10)) {
         die("error event", strndup(text, len));
     }
@@ -157,7 +184,7 @@ static void on_readable(struct conn *c)
     if (got <= 0) die("read", got == 0 ? "closed by the server" : NULL);
     c->in_len += got;
     take_frames(c);
-    if (!pairs_mode && c->in_len) die("idle connection", "half a frame");
+    if (mode == IDLE && c->in_len) die("idle connection", "half a frame");
     flush_out(c);
 }
 
@@ -206,7 +233,9 @@ static void join(struct conn *c)
     flush_out(c);
     await_packet(c, "40");
     uid_of(uid, c->index);
-    len = sprintf(text, "420[\"join\",{\"uid\":\"%s\",\"device\":\"d\",\"cursors\":{}}]", uid);
+    const char *rooms = mode < GROUP ? "" : ",\"rooms\":[\"" GROUP_ID "\"]";
+    const char *cursors = mode < GROUP ? "" : "\"" GROUP_ID "\":1000000000";
+    len = sprintf(text, "420[\"join\",{\"uid\":\"%s\",\"device\":\"d\",\"cursors\":{%s}%s}]", uid, cursors, rooms);
     put_frame(c, text, len);
     flush_out(c);
     await_packet(c, "430[");
@@ -216,15 +245,15 @@ static void connect_one(struct conn *c, int index)
 {
     int on = 1;
     c->index = index;
-    c->in = pairs_mode ? malloc(IN_BYTES) : shared_in;
-    c->out = pairs_mode ? malloc(OUT_BYTES) : shared_out;
+    c->in = mode != IDLE ? malloc(IN_BYTES) : shared_in;
+    c->out = mode != IDLE ? malloc(OUT_BYTES) : shared_out;
     if ((c->fd = socket(AF_INET, SOCK_STREAM, 0)) < 0) die("socket", NULL);
     if (connect(c->fd, (struct sockaddr *)&address, sizeof address)) die("connect", NULL);
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     join(c);
-    if (!pairs_mode && c->in_len) {
+    if (mode != PAIRS && c->in_len) {
         take_frames(c);
-        if (c->in_len) die("idle connection", "half a frame");
+        if (mode == IDLE && c->in_len) die("idle connection", "half a frame");
         flush_out(c);
     }
     fcntl(c->fd, F_SETFL, O_NONBLOCK);
@@ -246,23 +275,38 @@ static void turn(int epoll, int timeout_ms, int *stdin_ready)
     }
 }
 
+static int all_read(void) { return mode == READERS && acked == (uint64_t)(count - 1) * MESSAGES; }
+
 static void run_for(int epoll, double seconds)
 {
     int ignored = 0;
     uint64_t end = now_us() + (uint64_t)(seconds * 1e6);
-    while (now_us() < end) turn(epoll, 10, &ignored);
+    while (now_us() < end && !all_read()) turn(epoll, 10, &ignored);
+}
+
+static void begin(void)
+{
+    int senders = mode == PAIRS ? 2 * count : mode == GROUP ? 1 : 0;
+    for (int i = 0; i < senders; i += 2) {
+        for (int k = 0; k < in_flight; k++) put_message(&conns[i]);
+        flush_out(&conns[i]);
+    }
+    for (int i = 1; mode == READERS && i < count; i++) {
+        go_on_reading(&conns[i]);
+        flush_out(&conns[i]);
+    }
 }
 
 static void measure(int epoll, double warmup_s, double seconds)
 {
-    for (int i = 0; i < 2 * count; i += 2) {
-        for (int k = 0; k < in_flight; k++) put_message(&conns[i]);
-        flush_out(&conns[i]);
+    if (mode != READERS) {
+        begin();
+        run_for(epoll, warmup_s);
     }
-    run_for(epoll, warmup_s);
     acked = received = 0;
     puts("start");
     uint64_t wall = now_us(), cpu = cpu_us();
+    if (mode == READERS) begin();
     run_for(epoll, seconds);
     printf("end %llu %llu %llu %llu\n", (unsigned long long)acked, (unsigned long long)received,
         (unsigned long long)(cpu_us() - cpu), (unsigned long long)(now_us() - wall));
@@ -270,8 +314,9 @@ static void measure(int epoll, double warmup_s, double seconds)
 
 int main(int argc, char **argv)
 {
-    if (argc != 7) die("usage", "load pairs|idle HOST PORT COUNT IN_FLIGHT BYTES");
-    pairs_mode = !strcmp(argv[1], "pairs");
+    if (argc != 7) die("usage", "load pairs|idle|group|readers HOST PORT COUNT IN_FLIGHT BYTES");
+    const char *modes[] = {"pairs", "idle", "group", "readers"};
+    while (mode < 3 && strcmp(argv[1], modes[mode])) mode++;
     host = argv[2];
     count = atoi(argv[4]);
     in_flight = atoi(argv[5]);
@@ -287,7 +332,7 @@ int main(int argc, char **argv)
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
 
-    int total = pairs_mode ? 2 * count : count, epoll = epoll_create1(0), has_input = 0;
+    int total = mode == PAIRS ? 2 * count : count, epoll = epoll_create1(0), has_input = 0;
     double warmup_s, seconds;
     conns = calloc(total, sizeof *conns);
     for (int i = 0; i < total; i++) {

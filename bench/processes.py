@@ -7,7 +7,7 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,9 +41,13 @@ class Running:
 
 
 @contextmanager
-def webchat() -> Iterator[Running]:
-    """webchat in open mode on a fresh store; every message is on the disk before its ack."""
+def webchat(prepare: Callable[[Path], object] = lambda _: None) -> Iterator[Running]:
+    """webchat in open mode on a fresh store; every message is on the disk before its ack.
+
+    `prepare` may put something into the store's folder first.
+    """
     with TemporaryDirectory() as data:
+        prepare(Path(data))
         command = [
             sys.executable, "-m", "webchat", "serve", "--port=0", "--open", f"--data={data}",
             "--rate-burst=1000000000", "--rate-events-per-s=1000000000",

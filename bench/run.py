@@ -119,7 +119,7 @@ def table(measured: Mapping[str, Runs], options: argparse.Namespace) -> str:
         what, "messages/s", "server CPU µs/message", "load client's core", "lost",
         "KiB/idle connection", "CPU µs/connect",
     )  # fmt: skip
-    lines = [_row(columns), _row(["---"] * len(columns))]
+    lines = [row(columns), row(["---"] * len(columns))]
     for name, runs in measured.items():
         cells = [
             name,
@@ -130,11 +130,12 @@ def table(measured: Mapping[str, Runs], options: argparse.Namespace) -> str:
             middle([run.kib for run in runs.idles]),
             middle([run.connect_us for run in runs.idles], 0),
         ]
-        lines.append(_row(cells))
+        lines.append(row(cells))
     return "\n".join(lines)
 
 
-def _row(cells: Iterable[str]) -> str:
+def row(cells: Iterable[str]) -> str:
+    """A row of a Markdown table."""
     return "| " + " | ".join(cells) + " |"
 
 

@@ -7,8 +7,8 @@ const http = createServer();
 const io = new Server(http, { transports: ["websocket"], serveClient: false });
 
 io.on("connection", (socket) => {
-  socket.on("join", ({ uid }, ack) => {
-    socket.join(uid);
+  socket.on("join", ({ uid, rooms = [] }, ack) => {
+    socket.join([uid, ...rooms]);
     ack({ ok: true, uid });
   });
   socket.on("chat", (envelope, ack) => {
