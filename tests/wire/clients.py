@@ -140,8 +140,8 @@ class SeedWire(NodeWire):
     script = "seed.mjs"
 
     async def open(self, url: str, transports: list[str], auth: Mapping[str, str]) -> None:
-        again = {"reconnection": True, "reconnectionDelay": 50, "randomizationFactor": 0}
-        await self.start(url, {"transports": transports} | again)
+        delays = {"reconnectionDelay": 50, "reconnectionDelayMax": 200, "randomizationFactor": 0}
+        await self.start(url, {"transports": transports, "reconnection": True} | delays)
 
     async def drop(self) -> None:
         """Cut the network below the client, which finds its way back."""

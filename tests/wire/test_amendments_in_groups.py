@@ -41,7 +41,12 @@ async def test_all_members_hear_them_and_the_log_is_changed(each_town: Town, kin
         log = logged(each_town, uid, group)
         assert (log[2]["Body"], log[2]["Edited"]) == ("첫째", 4)
         assert (log[3]["Body"], log[3]["Deleted"]) == ("", 5)
+        assert log[2]["Reactions"] == {three.b.uid: "👍"}
         assert "secret" not in str(log)
+
+    await done(three.b, amendment("react", three.b, group, first["Seq"], ""))
+    await done(three.c, amendment("react", three.c, group, first["Seq"], "🎉"))
+    assert logged(each_town, three.a.uid, group)[2]["Reactions"] == {three.c.uid: "🎉"}
 
 
 @pytest.mark.parametrize("kind", KINDS)

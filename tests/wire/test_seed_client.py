@@ -209,6 +209,7 @@ async def test_a_member_who_was_away_gets_list_and_messages(pages: Pages, kind: 
     group = alice.create(bob.uid, c)
     await bob.until_listed(group, alice.uid, bob.uid, c)
     first = alice.send(group, "first")
+    await bob.until_shown(group, f"{alice.uid}: first")
     bob.refer(group, d)
     await alice.until_listed(group, alice.uid, bob.uid, c, d)
     second = alice.send(group, "second")
@@ -272,7 +273,7 @@ async def test_a_group_that_the_server_forgot_is_made_again_from_a_pages_list(
         for page in (alice, bob, carol):
             await page.take("reconnect", lambda heard: heard[0] == "reconnect")
         held = alice.send(group, "held")
-        await alice.until_listed(group, alice.uid, bob.uid, carol.uid)
+        await alice.until("the list again", lambda: alice.count("notify"))
         bob.send(group, "from Bob")
         carol.send(group, "from Carol")
         await alice.until_read(held)
