@@ -100,7 +100,7 @@ def test_axe_finds_nothing_in_a_group(newcomer: Newcomer, scheme: str, width: in
     ann.details.get_by_role("button", name="Actions for Bob").click()
     assert _violations(ann.page) == []
     ann.page.keyboard.press("Escape")
-    for button in ("Add people", "Invite links", "Rename", "Close group", "Leave group"):
+    for button in ("Add people", "Invite links", "Rename", "End group", "Leave group"):
         ann.details.get_by_role("button", name=button).click()
         expect(ann.page.get_by_role("dialog", name=button)).to_be_visible()
         if button == "Invite links":

@@ -209,6 +209,17 @@ describe("one's own acts", () => {
     expect([conversation.position, client.outbox.items]).toEqual([3, []]);
   });
 
+  test("who did not come in when they were added has been asked", async () => {
+    const { client, channel, conversation } = await inGroup();
+    const people = ["bob", "dan", "eve"].map((uid) => ({ uid, name: uid }));
+    client.groups.add(conversation, people);
+    await settle();
+    channel.tell(notice(3, "join", "ann", ["dan"]));
+    channel.chats("refer")[0]?.ok({ ConvID: CONV, Seq: 3 });
+    await settle();
+    expect(conversation.asked).toEqual(["eve"]);
+  });
+
   test("a group that is not made yet is there after a reload", async () => {
     const given = world();
     const put = {

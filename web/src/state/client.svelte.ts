@@ -21,6 +21,7 @@ import { Outbox } from "./outbox.svelte.ts";
 import { People } from "./people.svelte.ts";
 import type { Api, Channel, Clock, LogStore, OutboxStore, Pages, Pending, Sent } from "./ports.ts";
 import { ReceiptSender } from "./receipts.ts";
+import { uidsOf } from "./timeline.ts";
 
 /** What the browser gives to one user's page. */
 export interface World {
@@ -173,8 +174,11 @@ export class Client {
 
   /** The ack takes the entry's place; of a `refer` the entry has come before it. */
   #sent(act: Outgoing, ack: Sent): void {
-    if (act.EvtType === "refer" || ack.Seq === undefined) return;
-    this.#feed.accept({ ...act, ...ack } as unknown as Entry);
+    if (act.EvtType === "refer") {
+      this.conversations.get(act.To)?.wanted(uidsOf(act), ack.Seq);
+    } else if (ack.Seq !== undefined) {
+      this.#feed.accept({ ...act, ...ack } as unknown as Entry);
+    }
   }
 
   /** What waits to be sent is seen in its conversation, also in one that is not there yet. */

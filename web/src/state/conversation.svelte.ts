@@ -18,6 +18,7 @@ import {
   appended,
   changed,
   groupChangeOf,
+  indexOfSeq,
   isChange,
   isShown,
   prepended,
@@ -60,6 +61,8 @@ export class Conversation {
   readonly readers = new SvelteMap<Seq, Place>();
   /** Who is in it, if it is a group. */
   readonly roster: Roster;
+  /** Whom one wanted to add last, and who is asked first. */
+  asked = $state.raw<readonly Uid[]>([]);
   /** Older entries that a reply means, fetched alone; null: there is no such entry to see. */
   readonly quoted = new SvelteMap<Seq, Entry | null>();
   readonly unread = $derived(this.left ? 0 : Math.max(0, this.count - this.displayedCount));
@@ -163,6 +166,13 @@ export class Conversation {
       if (typeof key === "number") this.readers.set(key, { delivered, displayed });
       else if (key !== this.me) this.places.set(key, { delivered, displayed });
     }
+  }
+
+  /** Of `uids`, whom one wanted to add, those who did not come in by the entry `seq`. */
+  wanted(uids: readonly Uid[], seq: Seq | undefined): void {
+    const join = this.entries[indexOfSeq(this.entries, seq ?? 0)];
+    const added = join ? uidsOf(join) : [];
+    this.asked = uids.filter((uid) => !added.includes(uid) && !this.roster.members.has(uid));
   }
 
   /** N at `seq` among the entries here, for the own displayed position. */

@@ -176,10 +176,16 @@ function placeText(place: { delivered: number; displayed: number } | undefined, 
   return place && place.delivered >= seq ? "Delivered" : "Sent";
 }
 
+/** Of people who were to be added and want to be asked first; "" of none. */
+export function askedText(uids: readonly Uid[], nameOf: NameOf): string {
+  if (uids.length === 0) return "";
+  return `An invitation went to ${listed(uids, nameOf)}: who accepts it is in.`;
+}
+
 /** So many people are named; of more, the rest is counted. */
 const MOST_NAMES = 8;
 
-function listed(uids: Uid[], nameOf: NameOf): string {
+function listed(uids: readonly Uid[], nameOf: NameOf): string {
   const most = uids.length > MOST_NAMES ? MOST_NAMES - 1 : MOST_NAMES;
   const names = uids.slice(0, most).map(nameOf);
   if (uids.length > most) names.push(`${uids.length - most} others`);
