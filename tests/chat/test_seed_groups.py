@@ -87,6 +87,7 @@ async def test_over_engine_3_a_join_for_a_page_without_that_window_comes_as_noti
     await ben.confirm("delivery", "anna", MsgID="none")
     ben.leave()
     again = await seed(open_world, "ben", engine=3)
+    again.socket.polling = True
     assert kinds(again) == []
     await anna.do("refer", G, "cleo")
     await anna.say_in(G, "a message makes the window")
@@ -98,6 +99,7 @@ async def test_over_engine_3_a_join_for_a_page_without_that_window_comes_as_noti
 async def test_over_engine_3_a_list_alone_makes_no_window_for_a_join(open_world: World) -> None:
     anna = await seed(open_world, "anna")
     ben = await seed(open_world, "ben", engine=3)
+    ben.socket.polling = True
     await anna.do("create", G, "ben")
     await anna.do("refer", G, "cleo")
     assert lists(ben) == [["anna", "ben"], ["anna", "ben", "cleo"]]
@@ -110,9 +112,20 @@ async def test_over_engine_3_a_join_without_a_list_comes_as_notify(open_world: W
     await ben.confirm("delivery", "anna", MsgID="none")
     ben.leave()
     again = await seed(open_world, "ben", engine=3)
+    again.socket.polling = True
     await anna.say_in(G, "a window, but no list")
     await anna.do("refer", G, "cleo")
     assert kinds(again) == ["message", "notify"]
+
+
+async def test_over_engine_3_by_websocket_live_changes_come_as_they_are(open_world: World) -> None:
+    anna = await seed(open_world, "anna")
+    ben = await seed(open_world, "ben", engine=3)
+    await anna.do("create", G, "ben")
+    await anna.do("refer", G, "cleo")
+    cleo = await seed(open_world, "cleo", engine=3)
+    await cleo.do("depart", G)
+    assert kinds(ben) == ["notify", "join", "depart"]
 
 
 async def test_over_engine_3_a_page_has_the_window_of_the_group_that_it_made(

@@ -39,6 +39,7 @@ class FakeSocket:
         self.packets: list[tuple[str, Any]] = []
         self.acks: dict[int, Any] = {}
         self.closed = False
+        self.polling = False
         self.why: Closing | None = None
         self.takes = asyncio.Event()
         self.takes.set()

@@ -133,10 +133,14 @@ class SeedDevice(Device):
         return self.socket.request.engine == 3 and not (live and self._page_can_take(entry))
 
     def _page_can_take(self, entry: Entry) -> bool:
-        """Whether the seed's page has a window of the group, which messages and its own acts make
-        and a `notify` does not, and a list from before the entry."""
+        """Whether the seed's page survives the change of a group. One without the group's list, or
+        without its window, which messages and its own acts make and a `notify` does not, throws;
+        served by polling, it then never polls again."""
         listed = self.listed.get(entry.conv)
-        return entry.conv in self._windows and listed is not None and listed < entry.seq
+        if listed is not None and listed >= entry.seq:
+            return False
+        has_window_and_list = entry.conv in self._windows and listed is not None
+        return has_window_and_list or not self.socket.polling
 
     def _is_for_it(self, entry: Entry) -> bool:
         if entry.kind == "message":

@@ -69,6 +69,11 @@ class Connection:
         """A poll waits for its answer."""
         return self._poll is not None and self._poll.is_waiting
 
+    @property
+    def polling(self) -> bool:
+        """It has no WebSocket, or not yet."""
+        return self._wire is None
+
     def start(self, handshake: Packet, wire: Wire | None = None) -> None:
         """Say the handshake over `wire`, or to the first poll, and begin the heartbeat."""
         self.outbox.put(handshake)

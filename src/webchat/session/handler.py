@@ -59,6 +59,10 @@ class Socket(Protocol):
     def ack(self, ack_id: int, args: bytes) -> None:
         """Queue the answer to the event `ack_id`; `args`: a JSON array in UTF-8."""
 
+    @property
+    def polling(self) -> bool:
+        """It is served by long polling at the moment, and not by a WebSocket."""
+
     async def drained(self) -> None:
         """Return when no longer congested, or closed."""
 

@@ -57,6 +57,11 @@ class ClientSocket:
         """More waits to be written than the low-water mark."""
         return self._connection.outbox.congested
 
+    @property
+    def polling(self) -> bool:
+        """It is served by long polling at the moment."""
+        return self._connection.polling
+
     def emit(self, packet: Packet) -> None:
         """Queue an encoded packet; on a socket that is not connected: nothing."""
         if self.stage is Stage.CONNECTED:
