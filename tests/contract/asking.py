@@ -65,6 +65,13 @@ def depart(group: ConvID, uid: Uid, since: int) -> Append:
     return Append(group, (notice("depart", uid),), is_membership=True, follow=follow)
 
 
+def remove(group: ConvID, sender: Uid, uid: Uid, since: int) -> Append:
+    """A member who came in at `since` is put out."""
+    span = Membership(group, uid, since, SEQ_OF_ENTRY, "")
+    draft = notice("remove", sender, "", (uid,))
+    return Append(group, (draft,), is_membership=True, follow=Follow((span,), ((uid, "left"),)))
+
+
 def changing(conv: ConvID, sender: Uid, change: Change, msg_id: str = "") -> Append:
     """An edit, delete or reaction."""
     envelope = {"EvtType": change.kind, "Body": change.body, "Refers": change.refers}

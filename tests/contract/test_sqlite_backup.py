@@ -21,14 +21,15 @@ from tests.contract.asking import (
     named,
     react,
     refer,
+    remove,
     send,
     to_pair,
 )
 from webchat.adapters.memory import ManualClock
 from webchat.adapters.sqlite import SqliteSettings, SqliteStore, backup, check
-from webchat.model import Group
+from webchat.model import Group, Invitation
 from webchat.ports.held import HeldLimits
-from webchat.ports.log import Append
+from webchat.ports.log import Append, invite
 from webchat.ports.positions import Move
 from webchat.ports.store import StoreRefused
 
@@ -41,7 +42,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 async def store(path: Path, clock: ManualClock) -> AsyncIterator[SqliteStore]:
     """A served store with a group whose members came, left and came back, a pair, and a group with
-    entries that were changed."""
+    entries that were changed, somebody who was put out and somebody who is invited."""
     made = SqliteStore(path, SqliteSettings(), clock)
     await made.open("secured")
     await send(made, create("group_x", "ann", "bob", "cid"))
@@ -55,6 +56,9 @@ async def store(path: Path, clock: ManualClock) -> AsyncIterator[SqliteStore]:
     await send(made, edit("group_y", "ann", 2, "changed"))
     await send(made, delete("group_y", "ann", 3))
     await send(made, react("group_y", "bob", 2, "👍"))
+    await send(made, refer("group_y", "ann", "eve"))
+    await send(made, remove("group_y", "ann", "eve", since=7))
+    await send(made, invite(Invitation("i-1", "group_y", "fay", "ann"), clock.now_ms()))
     await made.held.hold("group_none", message("ann", "h"), clock.now_ms(), HeldLimits())
     yield made
     await made.close()
@@ -188,6 +192,14 @@ def replaced(old: str, new: str) -> str:
         (
             "UPDATE log SET members = 0 WHERE name = 'group_y'",
             "group_y: nobody is in it, but it is not said to be closed",
+        ),
+        (
+            "UPDATE member SET until = 7 WHERE uid = 'eve'",
+            "group_y: eve was put out at Seq 8, but no membership ends there",
+        ),
+        (
+            "DELETE FROM entry WHERE kind = 'invitation'",
+            "user:fay: nothing tells of the invitation i-1 to group_y",
         ),
         (
             replaced('"Edited":4', '"Edited":6'),
