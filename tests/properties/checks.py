@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 from tests.chat.world import World
-from tests.properties.device import Device, Known
+from tests.properties.device import Device
 from tests.properties.ledger import Ledger, ledger_of, only
+from tests.properties.parts import Known
 from webchat.model import NO_POSITION, user_log
 from webchat.service.conversations import Conversations, Listed
 from webchat.service.history import History

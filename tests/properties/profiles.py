@@ -17,7 +17,7 @@ _PROFILES: Final = {
     "short": settings(
         _COMMON,
         derandomize=True,
-        max_examples=60,
+        max_examples=50,
         stateful_step_count=40,
         phases=[Phase.generate, Phase.shrink],
     ),
