@@ -304,3 +304,21 @@ def test_who_wants_to_be_asked_is_invited(trio: Trio, trip: str, newcomer: Newco
     expect(invitations).to_have_count(0)
     dan.write("here I am")
     expect(bob.message("here I am")).to_contain_text("Dan")
+
+
+def test_a_public_group_is_found_and_joined(trio: Trio, trip: str, newcomer: Newcomer) -> None:
+    ann, bob, _ = trio
+    dan = newcomer("Dan")
+    ann.open_details()
+    rule = ann.details.get_by_role("checkbox", name="Anybody can find and join it")
+    rule.click()
+    expect(rule).to_be_checked()
+    dan.page.get_by_role("button", name="New conversation").click()
+    dan.page.get_by_role("searchbox", name="Find people").fill(trip)
+    found = dan.page.get_by_role("dialog", name="New conversation")
+    found.get_by_role("button", name=re.compile(f"^{trip} Public group, 3 members")).click()
+    joining = dan.page.get_by_role("dialog", name="Join group")
+    expect(joining).to_contain_text(f"Anybody may join “{trip}”.")
+    joining.get_by_role("button", name="Join", exact=True).click()
+    expect(dan.messages).to_have_text(["You joined"])
+    expect(bob.messages.last).to_have_text("Dan joined")

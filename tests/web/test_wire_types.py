@@ -56,6 +56,7 @@ def _fields(name: str) -> dict[str, tuple[bool, str]]:
         ("Entered", "Entered"),
         ("InviteLink", "InviteLink"),
         ("MadeLink", "MadeLink"),
+        ("PublicGroup", "PublicGroup"),
     ],
 )
 def test_what_the_client_reads_is_what_the_api_answers(interface: str, schema: str) -> None:

@@ -26,6 +26,7 @@ import type {
   Page,
   Person,
   Profile,
+  PublicGroup,
   Reader,
 } from "../src/wire/wire.ts";
 
@@ -274,6 +275,14 @@ export class FakeApi implements Api {
 
   async enterByLink(): Promise<Entered> {
     throw new Failure("not_found", "no such link");
+  }
+
+  async publicGroups(): Promise<PublicGroup[]> {
+    return [];
+  }
+
+  async enterPublic(id: string): Promise<Entered> {
+    return { ConvID: id, Seq: 1 };
   }
 
   #check(): void {

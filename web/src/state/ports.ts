@@ -20,6 +20,7 @@ import type {
   Person,
   Profile,
   ProfileChange,
+  PublicGroup,
   Reader,
   Seq,
   SyncRequest,
@@ -53,6 +54,8 @@ export interface Api {
   makeInviteLink(id: ConvID, expiresInS: number): Promise<MadeLink>;
   revokeInviteLink(id: ConvID, link: string): Promise<void>;
   enterByLink(code: string): Promise<Entered>;
+  publicGroups(query: string): Promise<PublicGroup[]>;
+  enterPublic(id: ConvID): Promise<Entered>;
 }
 
 /** What a channel tells. It keeps trying by itself until it is closed. */

@@ -16,6 +16,7 @@ import type {
   Person,
   Profile,
   ProfileChange,
+  PublicGroup,
   Reader,
 } from "../wire/wire.ts";
 
@@ -131,6 +132,14 @@ export class Rest implements Api {
 
   enterByLink(code: string): Promise<Entered> {
     return this.#call("POST", `/invites/${encodeURIComponent(code)}`);
+  }
+
+  async publicGroups(q: string): Promise<PublicGroup[]> {
+    return (await this.#call<Page<PublicGroup>>("GET", "/groups", { query: { q } })).items;
+  }
+
+  enterPublic(id: string): Promise<Entered> {
+    return this.#call("POST", `/groups/${encodeURIComponent(id)}/join`);
   }
 
   async #call<T>(

@@ -238,6 +238,13 @@ export interface Entered {
   Seq: Seq | null;
 }
 
+/** A group that anybody may join. `members`: how many. */
+export interface PublicGroup {
+  ConvID: ConvID;
+  name: string;
+  members: number;
+}
+
 export interface InviteLink {
   id: string;
   /** ms since 1970. */

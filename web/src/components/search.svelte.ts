@@ -1,26 +1,25 @@
-/** Finds people as somebody types; of several answers the newest question's counts. */
+/** Finds as somebody types; of several answers the newest question's counts. */
 
 import { explain } from "../state/wording.ts";
 import { asFailure } from "../wire/failure.ts";
-import type { Person } from "../wire/wire.ts";
 
-/** How long typing pauses before people are searched for. */
+/** How long typing pauses before something is searched for. */
 const PAUSE_MS = 150;
 
 /** Made while a component is, and ends with it. */
-export class PeopleSearch {
+export class Search<T> {
   query = $state("");
   /** null: nothing was asked. */
-  found = $state.raw<readonly Person[] | null>(null);
+  found = $state.raw<readonly T[] | null>(null);
   problem = $state("");
-  readonly #find: (query: string) => Promise<Person[]>;
+  readonly #find: (query: string) => Promise<T[]>;
 
-  constructor(find: (query: string) => Promise<Person[]>) {
+  constructor(find: (query: string) => Promise<T[]>) {
     this.#find = find;
     $effect(() => this.#follow(this.query.trim()));
   }
 
-  /** What to say where there are no people to show. */
+  /** What to say where there is nothing to show. */
   get emptiness(): string {
     return this.found === null ? "Type a name or a user ID." : "Nobody found by that name or ID.";
   }
