@@ -29,8 +29,9 @@ class Page(Inbox):
     `read_counts` and `states`: of own messages, by MsgID.
     """
 
-    def __init__(self, device: Device, wire: SeedWire) -> None:
+    def __init__(self, device: Device, wire: SeedWire, kind: SeedKind) -> None:
         super().__init__()
+        self.kind = kind
         self.device = device
         self.uid = device.uid
         self.wire = wire
@@ -117,20 +118,23 @@ class Page(Inbox):
 
     def _join(self, envelope: Envelope) -> None:
         group, joined = envelope["From"], json.loads(envelope["Body"])
-        if group not in self.windows or group not in self.lists:
-            self.faults.append("a join for a group without a window and a list")
-            return
-        self.lists[group] += joined
-        self._line(group, f"+ {' '.join(joined)}")
+        if group in self.lists:
+            self.lists[group] += joined
+        self._notice(group, f"+ {' '.join(joined)}", needs_list=True)
 
     def _depart(self, envelope: Envelope) -> None:
         group, left = envelope["From"], envelope["Originated"]
-        if group not in self.windows:
-            self.faults.append("a depart for a group without a window")
-            return
         if group in self.lists:
             self.lists[group] = [uid for uid in self.lists[group] if uid != left]
-        self._line(group, f"- {left}")
+        self._notice(group, f"- {left}", needs_list=False)
+
+    def _notice(self, group: str, line: str, *, needs_list: bool) -> None:
+        """A line in a window. Without one, or the list, the page throws: the line is lost, and by
+        polling the page does not poll any more."""
+        if group in self.windows and (group in self.lists or not needs_list):
+            self._line(group, line)
+        elif self.kind == "seed-polling":
+            self.faults.append(f"a notice that it cannot show: {line}")
 
     def _unknown(self, envelope: Envelope) -> None:
         self.faults.append(f"it knows no {envelope['EvtType']}")
@@ -218,7 +222,7 @@ class Pages:
         """Open a page, which joins."""
         device = await self.town.connect(uid, kind)
         assert isinstance(device.wire, SeedWire)
-        page = Page(device, device.wire)
+        page = Page(device, device.wire, kind)
         device.wire.inbox = page
         self._pages.append(page)
         assert (await device.join(uid))["ok"] is True
