@@ -46,6 +46,25 @@ async def test_a_deleted_message_is_blank_and_still_counts(world: World) -> None
     assert (message["Body"], message["Deleted"], message["N"]) == ("", 2, 1)
 
 
+async def test_the_texts_of_its_edits_go_with_a_deleted_message(world: World) -> None:
+    anna, ben = await talk(world)
+    await amend(anna, "edit", "ben", 1, "hell")
+    await ben.send("anna", "what?")
+    await amend(anna, "edit", "ben", 1, "hello")
+    await amend(anna, "delete", "ben", 1)
+    again = await world.joined("ben")
+    assert [edit["Body"] for edit in again.got("edit")] == ["", ""]
+    assert again.bodies() == ["", "what?"]
+
+
+@pytest.mark.parametrize("kind", ["edit", "delete", "react"])
+async def test_a_deleted_message_cannot_be_amended(world: World, kind: str) -> None:
+    anna, _ = await talk(world)
+    await amend(anna, "delete", "ben", 1)
+    ack = await amend(anna, kind, "ben", 1, "x")
+    assert ack["error"]["code"] == "bad_request"
+
+
 async def test_a_reaction_can_be_taken_back(world: World) -> None:
     anna, ben = await talk(world)
     await amend(ben, "react", "anna", 1, "👍")

@@ -316,7 +316,7 @@ async def test_an_open_history_is_sent_to_who_comes_in_and_not_to_who_left(world
     await ben.do("depart", G)
     await anna.do("refer", G, "ben")
     await anna.do("remove", G, "ben", "dora")
-    assert dora.bodies() == []
+    assert dora.bodies() == ["before"]
     gone = await world.joined("dora", {G: 0})
     assert seen(gone) == [("join", 4), ("depart", 5), ("join", 6), ("remove", 7)]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from webchat.chat.client import Client
 from webchat.chat.device import Device
 from webchat.chat.sending import Sender
@@ -9,9 +11,11 @@ from webchat.errors import Code, WebchatError
 from webchat.model import ConvID, Entry, Seq, Uid, is_group, is_uid, pair_conv
 from webchat.ports.log import Append, Log
 from webchat.protocol.envelope import Envelope
-from webchat.service.amend import Kind, amend, check_amendment
+from webchat.service.amend import Kind, amend, check_amendment, is_edit_of, what_became_of
 from webchat.service.membership import check_group_act
 from webchat.service.standing import ADMINS, Standings, not_a_member
+
+_PAGE: Final = 200
 
 
 class Amending:
@@ -59,7 +63,18 @@ class Amending:
             envelope,
             is_admin=is_admin,
             members_as_of=members_as_of,
+            edits=await self._edits_of(meant) if meant is not None and kind == "delete" else (),
         )
+
+    async def _edits_of(self, message: Entry) -> list[Seq]:
+        """Where a message was edited: the texts that a `delete` takes away, too."""
+        edits: list[Seq] = []
+        seq, last = message.seq, what_became_of(message).edited
+        while seq < last:
+            entries = await self._log.read(message.conv, seq, min(_PAGE, last - seq))
+            edits += [entry.seq for entry in entries if is_edit_of(message, entry)]
+            seq += _PAGE
+        return edits
 
     async def _entry(self, conv: ConvID, seq: Seq) -> Entry | None:
         entries = await self._log.read(conv, seq - 1, 1)

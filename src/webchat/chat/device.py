@@ -139,19 +139,14 @@ class Device:
         else:
             self.ended[conv] = end.last
 
-    def come_in(self, held: HeldLog, left: Seq) -> None:
-        """Its user comes into a log by the entry after `held.last`; `left`: where it had left it.
+    def come_in(self, held: HeldLog) -> None:
+        """Its user comes into a log by the entry after `held.last`.
 
-        What it must not see is skipped; what is left of an earlier time in it still comes.
+        Its backlog says what of all before that is skipped, and what is for it: the rest of an
+        earlier time in it, or with open history the newest of all.
         """
         self.past.pop(held.conv, None)
-        position = self.ended.pop(held.conv, 0)
-        if held.conv in self.lags:
-            return
-        if position < left:
-            self.lags[held.conv] = Lag(position)
-        elif position < held.last:
-            self.socket.emit(skip_packet(held.conv, held.last, held.n, more=False))
+        self.fall_behind(held, self.ended.pop(held.conv, 0))
 
     def come_in_late(self, held: HeldLog, seq: Seq) -> None:
         """Its user came into a log by the entry `seq`, which was not passed on."""

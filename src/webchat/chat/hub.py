@@ -126,10 +126,9 @@ class Hub:
             return None
         if entry.conv in user.logs:
             return user.logs[entry.conv]
-        left = user.left.get(entry.conv, 0)
         held = self.roster.follow(user, entry.conv, _before(entry))
         for device in user.devices:
-            device.come_in(held, left)
+            device.come_in(held)
             self.wake(device)
         if is_group(entry.conv):
             self._spawn(self._watch(held))

@@ -161,7 +161,7 @@ class SeedDevice(Device):
         else:
             self._pass_over(entry)
 
-    def come_in(self, held: HeldLog, left: Seq) -> None:
+    def come_in(self, held: HeldLog) -> None:
         """Its user comes into a log by the entry after `held.last`."""
         self.past.pop(held.conv, None)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Literal
+
+import msgspec
 
 from webchat.errors import Code, WebchatError
 from webchat.model import ConvID, Draft, Entry, Seq, Uid, pair_of
@@ -35,16 +38,20 @@ def amend(
     *,
     is_admin: bool,
     members_as_of: Seq | None,
+    edits: Sequence[Seq] = (),
 ) -> Append:
     """The append of a checked amendment of `meant`, as far as the sender may see it.
 
-    The author alone edits; the author or an admin deletes; who sees a message may react.
-    Raises BAD_REQUEST where nothing, or no message, is meant; FORBIDDEN.
+    The author alone edits; the author or an admin deletes; who sees a message may react. `edits`:
+    of a message to delete, whose texts go with it. Raises BAD_REQUEST where nothing, no message, or
+    a deleted one is meant; FORBIDDEN.
     """
     if meant is None or meant.kind != "message":
         raise WebchatError(Code.BAD_REQUEST, "Refers means no message you can see")
     if kind != "react" and meant.sender != sender and not (kind == "delete" and is_admin):
         raise WebchatError(Code.FORBIDDEN, f"this message is not yours to {kind}")
+    if what_became_of(meant).deleted:
+        raise WebchatError(Code.BAD_REQUEST, "Refers means a message that was deleted")
     body = "" if kind == "delete" else envelope.body
     in_pair = pair_of(conv) is not None
     said = encode_said(
@@ -59,5 +66,33 @@ def amend(
         conv,
         (Draft(kind, sender, envelope.msg_id, said),),
         members_as_of=members_as_of,
-        follow=Follow(changes=(Change(kind, envelope.refers, sender, body),)),
+        follow=Follow(
+            changes=(
+                Change(kind, envelope.refers, sender, body),
+                *(Change("delete", seq, sender) for seq in edits),
+            )
+        ),
     )
+
+
+class Amended(msgspec.Struct, rename="pascal"):
+    """The entries that edited and deleted a message last, 0: none did."""
+
+    edited: Seq = 0
+    deleted: Seq = 0
+
+
+def what_became_of(message: Entry) -> Amended:
+    """Whether a message was edited or deleted."""
+    return msgspec.json.decode(message.envelope, type=Amended)
+
+
+class _Referring(msgspec.Struct, rename="pascal"):
+    refers: Seq = 0
+
+
+def is_edit_of(message: Entry, entry: Entry) -> bool:
+    """Whether `entry` is an edit of `message`."""
+    if entry.kind != "edit":
+        return False
+    return msgspec.json.decode(entry.envelope, type=_Referring).refers == message.seq
