@@ -261,6 +261,19 @@ describe("what the log does to one's own place", () => {
     expect(fresh.writable).toBe(false);
   });
 
+  test("a history that is opened can be fetched", async () => {
+    const { api, channel, client, conversation } = await inGroup();
+    conversation.entries = conversation.entries.slice(1);
+    api.logs.set(CONV, conversation.entries.slice());
+    await client.conversations.loadOlder(conversation);
+    expect(conversation.more).toBe(false);
+    api.logs.set(CONV, [notice(1, "create", "ann", ["bob"]), ...conversation.entries]);
+    channel.tell(notice(3, "group", "ann", { history_open: true, name: "" }));
+    await client.conversations.loadOlder(conversation);
+    expect(conversation.entries.map((each) => each.Seq)).toEqual([1, 2, 3]);
+    expect(conversation.name).toBe(CONV);
+  });
+
   test("in a group for announcements admins write", async () => {
     const { channel, conversation } = await inGroup();
     channel.tell(notice(3, "group", "ann", { announcements: true, name: "News" }));

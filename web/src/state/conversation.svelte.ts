@@ -6,6 +6,7 @@ import {
   type ConversationItem,
   type ConvID,
   type Entry,
+  type GroupChange,
   otherOf,
   type Position,
   type ReceiptRow,
@@ -74,7 +75,7 @@ export class Conversation {
     this.me = me;
     this.other = otherOf(id, me);
     this.roster = new Roster(me);
-    this.name = this.other ?? "Unnamed group";
+    this.name = this.other ?? id;
   }
 
   /** Whether it goes on, and one is in it. */
@@ -194,7 +195,7 @@ export class Conversation {
   #moveByEntry(entry: Entry): void {
     const own = authorOf(entry) === this.me;
     if (entry.EvtType === "create" && entry.Name) this.name = entry.Name;
-    if (entry.EvtType === "group") this.name = groupChangeOf(entry).name || this.name;
+    if (entry.EvtType === "group") this.#change(groupChangeOf(entry));
     if (entry.EvtType === "remove" && uidsOf(entry).includes(this.me)) this.left = true;
     if (entry.EvtType === "message" && own) {
       this.moveOwn({ delivered: entry.Seq, displayed: entry.Seq, N: entry.N ?? 0 });
@@ -203,6 +204,12 @@ export class Conversation {
       this.left = false;
       this.moveOwn({ delivered: entry.Seq - 1, displayed: entry.Seq - 1, N: entry.N ?? 0 });
     }
+  }
+
+  /** A group without a name is called by its id; an open history may go further back. */
+  #change({ name, history_open }: GroupChange): void {
+    if (name !== undefined) this.name = name || this.id;
+    if (history_open) this.more = true;
   }
 
   #comesIn(entry: Entry, own: boolean): boolean {
