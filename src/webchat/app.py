@@ -13,7 +13,7 @@ import socket
 import structlog
 from prometheus_client import CollectorRegistry
 
-from webchat import __version__
+from webchat import __version__, tuning
 from webchat.adapters.memory import (
     LoopClock,
     MemoryBus,
@@ -22,34 +22,26 @@ from webchat.adapters.memory import (
 )
 from webchat.adapters.sqlite import SqliteSettings, SqliteStore
 from webchat.chat.assembly import Chat
-from webchat.chat.assembly import Settings as ChatLayerSettings
-from webchat.chat.grouping import GroupSettings
-from webchat.chat.handlers import ChatSettings
-from webchat.chat.joining import JoinSettings
-from webchat.chat.lag import BacklogSettings
-from webchat.chat.notices import KeptSettings
 from webchat.config import Settings, SettingsError
 from webchat.errors import WebchatError
 from webchat.metrics import ChatCollector
 from webchat.ports.bus import Bus
 from webchat.ports.clock import Clock
-from webchat.ports.held import HeldLimits
 from webchat.ports.store import Store, StoreRefused
-from webchat.service.accounts import AccountService, AccountSettings
+from webchat.service.accounts import AccountService
 from webchat.service.conversations import Conversations
 from webchat.service.directory import Directory
 from webchat.service.entering import Entrance
 from webchat.service.history import History
 from webchat.service.invitations import InvitationService
-from webchat.service.links import LinkService, LinkSettings
-from webchat.service.passwords import Passwords, PasswordSettings
+from webchat.service.links import LinkService
+from webchat.service.passwords import Passwords
 from webchat.service.profiles import Profiles
-from webchat.service.read_positions import ReceiptSettings
 from webchat.service.readers import Readers
 from webchat.service.standing import Standings
 from webchat.service.tokens import Tokens, TokenSettings
-from webchat.session.client import SocketIO, SocketSettings
-from webchat.session.endpoint import Endpoint, EngineSettings
+from webchat.session.client import SocketIO
+from webchat.session.endpoint import Endpoint
 from webchat.transport.origins import OwnOrListed, any_origin
 from webchat.transport.proxy import Proxies
 from webchat.transport.rest import RestSettings, Services, build, build_seed
@@ -57,7 +49,6 @@ from webchat.transport.server import AddressInUse, Server, ServerSettings, Site,
 
 SOCKET_IO_PATH = "/socket.io"
 _HOUR_S = 3_600.0
-_DAY_MS = 24 * 3_600_000
 _COLLECTOR_THRESHOLDS = (10_000, 20, 50)
 _log = structlog.get_logger()
 
@@ -70,7 +61,7 @@ class App:
         self._clock: Clock = LoopClock()
         self._store: Store = _store(settings, self._clock)
         self._bus: Bus = MemoryBus()
-        self._passwords = Passwords(_password_settings(settings))
+        self._passwords = Passwords(tuning.password_settings(settings))
         self._chat: Chat | None = None
         self._server: Server | None = None
         self._sweep: asyncio.Task[None] | None = None
@@ -109,10 +100,10 @@ class App:
             self._passwords,
             MemoryLimits(clock),
             clock,
-            _account_settings(settings),
+            tuning.account_settings(settings),
         )
         self._chat = Chat(
-            store, self._bus, clock, profiles, accounts.authenticate, _chat_settings(settings)
+            store, self._bus, clock, profiles, accounts.authenticate, tuning.chat_settings(settings)
         )
         self._chat.start()
         history = History(store.log, store.members)
@@ -126,7 +117,7 @@ class App:
             Readers(store.members, store.positions, profiles, history),
             InvitationService(store.invitations, store.members, entrance),
             Directory(store.members, entrance),
-            LinkService(store.links, standings, entrance, clock, _link_settings(settings)),
+            LinkService(store.links, standings, entrance, clock, tuning.link_settings(settings)),
             {"store": store.is_up, "bus": self._bus.is_up},
             CollectorRegistry(),
         )
@@ -137,9 +128,9 @@ class App:
         proxies = Proxies(settings.trusted_networks())
         allowed = any_origin if settings.open else OwnOrListed(settings.allow_origin)
         endpoint = Endpoint(
-            SocketIO(chat.handler, clock, _socket_settings(settings)),
+            SocketIO(chat.handler, clock, tuning.socket_settings(settings)),
             clock,
-            _engine_settings(settings),
+            tuning.engine_settings(settings),
             origin_allowed=allowed,
         )
         services.registry.register(ChatCollector(chat, endpoint))
@@ -176,7 +167,7 @@ class App:
                 now = self._clock.now_ms()
                 await self._store.logins.forget_expired(now)
                 await self._store.links.forget_expired(now)
-                await self._store.held.expire(now - self._settings.held_days * _DAY_MS)
+                await self._store.held.expire(now - self._settings.held_days * tuning.DAY_MS)
             except WebchatError as error:
                 _log.warning("what has expired is not dropped yet", why=error.message)
             await asyncio.sleep(_HOUR_S)
@@ -227,79 +218,3 @@ def _bind(host: str, port: int) -> socket.socket:
 def _url(host: str, bound: socket.socket) -> str:
     port = bound.getsockname()[1]
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
-
-
-def _password_settings(settings: Settings) -> PasswordSettings:
-    return PasswordSettings(
-        argon2_memory_kib=settings.argon2_memory_kib,
-        argon2_passes=settings.argon2_passes,
-        threads=settings.argon2_threads,
-        queue=settings.argon2_queue,
-    )
-
-
-def _account_settings(settings: Settings) -> AccountSettings:
-    return AccountSettings(
-        login_attempts_per_min=settings.rate_logins_per_min,
-        login_burst=settings.rate_logins_burst,
-        login_attempts_per_address_per_min=settings.rate_address_logins_per_min,
-        login_address_burst=settings.rate_address_logins_burst,
-        registrations_per_min=settings.rate_registrations_per_min,
-        registrations_burst=settings.rate_registrations_burst,
-    )
-
-
-def _chat_settings(settings: Settings) -> ChatLayerSettings:
-    return ChatLayerSettings(
-        open_mode=settings.open,
-        chat=ChatSettings(
-            text_bytes=settings.text_bytes,
-            extension_bytes=settings.extension_bytes,
-            rate_events_per_s=settings.rate_events_per_s,
-            rate_burst=settings.rate_burst,
-        ),
-        join=JoinSettings(
-            cursors=settings.cursors,
-            snapshots=settings.snapshots,
-            sync_more_timeout_s=settings.sync_more_timeout_s,
-            version=__version__,
-        ),
-        backlog=BacklogSettings(
-            backlog_entries=settings.backlog_entries, join_entries=settings.join_entries
-        ),
-        receipts=ReceiptSettings(
-            receipts_interval_ms=settings.receipts_interval_ms,
-            counts_interval_ms=settings.counts_interval_ms,
-        ),
-        groups=GroupSettings(list_uids=settings.list_uids, text_bytes=settings.text_bytes),
-        held=HeldLimits(
-            messages_per_user=settings.held_messages,
-            bytes_per_group=settings.held_group_bytes,
-            lifetime_ms=settings.held_days * _DAY_MS,
-        ),
-        kept=KeptSettings(settings.kept_receipts if settings.open else 0),
-        revocation_sweep_ms=settings.revocation_sweep_ms,
-    )
-
-
-def _link_settings(settings: Settings) -> LinkSettings:
-    return LinkSettings(link_days=settings.link_days, links_per_group=settings.links_per_group)
-
-
-def _socket_settings(settings: Settings) -> SocketSettings:
-    return SocketSettings(
-        connect_timeout_ms=settings.connect_timeout_ms,
-        max_attachments=settings.packet_attachments,
-        max_attachments_bytes=settings.packet_bytes,
-    )
-
-
-def _engine_settings(settings: Settings) -> EngineSettings:
-    return EngineSettings(
-        ping_interval_ms=settings.ping_interval_ms,
-        ping_timeout_ms=settings.ping_timeout_ms,
-        max_payload_bytes=settings.packet_bytes,
-        max_outbox_bytes=settings.outbox_bytes,
-        max_connections=settings.sessions,
-        allow_engine3=settings.open,
-    )

@@ -107,7 +107,6 @@ class Settings:
     receipts_interval_ms: int = _amount(250, "Receipts are coalesced over this time.")
     sync_more_timeout_s: int = _amount(30, "Wait for further cursors after a join with more.")
     counts_interval_ms: int = _amount(1_000, "Time between two counts of readers in large groups.")
-    bus_ack_timeout_ms: int = _amount(500, "Wait of acks for the bus.")
     revocation_sweep_ms: int = _amount(500, "Time between two looks for ended logins.", 10, 900)
     session_days: int = _amount(30, "A login ends this many days after its last use.")
     drain_s: int = _amount(15, "Longest time from SIGTERM to exit.", 0)

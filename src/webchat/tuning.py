@@ -1,0 +1,103 @@
+"""The settings of the process, cut into the small structs that each part knows."""
+
+from __future__ import annotations
+
+from webchat import __version__
+from webchat.chat.assembly import Settings as ChatLayerSettings
+from webchat.chat.grouping import GroupSettings
+from webchat.chat.handlers import ChatSettings
+from webchat.chat.joining import JoinSettings
+from webchat.chat.lag import BacklogSettings
+from webchat.chat.notices import KeptSettings
+from webchat.config import Settings
+from webchat.ports.held import HeldLimits
+from webchat.service.accounts import AccountSettings
+from webchat.service.links import LinkSettings
+from webchat.service.passwords import PasswordSettings
+from webchat.service.read_positions import ReceiptSettings
+from webchat.session.client import SocketSettings
+from webchat.session.endpoint import EngineSettings
+
+DAY_MS = 24 * 3_600_000
+
+
+def password_settings(settings: Settings) -> PasswordSettings:
+    """What a password's hash costs."""
+    return PasswordSettings(
+        argon2_memory_kib=settings.argon2_memory_kib,
+        argon2_passes=settings.argon2_passes,
+        threads=settings.argon2_threads,
+        queue=settings.argon2_queue,
+    )
+
+
+def account_settings(settings: Settings) -> AccountSettings:
+    """How often accounts may be made and passwords tried."""
+    return AccountSettings(
+        login_attempts_per_min=settings.rate_logins_per_min,
+        login_burst=settings.rate_logins_burst,
+        login_attempts_per_address_per_min=settings.rate_address_logins_per_min,
+        login_address_burst=settings.rate_address_logins_burst,
+        registrations_per_min=settings.rate_registrations_per_min,
+        registrations_burst=settings.rate_registrations_burst,
+    )
+
+
+def chat_settings(settings: Settings) -> ChatLayerSettings:
+    """Limits and intervals of the chat layer."""
+    return ChatLayerSettings(
+        open_mode=settings.open,
+        chat=ChatSettings(
+            text_bytes=settings.text_bytes,
+            extension_bytes=settings.extension_bytes,
+            rate_events_per_s=settings.rate_events_per_s,
+            rate_burst=settings.rate_burst,
+        ),
+        join=JoinSettings(
+            cursors=settings.cursors,
+            snapshots=settings.snapshots,
+            sync_more_timeout_s=settings.sync_more_timeout_s,
+            version=__version__,
+        ),
+        backlog=BacklogSettings(
+            backlog_entries=settings.backlog_entries, join_entries=settings.join_entries
+        ),
+        receipts=ReceiptSettings(
+            receipts_interval_ms=settings.receipts_interval_ms,
+            counts_interval_ms=settings.counts_interval_ms,
+        ),
+        groups=GroupSettings(list_uids=settings.list_uids, text_bytes=settings.text_bytes),
+        held=HeldLimits(
+            messages_per_user=settings.held_messages,
+            bytes_per_group=settings.held_group_bytes,
+            lifetime_ms=settings.held_days * DAY_MS,
+        ),
+        kept=KeptSettings(settings.kept_receipts if settings.open else 0),
+        revocation_sweep_ms=settings.revocation_sweep_ms,
+    )
+
+
+def link_settings(settings: Settings) -> LinkSettings:
+    """How long invite links live, and how many a group has."""
+    return LinkSettings(link_days=settings.link_days, links_per_group=settings.links_per_group)
+
+
+def socket_settings(settings: Settings) -> SocketSettings:
+    """Limits of the Socket.IO layer."""
+    return SocketSettings(
+        connect_timeout_ms=settings.connect_timeout_ms,
+        max_attachments=settings.packet_attachments,
+        max_attachments_bytes=settings.packet_bytes,
+    )
+
+
+def engine_settings(settings: Settings) -> EngineSettings:
+    """Limits and intervals of the Engine.IO layer."""
+    return EngineSettings(
+        ping_interval_ms=settings.ping_interval_ms,
+        ping_timeout_ms=settings.ping_timeout_ms,
+        max_payload_bytes=settings.packet_bytes,
+        max_outbox_bytes=settings.outbox_bytes,
+        max_connections=settings.sessions,
+        allow_engine3=settings.open,
+    )
