@@ -113,6 +113,7 @@ def test_who_has_left_reads_on_but_cannot_write(trio: Trio) -> None:
     expect(cleo.messages.last).to_have_text("You left")
     expect(cleo.box).to_have_count(0)
     expect(cleo.page.get_by_text("Not sent: half a sent")).to_be_visible()
+    expect(cleo.log).to_be_focused()
     ann.write("after Cleo")
     expect(bob.message("after Cleo")).to_be_visible()
     cleo.page.reload()
@@ -169,7 +170,7 @@ def test_what_is_not_ones_own_cannot_be_changed(trio: Trio) -> None:
         expect(menu.get_by_role("menuitem", name=item)).to_have_count(0)
 
 
-def test_reactions_are_counted(trio: Trio) -> None:
+def test_reactions_are_counted(trio: Trio, trip: str) -> None:
     ann, bob, cleo = trio
     ann.write("cake?")
     for person in (bob, cleo):
@@ -180,7 +181,9 @@ def test_reactions_are_counted(trio: Trio) -> None:
     expect(bob.message("cake?").get_by_role("button", name="👍 3")).to_be_visible()
     bob.message("cake?").get_by_role("button", name="👍 3").click()
     expect(ann.message("cake?").get_by_role("button", name="👍 2")).to_be_visible()
-    cleo.page.reload()
+    cleo.page.goto("/")
+    expect(cleo.conversation(trip)).to_contain_text("cake?")
+    cleo.conversation(trip).click()
     expect(cleo.message("cake?").get_by_role("button", name="👍 2")).to_be_visible()
 
 
@@ -265,15 +268,26 @@ def test_a_group_is_for_announcements_and_then_closed(trio: Trio) -> None:
     expect(bob.messages.last).to_have_text("You left")
 
 
-def test_an_invite_link_leads_in_until_it_is_revoked(trio: Trio, newcomer: Newcomer) -> None:
+@pytest.fixture
+def stranger(browser: Browser, shared_server: Server) -> Iterator[Person]:
+    """Somebody without an account."""
+    person = Person.arrive(browser, shared_server.url, "dan.by.link")
+    yield person
+    person.leave()
+
+
+def test_an_invite_link_leads_in_until_it_is_revoked(
+    trio: Trio, stranger: Person, newcomer: Newcomer
+) -> None:
     ann, bob, _ = trio
-    dan, eve = newcomer("Dan"), newcomer("Eve")
+    dan, eve = stranger, newcomer("Eve")
     ann.open_details()
     ann.details.get_by_role("button", name="Invite links").click()
     dialog = ann.page.get_by_role("dialog", name="Invite links")
     dialog.get_by_role("button", name="Make a link").click()
     address = dialog.get_by_role("textbox", name="Invite link").input_value()
     dan.page.goto(address)
+    dan.register("Dan")
     joining = dan.page.get_by_role("dialog", name="Join group")
     joining.get_by_role("button", name="Join", exact=True).click()
     expect(dan.messages).to_have_text(["You joined"])

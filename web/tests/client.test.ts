@@ -344,6 +344,16 @@ describe("the list", () => {
     expect(channel.bodies("join")).toHaveLength(1);
   });
 
+  test("shows the newest message, also where a reaction came after it", async () => {
+    const given = world();
+    const reaction = entry(3, { EvtType: "react", Refers: 1, Body: "👍", N: 2 });
+    given.api.logs.set(CONV, [...history(2), reaction]);
+    given.api.list = [item(reaction)];
+    const { channel, conversation } = await live(3, given);
+    expect(conversation().last?.Seq).toBe(2);
+    expect(channel.bodies("join")[0]?.cursors).toEqual({ [CONV]: 3 });
+  });
+
   test("history that could not be fetched can be asked for again", async () => {
     const { client, api, conversation } = await live(3);
     api.failure = new Failure("unavailable", "no store");

@@ -108,6 +108,7 @@ export class Conversation {
     if (this.position > 0) return;
     this.position = position;
     this.entries = entries;
+    this.last ??= entries.findLast(isShown) ?? null;
   }
 
   accept(entry: Entry): Accepted {
@@ -136,6 +137,7 @@ export class Conversation {
   prepend(older: readonly Entry[], more: boolean): void {
     this.entries = prepended(older, this.entries);
     this.more = more;
+    this.last ??= older.findLast(isShown) ?? null;
   }
 
   /** Lets go of what is older than the newest `keep` entries. */

@@ -175,6 +175,8 @@ export class Conversations {
     const kept = this.#usable(item.ConvID, last);
     conversation.begin(kept?.position ?? last, kept?.entries ?? []);
     conversation.adopt(item);
+    // The newest entry may be a reaction, say: what the list shows is further back.
+    if (conversation.last === null) void this.loadOlder(conversation);
     return conversation;
   }
 
