@@ -96,26 +96,22 @@ async def test_over_engine_3_a_join_for_a_page_without_that_window_comes_as_noti
     assert lists(again) == [["anna", "ben", "cleo"]]
 
 
-async def test_over_engine_3_a_list_alone_makes_no_window_for_a_join(open_world: World) -> None:
+async def test_over_engine_3_a_list_or_a_message_is_enough_for_live_changes(
+    open_world: World,
+) -> None:
     anna = await seed(open_world, "anna")
     ben = await seed(open_world, "ben", engine=3)
     ben.socket.polling = True
     await anna.do("create", G, "ben")
     await anna.do("refer", G, "cleo")
-    assert lists(ben) == [["anna", "ben"], ["anna", "ben", "cleo"]]
-
-
-async def test_over_engine_3_a_join_without_a_list_comes_as_notify(open_world: World) -> None:
-    anna = await seed(open_world, "anna")
-    await anna.do("create", G, "ben")
-    ben = await seed(open_world, "ben", engine=3)
+    assert kinds(ben) == ["notify", "join"]
     await ben.confirm("delivery", "anna", MsgID="none")
     ben.leave()
     again = await seed(open_world, "ben", engine=3)
     again.socket.polling = True
-    await anna.say_in(G, "a window, but no list")
-    await anna.do("refer", G, "cleo")
-    assert kinds(again) == ["message", "notify"]
+    await anna.say_in(G, "hello")
+    await anna.do("refer", G, "dora")
+    assert kinds(again) == ["message", "join"]
 
 
 async def test_over_engine_3_by_websocket_live_changes_come_as_they_are(open_world: World) -> None:

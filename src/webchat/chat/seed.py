@@ -133,14 +133,13 @@ class SeedDevice(Device):
         return self.socket.request.engine == 3 and not (live and self._page_can_take(entry))
 
     def _page_can_take(self, entry: Entry) -> bool:
-        """Whether the seed's page survives the change of a group. One without the group's list, or
-        without its window, which messages and its own acts make and a `notify` does not, throws;
-        served by polling, it then never polls again."""
-        listed = self.listed.get(entry.conv)
-        if listed is not None and listed >= entry.seq:
+        """Whether the seed's page takes the change of a group as it is. A list as of the entry, or
+        later, has it already. A page that has heard nothing of the group throws; served by
+        polling, it then never polls again (by WebSocket it loses a line)."""
+        if self.listed.get(entry.conv, 0) >= entry.seq:
             return False
-        has_window_and_list = entry.conv in self._windows and listed is not None
-        return has_window_and_list or not self.socket.polling
+        knows_the_group = entry.conv in self.listed or entry.conv in self._windows
+        return knows_the_group or not self.socket.polling
 
     def _is_for_it(self, entry: Entry) -> bool:
         if entry.kind == "message":
