@@ -8,7 +8,7 @@ import structlog
 
 from webchat.chat.device import Device
 from webchat.chat.hub import Spawn
-from webchat.chat.lag import BacklogSettings, Lag, newest_first
+from webchat.chat.lag import BacklogSettings, Lag
 from webchat.chat.patience import RETRY_S, pause
 from webchat.chat.roster import HeldLog
 from webchat.chat.stats import Stats
@@ -55,7 +55,7 @@ class Backlog:
                 due = [conv for conv, lag in device.lags.items() if not lag.waiting]
                 if not due:
                     return
-                for held in newest_first(device, due):
+                for held in device.newest_first(due):
                     await self._catch_up_in_time(device, held)
         finally:
             device.pumping = False

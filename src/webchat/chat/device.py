@@ -6,9 +6,9 @@ behind, live entries are not sent: its backlog reads them from the log in their 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from webchat.chat.lag import Ack, BacklogSettings, Lag, newest_first, share_out
+from webchat.chat.lag import Ack, BacklogSettings, Lag, share_out
 from webchat.chat.packets import ack_of_entry, entry_packet, skip_packet
 from webchat.chat.roster import HeldLog, User
 from webchat.model import ConvID, Entry, Head, Seq, user_log
@@ -83,6 +83,13 @@ class Device:
     def log_of(self, conv: ConvID) -> HeldLog | None:
         """The log of that id that this device is being sent."""
         return self.user.logs.get(conv) or self.past.get(conv)
+
+    def newest_first(self, convs: Iterable[ConvID]) -> list[HeldLog]:
+        """The logs of these ids that it is behind in, the one with the newest entry first."""
+        logs = [self.log_of(conv) for conv in convs if conv in self.lags]
+        held = [log for log in logs if log is not None]
+        held.sort(key=lambda log: log.at, reverse=True)
+        return held
 
     def is_behind(self, held: HeldLog, lag: Lag) -> bool:
         """Whether `lag` still says where this device is in that log."""
@@ -216,4 +223,4 @@ class Device:
             self.live(held, lag)
 
     def _plan(self, convs: list[ConvID], settings: BacklogSettings) -> None:
-        self.budget = share_out(self, newest_first(self, convs), self.budget, settings)
+        self.budget = share_out(self.lags, self.newest_first(convs), self.budget, settings)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from webchat.model import ConvID, Seq
 
 if TYPE_CHECKING:
-    from webchat.chat.device import Device
     from webchat.chat.roster import HeldLog
 
 Ack = tuple[int, bytes, bool]
@@ -43,20 +42,12 @@ class Lag:
         self.acks.setdefault(seq, []).append(ack)
 
 
-def newest_first(device: Device, convs: Iterable[ConvID]) -> list[HeldLog]:
-    """The logs of these ids that `device` is behind in, the one with the newest entry first."""
-    logs = [device.log_of(conv) for conv in convs if conv in device.lags]
-    held = [log for log in logs if log is not None]
-    held.sort(key=lambda log: log.at, reverse=True)
-    return held
-
-
 def share_out(
-    device: Device, logs: Sequence[HeldLog], budget: int, settings: BacklogSettings
+    lags: Mapping[ConvID, Lag], logs: Sequence[HeldLog], budget: int, settings: BacklogSettings
 ) -> int:
     """Share out how many entries a join may ask for; returns what is left of `budget`."""
     for held in logs:
-        lag = device.lags[held.conv]
+        lag = lags[held.conv]
         behind = min(held.last - lag.position, settings.backlog_entries)
         lag.skip_only = behind > budget
         if not lag.skip_only:
