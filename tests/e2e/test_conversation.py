@@ -182,6 +182,25 @@ def test_what_arrives_while_nobody_looks_is_read_when_they_are_back(newcomer: Ne
     expect(bob.page).to_have_title("webchat")
 
 
+def test_who_comes_back_to_older_messages_has_read_what_is_in_view(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    ann.start_with(bob, "Bob")
+    ann.write("before")
+    bob.conversation("Ann").click()
+    expect(ann.message("before")).to_contain_text("Read")
+    _look(bob, away=True)
+    for number in range(10, 40):
+        ann.write(f"number {number}")
+    expect(bob.page).to_have_title("(30) webchat")
+    bob.log.hover()
+    bob.page.mouse.wheel(0, -600)
+    expect(bob.message("number 39")).not_to_be_in_viewport()
+    _look(bob, away=False)
+    expect(ann.message("number 20")).to_contain_text("Read")
+    expect(ann.message("number 39")).to_contain_text("Delivered")
+    expect(bob.page).to_have_title(re.compile(r"^\((?!30\b)\d+\) webchat$"))
+
+
 def _look(person: Person, *, away: bool) -> None:
     """Take the window's focus, or give it back; the browser itself always claims to have it."""
     focused, event = ("false", "blur") if away else ("true", "focus")
