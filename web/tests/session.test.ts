@@ -82,5 +82,22 @@ describe("the session", () => {
     channel.listener?.unauthenticated();
     await settle();
     expect([session.phase, session.client]).toEqual(["out", null]);
+    expect(session.notice).toBe("You were logged out on this device.");
+  });
+
+  test("says so no more after the next login", async () => {
+    const { session, channel } = setup();
+    await session.start();
+    channel.listener?.unauthenticated();
+    await session.login("ann", "secret");
+    expect(session.notice).toBe("");
+  });
+
+  test("has no word for who logs out, though the server ends it first", async () => {
+    const { session, channel, api } = setup();
+    await session.start();
+    api.logout = async () => channel.listener?.unauthenticated();
+    await session.logout();
+    expect([session.phase, session.notice]).toEqual(["out", ""]);
   });
 });

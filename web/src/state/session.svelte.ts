@@ -11,16 +11,20 @@ export type Phase = "starting" | "unreachable" | "out" | "in" | "open-mode";
 /** A client for `uid`; what was kept of earlier logins is forgotten first if `fresh`. */
 export type ClientMaker = (uid: string, fresh: boolean, loggedOut: () => void) => Promise<Client>;
 
+const LOGGED_OUT = "You were logged out on this device.";
 const RETRY = { firstMs: 500, maxMs: 8_000 };
 
 export class Session {
   phase = $state<Phase>("starting");
   profile = $state.raw<Profile | null>(null);
   client = $state.raw<Client | null>(null);
+  /** Why one is out, in plain words, until the next login; "" when it needs none. */
+  notice = $state("");
   readonly api: Api;
   readonly #clock: Clock;
   readonly #makeClient: ClientMaker;
   readonly #forget: (uid: string) => Promise<void>;
+  #loggingOut = false;
 
   constructor(
     api: Api,
@@ -58,10 +62,15 @@ export class Session {
   /** Ends the session; what this browser keeps of the conversations goes with it. */
   async logout(): Promise<void> {
     const uid = this.profile?.uid;
-    await this.api.logout().catch((thrown) => {
+    this.#loggingOut = true;
+    try {
+      await this.api.logout();
+    } catch (thrown) {
       if (asFailure(thrown).code !== "unauthenticated") throw thrown;
-    });
-    this.#leave();
+    } finally {
+      this.#loggingOut = false;
+    }
+    this.#leave("");
     if (uid) await this.#forget(uid);
   }
 
@@ -88,18 +97,25 @@ export class Session {
   }
 
   async #enter(profile: Profile, fresh: boolean): Promise<void> {
-    const client = await this.#makeClient(profile.uid, fresh, () => this.#leave());
+    const client = await this.#makeClient(profile.uid, fresh, () => this.#ended());
     client.people.learn(profile);
     this.profile = profile;
     this.client = client;
+    this.notice = "";
     this.phase = "in";
     await client.start();
   }
 
-  #leave(): void {
+  /** The server ended the session; it does so, too, where one logs out oneself. */
+  #ended(): void {
+    this.#leave(this.#loggingOut ? "" : LOGGED_OUT);
+  }
+
+  #leave(notice: string): void {
     this.client?.stop();
     this.client = null;
     this.profile = null;
+    this.notice = notice;
     this.phase = "out";
   }
 
