@@ -172,6 +172,24 @@ describe("a new conversation", () => {
     expect(given.client.conversations.unread).toBe(1);
   });
 
+  test("waits for its name before it is listed", async () => {
+    const given = await live(0);
+    given.api.list = [item(entry(1), { unread: 1, displayed: 0, delivered: 0 })];
+    given.channel.tell(entry(1));
+    expect(given.conversation().named).toBe(false);
+    await given.clock.pass(200);
+    expect(given.conversation()).toMatchObject({ named: true, name: "Bob" });
+  });
+
+  test("waits no longer than a second for a name that does not come", async () => {
+    const given = await live(0);
+    given.channel.tell(entry(1));
+    await given.clock.pass(999);
+    expect(given.conversation().named).toBe(false);
+    await given.clock.pass(1);
+    expect(given.conversation()).toMatchObject({ named: true, name: "bob" });
+  });
+
   test("is found by the user's own log", async () => {
     const given = await live(0);
     const calls = given.api.listCalls;

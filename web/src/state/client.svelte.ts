@@ -92,7 +92,7 @@ export class Client {
     this.drafts = world.drafts;
     this.people = new People(api);
     this.connection = new Connection(clock);
-    this.conversations = new Conversations(me, api, this.people);
+    this.conversations = new Conversations(me, api, this.people, clock);
     this.#receipts = new ReceiptSender(channel, clock);
     this.#feed = new Feed(
       channel,

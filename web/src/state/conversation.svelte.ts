@@ -43,6 +43,8 @@ export class Conversation {
   /** The other person of a pair; null in a group. */
   readonly other: Uid | null;
   name = $state("");
+  /** Its name is known, or has been waited for long enough: it may be listed. */
+  named = $state(true);
   left = $state(false);
   /** The newest entry that is shown, for the list. */
   last = $state.raw<Entry | null>(null);
@@ -96,6 +98,7 @@ export class Conversation {
   /** Takes what the list says, which may be older or newer than what the channel told. */
   adopt(item: ConversationItem): void {
     this.name = item.name || this.name;
+    this.named = true;
     this.left = item.left;
     this.count = Math.max(this.count, item.N);
     this.#show(item.last);
@@ -196,7 +199,10 @@ export class Conversation {
 
   #moveByEntry(entry: Entry): void {
     const own = authorOf(entry) === this.me;
-    if (entry.EvtType === "create" && entry.Name) this.name = entry.Name;
+    if (entry.EvtType === "create" && entry.Name) {
+      this.name = entry.Name;
+      this.named = true;
+    }
     if (entry.EvtType === "group") this.#change(groupChangeOf(entry));
     if (entry.EvtType === "remove" && uidsOf(entry).includes(this.me)) this.left = true;
     if (entry.EvtType === "message" && own) {

@@ -14,7 +14,7 @@ import {
 } from "../wire/wire.ts";
 import { Conversation } from "./conversation.svelte.ts";
 import type { People } from "./people.svelte.ts";
-import type { Api, KeptLog } from "./ports.ts";
+import type { Api, Clock, KeptLog } from "./ports.ts";
 import { indexOfSeq } from "./timeline.ts";
 
 export interface HistorySettings {
@@ -24,18 +24,22 @@ export interface HistorySettings {
   catchUpEntries: number;
   /** Entries kept of a conversation that is not open. */
   keptEntries: number;
+  /** One that came up live waits at most so long for its name before it is listed. */
+  nameWaitMs: number;
 }
 
 export const HISTORY_DEFAULTS: HistorySettings = {
   pageEntries: 50,
   catchUpEntries: 150,
   keptEntries: 50,
+  nameWaitMs: 1_000,
 };
 
 export class Conversations {
   readonly me: Uid;
   readonly #api: Api;
   readonly #people: People;
+  readonly #clock: Pick<Clock, "after">;
   readonly #settings: HistorySettings;
   readonly #byId = new SvelteMap<ConvID, Conversation>();
   /** Entries that are being fetched alone. */
@@ -47,8 +51,15 @@ export class Conversations {
     [...this.#byId.values()].reduce((sum, conversation) => sum + conversation.unread, 0),
   );
 
-  constructor(me: Uid, api: Api, people: People, settings: HistorySettings = HISTORY_DEFAULTS) {
+  constructor(
+    me: Uid,
+    api: Api,
+    people: People,
+    clock: Pick<Clock, "after">,
+    settings: HistorySettings = HISTORY_DEFAULTS,
+  ) {
     this.me = me;
+    this.#clock = clock;
     this.#api = api;
     this.#people = people;
     this.#settings = settings;
@@ -69,6 +80,18 @@ export class Conversations {
     const conversation = new Conversation(id, this.me);
     if (conversation.other) conversation.name = this.#people.name(conversation.other);
     this.#byId.set(id, conversation);
+    return conversation;
+  }
+
+  /** The one with `id` that an event tells of; a new one is listed with its name. */
+  meet(id: ConvID): Conversation {
+    const known = this.#byId.get(id);
+    if (known) return known;
+    const conversation = this.ensure(id);
+    conversation.named = false;
+    this.#clock.after(this.#settings.nameWaitMs, () => {
+      conversation.named = true;
+    });
     return conversation;
   }
 

@@ -186,7 +186,7 @@ export class Feed {
     const known = this.#conversations.get(id);
     if (known?.begun) return known;
     this.#listener.listOutdated();
-    return this.#conversations.ensure(id);
+    return this.#conversations.meet(id);
   }
 
   #fill(log: ConvID, position: Seq): void {
