@@ -1,10 +1,11 @@
-/** What components find without being handed it: the session, the address, the reader's attention. */
+/** What components find without being handed it: the session, the address, the reader's attention, the page's forms. */
 
 import { createContext } from "svelte";
 import type { Attention } from "../state/attention.svelte.ts";
 import type { Client } from "../state/client.svelte.ts";
 import type { Router } from "../state/router.svelte.ts";
 import type { Session } from "../state/session.svelte.ts";
+import type { Forms } from "./action.svelte.ts";
 
 export interface App {
   session: Session;
@@ -14,3 +15,4 @@ export interface App {
 
 export const [getApp, setApp] = createContext<App>();
 export const [getClient, setClient] = createContext<Client>();
+export const [getForms, setForms] = createContext<Forms>();
