@@ -95,6 +95,18 @@ def test_what_waits_outlives_a_reload_and_is_sent_once(
     expect(ann.messages).to_have_count(3)
 
 
+def test_a_page_that_comes_without_its_server_says_so_in_the_same_words(
+    newcomer: Newcomer,
+) -> None:
+    ann = newcomer("Ann")
+    ann.context.route("**/api/v1/**", lambda route: route.abort())
+    ann.page.reload()
+    expect(ann.status).to_have_text("Offline. Messages will be sent later")
+    ann.context.unroute_all()
+    expect(ann.conversations).to_be_visible()
+    expect(ann.status).to_have_count(0)
+
+
 def test_who_was_offline_catches_up(newcomer: Newcomer) -> None:
     ann, bob = newcomer("Ann"), newcomer("Bob")
     ann.start_with(bob, "Bob")

@@ -2,6 +2,8 @@
 
 import type { Clock } from "./ports.ts";
 
+export const OFFLINE = "Offline. Messages will be sent later";
+
 export interface ConnectionSettings {
   /** A connection made within this time is not worth a word. */
   quietMs: number;
@@ -13,7 +15,7 @@ export class Connection {
   state = $state<"connecting" | "online" | "offline">("connecting");
   #quiet = $state(true);
   readonly words = $derived.by(() => {
-    if (this.state === "offline") return "Offline. Messages will be sent later";
+    if (this.state === "offline") return OFFLINE;
     return this.state === "connecting" && !this.#quiet ? "Connecting…" : "";
   });
   readonly #clock: Clock;
