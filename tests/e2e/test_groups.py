@@ -154,6 +154,7 @@ def test_messages_are_changed_and_deleted(trio: Trio, trip: str) -> None:
     ann.choose_for("at nine", "Delete")
     dialog = ann.page.get_by_role("dialog", name="Delete message")
     dialog.get_by_role("button", name="Delete", exact=True).click()
+    expect(ann.box).to_be_focused()
     for person in (ann, bob, cleo):
         expect(person.messages.last).to_contain_text("Message deleted")
         expect(person.log).not_to_contain_text("nine")

@@ -158,12 +158,12 @@ export function stateText(conversation: Conversation, seq: number): string {
 }
 
 /** The places of present members who came in before `seq`; of all while nobody said who is in. */
-function concerned({ places, roster }: Conversation, seq: number): Place[] {
-  return [...places].flatMap(([uid, place]) => {
-    const member = roster.members.get(uid);
-    const counts = roster.complete ? member !== undefined && member.since < seq : true;
-    return counts ? [place] : [];
-  });
+function concerned({ places, roster, me }: Conversation, seq: number): Place[] {
+  if (!roster.complete) return [...places.values()];
+  const members = [...roster.members.values()].filter(
+    ({ uid, since }) => uid !== me && since < seq,
+  );
+  return members.map(({ uid }) => places.get(uid) ?? { delivered: 0, displayed: 0 });
 }
 
 function countText({ displayed, delivered }: Place, others: number): string {
