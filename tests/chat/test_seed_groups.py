@@ -226,3 +226,13 @@ async def test_a_group_nobody_knows_is_not_a_members_in_secured_mode(world: Worl
     anna = await world.joined("anna")
     assert (await anna.say_in(G, "hello"))["error"]["code"] == "not_a_member"
     assert anna.got("restart") == []
+
+
+async def test_a_notice_does_not_come_again_to_who_is_back_at_once(open_world: World) -> None:
+    anna, ben, _ = await people(open_world)
+    await anna.do("create", G, "ben")
+    assert kinds(ben) == ["notify"]
+    ben.leave()
+    again = await seed(open_world, "ben")
+    await settle()
+    assert kinds(again) == []

@@ -216,6 +216,7 @@ class Joining:
     async def _begin_seed(self, device: SeedDevice) -> None:
         """Read where the user was; while the store does not answer, wait for it."""
         uid, convs = device.user.uid, list(device.user.logs)
+        await self._receipts.written()  # of a connection that has just gone, too
         positions = await insist(
             self._clock, lambda: self._positions.of_user(uid, convs), "joining", uid=uid
         )

@@ -6,6 +6,7 @@ acknowledgement of a receipt means that it is stored.
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
@@ -149,6 +150,13 @@ class Receipts:
         ]
         waiting = list(gathered.values())
         self._positions.move(moves, lambda result: self._written(result, waiting))
+
+    async def written(self) -> None:
+        """Return once every move so far is stored, or has been refused."""
+        self.flush()
+        over = asyncio.Event()
+        self._positions.move((), lambda _: over.set())
+        await over.wait()
 
     def _written(self, result: Sequence[Moved] | Exception, waiting: list[_Pending]) -> None:
         error = result if isinstance(result, Exception) else None
