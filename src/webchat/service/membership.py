@@ -12,7 +12,7 @@ import msgspec
 
 from webchat.errors import Code, WebchatError
 from webchat.model import ConvID, Entry, Uid, is_group, is_uid
-from webchat.protocol.envelope import Envelope, Sealed, decode_sealed
+from webchat.protocol.envelope import Envelope, Sealed
 
 CREATE: Final = "create"
 JOIN: Final = "join"
@@ -81,8 +81,3 @@ def leaving(entry: Entry) -> Sequence[Uid]:
     if entry.kind == REMOVE:
         return listed_in(entry)
     return (entry.sender,) if entry.kind == DEPART else ()
-
-
-def sealed(entry: Entry) -> Sealed:
-    """The fields of an entry's envelope that every kind has."""
-    return decode_sealed(entry.envelope)
