@@ -74,9 +74,9 @@ docs: $(DEV_READY)
 
 lock:
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --extra build \
-	  pyproject.toml -o requirements/run.lock
+	  --extra all pyproject.toml -o requirements/run.lock
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --extra build \
-	  --extra dev pyproject.toml -o requirements/dev.lock
+	  --extra all --extra dev pyproject.toml -o requirements/dev.lock
 	cd web && npm install --package-lock-only --omit-lockfile-registry-resolved
 	cd tests/wire && npm install --package-lock-only --omit-lockfile-registry-resolved
 	cd bench/peers/socketio && npm install --package-lock-only --omit-lockfile-registry-resolved

@@ -118,7 +118,8 @@ class App:
             InvitationService(store.invitations, store.members, entrance),
             Directory(store.members, entrance),
             LinkService(store.links, standings, entrance, clock, tuning.link_settings(settings)),
-            {"store": store.is_up, "bus": self._bus.is_up},
+            {"store": store.trouble},
+            {"bus": self._bus.trouble},
             CollectorRegistry(),
         )
         return self._serving(sockets, services, self._chat)

@@ -65,9 +65,9 @@ async def test_a_locked_file_is_unavailable_until_it_is_free(
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         assert await codes([send(store, large(1))]) == [Code.UNAVAILABLE]
-        assert not await store.is_up()
+        assert await store.trouble()
         assert [entry.kind for entry in await store.log.read("group_x", 0, 9)] == ["create"]
-    assert await store.is_up()
+    assert not await store.trouble()
     assert await codes([send(store, large(1))]) == [None]
 
 

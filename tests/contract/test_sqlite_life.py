@@ -82,7 +82,7 @@ async def test_closing_finishes_what_is_queued_and_refuses_what_comes_after(
     assert refusal.value.code is Code.UNAVAILABLE
     with pytest.raises(WebchatError):
         await serving.log.read("dm:ann:bob", 0, 1)
-    assert not await serving.is_up()
+    assert await serving.trouble()
 
 
 async def test_files_are_their_owners_alone(path: Path, serving: SqliteStore) -> None:

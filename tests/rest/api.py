@@ -63,7 +63,8 @@ class Api:
             world.invitations,
             world.directory,
             world.links,
-            {"store": world.store.is_up, "bus": self._bus_is_up},
+            {"store": world.store.trouble},
+            {"bus": self._bus_trouble},
             self.registry,
         )
         allowed = _any_origin if open_mode else _own_or_listed
@@ -103,8 +104,8 @@ class Api:
             method, f"/api/v1{path}", headers={"Cookie": f"{COOKIE}={token}", **(headers or {})}
         )
 
-    async def _bus_is_up(self) -> bool:
-        return self.bus_is_up
+    async def _bus_trouble(self) -> str:
+        return "" if self.bus_is_up else "the bus does not answer"
 
 
 def check_problem(response: httpx.Response, status: int, code: str) -> dict[str, Any]:

@@ -17,18 +17,30 @@ async def test_it_is_ready_while_all_it_stands_on_answers(api: Api) -> None:
     response = await api.http.get("/readyz")
     assert response.status_code == 200
     assert response.json() == {
-        "ready": True, "checks": {"store": {"ok": True}, "bus": {"ok": True}},
+        "ready": True, "state": "ready", "checks": {"store": {"ok": True}, "bus": {"ok": True}},
     }  # fmt: skip
 
 
-async def test_it_says_what_does_not_answer(api: Api) -> None:
+async def test_without_its_bus_it_is_degraded_but_serves(api: Api) -> None:
     api.bus_is_up = False
     response = await api.http.get("/readyz")
-    assert response.status_code == 503
+    assert response.status_code == 200
+    reason = "the bus does not answer"
     assert response.json() == {
-        "ready": False,
-        "checks": {"store": {"ok": True}, "bus": {"ok": False, "reason": "does not answer"}},
-    }
+        "ready": True, "state": "degraded",
+        "checks": {"store": {"ok": True}, "bus": {"ok": False, "reason": reason}},
+    }  # fmt: skip
+
+
+async def test_without_its_store_it_is_not_ready(api: Api) -> None:
+    api.world.store.is_down = True
+    response = await api.http.get("/readyz")
+    assert response.status_code == 503
+    reason = "the store is not answering"
+    assert response.json() == {
+        "ready": False, "state": "unavailable",
+        "checks": {"store": {"ok": False, "reason": reason}, "bus": {"ok": True}},
+    }  # fmt: skip
 
 
 async def test_metrics_count_requests_by_route_and_name_nobody(api: Api) -> None:

@@ -50,9 +50,7 @@ class Hub:
 
     def publish(self, entry: Entry) -> None:
         """Tell the other nodes of an entry."""
-        payload = ENTRY + entry.envelope
-        for topic in topics_of(entry.conv):
-            self._bus.publish(topic, payload)
+        self._bus.publish(topics_of(entry.conv), ENTRY + entry.envelope)
 
     def pass_on(
         self, entry: Entry, origin: Device | None = None, ack_id: int | None = None

@@ -66,7 +66,7 @@ class Notices:
         """The user's other devices hear where it is now."""
         self._show_position(conv, uid, position, source)
         said = _encode((conv, position.delivered, position.displayed, position.n))
-        self._bus.publish(user_log(uid), POSITION + said)
+        self._bus.publish((user_log(uid),), POSITION + said)
 
     def _show_position(
         self, conv: ConvID, uid: Uid, position: Position, source: object = None
@@ -96,7 +96,7 @@ class Notices:
             if heard_nowhere and self._settings.kept_receipts:
                 self._spawn(self._keep(notice))
 
-        self._bus.publish(user_log(notice.author), NOTICE + _encode(notice), published)
+        self._bus.publish((user_log(notice.author),), NOTICE + _encode(notice), published)
 
     def _show_notice(self, notice: Notice) -> bool:
         now_ms = self._clock.now_ms()
@@ -112,7 +112,7 @@ class Notices:
     def author_counted(self, counts: Counts) -> None:
         """The author's devices hear how many have its messages, in a large group."""
         self._show_counts(counts)
-        self._bus.publish(user_log(counts.author), COUNTS + _encode(counts))
+        self._bus.publish((user_log(counts.author),), COUNTS + _encode(counts))
 
     def _show_counts(self, counts: Counts) -> None:
         packet = receipts_packet(counts.conv, counts.rows)

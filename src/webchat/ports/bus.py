@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 PublishDone = Callable[["int | Exception"], None]
+
+
+class BusRefused(Exception):  # noqa: N818
+    """The bus cannot be used; the message says why and what to do, for a person at a terminal."""
 
 
 class BusListener(Protocol):
@@ -25,23 +29,35 @@ class Bus(Protocol):
     """Topics are short ASCII strings (`user:<uid>`, a group's id). Nothing is stored.
 
     Promises: a node never hears its own publishes; those of one node on one topic arrive in order
-    or not at all; `done` calls come in the order of the publishes.
+    or not at all; every `done` is called, in the order of the publishes, and within a time that the
+    bus is given as its setting: at the first publish that is not answered in time all that wait
+    fail, in order, the bus is `lost`, and until it is `regained` publishes fail at once.
     """
 
     def listen(self, listener: BusListener) -> None:
         """Set who hears; once, before anything else."""
 
-    def publish(self, topic: str, payload: bytes, done: PublishDone | None = None) -> None:
-        """Tell other nodes. `done`: how many of them heard, or why it failed; possibly at once."""
+    async def open(self) -> None:
+        """Connect. Raises BusRefused: unreachable, wrong credentials, unfit."""
+
+    def publish(
+        self, topics: Sequence[str], payload: bytes, done: PublishDone | None = None
+    ) -> None:
+        """Tell other nodes on each of `topics`. `done`: how many heard, over all topics, or why one
+        of them failed; possibly at once."""
 
     async def subscribe(self, topic: str) -> None:
-        """Returns once the subscription holds. Raises WebchatError(UNAVAILABLE)."""
+        """The topic is held from now on; returns once others' publishes on it arrive.
+
+        Raises WebchatError(UNAVAILABLE) while the bus is down: it is held then, too, and subscribed
+        before `regained`.
+        """
 
     def unsubscribe(self, topic: str) -> None:
         """No longer wanted; harmless if it was not held."""
 
-    async def is_up(self) -> bool:
-        """Whether the bus answers now, for `/readyz`."""
+    async def trouble(self) -> str:
+        """Why the bus does not serve as it should now, for `/readyz`; "": it does."""
 
     async def close(self) -> None:
         """Let go of everything."""

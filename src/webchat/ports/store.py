@@ -12,7 +12,9 @@ from webchat.ports.kept import KeptReceipts
 from webchat.ports.links import InviteLinks
 from webchat.ports.log import Log
 from webchat.ports.members import Members
+from webchat.ports.nodes import Nodes
 from webchat.ports.positions import Positions
+from webchat.ports.transfer import Transfer
 
 Mode = Literal["secured", "open"]
 
@@ -29,13 +31,15 @@ class Store(Protocol):
     held: Held
     invitations: Invitations
     links: InviteLinks
+    nodes: Nodes
+    transfer: Transfer
 
     async def open(self, mode: Mode) -> None:
         """Make or migrate the schema and be ready. Raises StoreRefused with words for people:
         another process serves it, the other mode, a newer version, no access."""
 
-    async def is_up(self) -> bool:
-        """Whether the store answers now, for `/readyz`."""
+    async def trouble(self) -> str:
+        """Why the store does not serve as it should now, for `/readyz`; "": it does."""
 
     async def close(self) -> None:
         """Finish what is queued, then let go."""

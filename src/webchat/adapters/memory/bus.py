@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from webchat.errors import Code, WebchatError
 from webchat.ports.bus import BusListener, PublishDone
@@ -44,30 +45,35 @@ class MemoryBus:
         """Set who hears."""
         self._listener = listener
 
-    def publish(self, topic: str, payload: bytes, done: PublishDone | None = None) -> None:
-        """Pass `payload` to the other nodes that hold `topic`."""
+    async def open(self) -> None:
+        """It is always there."""
+
+    def publish(
+        self, topics: Sequence[str], payload: bytes, done: PublishDone | None = None
+    ) -> None:
+        """Pass `payload` to the other nodes that hold one of `topics`."""
         if self._hub.is_up and len(self._hub.nodes) == 1:
             if done is not None:
                 done(0)
             return
         loop = asyncio.get_running_loop()
-        outcome = self._pass_on(loop, topic, payload)
+        outcome = self._pass_on(loop, topics, payload)
         if done is not None:
             loop.call_soon(done, outcome)
 
     async def subscribe(self, topic: str) -> None:
         """Hold `topic`. Raises WebchatError(UNAVAILABLE) while the hub is down."""
+        self._topics.add(topic)
         if not self._hub.is_up:
             raise _down()
-        self._topics.add(topic)
 
     def unsubscribe(self, topic: str) -> None:
         """No longer hold `topic`."""
         self._topics.discard(topic)
 
-    async def is_up(self) -> bool:
+    async def trouble(self) -> str:
         """Whether the hub passes on."""
-        return self._hub.is_up
+        return "" if self._hub.is_up else _down().message
 
     async def close(self) -> None:
         """Leave the hub; harmless when done twice."""
@@ -95,12 +101,17 @@ class MemoryBus:
             self._listener.published(topic, payload)
 
     def _pass_on(
-        self, loop: asyncio.AbstractEventLoop, topic: str, payload: bytes
+        self, loop: asyncio.AbstractEventLoop, topics: Sequence[str], payload: bytes
     ) -> int | Exception:
         if not self._hub.is_up:
             return _down()
-        hearers = [node for node in self._hub.nodes if node is not self and node.holds(topic)]
-        for node in hearers:
+        hearers = [
+            (node, topic)
+            for topic in topics
+            for node in self._hub.nodes
+            if node is not self and node.holds(topic)
+        ]
+        for node, topic in hearers:
             loop.call_soon(node.hear, topic, payload)
         return len(hearers)
 

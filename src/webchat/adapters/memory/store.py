@@ -71,9 +71,9 @@ class MemoryStore:
             raise StoreRefused(f"this store was made in {self._mode} mode, not in {mode} mode")
         self._mode = mode
 
-    async def is_up(self) -> bool:
-        """False while `is_down` is set."""
-        return not self.is_down
+    async def trouble(self) -> str:
+        """Something while `is_down` is set."""
+        return "the store is not answering" if self.is_down else ""
 
     async def close(self) -> None:
         """Let what is queued be done; the contents stay, for a next `open`."""

@@ -79,15 +79,15 @@ class SqliteStore:
         self.invitations = SqliteInvitations(writer, reader)
         self.links = SqliteInviteLinks(writer, reader)
 
-    async def is_up(self) -> bool:
-        """Whether reads answer; and writes, if the last one failed."""
+    async def trouble(self) -> str:
+        """Why reads do not answer; or writes, if the last one failed."""
         try:
             await self._reader.read(_probe_read)
             if self._writer.is_failing:
                 await self._writer.write(_probe_write, None)
-        except WebchatError:
-            return False
-        return True
+        except WebchatError as error:
+            return error.message
+        return ""
 
     async def close(self) -> None:
         """Finish what is queued, stop the threads, let another process serve."""

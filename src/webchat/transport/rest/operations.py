@@ -37,21 +37,24 @@ class Operations:
         return json_response({"status": "ok"})
 
     async def _readyz(self, _request: Request) -> Response:
-        checks = self._services.checks
+        checks = {**self._services.checks, **self._services.helpers}
         reasons = await asyncio.gather(*map(self._reason, checks.values()))
+        troubles = {name: why for name, why in zip(checks, reasons, strict=True) if why}
         report = {
-            name: {"ok": reason is None} | ({"reason": reason} if reason else {})
-            for name, reason in zip(checks, reasons, strict=True)
+            name: {"ok": name not in troubles}
+            | ({"reason": troubles[name]} if name in troubles else {})
+            for name in checks
         }
-        ready = not any(reasons)
+        ready = troubles.keys().isdisjoint(self._services.checks)
+        state = "unavailable" if not ready else "degraded" if troubles else "ready"
         status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
-        return json_response({"ready": ready, "checks": report}, status)
+        return json_response({"ready": ready, "state": state, "checks": report}, status)
 
-    async def _reason(self, check: Check) -> str | None:
-        """Why it is not ready; None: it is."""
+    async def _reason(self, check: Check) -> str:
+        """Why it does not serve as it should; "": it does."""
         try:
             async with asyncio.timeout(self._settings.check_timeout_s):
-                return None if await check() else "does not answer"
+                return await check()
         except TimeoutError:
             return "does not answer in time"
         except WebchatError as error:

@@ -18,8 +18,8 @@ from webchat.service.links import LinkService
 from webchat.service.profiles import Profiles
 from webchat.service.readers import Readers
 
-Check = Callable[[], Awaitable[bool]]
-"""Whether something the server stands on answers now."""
+Check = Callable[[], Awaitable[str]]
+"""Why something the server stands on does not serve as it should now; "": it does."""
 
 OriginAllowed = Callable[[Mapping[str, str], bool], bool]
 """Whether a request with these headers (lower case), secure or not, comes from an allowed origin;
@@ -47,7 +47,8 @@ class ResolvesClients(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The services that routes call. `checks`: by name, what `/readyz` asks."""
+    """The services that routes call. By name, what `/readyz` asks: without what is in `checks`
+    the server cannot serve, without what is in `helpers` it serves, but not as it should."""
 
     accounts: AccountService
     profiles: Profiles
@@ -58,6 +59,7 @@ class Services:
     directory: Directory
     links: LinkService
     checks: Mapping[str, Check]
+    helpers: Mapping[str, Check]
     registry: CollectorRegistry
 
 

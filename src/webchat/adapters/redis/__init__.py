@@ -1,0 +1,1 @@
+"""The bus, the profile cache and the shared limits on Redis."""

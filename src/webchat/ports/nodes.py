@@ -1,0 +1,46 @@
+"""Which nodes share a store, as rows in it; what they say of themselves, and the key they share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+
+class NodeRow(msgspec.Struct, frozen=True):
+    """What a node says of itself. Clocks of nodes may differ: `beat` says whether it lives.
+
+    `incarnation`: another one after each start, so that two processes of one `id` are told apart.
+    `url`: how others reach it, http://HOST:PORT. `roles`: what it plays. `version`: webchat's.
+    `beat` goes up with each renewal; `now_ms`: its wall clock then.
+    """
+
+    id: str
+    incarnation: str
+    url: str
+    roles: tuple[str, ...]
+    version: str
+    beat: int
+    now_ms: int
+
+
+class Nodes(Protocol):
+    """The rows of living nodes, and of dead ones until somebody removes them.
+
+    Every method may raise WebchatError(UNAVAILABLE). What is written is durable on return.
+    """
+
+    async def put(self, row: NodeRow) -> bool:
+        """Write a node's row. False, and nothing is written, if one of that `id` is there with
+        another incarnation."""
+
+    async def all(self) -> Sequence[NodeRow]:
+        """All rows, by id."""
+
+    async def remove(self, node_id: str, incarnation: str) -> None:
+        """Drop a row, if it is still of that incarnation."""
+
+    async def shared_secret(self, fresh: bytes) -> bytes:
+        """The key that the nodes of this store sign with: `fresh` if there was none before; of two
+        that ask at once both get the same."""
