@@ -9,6 +9,7 @@ from collections.abc import Set as AbstractSet
 from webchat.adapters.memory.held import MemoryHeld
 from webchat.adapters.memory.invitations import MemoryInvitations
 from webchat.adapters.memory.links import MemoryInviteLinks
+from webchat.adapters.memory.nodes import MemoryNodes
 from webchat.adapters.memory.people import MemoryAccounts, MemoryKeptReceipts, MemoryLogins
 from webchat.adapters.memory.state import State
 from webchat.errors import Code, MembersChanged, WebchatError
@@ -31,6 +32,7 @@ from webchat.ports.kept import KeptReceipts
 from webchat.ports.links import InviteLinks
 from webchat.ports.log import Append, AppendDone, Log, check_append
 from webchat.ports.members import Members
+from webchat.ports.nodes import Nodes
 from webchat.ports.positions import Move, MoveDone, Positions
 from webchat.ports.store import Mode, StoreRefused
 
@@ -49,6 +51,7 @@ class MemoryStore:
     held: Held
     invitations: Invitations
     links: InviteLinks
+    nodes: Nodes
 
     def __init__(self, clock: Clock) -> None:
         self.is_down = False
@@ -64,6 +67,7 @@ class MemoryStore:
         self.held = MemoryHeld(self._check_up)
         self.invitations = MemoryInvitations(state, self._check_up)
         self.links = MemoryInviteLinks(self._check_up)
+        self.nodes = MemoryNodes(self._check_up)
 
     async def open(self, mode: Mode) -> None:
         """Take the mode. Raises StoreRefused if it was opened in the other before."""

@@ -172,7 +172,16 @@ _FIRST: Final = (
     "CREATE INDEX invite_link_expiry ON invite_link (expires_at)",
 )
 
-STEPS: Final[Sequence[Sequence[str]]] = (_FIRST,)
+_SECOND: Final = (
+    # `row`: what the node says of itself, as JSON.
+    """CREATE TABLE node (
+        id TEXT PRIMARY KEY,
+        incarnation TEXT NOT NULL,
+        row BLOB NOT NULL
+    ) WITHOUT ROWID""",
+)
+
+STEPS: Final[Sequence[Sequence[str]]] = (_FIRST, _SECOND)
 """Step i brings a file from version i to i + 1. What was released is never changed."""
 
 VERSION: Final = len(STEPS)

@@ -15,6 +15,7 @@ from webchat.adapters.sqlite.invitations import SqliteInvitations
 from webchat.adapters.sqlite.links import SqliteInviteLinks
 from webchat.adapters.sqlite.logins import SqliteKeptReceipts, SqliteLogins
 from webchat.adapters.sqlite.logs import Logs
+from webchat.adapters.sqlite.nodes import SqliteNodes
 from webchat.adapters.sqlite.positions import SqlitePositions
 from webchat.adapters.sqlite.reader import Reader
 from webchat.adapters.sqlite.settings import SqliteSettings
@@ -28,6 +29,7 @@ from webchat.ports.kept import KeptReceipts
 from webchat.ports.links import InviteLinks
 from webchat.ports.log import Log
 from webchat.ports.members import Members
+from webchat.ports.nodes import Nodes
 from webchat.ports.positions import Positions
 from webchat.ports.store import Mode, StoreRefused
 
@@ -47,6 +49,7 @@ class SqliteStore:
     held: Held
     invitations: Invitations
     links: InviteLinks
+    nodes: Nodes
 
     def __init__(self, path: Path, settings: SqliteSettings, clock: Clock) -> None:
         """The store that a server uses: `open` refuses if another process serves the file."""
@@ -78,6 +81,7 @@ class SqliteStore:
         self.held = SqliteHeld(writer, reader)
         self.invitations = SqliteInvitations(writer, reader)
         self.links = SqliteInviteLinks(writer, reader)
+        self.nodes = SqliteNodes(writer, reader)
 
     async def trouble(self) -> str:
         """Why reads do not answer; or writes, if the last one failed."""
