@@ -99,8 +99,10 @@ def test_the_dockerfile_copies_what_is_there_and_is_not_ignored() -> None:
 
 
 def test_the_balancer_takes_its_configuration() -> None:
+    haproxy = which("haproxy", path=f"{os.environ['PATH']}:/usr/sbin")
+    assert haproxy is not None
     run(
-        which("haproxy", path=f"{os.environ['PATH']}:/usr/sbin") or "haproxy", "-c", "-f", DEPLOY / "haproxy.cfg",
+        haproxy, "-c", "-f", DEPLOY / "haproxy.cfg",
         WEBCHAT_BIND="127.0.0.1:4000",
         WEBCHAT_NODE_A="127.0.0.1:4011",
         WEBCHAT_NODE_B="127.0.0.1:4012",
