@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
@@ -24,3 +25,13 @@ class Clock(Protocol):
 
     def call_later(self, delay_s: float, call: Callable[[], object]) -> Timer:
         """Run `call` once in `delay_s` seconds, on the event loop's thread."""
+
+
+async def pause(clock: Clock, delay_s: float) -> None:
+    """Return in `delay_s` seconds of `clock`."""
+    over = asyncio.Event()
+    timer = clock.call_later(delay_s, over.set)
+    try:
+        await over.wait()
+    finally:
+        timer.cancel()

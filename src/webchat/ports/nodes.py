@@ -25,6 +25,10 @@ class NodeRow(msgspec.Struct, frozen=True):
     now_ms: int
 
 
+class NodeRefused(Exception):  # noqa: N818
+    """The node cannot be one of the store's; the message says why, for a person at a terminal."""
+
+
 class Nodes(Protocol):
     """The rows of living nodes, and of dead ones until somebody removes them.
 

@@ -1,0 +1,281 @@
+"""Leases of nodes: who lives, who is gone, and what is wrong among them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+
+import pytest
+
+from webchat.adapters.memory import ManualClock, MemoryStore
+from webchat.adapters.memory.clock import ManualTimer
+from webchat.ports.nodes import NodeRefused, NodeRow
+from webchat.service.peers import Peers, PeerSettings, new_node_id, own_row
+
+RENEWAL_S = 5.0
+
+
+class SkewedClock(ManualClock):
+    """A clock that goes as another one does, with a wall time of its own."""
+
+    def __init__(self, other: ManualClock, ahead_ms: int) -> None:
+        self._other = other
+        self._ahead_ms = ahead_ms
+
+    def now_ms(self) -> int:
+        return self._other.now_ms() + self._ahead_ms
+
+    def monotonic_s(self) -> float:
+        return self._other.monotonic_s() + 1_000.0
+
+    def call_later(self, delay_s: float, call: Callable[[], object]) -> ManualTimer:
+        return self._other.call_later(delay_s, call)
+
+
+class Town:
+    """Nodes on one store and one clock."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.store = MemoryStore(self.clock)
+        self.gone: dict[str, list[str]] = {}
+        self._started: list[Peers] = []
+
+    def node(self, node_id: str, *, ahead_ms: int = 0, roles: tuple[str, ...] = ("all",)) -> Peers:
+        clock = SkewedClock(self.clock, ahead_ms) if ahead_ms else self.clock
+        gone = self.gone.setdefault(node_id, [])
+        return Peers(
+            self.store.nodes,
+            clock,
+            PeerSettings(),
+            own_row(node_id, f"http://{node_id}:4000", roles, "1.0"),
+            lambda row: gone.append(row.id),
+        )
+
+    async def start(self, *nodes: Peers) -> None:
+        for node in nodes:
+            await node.start()
+            self._started.append(node)
+
+    async def crash(self, node: Peers) -> None:
+        """It renews no more, and its row stays."""
+        row = node.me
+        await node.stop()
+        await self.store.nodes.put(row)
+
+    async def pass_time(self, seconds: float) -> None:
+        """A second at a time, so that what waits for each other gets its turns."""
+        await settle()
+        while seconds > 0:
+            self.clock.advance(min(seconds, 1.0))
+            seconds -= 1.0
+            await settle()
+
+    async def close(self) -> None:
+        self.store.is_down = False
+        for node in self._started:
+            await node.stop()
+
+
+async def settle() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def ids(rows: Sequence[NodeRow]) -> list[str]:
+    return [row.id for row in rows]
+
+
+@pytest.fixture
+async def town() -> AsyncIterator[Town]:
+    town = Town()
+    yield town
+    await town.close()
+
+
+async def test_nodes_find_each_other_and_how_to_reach_them(town: Town) -> None:
+    a, b = town.node("a", roles=("chat",)), town.node("b", roles=("profile", "web"))
+    await town.start(a, b)
+    await town.pass_time(RENEWAL_S)
+    assert ids(a.living()) == ["b"]
+    assert ids(b.living()) == ["a"]
+    assert a.url_of("b") == "http://b:4000"
+    assert a.url_of("a") is None
+    assert a.url_of("c") is None
+    assert ids(a.playing("web")) == ["b"]
+    assert ids(a.playing("chat")) == []
+    assert await a.trouble() == ""
+
+
+async def test_a_node_that_renews_lives_for_ever(town: Town) -> None:
+    a, b = town.node("a"), town.node("b")
+    await town.start(a, b)
+    await town.pass_time(300)
+    assert ids(a.living()) == ["b"]
+    assert ids(b.living()) == ["a"]
+    assert town.gone == {"a": [], "b": []}
+
+
+async def test_the_lease_of_a_crashed_node_lapses_within_its_time_and_a_renewal(
+    town: Town,
+) -> None:
+    a, b = town.node("a"), town.node("b")
+    await town.start(a, b)
+    await town.pass_time(2 * RENEWAL_S)
+    await town.crash(b)
+    await town.pass_time(14)
+    assert a.url_of("b") == "http://b:4000"
+    assert town.gone["a"] == []
+    await town.pass_time(6)
+    assert a.url_of("b") is None
+    assert ids(a.living()) == []
+    assert town.gone["a"] == ["b"]
+    assert ids(await town.store.nodes.all()) == ["a"]
+    await town.pass_time(60)
+    assert town.gone["a"] == ["b"]
+
+
+async def test_all_peers_hear_of_a_crash_whoever_removes_the_row(town: Town) -> None:
+    nodes = [town.node(name) for name in "abc"]
+    await town.start(*nodes)
+    await town.pass_time(RENEWAL_S)
+    await town.crash(nodes[2])
+    await town.pass_time(30)
+    assert town.gone == {"a": ["c"], "b": ["c"], "c": []}
+
+
+async def test_a_node_that_stops_is_gone_at_the_next_read(town: Town) -> None:
+    a, b = town.node("a"), town.node("b")
+    await town.start(a, b)
+    await town.pass_time(RENEWAL_S)
+    await b.stop()
+    assert ids(await town.store.nodes.all()) == ["a"]
+    await town.pass_time(RENEWAL_S)
+    assert town.gone["a"] == ["b"]
+    assert ids(a.living()) == []
+
+
+async def test_nobody_lapses_while_the_store_is_down_nor_when_it_is_back(town: Town) -> None:
+    a, b = town.node("a"), town.node("b")
+    await town.start(a, b)
+    await town.pass_time(2 * RENEWAL_S)
+    town.store.is_down = True
+    await town.pass_time(3_600)
+    assert a.url_of("b") == "http://b:4000"
+    assert "could not be renewed" in await a.trouble()
+    town.store.is_down = False
+    await town.pass_time(60)
+    assert town.gone == {"a": [], "b": []}
+    assert await a.trouble() == ""
+
+
+async def test_a_node_that_died_while_the_store_was_down_lapses_after_it(town: Town) -> None:
+    a, b = town.node("a"), town.node("b")
+    await town.start(a, b)
+    await town.pass_time(2 * RENEWAL_S)
+    await town.crash(b)
+    town.store.is_down = True
+    await town.pass_time(60)
+    town.store.is_down = False
+    await town.pass_time(20)
+    assert town.gone["a"] == ["b"]
+
+
+async def test_a_node_that_was_held_up_comes_back(town: Town) -> None:
+    a, b = town.node("a"), town.node("b")
+    await town.start(a, b)
+    await town.pass_time(RENEWAL_S)
+    await town.crash(b)
+    await town.pass_time(30)
+    again = NodeRow("b", b.me.incarnation, "http://b:4000", (), "1.0", 99, town.clock.now_ms())
+    assert await town.store.nodes.put(again)
+    await town.pass_time(RENEWAL_S)
+    assert a.url_of("b") == "http://b:4000"
+
+
+async def test_a_node_started_anew_under_its_id_takes_over_and_its_peers_hear_of_it(
+    town: Town,
+) -> None:
+    a, b = town.node("a"), town.node("b")
+    await town.start(a, b)
+    await town.pass_time(RENEWAL_S)
+    await town.crash(b)
+    again = town.node("b")
+    starting = asyncio.create_task(town.start(again))
+    await town.pass_time(8)
+    await starting
+    await town.pass_time(RENEWAL_S)
+    assert ids(a.living()) == ["b"]
+    assert town.gone["a"] == ["b"]
+    assert await again.trouble() == ""
+
+
+async def test_a_second_process_of_a_living_id_is_refused(town: Town) -> None:
+    a, second = town.node("a"), town.node("a")
+    await town.start(a)
+    await town.pass_time(2)
+    starting = asyncio.create_task(second.start())
+    await town.pass_time(8)
+    with pytest.raises(NodeRefused, match="another process at http://a:4000 is node a"):
+        await starting
+    assert await a.trouble() == ""
+
+
+async def test_of_two_that_take_a_dead_id_at_once_one_is_refused(town: Town) -> None:
+    dead = town.node("a")
+    await town.start(dead)
+    await town.crash(dead)
+    rivals = [town.node("a") for _ in range(2)]
+    starting = [asyncio.create_task(town.start(rival)) for rival in rivals]
+    await town.pass_time(8)
+    outcomes = await asyncio.gather(*starting, return_exceptions=True)
+    assert sum(isinstance(outcome, NodeRefused) for outcome in outcomes) == 1
+    assert outcomes.count(None) == 1
+
+
+async def test_a_node_whose_id_was_taken_says_so(town: Town) -> None:
+    a = town.node("a")
+    await town.start(a)
+    await town.store.nodes.remove("a", a.me.incarnation)
+    await town.store.nodes.put(own_row("a", "http://other:4000", ("all",), "1.0"))
+    await town.pass_time(RENEWAL_S)
+    assert "another process at http://other:4000 is node a" in await a.trouble()
+
+
+@pytest.mark.parametrize(("ahead_ms", "words"), [(3_600_000, "ahead"), (-3_600_000, "behind")])
+async def test_clocks_that_differ_are_named_with_by_how_much(
+    town: Town, ahead_ms: int, words: str
+) -> None:
+    a, b = town.node("a"), town.node("b", ahead_ms=ahead_ms)
+    await town.start(a, b)
+    await town.pass_time(3 * RENEWAL_S)
+    trouble = await a.trouble()
+    assert "the clock of node b (http://b:4000) is 3" in trouble
+    assert f" s {words}" in trouble
+    assert "the clock of node a" in await b.trouble()
+    assert ids(a.living()) == ["b"]
+    await town.pass_time(60)
+    assert town.gone == {"a": [], "b": []}
+
+
+async def test_a_row_as_old_as_an_outage_is_no_clock_that_differs(town: Town) -> None:
+    a, b = town.node("a"), town.node("b", ahead_ms=-50_000)
+    await town.start(a, b)
+    await town.pass_time(2 * RENEWAL_S)
+    town.store.is_down = True
+    await town.pass_time(600)
+    town.store.is_down = False
+    await town.pass_time(RENEWAL_S)
+    assert await a.trouble() == ""
+
+
+def test_a_node_that_is_given_no_id_gets_one_of_its_own() -> None:
+    made = {new_node_id() for _ in range(50)}
+    assert len(made) == 50
+    assert own_row(made.pop(), "http://a:1", (), "1.0").incarnation != ""
+
+
+@pytest.mark.parametrize("node_id", ["", "a.b", "a b", "é", "x" * 33])
+def test_an_id_that_could_not_stand_in_a_session_s_id_is_refused(node_id: str) -> None:
+    with pytest.raises(NodeRefused, match="node id"):
+        own_row(node_id, "http://a:1", (), "1.0")
