@@ -1,0 +1,39 @@
+"""Session ids that name the node they live on, signed so that nobody else can make them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from typing import Final
+
+_RANDOM_BYTES: Final = 15
+_MAC_BYTES: Final = 12
+_CONTEXT: Final = b"webchat session id\0"
+
+
+class Sids:
+    """Ids `<node>.<random>.<mac>`, URL-safe; `mac`: HMAC-SHA256 of the rest, its first 96 bits.
+
+    `secret`: the key that all nodes of a store share. `node_id` has no dot.
+    """
+
+    def __init__(self, node_id: str, secret: bytes) -> None:
+        self._node_id = node_id
+        self._secret = secret
+
+    def new(self) -> str:
+        """An id of this node that cannot be guessed: who knows it can speak for its connection."""
+        named = f"{self._node_id}.{secrets.token_urlsafe(_RANDOM_BYTES)}"
+        return f"{named}.{self._mac(named)}"
+
+    def owner(self, sid: str) -> str | None:
+        """The node that made `sid`; None: no node of this store did."""
+        named, _, mac = sid.rpartition(".")
+        genuine = hmac.compare_digest(mac.encode(), self._mac(named).encode())
+        return named.partition(".")[0] if genuine else None
+
+    def _mac(self, named: str) -> str:
+        digest = hmac.digest(self._secret, _CONTEXT + named.encode(), hashlib.sha256)
+        return base64.urlsafe_b64encode(digest[:_MAC_BYTES]).decode()
