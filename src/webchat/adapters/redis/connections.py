@@ -1,0 +1,196 @@
+"""The two links of a node's bus: made together, lost together, and made again after pauses."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Final, Protocol
+
+from webchat.adapters.redis import fitness
+from webchat.adapters.redis.address import Address
+from webchat.adapters.redis.link import Link, LinkLost, Reply, connect, pack
+from webchat.adapters.redis.settings import RedisBusSettings
+from webchat.adapters.redis.stats import BusStats
+from webchat.ports.bus import BusRefused
+from webchat.ports.clock import Clock, Timer
+
+_PING: Final = pack(("PING",))
+_PROBE_TOPIC: Final = "probe"
+
+
+class Owner(Protocol):
+    """Who uses the links."""
+
+    async def restore(self, subscriber: Link) -> None:
+        """Subscribe on a new link what the last one had. Raises LinkLost."""
+
+    def lost(self) -> None:
+        """The links are gone, and all that waited on them has failed."""
+
+    def regained(self) -> None:
+        """There are new ones, restored."""
+
+
+class Connections:
+    """Keeps two links to one Redis. `publisher`: the one that publishes, None while they are lost;
+    `why_down`: "" while they serve; `complaint`: what is wrong with a Redis that serves.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        settings: RedisBusSettings,
+        clock: Clock,
+        name: str,
+        owner: Owner,
+        stats: BusStats,
+    ) -> None:
+        self.publisher: Link | None = None
+        self.why_down = "it was not opened yet"
+        self.complaint = ""
+        self._address = address
+        self._settings = settings
+        self._clock = clock
+        self._name = name
+        self._owner = owner
+        self._stats = stats
+        self._links: tuple[Link, ...] = ()
+        self._lost = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+        self._ping: Timer | None = None
+        self._down_since_s = clock.monotonic_s()
+
+    @property
+    def down_s(self) -> float:
+        """For how long they have been down."""
+        return self._clock.monotonic_s() - self._down_since_s
+
+    async def open(self) -> None:
+        """Connect, and stay connected from now on. Raises BusRefused."""
+        try:
+            await self._connect()
+        except (OSError, LinkLost) as error:
+            raise BusRefused(f"Redis at {self._address}: {self._reason(error)}.") from None
+        self._keeper = asyncio.create_task(self._keep())
+        self._ping_all()
+
+    async def close(self) -> None:
+        """Let go of them; harmless when done twice."""
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            keeper.cancel()
+            await asyncio.gather(keeper, return_exceptions=True)
+        if self._ping is not None:
+            self._ping.cancel()
+        self._drop("it was closed")
+
+    async def _connect(self) -> None:
+        links: list[Link] = []
+        try:
+            async with asyncio.timeout(self._settings.connect_timeout_ms / 1000):
+                for _ in range(2):
+                    links.append(await self._link())
+                    await fitness.log_in(links[-1], self._address, self._name)
+                await self._check(links[0])
+            await self._owner.restore(links[1])
+            if not all(link.is_open for link in links):
+                raise LinkLost("it ended the connection")
+        except BaseException:
+            for link in links:
+                link.close()
+            raise
+        self._take(tuple(links))
+
+    async def _link(self) -> Link:
+        settings = self._settings
+        return await connect(
+            self._address,
+            self._clock,
+            settings.ack_timeout_ms / 1000,
+            settings.max_unanswered_bytes,
+        )
+
+    async def _check(self, link: Link) -> None:
+        found = await fitness.examine(link)
+        if found.refusal:
+            raise BusRefused(f"Redis at {self._address}: {found.refusal}")
+        await fitness.check_rights(link, self._settings.channel_prefix + _PROBE_TOPIC)
+        self.complaint = found.complaint
+
+    def _take(self, links: tuple[Link, ...]) -> None:
+        self._links = links
+        self.publisher = links[0]
+        self._lost.clear()
+        self.why_down = ""
+        for link in links:
+            link.on_lost = self._lose
+
+    def _lose(self, why: str) -> None:
+        self._drop(why)
+        self._owner.lost()
+        self._lost.set()
+
+    def _drop(self, why: str) -> None:
+        if not self.why_down:
+            self._down_since_s = self._clock.monotonic_s()
+        self.why_down = why
+        for link in self._links:
+            link.close()
+        self._links, self.publisher = (), None
+
+    async def _keep(self) -> None:
+        """Come back whenever the links are lost; between, look whether Redis is still fit."""
+        while True:
+            try:
+                async with asyncio.timeout(self._settings.check_interval_s):
+                    await self._lost.wait()
+            except TimeoutError:
+                await self._examine()
+            else:
+                await self._come_back()
+                self._stats.reconnects += 1
+                self._owner.regained()
+
+    async def _come_back(self) -> None:
+        pause_ms = float(self._settings.reconnect_min_ms)
+        while True:
+            await self._pause(pause_ms)
+            try:
+                await self._connect()
+            except (BusRefused, OSError, LinkLost) as error:
+                self.why_down = self._reason(error)
+            else:
+                return
+            pause_ms = min(2 * pause_ms, self._settings.reconnect_max_ms)
+
+    async def _pause(self, longest_ms: float) -> None:
+        """Between half and all of it, so that nodes do not come back in step."""
+        over = asyncio.Event()
+        seconds = longest_ms / 1000 * random.uniform(0.5, 1.0)  # noqa: S311
+        timer = self._clock.call_later(seconds, over.set)
+        try:
+            await over.wait()
+        finally:
+            timer.cancel()
+
+    async def _examine(self) -> None:
+        try:
+            found = await fitness.examine(self._links[0])
+        except (IndexError, LinkLost):  # it is lost, and that is told on its own way
+            return
+        self.complaint = found.refusal or found.complaint
+
+    def _ping_all(self) -> None:
+        for link in self._links:
+            link.send(_PING, _ignore)
+        self._stats.lag_ms = max((link.lag_ms for link in self._links), default=0.0)
+        self._ping = self._clock.call_later(self._settings.ping_interval_ms / 1000, self._ping_all)
+
+    def _reason(self, error: Exception) -> str:
+        if isinstance(error, TimeoutError) and not str(error):
+            return f"no connection within {self._settings.connect_timeout_ms} ms"
+        return str(error).rstrip(".")
+
+
+def _ignore(_: Reply) -> None:
+    """What counts is that it came in time, which the link watches."""

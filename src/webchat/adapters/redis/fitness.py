@@ -1,0 +1,88 @@
+"""Logging in to a Redis, and whether it is one that a bus can rely on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import hiredis
+
+from webchat.adapters.redis.address import Address
+from webchat.adapters.redis.link import Link
+from webchat.ports.bus import BusRefused
+
+
+@dataclass(frozen=True, slots=True)
+class Fitness:
+    """What Redis says of itself. `refusal`: why it cannot be used; `complaint`: why it serves, but
+    not as it should. "": there is nothing to say."""
+
+    refusal: str = ""
+    complaint: str = ""
+
+
+async def log_in(link: Link, address: Address, name: str) -> None:
+    """Authenticate, choose the database and name the connection for CLIENT LIST.
+
+    Raises BusRefused and LinkLost.
+    """
+    try:
+        if address.password:
+            user = (address.username,) if address.username else ()
+            await link.call("AUTH", *user, address.password)
+        await link.call("PING")
+        if address.db:
+            await link.call("SELECT", address.db)
+    except hiredis.ReplyError as error:
+        raise BusRefused(_refused_login(address, str(error))) from None
+    try:
+        await link.call("CLIENT", "SETNAME", name)
+    except hiredis.ReplyError:  # not every account may; it is a help for people alone
+        return
+
+
+async def check_rights(link: Link, channel: str) -> None:
+    """Raises BusRefused unless this account may publish on `channel`; and LinkLost."""
+    try:
+        await link.call("PUBLISH", channel, b"")
+    except hiredis.ReplyError as error:
+        raise BusRefused(f"Redis refuses to publish on {channel!r}: {error}.") from None
+
+
+async def examine(link: Link) -> Fitness:
+    """What is true of Redis now; of one that tells this account nothing, no complaint.
+
+    Raises LinkLost.
+    """
+    try:
+        told = await link.call("INFO")
+    except hiredis.ReplyError:
+        return Fitness()
+    return judge(told.decode(errors="replace"))
+
+
+def judge(info: str) -> Fitness:
+    """Read the answer to INFO (https://redis.io/docs/latest/commands/info/)."""
+    facts = dict(line.split(":", 1) for line in info.splitlines() if ":" in line)
+    if facts.get("redis_mode") == "sentinel":
+        return Fitness("This is a Sentinel, not a Redis that keeps data; name the master itself.")
+    if facts.get("cluster_enabled") == "1":
+        return Fitness("This Redis is part of a cluster, which is not supported; use a single one.")
+    if facts.get("role") == "slave":
+        master = f"{facts.get('master_host')}:{facts.get('master_port')}"
+        return Fitness(f"This Redis is a read-only replica of {master}; name the master.")
+    policy = facts.get("maxmemory_policy", "noeviction")
+    if facts.get("maxmemory", "0") != "0" and policy != "noeviction":
+        return Fitness(
+            complaint=f"Redis evicts (maxmemory-policy {policy}): rates and the profile cache "
+            "forget before their time; set noeviction."
+        )
+    return Fitness()
+
+
+def _refused_login(address: Address, said: str) -> str:
+    where = f"Redis at {address}"
+    if said.startswith("NOAUTH"):
+        return f"{where} wants a password; put it into the URL: redis://:PASSWORD@HOST."
+    if said.startswith(("WRONGPASS", "ERR invalid password")):
+        return f"{where} does not accept the user or the password of the URL."
+    return f"{where} refuses the login: {said}"
