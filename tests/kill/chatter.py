@@ -20,7 +20,12 @@ Step = Callable[[aiohttp.ClientWebSocketResponse], Any]
 
 
 class Chatter:
-    """A user's connection, opened again whenever it breaks, until its task is cancelled."""
+    """A user's connection, opened again whenever it breaks, until its task is cancelled.
+
+    `silence_s`: a server that says nothing for so long, no ping either, counts as gone.
+    """
+
+    silence_s: float = 60.0
 
     def __init__(self, http: aiohttp.ClientSession, url: str, uid: str, token: str) -> None:
         self.uid = uid
@@ -42,10 +47,15 @@ class Chatter:
         """Be connected as often as it takes, for ever."""
         while True:
             try:
-                async with self._http.ws_connect(self._url) as self._socket:
+                async with await self._connect() as self._socket:
                     await self._live(self._socket)
-            except (aiohttp.ClientError, ConnectionError):
+            except (aiohttp.ClientError, ConnectionError, TimeoutError):
                 await asyncio.sleep(RECONNECT_S)
+
+    async def _connect(self) -> aiohttp.ClientWebSocketResponse:
+        patience = aiohttp.ClientWSTimeout(ws_receive=self.silence_s, ws_close=1.0)
+        async with asyncio.timeout(self.silence_s):
+            return await self._http.ws_connect(self._url, timeout=patience)
 
     async def _live(self, ws: aiohttp.ClientWebSocketResponse) -> None:
         packets = self._packets(ws)

@@ -1,0 +1,68 @@
+"""The balancer of deploy/haproxy.cfg as a process, over nodes on loopback."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from shutil import which
+
+import httpx
+
+from tests.ports import free_port
+
+CONFIGURATION = Path(__file__).parents[2] / "deploy" / "haproxy.cfg"
+START_TIMEOUT_S = 10.0
+
+
+class Balancer:
+    """haproxy on a free port; it must not outlive a test.
+
+    The file's own two nodes are the first two ports; more are added as it says one would.
+    """
+
+    def __init__(self, directory: Path, node_ports: Sequence[int]) -> None:
+        first, second, *more = node_ports
+        configuration = directory / "haproxy.cfg"
+        added = [f'  server extra{port} "127.0.0.1:{port}"\n' for port in more]
+        configuration.write_text(CONFIGURATION.read_text(encoding="utf-8") + "".join(added))
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._process = subprocess.Popen(
+            [_haproxy(), "-db", "-f", str(configuration)],
+            env={
+                **os.environ,
+                "WEBCHAT_BIND": f"127.0.0.1:{self.port}",
+                "WEBCHAT_NODE_A": f"127.0.0.1:{first}",
+                "WEBCHAT_NODE_B": f"127.0.0.1:{second}",
+            },
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self._wait_until_it_serves()
+
+    def stop(self) -> None:
+        """End it."""
+        self._process.terminate()
+        self._process.wait(10)
+
+    def _wait_until_it_serves(self) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while True:
+            try:
+                if httpx.get(f"{self.url}/healthz").status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            if time.monotonic() > deadline:
+                self.stop()
+                raise AssertionError("the balancer does not serve")
+            time.sleep(0.02)
+
+
+def _haproxy() -> str:
+    found = which("haproxy", path=f"{os.environ['PATH']}:/usr/sbin")
+    assert found is not None, "haproxy is missing: `make setup` installs it"
+    return found

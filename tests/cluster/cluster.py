@@ -1,0 +1,92 @@
+"""The topology of deploy/compose.yaml as processes: nodes, Redis, a store's engine, a balancer."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+from tests.cluster.balancer import Balancer
+from tests.ports import free_port
+from tests.servers import Server
+
+
+class Part(Protocol):
+    """A process that can be killed, stopped and started again where it was."""
+
+    def kill(self) -> None: ...
+    def start(self) -> None: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+
+
+class Node:
+    """One `webchat serve`, always on the same port."""
+
+    def __init__(self, name: str, data: Path, options: Sequence[str]) -> None:
+        self.name = name
+        self.port = free_port()
+        self._data = data
+        self._options = (*options, f"--peer-port={free_port()}")
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and return once it listens."""
+        self.server = Server(self._data, *self._options, port=self.port)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.server.process.send_signal(signal.SIGCONT)
+        self.server.kill()
+
+    def stop(self) -> int:
+        """SIGTERM, and wait for its exit."""
+        return self.server.stop()
+
+    def pause(self) -> None:
+        """SIGSTOP."""
+        self.server.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        self.server.process.send_signal(signal.SIGCONT)
+
+
+class Cluster:
+    """Nodes behind a balancer; a context. `url`: the balancer's."""
+
+    def __init__(self, directory: Path, options: Sequence[str], nodes: int = 3) -> None:
+        self._ending = ExitStack()
+        self.nodes: list[Node] = []
+        try:
+            for number in range(nodes):
+                data = directory / f"node{number}"
+                data.mkdir(parents=True)
+                self.nodes.append(Node(f"node {number}", data, options))
+                self._ending.callback(self._end, self.nodes[-1])
+            self.balancer = Balancer(directory, [node.port for node in self.nodes])
+            self._ending.callback(self.balancer.stop)
+        except BaseException:
+            self._ending.close()
+            raise
+        self.url = self.balancer.url
+
+    @staticmethod
+    def _end(node: Node) -> None:
+        if node.server.process.poll() is None:
+            node.resume()
+            node.stop()
+
+    def __enter__(self) -> Cluster:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ending.close()
