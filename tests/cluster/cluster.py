@@ -15,9 +15,9 @@ from tests.servers import Server
 
 
 class Part(Protocol):
-    """A process that can be killed, stopped and started again where it was."""
+    """A process that can be ended as by a crash, paused, and started again where it was."""
 
-    def kill(self) -> None: ...
+    def stop(self) -> None: ...
     def start(self) -> None: ...
     def pause(self) -> None: ...
     def resume(self) -> None: ...
@@ -37,12 +37,11 @@ class Node:
         """Start it, and return once it listens."""
         self.server = Server(self._data, *self._options, port=self.port)
 
-    def kill(self) -> None:
+    def stop(self) -> None:
         """SIGKILL."""
-        self.server.process.send_signal(signal.SIGCONT)
         self.server.kill()
 
-    def stop(self) -> int:
+    def drain(self) -> int:
         """SIGTERM, and wait for its exit."""
         return self.server.stop()
 
@@ -78,7 +77,7 @@ class Cluster:
     def _end(node: Node) -> None:
         if node.server.process.poll() is None:
             node.resume()
-            node.stop()
+            node.drain()
 
     def __enter__(self) -> Cluster:
         return self

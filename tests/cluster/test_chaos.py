@@ -1,0 +1,178 @@
+"""Nodes, Redis and the store die, stand still and come back at random while people chat: every
+acked message is in its log once, and came once and in order to every device entitled to it.
+
+`WEBCHAT_CHAOS_S` sets for how long (20; `make chaos`: 300), `WEBCHAT_KILL_SEED` replays the dice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+import aiohttp
+import pytest
+
+from tests.cluster.chaos import Chaos, counterpart, talk
+from tests.cluster.cluster import Cluster
+from tests.cluster.conftest import OPTIONS, Backing
+from tests.cluster.device import Device
+from tests.kill.evidence import SEED, log_of, say
+from tests.wire.groups import act
+from tests.wire.people import Town, pair
+
+CHAOS_S = float(os.environ.get("WEBCHAT_CHAOS_S", "20"))
+PEOPLE = 6
+CATCH_UP_S = 60.0
+RECOVERY_S = 5.0
+"""Within which a message reaches everybody once all parts are there (docs/protocol.md, section 5)."""
+SILENCE_S = 3.0
+CHAOS_OPTIONS = (
+    "--ping-interval-ms=1000", "--ping-timeout-ms=1000", "--lease-ms=3000", "--rate-burst=100000",
+    "--backlog-entries=1000000", "--join-entries=1000000",
+)  # fmt: skip
+
+
+@pytest.mark.timeout(240 + 2 * CHAOS_S)
+async def test_nothing_is_lost_or_doubled_whatever_dies(tmp_path: Path, backing: Backing) -> None:
+    say(f"\nchaos: WEBCHAT_KILL_SEED={SEED} WEBCHAT_CHAOS_S={CHAOS_S}")
+    rng = random.Random(SEED)
+    with Cluster(tmp_path, [*OPTIONS, *CHAOS_OPTIONS, *backing.options]) as cluster:
+        parts = {"redis": backing.redis, "store": backing.engine}
+        chaos = Chaos(parts | {node.name: node for node in cluster.nodes}, rng)
+        town = Town(cluster, open_mode=False)
+        async with aiohttp.ClientSession() as http:
+            devices = await people(town, http, cluster.url)
+            async with asyncio.TaskGroup() as group:
+                running = [group.create_task(device.run()) for device in devices]
+                await joined(devices)
+                talking = group.create_task(talk(devices, rng, pause_s=0.01))
+                await chaos.reign(CHAOS_S)
+                talking.cancel()
+                await settle(devices)
+                took = await everybody_hears(devices)
+                for task in running:
+                    task.cancel()
+        stored = {conv: log_of_all(town, devices, conv) for conv in convs_of(devices)}
+        town.http.close()
+    report(chaos, devices, took)
+    check(devices, stored)
+
+
+async def people(town: Town, http: aiohttp.ClientSession, url: str) -> list[Device]:
+    """Two devices each of some people, in pairs and all in one group."""
+    uids = [town.person(f"p{number}") for number in range(PEOPLE)]
+    group = f"group_{uids[0]}"
+    maker = await town.device(uids[0])
+    ack = await maker.chat(act("create", group, uids[0], uids[1:]))
+    assert ack["ok"] is True, ack
+    await town.leave(maker)
+    devices = []
+    for number, uid in enumerate(uids):
+        convs = [group, pair(uid, uids[number ^ 1])]
+        for _ in range(2):
+            device = Device(http, url, uid, town.token(uid), convs, silence_s=SILENCE_S)
+            device.seen[group].append("")  # The group's `create`, which all of them begin after.
+            devices.append(device)
+    return devices
+
+
+def convs_of(devices: Sequence[Device]) -> set[str]:
+    """All conversations that anybody follows."""
+    return {conv for device in devices for conv in device.seen}
+
+
+def log_of_all(town: Town, devices: Sequence[Device], conv: str) -> list[str]:
+    """A conversation's MsgIDs by REST."""
+    uid = next(device.uid for device in devices if conv in device.seen)
+    return log_of(town, uid, conv)
+
+
+async def joined(devices: Sequence[Device]) -> None:
+    """Until everybody is there."""
+    async with asyncio.timeout(CATCH_UP_S):
+        while not all(device.live for device in devices):
+            await asyncio.sleep(0.02)
+
+
+async def settle(devices: Sequence[Device]) -> None:
+    """Until every message has its ack and every device has every entry."""
+    async with asyncio.timeout(CATCH_UP_S):
+        while not all(device.live and device.waits == 0 for device in devices):
+            await asyncio.sleep(0.02)
+        ends = {conv: max(len(d.seen.get(conv, ())) for d in devices) for conv in convs_of(devices)}
+        while any(len(seen) < ends[conv] for d in devices for conv, seen in d.seen.items()):
+            await asyncio.sleep(0.02)
+
+
+async def everybody_hears(devices: Sequence[Device]) -> float:
+    """How many seconds one more message of each device takes to reach all that follow it."""
+    began = time.monotonic()
+    sent: dict[str, str] = {}
+    for device in devices:
+        for conv in device.seen:
+            msg_id = await device.write(conv, counterpart(device.uid, conv))
+            assert msg_id is not None
+            sent[msg_id] = conv
+    async with asyncio.timeout(CATCH_UP_S):
+        while not all(
+            msg_id in device.heard_at
+            for msg_id, conv in sent.items()
+            for device in devices
+            if conv in device.seen
+        ):
+            await asyncio.sleep(0.01)
+    return time.monotonic() - began
+
+
+def recoveries(chaos: Chaos, devices: Sequence[Device]) -> list[tuple[str, float]]:
+    """For each incident: how long after it the first message acked since then was everywhere."""
+    acked = sorted(
+        (device.heard_at[msg_id], msg_id, writing.conv)
+        for device in devices
+        for writing in device.writings()
+        for msg_id in writing.acked
+    )
+    found = []
+    for incident in chaos.incidents:
+        after = [(conv, msg_id) for at, msg_id, conv in acked if at >= incident.healed_at]
+        if after:
+            conv, msg_id = after[0]
+            there = max(d.heard_at[msg_id] for d in devices if conv in d.seen)
+            name = f"{incident.part} {incident.how} for {incident.away_s:.1f} s"
+            found.append((name, there - incident.healed_at))
+    return found
+
+
+def report(chaos: Chaos, devices: Sequence[Device], took: float) -> None:
+    """Say what happened, and how soon all was well again."""
+    sent = sum(len(writing.sent) for device in devices for writing in device.writings())
+    copies, resent = sum(d.copies for d in devices), sum(d.resent for d in devices)
+    refused = sum(sum(d.refused.values()) for d in devices)
+    say(
+        f"chaos: {len(chaos.incidents)} incidents, {sent} messages of {len(devices)} devices, "
+        f"{resent} sent again, {refused} refused, {copies} copies, "
+        f"{sum(d.connections for d in devices)} connections; in the end to all in {took:.2f} s"
+    )
+    times = recoveries(chaos, devices)
+    for name, seconds in times:
+        say(f"chaos: {name}: the next message was everywhere {seconds:.2f} s after it was back")
+    if times:
+        seconds = sorted(second for _, second in times)
+        say(f"chaos: recovery median {median(seconds):.2f} s, longest {seconds[-1]:.2f} s")
+
+
+def check(devices: Sequence[Device], stored: dict[str, list[str]]) -> None:
+    """Every device has exactly what is stored, and what was acked is stored once, at its place."""
+    for device in devices:
+        for conv, seen in device.seen.items():
+            assert seen == stored[conv], (device.uid, conv)
+        for writing in device.writings():
+            log = stored[writing.conv]
+            assert sorted(writing.acked) == sorted(writing.sent)
+            assert [log[seq - 1] for seq in writing.acked.values()] == list(writing.acked)
+            assert [msg_id for msg_id in log if msg_id in writing.acked] == writing.sent
