@@ -1,37 +1,10 @@
-"""Token buckets in this process, bounded in number; a bucket that is full again is forgotten."""
+"""Limits that this process counts alone."""
 
 from __future__ import annotations
 
-import math
-from collections import OrderedDict
-from dataclasses import dataclass
-from typing import Final
-
+from webchat.ports.buckets import Buckets
 from webchat.ports.clock import Clock
 from webchat.ports.limits import Rate
-
-_SWEPT_PER_TAKE: Final = 2
-_ROUNDING: Final = 1e-9
-"""Sums of floats may end this far from the whole token that was waited for."""
-
-
-@dataclass(slots=True)
-class _Bucket:
-    rate: Rate
-    tokens: float
-    at_s: float
-
-    def refill(self, now_s: float) -> None:
-        gained = (now_s - self.at_s) * self.rate.per_min / 60
-        self.tokens = min(float(self.rate.burst), self.tokens + gained)
-        self.at_s = now_s
-
-    def is_full(self) -> bool:
-        return self.tokens >= self.rate.burst - _ROUNDING
-
-    def wait_ms(self) -> int:
-        """Milliseconds until one token is there."""
-        return math.ceil((1 - self.tokens - _ROUNDING) * 60_000 / self.rate.per_min)
 
 
 class MemoryLimits:
@@ -39,8 +12,7 @@ class MemoryLimits:
 
     def __init__(self, clock: Clock, max_keys: int = 100_000) -> None:
         self._clock = clock
-        self._max_keys = max_keys
-        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+        self._buckets = Buckets(max_keys)
 
     def __len__(self) -> int:
         """How many buckets are remembered."""
@@ -48,34 +20,8 @@ class MemoryLimits:
 
     async def take(self, key: str, rate: Rate) -> int:
         """Use one up. 0: allowed; else ms until it would be."""
-        bucket = self._bucket(key, rate)
-        self._forget_idle()
-        if bucket.tokens < 1 - _ROUNDING:
-            return bucket.wait_ms()
-        bucket.tokens -= 1
-        return 0
+        return self._buckets.take(key, rate, self._clock.monotonic_s())
 
     async def give_back(self, key: str, rate: Rate) -> None:
         """Undo one `take`."""
-        bucket = self._bucket(key, rate)
-        bucket.tokens = min(float(rate.burst), bucket.tokens + 1)
-
-    def _bucket(self, key: str, rate: Rate) -> _Bucket:
-        now_s = self._clock.monotonic_s()
-        bucket = self._buckets.get(key)
-        if bucket is None:
-            bucket = self._buckets[key] = _Bucket(rate, float(rate.burst), now_s)
-        bucket.rate = rate
-        bucket.refill(now_s)
-        self._buckets.move_to_end(key)
-        return bucket
-
-    def _forget_idle(self) -> None:
-        """Look at the longest unused few, so that the sweep's cost is shared by all takes."""
-        now_s = self._clock.monotonic_s()
-        for _ in range(min(_SWEPT_PER_TAKE, len(self._buckets) - 1)):
-            key, oldest = next(iter(self._buckets.items()))
-            oldest.refill(now_s)
-            if not oldest.is_full() and len(self._buckets) <= self._max_keys:
-                return
-            del self._buckets[key]
+        self._buckets.give_back(key, rate, self._clock.monotonic_s())

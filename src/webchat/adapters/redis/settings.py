@@ -36,7 +36,8 @@ class RedisCacheSettings:
     `key_prefix`: what keys begin with. `ttl_s`: how long Redis remembers a profile, and so the
     longest time for which one can be out of date whatever dies. `local_profiles`, `local_ttl_s`:
     how many this process has at hand, and for how long; `outage_ttl_s`: the same while it cannot
-    hear that others changed them. `timeout_ms`: for an answer. `max_owed`: profiles changed during
+    hear that others changed them. `timeout_ms`: for an answer. `retry_after_ms`: for so
+    long after a failure Redis is not asked. `max_owed`: profiles changed during
     an outage that are forgotten in Redis after it; what goes beyond ends with `ttl_s`. `bus`: how
     nodes tell each other what changed.
     """
@@ -47,6 +48,7 @@ class RedisCacheSettings:
     local_ttl_s: float = 60.0
     outage_ttl_s: float = 2.0
     timeout_ms: int = 500
+    retry_after_ms: int = 1_000
     max_owed: int = 10_000
     bus: RedisBusSettings = field(
         default_factory=lambda: RedisBusSettings(channel_prefix="webchat:cache:")

@@ -1,0 +1,196 @@
+"""Profiles in Redis for all nodes, and some of them in this process (seed flow 1).
+
+Nodes tell each other whose profile changed over a bus of their own; while that is lost, a profile
+is at hand for a moment only. What could not be changed in Redis is forgotten there afterwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from itertools import islice
+from typing import Final
+
+import msgspec
+from redis.asyncio import Redis
+
+from webchat.adapters.redis.bus import RedisBus
+from webchat.adapters.redis.client import Client, Unreachable
+from webchat.adapters.redis.local import LocalProfiles
+from webchat.adapters.redis.settings import RedisCacheSettings
+from webchat.errors import WebchatError
+from webchat.model import Profile, Uid
+from webchat.ports.clock import Clock, Timer
+
+_CHANGED: Final = "profiles"
+_BATCH: Final = 100
+_SEPARATOR: Final = " "
+_decoder: Final = msgspec.json.Decoder(Profile)
+_encoder: Final = msgspec.json.Encoder()
+
+Command = Callable[[Redis], Awaitable[object]]
+
+
+class RedisProfileCache:
+    """Write-through. Of a read and a change of one profile that cross, the change stays at hand.
+
+    A put comes back when Redis has it and has told every node that hears. Readers that put what
+    they read before a change must look again, as `Profiles` does; until then, and if they die, the
+    old one is there for `ttl_s` at most.
+    """
+
+    def __init__(self, url: str, settings: RedisCacheSettings, clock: Clock, node_id: str) -> None:
+        """Raises BusRefused for a URL that cannot be read."""
+        self._settings = settings
+        self._clock = clock
+        self._client = Client(url, settings.timeout_ms, settings.retry_after_ms, clock)
+        self._bus = RedisBus(url, settings.bus, clock, f"{node_id}:cache")
+        self._bus.listen(self)
+        self._local = LocalProfiles(settings.local_profiles, clock)
+        self._hears_changes = False
+        self._reading: dict[Uid, object] = {}
+        self._owed: dict[Uid, None] = {}
+        self._repayment: Timer | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Connect. Raises BusRefused."""
+        await self._bus.open()
+        await self._bus.subscribe(_CHANGED)
+        self._hears_changes = True
+
+    def peek(self, uid: Uid) -> Profile | None:
+        """The profile if it is at hand."""
+        return self._local.get(uid)
+
+    async def get(self, uid: Uid) -> Profile | None:
+        """The profile, or None: ask the store."""
+        at_hand = self._local.get(uid)
+        if at_hand is not None or not self._hears_changes:
+            return at_hand
+        reading = self._reading.setdefault(uid, object())
+        profile = await self._read(uid)
+        if self._reading.get(uid) is reading:
+            del self._reading[uid]
+            if profile is not None:
+                self._keep(profile)
+        return profile
+
+    async def put(self, profile: Profile) -> None:
+        """Remember it here and in Redis, and tell the other nodes."""
+        uid = profile.uid
+        self._forget(uid)
+        self._keep(profile)
+        value, ttl_s = _encoder.encode(profile), self._settings.ttl_s
+        await self._change(uid, lambda redis: redis.set(self._key(uid), value, ex=ttl_s))
+
+    async def drop(self, uid: Uid) -> None:
+        """Forget it here and in Redis, and tell the other nodes."""
+        self._forget(uid)
+        await self._change(uid, lambda redis: redis.delete(self._key(uid)))
+
+    async def close(self) -> None:
+        """Let go of everything; harmless when done twice."""
+        if self._repayment is not None:
+            self._repayment.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._bus.close()
+        await self._client.close()
+
+    def published(self, topic: str, payload: bytes) -> None:
+        """Other nodes changed these profiles."""
+        for uid in payload.decode().split(_SEPARATOR):
+            self._forget(uid)
+
+    def lost(self) -> None:
+        """From now on nobody says what changes: nothing that is at hand may stay."""
+        self._hears_changes = False
+        self._local.clear()
+        self._reading.clear()
+
+    def regained(self) -> None:
+        """Changes are heard again; what was put here meanwhile may have been changed since."""
+        self._local.clear()
+        self._hears_changes = True
+        self._start_repaying()
+
+    async def _read(self, uid: Uid) -> Profile | None:
+        try:
+            value = await self._client.ask(lambda redis: redis.get(self._key(uid)))
+            return None if value is None else _decoder.decode(value)
+        except (Unreachable, msgspec.DecodeError):  # a later version may write other fields
+            return None
+
+    async def _change(self, uid: Uid, command: Command) -> None:
+        changed = False
+        try:
+            if self._hears_changes:
+                await self._client.ask(command)
+                await self._tell([uid])
+                changed = True
+        except (Unreachable, WebchatError):
+            pass  # it is owed, then
+        finally:
+            if not changed:
+                self._owe([uid])
+
+    async def _erase(self, keys: Sequence[str]) -> None:
+        await self._client.ask(lambda redis: redis.delete(*keys))
+
+    async def _tell(self, uids: Sequence[Uid]) -> None:
+        """Returns when Redis passed it on. Raises WebchatError."""
+        told: asyncio.Future[int | Exception] = asyncio.get_running_loop().create_future()
+        self._bus.publish((_CHANGED,), _SEPARATOR.join(uids).encode(), partial(_settle, told))
+        outcome = await told
+        if isinstance(outcome, Exception):
+            raise outcome
+
+    def _owe(self, uids: Sequence[Uid]) -> None:
+        """Forget these in Redis later; of too many the oldest are left to `ttl_s`."""
+        self._owed.update(dict.fromkeys(uids))
+        while len(self._owed) > self._settings.max_owed:
+            del self._owed[next(iter(self._owed))]
+        if self._repayment is None:
+            after_s = self._settings.retry_after_ms / 1000
+            self._repayment = self._clock.call_later(after_s, self._start_repaying)
+
+    def _start_repaying(self) -> None:
+        if self._repayment is not None:
+            self._repayment.cancel()
+            self._repayment = None
+        task = asyncio.get_running_loop().create_task(self._repay())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _repay(self) -> None:
+        while uids := list(islice(self._owed, _BATCH)):
+            for uid in uids:
+                del self._owed[uid]
+            try:
+                await self._erase([self._key(uid) for uid in uids])
+                await self._tell(uids)
+            except (Unreachable, WebchatError):
+                self._owe(uids)
+                return
+
+    def _keep(self, profile: Profile) -> None:
+        settings = self._settings
+        self._local.put(
+            profile, settings.local_ttl_s if self._hears_changes else settings.outage_ttl_s
+        )
+
+    def _forget(self, uid: Uid) -> None:
+        """What is at hand, and what a read that is on its way will bring, is out of date."""
+        self._local.drop(uid)
+        self._reading.pop(uid, None)
+
+    def _key(self, uid: Uid) -> str:
+        return self._settings.key_prefix + uid
+
+
+def _settle(told: asyncio.Future[int | Exception], outcome: int | Exception) -> None:
+    if not told.done():
+        told.set_result(outcome)
