@@ -5,6 +5,7 @@ Tests stop it, start it again on the same port, and let it stand still. Nothing 
 
 from __future__ import annotations
 
+import random
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from types import TracebackType
 
 READY_TIMEOUT_S = 10.0
 _POLL_S = 0.01
+_PORTS = (20_000, 32_000)
 
 
 class RedisServer:
@@ -116,6 +118,14 @@ class RedisServer:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Below the ports that the kernel gives to outgoing connections, so that it is still free when
+    the server comes back; Redis takes the one 10,000 above as well when it is part of a cluster."""
+    while True:
+        port = random.SystemRandom().randrange(*_PORTS)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
