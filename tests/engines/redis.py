@@ -30,7 +30,7 @@ class RedisServer:
         self._directory = TemporaryDirectory(prefix="redis-")
         self._options = [word for option in options for word in f"--{option}".split()]
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.start()
 
@@ -117,7 +117,7 @@ class RedisServer:
         self._directory.cleanup()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """Below the ports that the kernel gives to outgoing connections, so that it is still free when
     the server comes back; Redis takes the one 10,000 above as well when it is part of a cluster."""
     while True:
