@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from webchat.chat.amending import Amending
 from webchat.chat.backlog import Backlog
+from webchat.chat.comparing import Comparing
 from webchat.chat.confirming import Confirming
+from webchat.chat.gaps import Gaps
 from webchat.chat.governing import Governing
 from webchat.chat.grouping import Groups, GroupSettings
 from webchat.chat.handlers import ChatHandler, ChatSettings
@@ -17,11 +19,16 @@ from webchat.chat.joining import Joining, JoinSettings
 from webchat.chat.lag import BacklogSettings
 from webchat.chat.listening import Listening
 from webchat.chat.notices import KeptSettings, Notices
+from webchat.chat.patience import Patience
+from webchat.chat.publishing import Publishing
+from webchat.chat.reminding import Reminding
 from webchat.chat.restarting import Restarting
 from webchat.chat.roster import Roster
 from webchat.chat.sending import Sender
+from webchat.chat.settings import RepairSettings
 from webchat.chat.stats import Stats
 from webchat.chat.tasks import Tasks
+from webchat.chat.unheard import Unheard
 from webchat.model import Login
 from webchat.ports.bus import Bus
 from webchat.ports.clock import Clock
@@ -45,6 +52,7 @@ class Settings:
     backlog: BacklogSettings = field(default_factory=BacklogSettings)
     receipts: ReceiptSettings = field(default_factory=ReceiptSettings)
     kept: KeptSettings = field(default_factory=KeptSettings)
+    repair: RepairSettings = field(default_factory=RepairSettings)
     held: HeldLimits = field(default_factory=HeldLimits)
     groups: GroupSettings = field(default_factory=GroupSettings)
     revocation_sweep_ms: int = 500
@@ -68,10 +76,19 @@ class Chat:
         self._settings = settings
         self._tasks = tasks = Tasks()
         self.stats = stats = Stats()
+        patience = Patience(clock)
         self.roster = roster = Roster(store.log, store.members, bus)
-        hub = Hub(roster, store.log, bus, clock, tasks.spawn, stats)
-        backlog = Backlog(store.log, store.members, clock, tasks.spawn, stats, settings.backlog)
+        gaps = Gaps(roster, store.log, patience, tasks.spawn, stats, settings.repair)
+        self._comparing = comparing = Comparing(
+            roster, store.log, gaps, patience, clock, tasks.spawn, stats, settings.repair
+        )
+        roster.came_late = lambda user: tasks.spawn(
+            comparing.compare_some(list(user.logs.values()))
+        )
+        hub = Hub(roster, store.log, gaps, comparing, patience, tasks.spawn, stats)
+        backlog = Backlog(store.log, store.members, patience, tasks.spawn, stats, settings.backlog)
         hub.wake = backlog.wake
+        publishing = Publishing(bus, store.log, roster, patience, stats, settings.repair)
         readers = ReadPositions(
             store.positions,
             store.log,
@@ -91,14 +108,24 @@ class Chat:
             settings.receipts,
         )
         notices = Notices(
-            roster, bus, store.positions, store.kept, clock, tasks.spawn, settings.kept
+            roster,
+            bus,
+            store.positions,
+            store.kept,
+            patience,
+            clock,
+            tasks.spawn,
+            settings.kept,
+            Unheard(settings.repair.failed_notices),
         )
         receipts.listener = notices
         readers.counted = notices.author_counted
-        bus.listen(Listening(hub, notices))
+        reminding = Reminding(roster, store.positions, patience, tasks.spawn, settings.repair)
+        bus.listen(Listening(hub, notices, publishing, comparing, reminding, tasks.spawn))
         self._identity = Identity(
             authenticate,
             store.logins,
+            patience,
             clock,
             open_mode=settings.open_mode,
             on_revoked=profiles.forget,
@@ -106,7 +133,7 @@ class Chat:
             stats=stats,
         )
         standings = Standings(store.log, store.members)
-        sender = Sender(store.log, hub, receipts, notices, stats)
+        sender = Sender(store.log, hub, publishing, receipts, notices, stats)
         self.appends: Appends = sender
         restarting = (
             Restarting(store.held, standings, sender, clock, settings.held)
@@ -124,6 +151,7 @@ class Chat:
             profiles,
             store.kept,
             restarting,
+            patience,
             clock,
             tasks,
             settings.join,
@@ -158,9 +186,15 @@ class Chat:
         )
 
     def start(self) -> None:
-        """Watch for logins that end."""
+        """Watch for logins that end, and for what no publish has brought."""
+        self._tasks.spawn(self._comparing.sweep())
         if not self._settings.open_mode:
             self._tasks.spawn(self._identity.watch(self._settings.revocation_sweep_ms))
+
+    def compare(self) -> None:
+        """Others may have appended what they did not get to publish: a node has died, say. What is
+        in the logs held here and has not come by is read and passed on."""
+        self._comparing.compare()
 
     def drain(self) -> None:
         """Refuse what still comes; write what has been gathered."""

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import structlog
 
 from webchat.chat.device import Device
-from webchat.chat.hub import Spawn
 from webchat.chat.lag import BacklogSettings, Lag
-from webchat.chat.patience import RETRY_S, pause
+from webchat.chat.patience import Patience
 from webchat.chat.roster import HeldLog
 from webchat.chat.stats import Stats
-from webchat.errors import WebchatError
+from webchat.chat.tasks import Spawn
 from webchat.model import ConvID, Seq, Uid, is_group
-from webchat.ports.clock import Clock
 from webchat.ports.log import Log
 from webchat.ports.members import Members
 
@@ -31,7 +30,7 @@ class Backlog:
         self,
         log: Log,
         members: Members,
-        clock: Clock,
+        patience: Patience,
         spawn: Spawn,
         stats: Stats,
         settings: BacklogSettings,
@@ -39,20 +38,20 @@ class Backlog:
         self._stats = stats
         self._log = log
         self._members = members
-        self._clock = clock
+        self._patience = patience
         self._spawn = spawn
         self._settings = settings
 
     def wake(self, device: Device) -> None:
         """Begin a run, if there is anything to do and none is under way."""
-        if not device.pumping and any(not lag.waiting for lag in device.lags.values()):
+        if not device.pumping and any(lag.is_for_backlog for lag in device.lags.values()):
             device.pumping = True
             self._spawn(self._run(device))
 
     async def _run(self, device: Device) -> None:
         try:
             while not device.socket.closed:
-                due = [conv for conv, lag in device.lags.items() if not lag.waiting]
+                due = [conv for conv, lag in device.lags.items() if lag.is_for_backlog]
                 if not due:
                     return
                 for held in device.newest_first(due):
@@ -65,14 +64,14 @@ class Backlog:
             lag = device.lags.get(held.conv)
             if lag is None or not device.is_behind(held, lag):
                 return
-            try:
-                await self._catch_up(device, held, lag)
-            except WebchatError as error:
-                _log.warning("backlog waits for the store", conv=held.conv, why=error.message)
-                await pause(self._clock, RETRY_S)
+            await self._patience.insist(
+                partial(self._catch_up, device, held, lag), "a backlog", conv=held.conv
+            )
 
     async def _catch_up(self, device: Device, held: HeldLog, lag: Lag) -> None:
         """Bring one log to live. Ends early when its cursor was set anew meanwhile."""
+        if not device.is_behind(held, lag):
+            return
         if lag.skip_only:
             device.skip(held, lag, held.last, held.n, more=True)
         spans = await self._visible(device.user.uid, held.conv)
@@ -134,6 +133,7 @@ class Backlog:
             if entry.seq > min(held.last, until):
                 break
             packet = await device.in_its_form(entry)
+            await lag.until_free(entry.seq)
             if entry.seq == lag.position + 1 and device.is_behind(held, lag):
                 device.send(entry, packet, lag)
                 self._stats.backlog += 1

@@ -6,9 +6,11 @@ behind, live entries are not sent: its backlog reads them from the log in their 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from webchat.chat.lag import Ack, BacklogSettings, Lag, share_out
+from webchat.chat.acks import OwnAck, comes_instead
+from webchat.chat.lag import BacklogSettings, Lag, share_out
 from webchat.chat.packets import ack_of_entry, entry_packet, skip_packet
 from webchat.chat.roster import HeldLog, User
 from webchat.model import ConvID, Entry, Head, Seq, user_log
@@ -20,19 +22,28 @@ class Device:
     """One connection of a user: what it gets, and in which order.
 
     `past`: groups its user has left, which it is still being sent the rest of; `ended`: those it
-    has been sent to the end, with its place there.
+    has been sent to the end, with its place there. `in_flight`: by MsgID, what it is having
+    appended.
     """
 
-    __slots__ = ("budget", "ended", "lags", "past", "pumping", "socket", "user")
+    __slots__ = (
+        "_queued_entries", "_wake", "budget", "ended", "in_flight", "lags", "past", "pumping",
+        "socket", "user",
+    )  # fmt: skip
 
     full = True
 
-    def __init__(self, socket: Socket, user: User) -> None:
+    def __init__(
+        self, socket: Socket, user: User, wake: Callable[[Device], None], queued_entries: int
+    ) -> None:
         self.socket = socket
         self.user = user
+        self._wake = wake
+        self._queued_entries = queued_entries
         self.lags: dict[ConvID, Lag] = {}
         self.past: dict[ConvID, HeldLog] = {}
         self.ended: dict[ConvID, Seq] = {}
+        self.in_flight: dict[str, OwnAck] = {}
         self.pumping = False
         self.budget = 0
 
@@ -40,43 +51,98 @@ class Device:
 
     def receive(self, held: HeldLog, entry: Entry, packet: Packet) -> None:
         """An entry that is next in its log."""
-        if not self.lags or self._is_next(held, entry):
-            self.socket.emit(packet)
-
-    def sent_it(self, held: HeldLog, entry: Entry, packet: Packet, ack_id: int | None) -> None:
-        """An entry of this connection's own is next: its ack, if it asked for one."""
-        if ack_id is None:
-            self.receive(held, entry, packet)
-        else:
-            self.place_ack(held, entry, ack_id)
-
-    def place_ack(self, held: HeldLog | None, entry: Entry, ack_id: int) -> None:
-        """The ack of an entry, in that entry's place."""
-        lag = self.lags.get(entry.conv) if held is not None and self.lags else None
-        is_behind = lag is not None and entry.seq > lag.position
-        if lag is not None and held is not None and is_behind and not self._is_next(held, entry):
-            lag.keep_ack(entry.seq, (ack_id, ack_of_entry(entry), True))
-        else:
-            self.socket.ack(ack_id, ack_of_entry(entry))
-
-    def ack_after(self, entry: Entry, ack_id: int) -> None:
-        """The ack of an entry that its sender gets as well: right after it."""
-        lag = self.lags.get(entry.conv)
-        if lag is not None and entry.seq > lag.position:
-            lag.keep_ack(entry.seq, (ack_id, ack_of_entry(entry), False))
-        else:
-            self.socket.ack(ack_id, ack_of_entry(entry))
-
-    def _is_next(self, held: HeldLog, entry: Entry) -> bool:
-        """Whether a live entry may go out now. One that a join may not ask for is skipped to."""
-        lag = self.lags.get(held.conv)
+        lag = self._lag_at(held, entry) if self.lags else None
         if lag is None:
-            return True
-        if lag.skip_only:
-            n = entry.n - (entry.kind == "message")
-            self.skip(held, lag, entry.seq - 1, n, more=True)
+            self.socket.emit(packet)
+        elif lag.queue is not None:
+            self._queue(lag, lag.queue, entry, packet)
+
+    def sent_it(self, held: HeldLog, entry: Entry, packet: Packet, ack: OwnAck) -> None:
+        """An entry of this connection's own is next: its ack, if it asked for one."""
+        if ack.ack_id is None:
+            self.receive(held, entry, packet)
+            return
+        lag = self._lag_at(held, entry) if self.lags else None
+        if lag is None and ack.is_published:
+            self._acknowledge_next(entry, packet, ack.ack_id)
+        else:
+            self._wait_with(lag, entry, packet, ack)
+
+    def _acknowledge_next(self, entry: Entry, packet: Packet, ack_id: int) -> None:
+        if not comes_instead(entry):
+            self.socket.emit(packet)
+        self.socket.ack(ack_id, ack_of_entry(entry))
+
+    def place_ack(self, held: HeldLog | None, entry: Entry, ack: OwnAck) -> None:
+        """The ack of an entry that was passed on before."""
+        lag = self.lags.get(entry.conv) if held is not None and self.lags else None
+        if lag is not None and entry.seq > lag.position:
+            lag.keep_ack(entry, ack)
+        else:
+            ack.entry = entry
+            self._answer((ack,))
+
+    def _lag_at(self, held: HeldLog, entry: Entry) -> Lag | None:
+        """Where it is behind, if so. To a live entry that a join may not ask for it skips."""
+        lag = self.lags.get(held.conv)
+        if lag is None or not lag.skip_only:
+            return lag
+        n = entry.n - (entry.kind == "message")
+        self.skip(held, lag, entry.seq - 1, n, more=True)
+        self.live(held, lag)
+        return None
+
+    # Waiting for the bus
+
+    def _wait_with(self, lag: Lag | None, entry: Entry, packet: Packet | None, ack: OwnAck) -> None:
+        """Keep an ack, and in its log all that comes after it."""
+        if lag is None:
+            lag = self.lags[entry.conv] = Lag(entry.seq - 1)
+            lag.queue = deque()
+        lag.keep_ack(entry, ack)
+        if lag.queue is not None:
+            self._queue(lag, lag.queue, entry, packet)
+
+    def _queue(
+        self,
+        lag: Lag,
+        queue: deque[tuple[Entry, Packet | None]],
+        entry: Entry,
+        packet: Packet | None,
+    ) -> None:
+        queue.append((entry, packet))
+        if len(queue) > self._queued_entries:
+            self._read_from_log(lag)
+
+    def _read_from_log(self, lag: Lag) -> None:
+        lag.queue = None
+        self._wake(self)
+
+    def go_on_after(self, ack: OwnAck, entry: Entry) -> None:
+        """The bus has answered for an own entry whose ack has its place here."""
+        lag = self.lags.get(entry.conv)
+        if ack.is_due:
+            self._answer((ack,))
+        elif lag is not None:
+            self._go_on(lag, entry.conv)
+
+    def withdraw(self, ack: OwnAck, entry: Entry) -> None:
+        """An own entry that came by was refused to this connection: it comes as an entry."""
+        lag = self.lags.get(entry.conv)
+        if lag is not None:
+            lag.drop_ack(entry, ack)
+            self._go_on(lag, entry.conv)
+
+    def _go_on(self, lag: Lag, conv: ConvID) -> None:
+        queue = lag.queue
+        if queue is None:
+            lag.look_again()
+            return
+        while queue and not lag.holds_back(queue[0][0].seq):
+            self.send(*queue.popleft(), lag)
+        held = self.log_of(conv)
+        if not queue and held is not None:
             self.live(held, lag)
-        return lag.skip_only
 
     # Backlog
 
@@ -96,7 +162,7 @@ class Device:
         return (
             self.lags.get(held.conv) is lag
             and self.log_of(held.conv) is held
-            and not lag.waiting
+            and lag.is_for_backlog
             and not self.socket.closed
         )
 
@@ -105,10 +171,10 @@ class Device:
         return entry_packet(entry)
 
     def send(self, entry: Entry, packet: Packet | None, lag: Lag) -> None:
-        """The next entry of a backlog, and the acks that belong there."""
+        """The next entry of what it is behind in, and the acks that belong there."""
         lag.position = entry.seq
-        acks = lag.acks.pop(entry.seq, [])
-        if packet is not None and not any(instead for _, _, instead in acks):
+        acks = lag.take_acks(entry.seq)
+        if packet is not None and not (acks and comes_instead(entry)):
             self.socket.emit(packet)
         self._answer(acks)
 
@@ -121,8 +187,7 @@ class Device:
             lag.position = seq
             more = more and not held.conv.startswith("user:")
             self.socket.emit(skip_packet(held.conv, seq, n, more=more))
-        for passed in sorted(acked for acked in lag.acks if acked <= seq):
-            self._answer(lag.acks.pop(passed))
+        self._answer_passed(lag, seq)
 
     def live(self, held: HeldLog, lag: Lag) -> None:
         """Nothing is left of a log's backlog; acks of what was passed over have no other place."""
@@ -130,12 +195,18 @@ class Device:
             del self.lags[held.conv]
             if self.past.pop(held.conv, None) is held:
                 self.ended[held.conv] = held.last
-        for seq in sorted(lag.acks):
-            self._answer(lag.acks.pop(seq))
+        self._answer_passed(lag, None)
 
-    def _answer(self, acks: list[Ack]) -> None:
-        for ack_id, args, _ in acks:
-            self.socket.ack(ack_id, args)
+    def _answer_passed(self, lag: Lag, up_to: Seq | None) -> None:
+        for seq in sorted(seq for seq in lag.acks if up_to is None or seq <= up_to):
+            self._answer(lag.take_acks(seq))
+
+    def _answer(self, acks: Sequence[OwnAck]) -> None:
+        """All that comes before these acks has been sent; they go when the bus has answered."""
+        for ack in acks:
+            ack.is_due = True
+            if ack.is_published and ack.ack_id is not None and ack.entry is not None:
+                self.socket.ack(ack.ack_id, ack_of_entry(ack.entry))
 
     # Groups
 
@@ -152,13 +223,18 @@ class Device:
         Its backlog says what of all before that is skipped, and what is for it: the rest of an
         earlier time in it, or with open history the newest of all.
         """
-        self.past.pop(held.conv, None)
-        self.fall_behind(held, self.ended.pop(held.conv, 0))
+        self._come_in_at(held, self.ended.pop(held.conv, 0))
 
     def come_in_late(self, held: HeldLog, seq: Seq) -> None:
         """Its user came into a log by the entry `seq`, which was not passed on."""
+        self._come_in_at(held, self.ended.pop(held.conv, 0))
+
+    def _come_in_at(self, held: HeldLog, position: Seq) -> None:
         self.past.pop(held.conv, None)
-        self.fall_behind(held, self.ended.pop(held.conv, 0))
+        lag = self.lags.get(held.conv)
+        if lag is not None:
+            lag.queue = None
+        self.fall_behind(held, position)
 
     def fall_behind(self, held: HeldLog, position: Seq) -> None:
         """This device has not been sent what comes after `position`."""
@@ -214,6 +290,7 @@ class Device:
         if lag is None:
             lag = self.lags[held.conv] = Lag(held.last)
         lag.waiting = False
+        lag.queue = None
         lag.skip_only = False
         lag.position = 0 if cursor is None else cursor
         is_own = held.conv == user_log(self.user.uid)

@@ -11,11 +11,11 @@ import structlog
 
 from webchat.chat.client import Client
 from webchat.chat.device import Device
-from webchat.chat.hub import Spawn
 from webchat.chat.packets import ack_of_receipt, notify_packet
 from webchat.chat.restarting import Restarting
 from webchat.chat.seed import SeedDevice
 from webchat.chat.sending import Sender
+from webchat.chat.tasks import Spawn
 from webchat.errors import Code, WebchatError
 from webchat.model import Invitation, Uid
 from webchat.ports.clock import Clock

@@ -7,25 +7,21 @@ copy, a higher one shows a gap, which is read from the log first (docs/architect
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Coroutine
-from functools import partial
-from typing import Any
+from collections.abc import Callable
 
+from webchat.chat.acks import OwnAck
+from webchat.chat.comparing import Comparing
 from webchat.chat.device import Device
+from webchat.chat.gaps import Gaps
 from webchat.chat.packets import entry_packet
-from webchat.chat.patience import insist
+from webchat.chat.patience import Patience
 from webchat.chat.roster import HeldLog, Roster, User
 from webchat.chat.stats import Stats
-from webchat.chat.topics import ENTRY, topics_of
+from webchat.chat.tasks import Spawn
 from webchat.model import NO_HEAD, ConvID, Entry, Head, Seq, Uid, is_group, pair_of, user_of
-from webchat.ports.bus import Bus
-from webchat.ports.clock import Clock
 from webchat.ports.log import Log
 from webchat.service.membership import COMING, LEAVING, RULING, coming_in, leaving
 
-Spawn = Callable[[Coroutine[Any, Any, None]], object]
-_REPAIR_PAGE = 200
-_HEADS_PAGE = 1_000
 _MEMBERSHIP = COMING | LEAVING
 
 
@@ -36,46 +32,59 @@ class Hub:
     """
 
     def __init__(
-        self, roster: Roster, log: Log, bus: Bus, clock: Clock, spawn: Spawn, stats: Stats
+        self,
+        roster: Roster,
+        log: Log,
+        gaps: Gaps,
+        comparing: Comparing,
+        patience: Patience,
+        spawn: Spawn,
+        stats: Stats,
     ) -> None:
         self.roster = roster
-        self._stats = stats
         self._log = log
-        self._bus = bus
-        self._clock = clock
+        self._gaps = gaps
+        self._comparing = comparing
+        self._patience = patience
         self._spawn = spawn
+        self._stats = stats
         self.wake: Callable[[Device], None] = lambda _: None
-        self._origins: dict[tuple[ConvID, Seq], tuple[Device, int | None]] = {}
-        """Who sent an entry that came before a gap was closed."""
+        gaps.pass_on = self._fan_out
 
-    def publish(self, entry: Entry) -> None:
-        """Tell the other nodes of an entry."""
-        self._bus.publish(topics_of(entry.conv), ENTRY + entry.envelope)
+    def heard(self, entry: Entry) -> None:
+        """Another node published an entry. It may be one that a connection here had appended, and
+        that its next connection sent again there."""
+        self.pass_on(entry, self._gaps.ack_in_flight(entry))
 
-    def pass_on(
-        self, entry: Entry, origin: Device | None = None, ack_id: int | None = None
-    ) -> None:
+    def heard_of(self, conv: ConvID, seq: Seq) -> None:
+        """A log goes up to `seq`."""
+        held = self.roster.logs.get(conv)
+        if held is None:
+            self.roster.arrivals_miss_something()
+            held = self._begin_to_follow_pair(conv)
+        if held is not None and seq > held.last:
+            self._gaps.close(held, seq)
+
+    def pass_on(self, entry: Entry, ack: OwnAck | None = None) -> None:
         """Bring an entry to every device here that follows its log, once and in order.
 
-        For `origin`, which sent it, its ack takes the entry's place.
+        For the device that sent it, its ack takes the entry's place.
         """
         held = self.roster.logs.get(entry.conv)
         if held is None:
             self.roster.note(entry.conv, Head(entry.seq, entry.n, entry.at, 0))
             held = self._begin_to_follow(entry)
         if held is None or entry.seq <= held.last:
-            if origin is not None and ack_id is not None:
-                origin.place_ack(held, entry, ack_id)
+            if ack is not None and ack.ack_id is not None:
+                ack.device.place_ack(held, entry, ack)
         elif entry.seq == held.last + 1:
-            self._fan_out(held, entry, origin, ack_id)
+            self._fan_out(held, entry, ack)
         else:
-            if origin is not None:
-                self._origins[entry.conv, entry.seq] = (origin, ack_id)
-            self.close_gap(held, entry.seq)
+            if ack is not None:
+                held.acks[entry.seq] = ack
+            self._gaps.close(held, entry.seq)
 
-    def _fan_out(
-        self, held: HeldLog, entry: Entry, origin: Device | None, ack_id: int | None
-    ) -> None:
+    def _fan_out(self, held: HeldLog, entry: Entry, ack: OwnAck | None) -> None:
         if entry.kind in _MEMBERSHIP:
             self._let_in(entry)
         elif entry.kind in RULING:
@@ -90,8 +99,8 @@ class Hub:
         for user in held.users:
             for device in user.devices:
                 copies += 1
-                if device is origin:
-                    device.sent_it(held, entry, packet, ack_id)
+                if ack is not None and device is ack.device:
+                    device.sent_it(held, entry, packet, ack)
                 else:
                     device.receive(held, entry, packet)
         self._stats.passed_on += 1
@@ -108,6 +117,15 @@ class Hub:
         held: HeldLog | None = None
         for uid in _people_of(entry):
             held = self._come_in(uid, entry) or held
+        return held
+
+    def _begin_to_follow_pair(self, conv: ConvID) -> HeldLog | None:
+        """A pair nobody here followed has news: it is new to whom of the two is here."""
+        held: HeldLog | None = None
+        for uid in pair_of(conv) or ():
+            user = self.roster.users.get(uid)
+            if user is not None and user.arrival is None:
+                held = self.roster.follow(user, conv, NO_HEAD)
         return held
 
     def _let_in(self, entry: Entry) -> None:
@@ -152,32 +170,8 @@ class Hub:
 
     async def _watch(self, held: HeldLog) -> None:
         """A group newly followed: once its channel is held, what came before that is read."""
-        conv = held.conv
-        await insist(self._clock, lambda: self._bus.subscribe(conv), "subscribing", conv=conv)
-        if self.roster.wants(conv):
-            await insist(self._clock, lambda: self.compare(held), "comparing", conv=conv)
-        else:
-            self._bus.unsubscribe(conv)
-
-    def recover(self) -> None:
-        """The bus is back: what other nodes appended meanwhile is read from the logs."""
-        self._spawn(self._recover())
-
-    async def _recover(self) -> None:
-        held = list(self.roster.logs.values())
-        for start in range(0, len(held), _HEADS_PAGE):
-            page = {log.conv: log for log in held[start : start + _HEADS_PAGE]}
-            heads = await insist(self._clock, partial(self._log.heads, list(page)), "recovering")
-            for conv, head in heads.items():
-                if self.roster.logs.get(conv) is page[conv]:
-                    self.close_gap(page[conv], head.last)
-
-    async def compare(self, held: HeldLog) -> None:
-        """Read what the log has and this node has not passed on."""
-        heads = await self._log.heads([held.conv])
-        head = heads.get(held.conv, NO_HEAD)
-        if head.last > held.last and self.roster.logs.get(held.conv) is held:
-            self.close_gap(held, head.last)
+        if await self.roster.hold_topic(held.conv):
+            await self._comparing.compare_some([held])
 
     def _follow_user_log(self, entry: Entry) -> None:
         """A user's log says it is in a log that no entry here has brought it into."""
@@ -187,13 +181,13 @@ class Hub:
             return
         if said["state"] == "left":
             if conv in user.logs:
-                self.close_gap(user.logs[conv], said["Seq"])
+                self._gaps.close(user.logs[conv], said["Seq"])
         elif conv not in user.logs and said["Seq"] > user.left.get(conv, 0):
             self._spawn(self._come_in_late(user, conv, said["Seq"]))
 
     async def _come_in_late(self, user: User, conv: ConvID, seq: Seq) -> None:
-        heads = await insist(
-            self._clock, lambda: self._log.heads([conv]), "reading a head", conv=conv
+        heads = await self._patience.insist(
+            lambda: self._log.heads([conv]), "reading a head", conv=conv
         )
         if conv in user.logs or self.roster.users.get(user.uid) is not user:
             return
@@ -203,31 +197,6 @@ class Hub:
             self.wake(device)
         if is_group(conv):
             await self._watch(held)
-
-    # Gaps
-
-    def close_gap(self, held: HeldLog, seq: Seq) -> None:
-        """Entries up to `seq` are in the log and have not come by."""
-        idle = held.seen <= held.last
-        held.seen = max(held.seen, seq)
-        if idle and held.seen > held.last:
-            self._spawn(self._read_gap(held))
-
-    async def _read_gap(self, held: HeldLog) -> None:
-        self._stats.repairs += 1
-        while held.last < held.seen and self.roster.logs.get(held.conv) is held:
-            entries = await insist(
-                self._clock,
-                lambda: self._log.read(held.conv, held.last, _REPAIR_PAGE),
-                "reading a gap",
-                conv=held.conv,
-            )
-            if not entries:
-                held.seen = held.last
-            for entry in entries:
-                if entry.seq == held.last + 1:
-                    origin = self._origins.pop((held.conv, entry.seq), (None, None))
-                    self._fan_out(held, entry, *origin)
 
 
 def _before(entry: Entry) -> Head:

@@ -6,15 +6,16 @@ Source: docs/protocol.md, sections 2 and 7. In open mode nobody proves anything.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final
 
 import structlog
 
 from webchat.chat.client import Client
-from webchat.chat.hub import Spawn
-from webchat.chat.patience import insist, pause
+from webchat.chat.patience import Patience, pause
 from webchat.chat.stats import Stats
+from webchat.chat.tasks import Spawn
 from webchat.errors import Closing, Code, WebchatError
 from webchat.model import Login, Uid, is_uid
 from webchat.ports.accounts import Logins
@@ -33,6 +34,7 @@ class Identity:
         self,
         authenticate: Callable[[str], Awaitable[Login | None]],
         logins: Logins,
+        patience: Patience,
         clock: Clock,
         *,
         open_mode: bool,
@@ -44,6 +46,7 @@ class Identity:
         self._stats = stats
         self._authenticate = authenticate
         self._logins = logins
+        self._patience = patience
         self._clock = clock
         self.open_mode = open_mode
         self._on_revoked = on_revoked
@@ -75,7 +78,7 @@ class Identity:
             self._spawn(self._close_if_ended(client.uid))
 
     async def _close_if_ended(self, uid: Uid) -> None:
-        await insist(self._clock, lambda: self._close_ended(uid), "ended logins", uid=uid)
+        await self._patience.insist(lambda: self._close_ended(uid), "ended logins", uid=uid)
 
     def left(self, client: Client) -> None:
         """A connection is gone."""
@@ -89,10 +92,7 @@ class Identity:
         """Close the connections of logins that end, whoever ended them, in this process or not."""
         last: int | None = None
         while True:
-            try:
-                last = await self._look(last)
-            except WebchatError as error:
-                _log.warning("ended logins not seen yet", why=error.message)
+            last = await self._patience.insist(partial(self._look, last), "ended logins")
             await pause(self._clock, interval_ms / 1000)
 
     async def _look(self, last: int | None) -> int:

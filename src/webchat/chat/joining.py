@@ -20,7 +20,7 @@ from webchat.chat.packets import (
     position_packet,
     receipts_packet,
 )
-from webchat.chat.patience import insist
+from webchat.chat.patience import Patience
 from webchat.chat.restarting import Restarting
 from webchat.chat.roster import HeldLog, Roster, User
 from webchat.chat.seed import SeedDevice
@@ -66,6 +66,7 @@ class Joining:
         profiles: Profiles,
         kept: KeptReceipts,
         restarting: Restarting | None,
+        patience: Patience,
         clock: Clock,
         tasks: Tasks,
         settings: JoinSettings,
@@ -84,6 +85,7 @@ class Joining:
         self._profiles = profiles
         self._kept = kept
         self._restarting = restarting
+        self._patience = patience
         self._clock = clock
         self._tasks = tasks
         self._settings = settings
@@ -110,7 +112,9 @@ class Joining:
         user = await self._arrive(client, uid)
         if user is None:
             return
-        device = Device(client.socket, user)
+        device = Device(
+            client.socket, user, self._backlog.wake, self._backlog_settings.queued_entries
+        )
         try:
             device.past = await self._past_logs(user, request.cursors)
         except WebchatError:
@@ -176,7 +180,7 @@ class Joining:
         for conv in mine:
             if conv != user_log(uid):
                 show = partial(self._show_snapshot, device, conv)
-                await insist(self._clock, show, "a snapshot", conv=conv)
+                await self._patience.insist(show, "a snapshot", conv=conv)
 
     async def _show_snapshot(self, device: Device, conv: ConvID) -> None:
         uid = device.user.uid
@@ -208,7 +212,14 @@ class Joining:
         user = await self._arrive(client, uid)
         if user is None:
             return
-        device = SeedDevice(client.socket, user, self._receipts, self._members, self._backlog.wake)
+        device = SeedDevice(
+            client.socket,
+            user,
+            self._backlog.wake,
+            self._backlog_settings.queued_entries,
+            self._receipts,
+            self._members,
+        )
         device.wait()
         self._enter(client, device, ack_id)
         self._tasks.spawn(self._begin_seed(device))
@@ -217,8 +228,8 @@ class Joining:
         """Read where the user was; while the store does not answer, wait for it."""
         uid, convs = device.user.uid, list(device.user.logs)
         await self._receipts.written()  # of a connection that has just gone, too
-        positions = await insist(
-            self._clock, lambda: self._positions.of_user(uid, convs), "joining", uid=uid
+        positions = await self._patience.insist(
+            lambda: self._positions.of_user(uid, convs), "joining", uid=uid
         )
         device.begin({conv: position.delivered for conv, position in positions.items()})
         self._backlog.wake(device)
@@ -234,8 +245,8 @@ class Joining:
         uid = device.user.uid
         while not device.socket.closed:
             await device.socket.drained()
-            envelopes = await insist(
-                self._clock, lambda: self._kept.take(uid, _KEPT_PAGE), "kept receipts", uid=uid
+            envelopes = await self._patience.insist(
+                lambda: self._kept.take(uid, _KEPT_PAGE), "kept receipts", uid=uid
             )
             for envelope in envelopes:
                 device.socket.emit(kept_packet(envelope))
@@ -273,7 +284,9 @@ class Joining:
 
     async def _append_waiting(self, restarting: Restarting, uid: Uid) -> None:
         """Messages held for a group that exists by now (flow 6)."""
-        await insist(self._clock, lambda: restarting.append_waiting(uid), "held messages", uid=uid)
+        await self._patience.insist(
+            lambda: restarting.append_waiting(uid), "held messages", uid=uid
+        )
 
     def _ack(self, uid: Uid) -> bytes:
         return ack_of_join(uid, self._clock.now_ms(), self._settings.version)

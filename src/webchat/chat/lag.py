@@ -2,44 +2,86 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from webchat.model import ConvID, Seq
+from webchat.chat.acks import OwnAck
+from webchat.model import ConvID, Entry, Seq
+from webchat.protocol.socketio import Packet
 
 if TYPE_CHECKING:
     from webchat.chat.roster import HeldLog
-
-Ack = tuple[int, bytes, bool]
-"""Which event it answers, with what, and whether it comes instead of the entry."""
 
 
 @dataclass(frozen=True, slots=True)
 class BacklogSettings:
     """`backlog_entries`: how far behind one conversation may begin; `join_entries`: how many
-    entries a join may ask for in all; `page_entries`: how many are read at once."""
+    entries a join may ask for in all; `page_entries`: how many are read at once.
+    `queued_entries`: of one conversation, that wait at a connection for an ack of its own; beyond,
+    they are read from the log (less than `backlog_entries`, or they are skipped)."""
 
     backlog_entries: int = 200
     join_entries: int = 10_000
     page_entries: int = 100
+    queued_entries: int = 100
 
 
 class Lag:
-    """Where a device is behind in a log. `waiting`: its cursor is still to come; `skip_only`: it
-    is beyond what a join may ask for; `acks`: by `Seq`, those that wait for their turn."""
+    """Where a device is behind in a log.
 
-    __slots__ = ("acks", "position", "skip_only", "waiting")
+    `waiting`: its cursor is still to come; `skip_only`: it is beyond what a join may ask for;
+    `acks`: by `Seq`, those that wait for their turn. `queue`: all that comes after `position`, each
+    with its packet (None: left out), where nothing but an ack that waits for the bus holds it
+    back; None: it is read from the log.
+    """
+
+    __slots__ = ("_changed", "acks", "position", "queue", "skip_only", "waiting")
 
     def __init__(self, position: Seq, *, waiting: bool = False) -> None:
         self.position = position
         self.waiting = waiting
         self.skip_only = False
-        self.acks: dict[Seq, list[Ack]] = {}
+        self.acks: dict[Seq, list[OwnAck]] = {}
+        self.queue: deque[tuple[Entry, Packet | None]] | None = None
+        self._changed: asyncio.Event | None = None
 
-    def keep_ack(self, seq: Seq, ack: Ack) -> None:
-        """An ack whose place is at the entry `seq`."""
-        self.acks.setdefault(seq, []).append(ack)
+    @property
+    def is_for_backlog(self) -> bool:
+        """Whether what is missing is to be read from the log now."""
+        return not self.waiting and self.queue is None
+
+    def keep_ack(self, entry: Entry, ack: OwnAck) -> None:
+        """An ack whose place is at `entry`."""
+        ack.entry = entry
+        self.acks.setdefault(entry.seq, []).append(ack)
+
+    def take_acks(self, seq: Seq) -> list[OwnAck]:
+        """The turn of the entry `seq` has come, or is passed over."""
+        acks = self.acks.pop(seq, [])
+        self.look_again()
+        return acks
+
+    def drop_ack(self, entry: Entry, ack: OwnAck) -> None:
+        """It does not come after all."""
+        self.acks[entry.seq] = [kept for kept in self.acks.get(entry.seq, ()) if kept is not ack]
+
+    def holds_back(self, seq: Seq) -> bool:
+        """Whether the ack of the entry `seq` still waits for the bus."""
+        return any(not ack.is_published for ack in self.acks.get(seq, ()))
+
+    def look_again(self) -> None:
+        """What held something back may do so no longer."""
+        if self._changed is not None:
+            self._changed.set()
+
+    async def until_free(self, seq: Seq) -> None:
+        """Return, at once if so, when nothing holds the entry `seq` back."""
+        while self.acks and self.holds_back(seq):
+            self._changed = asyncio.Event()
+            await self._changed.wait()
 
 
 def share_out(

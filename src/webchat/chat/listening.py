@@ -1,46 +1,68 @@
-"""What other nodes publish, on its way to the devices here."""
+"""What other nodes publish, on its way to the devices here; and what is to do when they do not."""
 
 from __future__ import annotations
 
 import msgspec
 import structlog
 
+from webchat.chat.comparing import Comparing
 from webchat.chat.hub import Hub
 from webchat.chat.notices import Notices
-from webchat.chat.topics import COUNTS, ENTRY, NOTICE, POSITION, entry_of
-from webchat.model import user_of
+from webchat.chat.publishing import Publishing
+from webchat.chat.reminding import Reminding
+from webchat.chat.tasks import OneAtATime, Spawn
+from webchat.chat.topics import COUNTS, ENTRY, HEAD, NOTICE, POSITION, entry_of
+from webchat.model import ConvID, Seq, user_of
 
 _KIND_BYTES = len(ENTRY)
+_decode_head = msgspec.json.Decoder(tuple[ConvID, Seq]).decode
 _log = structlog.get_logger()
 
 
 class Listening:
     """The BusListener of the product."""
 
-    def __init__(self, hub: Hub, notices: Notices) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        notices: Notices,
+        publishing: Publishing,
+        comparing: Comparing,
+        reminding: Reminding,
+        spawn: Spawn,
+    ) -> None:
         self._hub = hub
         self._notices = notices
+        self._comparing = comparing
+        self._reminding = reminding
+        self._make_up = OneAtATime(publishing.make_up, spawn)
 
     def published(self, topic: str, payload: bytes) -> None:
         """Another node published; kinds of a later version are passed over."""
         kind, said = payload[:_KIND_BYTES], payload[_KIND_BYTES:]
         try:
             if kind == ENTRY:
-                self._hub.pass_on(entry_of(said))
+                self._hub.heard(entry_of(said))
             elif kind == NOTICE:
                 self._notices.heard_notice(said)
             elif kind == COUNTS:
                 self._notices.heard_counts(said)
             elif kind == POSITION:
                 self._notices.heard_position(user_of(topic) or "", said)
+            elif kind == HEAD:
+                self._hub.heard_of(*_decode_head(said))
         except msgspec.DecodeError:
             _log.warning("a publish that cannot be read", topic=topic, kind=repr(kind))
 
     def lost(self) -> None:
         """Publishes do not arrive for now."""
         _log.warning("bus lost")
+        self._comparing.lost()
 
     def regained(self) -> None:
-        """They do again."""
+        """They do again: what did not get through is said now, in either direction."""
         _log.info("bus regained")
-        self._hub.recover()
+        self._comparing.regained()
+        self._make_up.ask()
+        self._notices.make_up()
+        self._reminding.remind()

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import msgspec
 import structlog
 
-from webchat.chat.hub import Spawn
 from webchat.chat.packets import (
     kept_packet,
     position_packet,
@@ -15,9 +14,11 @@ from webchat.chat.packets import (
     receipts_packet,
     seed_receipts,
 )
-from webchat.chat.patience import insist
+from webchat.chat.patience import Patience
 from webchat.chat.roster import Roster
+from webchat.chat.tasks import Spawn
 from webchat.chat.topics import COUNTS, NOTICE, POSITION
+from webchat.chat.unheard import Unheard
 from webchat.errors import WebchatError
 from webchat.model import NO_POSITION, ConvID, Position, Seq, Uid, user_log
 from webchat.ports.bus import Bus
@@ -50,28 +51,43 @@ class Notices:
         bus: Bus,
         positions: Positions,
         kept: KeptReceipts,
+        patience: Patience,
         clock: Clock,
         spawn: Spawn,
         settings: KeptSettings,
+        unheard: Unheard,
     ) -> None:
         self._roster = roster
         self._bus = bus
         self._positions = positions
         self._kept = kept
+        self._patience = patience
         self._clock = clock
         self._spawn = spawn
         self._settings = settings
+        self._unheard = unheard
 
     def reader_moved(self, conv: ConvID, uid: Uid, position: Position, source: object) -> None:
         """The user's other devices hear where it is now."""
         self._show_position(conv, uid, position, source)
+        self._publish_position(uid, conv, position)
+
+    def _publish_position(self, uid: Uid, conv: ConvID, position: Position) -> None:
+        def published(heard: int | Exception) -> None:
+            if isinstance(heard, Exception):
+                self._unheard.keep_position(uid, conv, position)
+
         said = _encode((conv, position.delivered, position.displayed, position.n))
-        self._bus.publish((user_log(uid),), POSITION + said)
+        self._bus.publish((user_log(uid),), POSITION + said, published)
 
     def _show_position(
         self, conv: ConvID, uid: Uid, position: Position, source: object = None
     ) -> None:
-        devices = [d for d in self._roster.devices_of(uid) if d.full and d is not source]
+        user = self._roster.users.get(uid)
+        if user is None:
+            return
+        user.told[conv] = position
+        devices = [device for device in user.devices if device.full and device is not source]
         if devices:
             packet = position_packet(conv, position)
             for device in devices:
@@ -82,18 +98,20 @@ class Notices:
         self._spawn(self._say_position(conv, uid))
 
     async def _say_position(self, conv: ConvID, uid: Uid) -> None:
-        positions = await insist(
-            self._clock, lambda: self._positions.of_user(uid, [conv]), "a position", uid=uid
+        positions = await self._patience.insist(
+            lambda: self._positions.of_user(uid, [conv]), "a position", uid=uid
         )
         self.reader_moved(conv, uid, positions.get(conv, NO_POSITION), None)
 
     def author_told(self, notice: Notice) -> None:
         """The author's devices hear of it; who is nowhere has it kept, in open mode."""
-        shown = self._show_notice(notice)
+        self._publish_notice(notice, shown=self._show_notice(notice))
 
+    def _publish_notice(self, notice: Notice, *, shown: bool) -> None:
         def published(heard: int | Exception) -> None:
-            heard_nowhere = not shown and (isinstance(heard, Exception) or heard == 0)
-            if heard_nowhere and self._settings.kept_receipts:
+            if isinstance(heard, Exception):
+                self._unheard.keep_notice(notice, shown=shown)
+            elif not shown and heard == 0 and self._settings.kept_receipts:
                 self._spawn(self._keep(notice))
 
         self._bus.publish((user_log(notice.author),), NOTICE + _encode(notice), published)
@@ -112,7 +130,14 @@ class Notices:
     def author_counted(self, counts: Counts) -> None:
         """The author's devices hear how many have its messages, in a large group."""
         self._show_counts(counts)
-        self._bus.publish((user_log(counts.author),), COUNTS + _encode(counts))
+        self._publish_counts(counts)
+
+    def _publish_counts(self, counts: Counts) -> None:
+        def published(heard: int | Exception) -> None:
+            if isinstance(heard, Exception):
+                self._unheard.keep_counts(counts)
+
+        self._bus.publish((user_log(counts.author),), COUNTS + _encode(counts), published)
 
     def _show_counts(self, counts: Counts) -> None:
         packet = receipts_packet(counts.conv, counts.rows)
@@ -139,3 +164,14 @@ class Notices:
         """Another node moved a user's position. Raises msgspec.DecodeError."""
         conv, delivered, displayed, n = _decode_position(payload)
         self._show_position(conv, uid, Position(delivered, displayed, n))
+
+    # After an outage of the bus
+
+    def make_up(self) -> None:
+        """The bus is back: publish what it did not take."""
+        for (uid, conv), position in self._unheard.take_positions().items():
+            self._publish_position(uid, conv, position)
+        for notice, shown in self._unheard.take_notices():
+            self._publish_notice(notice, shown=shown)
+        for counts in self._unheard.take_counts():
+            self._publish_counts(counts)

@@ -2,31 +2,66 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import structlog
 
 from webchat.errors import WebchatError
-from webchat.ports.clock import Clock, pause
-
-__all__ = ["insist", "pause"]
+from webchat.ports.clock import Clock
 
 RETRY_S = 1.0
 T = TypeVar("T")
 _log = structlog.get_logger()
 
 
-async def insist(clock: Clock, act: Callable[[], Awaitable[T]], doing: str, **about: object) -> T:
-    """What `act` returns, once it does: while it is refused for now, again and again.
+async def pause(clock: Clock, delay_s: float) -> None:
+    """Return in `delay_s` seconds."""
+    over = asyncio.Event()
+    timer = clock.call_later(delay_s, over.set)
+    try:
+        await over.wait()
+    finally:
+        timer.cancel()
 
-    `doing` and `about` say in the log what waits.
-    """
-    while True:
+
+class Patience:
+    """Insists where the store does not answer. However many wait, the log gets one line when the
+    first begins to, and one when none does any more."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._waiting = 0
+
+    async def insist(self, act: Callable[[], Awaitable[T]], doing: str, **about: object) -> T:
+        """What `act` returns, once it does: while it is refused for now, again and again.
+
+        `doing` and `about` say in the log what waits. Raises WebchatError that no retry mends.
+        """
         try:
             return await act()
         except WebchatError as error:
-            if not error.code.retry:
-                raise
-            _log.warning(f"waits: {doing}", why=error.message, **about)
-            await pause(clock, RETRY_S)
+            self._begin_waiting(error, doing, about)
+        try:
+            return await self._again(act)
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                _log.info("nothing waits for the store any more")
+
+    def _begin_waiting(self, error: WebchatError, doing: str, about: dict[str, object]) -> None:
+        if not error.code.retry:
+            raise error
+        self._waiting += 1
+        if self._waiting == 1:
+            _log.warning("waits for the store", doing=doing, why=error.message, **about)
+
+    async def _again(self, act: Callable[[], Awaitable[T]]) -> T:
+        while True:
+            await pause(self._clock, RETRY_S)
+            try:
+                return await act()
+            except WebchatError as error:
+                if not error.code.retry:
+                    raise

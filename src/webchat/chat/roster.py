@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from webchat.model import NO_HEAD, ConvID, Head, Membership, Seq, Uid, is_group, user_log
+from webchat.errors import Code, WebchatError
+from webchat.model import NO_HEAD, ConvID, Head, Membership, Position, Seq, Uid, is_group, user_log
 from webchat.ports.bus import Bus
 from webchat.ports.log import Log
 from webchat.ports.members import Members
 from webchat.service.standing import Standing
 
 if TYPE_CHECKING:
+    from webchat.chat.acks import OwnAck
     from webchat.chat.device import Device
 
 
 class HeldLog:
     """A log that somebody here follows. `last`, `n`, `at`: of the last entry passed on.
 
-    `seen`: the highest `Seq` heard of, beyond `last` while a gap is being read. Who may write in a
+    `seen`: the highest `Seq` heard of, beyond `last` while a gap is being read; `acks`: by `Seq`,
+    those of entries that came before such a gap was closed. Who may write in a
     group as of `last` is remembered where it was looked up since the last entry that changed it.
     """
 
-    __slots__ = ("_open", "_ruled", "_writers", "at", "conv", "last", "n", "seen", "users")
+    __slots__ = ("_open", "_ruled", "_writers", "acks", "at", "conv", "last", "n", "seen", "users")
 
     def __init__(self, conv: ConvID, head: Head) -> None:
         self.conv = conv
@@ -32,6 +35,7 @@ class HeldLog:
         self.n = head.n
         self.at = head.at
         self.seen: Seq = head.last
+        self.acks: dict[Seq, OwnAck] = {}
         self.users: dict[User, None] = {}
         self._open = False
         self._writers: set[Uid] = set()
@@ -65,10 +69,13 @@ class User:
 
     `logs`: what it follows. `left`: groups it was in, with its own last `Seq` in them. `noted`:
     while it arrives, the logs it came into, None: it left that group. `moved`: while it arrives,
-    logs that nobody here followed and that moved after their heads may have been read.
+    logs that nobody here followed and that moved after their heads may have been read;
+    `misses_something`: others may have, too. `told`: positions of its own that its devices were
+    told last.
     """
 
-    __slots__ = ("arrival", "devices", "left", "logs", "moved", "noted", "uid")
+    __slots__ = ("arrival", "devices", "left", "logs", "misses_something", "moved", "noted",
+                 "told", "uid")  # fmt: skip
 
     def __init__(self, uid: Uid) -> None:
         self.uid = uid
@@ -78,10 +85,15 @@ class User:
         self.arrival: asyncio.Task[None] | None = None
         self.noted: dict[ConvID, Head | None] = {}
         self.moved: dict[ConvID, Head] = {}
+        self.misses_something = False
+        self.told: dict[ConvID, Position] = {}
 
 
 class Roster:
-    """Users and held logs. A group's channel is held while a member of it is here."""
+    """Users and held logs. A group's channel is held while a member of it is here.
+
+    `came_late`: called with a user who has arrived with heads that may have been too old.
+    """
 
     def __init__(self, log: Log, members: Members, bus: Bus) -> None:
         self._log = log
@@ -91,6 +103,7 @@ class Roster:
         self._arriving: set[User] = set()
         self.users: dict[Uid, User] = {}
         self.logs: dict[ConvID, HeldLog] = {}
+        self.came_late: Callable[[User], object] = lambda _: None
 
     async def arrive(self, uid: Uid) -> User:
         """The user, following all its logs. Raises WebchatError(UNAVAILABLE)."""
@@ -109,13 +122,13 @@ class Roster:
         held_for_now = []
         self._want(user_log(user.uid))
         try:
-            await self._bus.subscribe(user_log(user.uid))
+            await self._subscribe(user_log(user.uid))
             memberships = await self._members.of_user(user.uid)
             present = [row.conv for row in memberships if row.until is None]
             held_for_now = [conv for conv in present if is_group(conv)]
             for group in held_for_now:
                 self._want(group)
-            await asyncio.gather(*map(self._bus.subscribe, held_for_now))
+            await asyncio.gather(*map(self._subscribe, held_for_now))
             convs = [*present, user_log(user.uid)]
             heads = dict(await self._log.heads(convs))
             self._begin(user, memberships, convs, heads)
@@ -149,11 +162,18 @@ class Roster:
         user.moved = {}
         self._arriving.discard(user)
         user.arrival = None
+        if user.misses_something:
+            self.came_late(user)
 
     def note(self, conv: ConvID, head: Head) -> None:
         """A log that nobody here follows has moved: those who are just arriving may."""
         for user in self._arriving:
             user.moved[conv] = head
+
+    def arrivals_miss_something(self) -> None:
+        """Whoever is arriving may have read its heads too early for what has been heard of now."""
+        for user in self._arriving:
+            user.misses_something = True
 
     def follow(self, user: User, conv: ConvID, head: Head) -> HeldLog:
         """The held log, which the user follows from now on; `head`: where it is if it is new."""
@@ -171,6 +191,7 @@ class Roster:
     def unfollow(self, user: User, conv: ConvID) -> None:
         """The user follows a log no more; harmless if it did not."""
         held = user.logs.pop(conv, None)
+        user.told.pop(conv, None)
         if held is None:
             return
         held.forget(user)
@@ -178,6 +199,23 @@ class Roster:
             del self.logs[conv]
         if is_group(conv):
             self._drop(conv)
+
+    async def hold_topic(self, topic: str) -> bool:
+        """Hear what others publish on `topic`, from the return on if the bus is up; False: it is
+        not wanted any more."""
+        await self._subscribe(topic)
+        if self.wants(topic):
+            return True
+        self._bus.unsubscribe(topic)
+        return False
+
+    async def _subscribe(self, topic: str) -> None:
+        """With the bus down the topic is held all the same, and comparing heads stands in."""
+        try:
+            await self._bus.subscribe(topic)
+        except WebchatError as error:
+            if error.code is not Code.UNAVAILABLE:
+                raise
 
     def _want(self, topic: str) -> None:
         self._topics[topic] += 1

@@ -11,6 +11,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from webchat.chat.acks import OwnAck, comes_instead
 from webchat.chat.device import Device
 from webchat.chat.lag import Lag
 from webchat.chat.packets import ack_of_entry, entry_packet, notify_packet
@@ -33,8 +34,9 @@ class SeedDevice(Device):
     it knows the list of a group.
     """
 
-    __slots__ = ("_members", "_receipts", "_sent", "_unconfirmed", "_wake", "_windows", "listed",
-                 "told")  # fmt: skip
+    __slots__ = (
+        "_members", "_receipts", "_sent", "_unconfirmed", "_windows", "listed", "told",
+    )  # fmt: skip
 
     full = False
 
@@ -42,12 +44,12 @@ class SeedDevice(Device):
         self,
         socket: Socket,
         user: User,
+        wake: Callable[[Device], None],
+        queued_entries: int,
         receipts: Receipts,
         members: Members,
-        wake: Callable[[Device], None],
     ) -> None:
-        super().__init__(socket, user)
-        self._wake = wake
+        super().__init__(socket, user, wake, queued_entries)
         self._receipts = receipts
         self._members = members
         self._sent: OrderedDict[tuple[Uid, str], tuple[ConvID, Seq]] = OrderedDict()
@@ -75,34 +77,44 @@ class SeedDevice(Device):
 
     def receive(self, held: HeldLog, entry: Entry, packet: Packet) -> None:
         """An entry that is next in its log."""
-        if held.conv in self.lags:
-            return
-        if self._is_list(entry, live=True):
-            self.fall_behind(held, entry.seq - 1)
-            self._wake(self)
-        else:
-            self._hand_over(entry, packet if self._is_for_it(entry) else None)
+        lag = self._lag_for(held, entry)
+        mine = packet if self._is_for_it(entry) else None
+        if lag is None:
+            self._hand_over(entry, mine)
+        elif lag.queue is not None:
+            self._queue(lag, lag.queue, entry, mine)
 
-    def sent_it(self, held: HeldLog, entry: Entry, packet: Packet, ack_id: int | None) -> None:
-        """An own entry, which this form leaves out."""
+    def _lag_for(self, held: HeldLog, entry: Entry) -> Lag | None:
+        """Where it is behind, if so. A list has to be read, so an entry that comes as one makes it
+        fall behind."""
+        lag = self.lags.get(held.conv)
+        if (lag is None or lag.queue is not None) and self._is_list(entry, live=True):
+            self.fall_behind(held, entry.seq - 1)
+            lag = self.lags[held.conv]
+            self._read_from_log(lag)
+        return lag
+
+    def sent_it(self, held: HeldLog, entry: Entry, packet: Packet, ack: OwnAck) -> None:
+        """An own entry, which this form leaves out; but for a `join`, which comes to everybody."""
+        if entry.kind == JOIN:
+            lag, mine = self._lag_for(held, entry), packet
+        else:
+            lag, mine = self.lags.get(held.conv), None
+            self._note_window(entry)
+        if ack.ack_id is not None and not (lag is None and ack.is_published):
+            self._wait_with(lag, entry, mine, ack)
+        elif lag is None:
+            self._hand_over(entry, mine)
+            if ack.ack_id is not None:
+                self.socket.ack(ack.ack_id, ack_of_entry(entry))
+        elif lag.queue is not None:
+            self._queue(lag, lag.queue, entry, mine)
+
+    def _note_window(self, entry: Entry) -> None:
         if is_group(entry.conv):
             self._windows.add(entry.conv)
             if entry.kind == CREATE:
                 self.listed[entry.conv] = entry.seq
-        if ack_id is not None:
-            self.place_ack(held, entry, ack_id)
-        elif held.conv not in self.lags:
-            self._pass_over(entry)
-
-    def place_ack(self, held: HeldLog | None, entry: Entry, ack_id: int) -> None:
-        """The ack of an own entry, in that entry's place."""
-        lag = self.lags.get(entry.conv)
-        if lag is not None and entry.seq > lag.position:
-            lag.keep_ack(entry.seq, (ack_id, ack_of_entry(entry), True))
-            return
-        self.socket.ack(ack_id, ack_of_entry(entry))
-        if lag is None and held is not None and entry.seq == held.last:
-            self._pass_over(entry)
 
     async def in_its_form(self, entry: Entry) -> Packet | None:
         """An entry of a backlog as this connection understands it; None: it is left out."""
@@ -113,10 +125,10 @@ class SeedDevice(Device):
         return entry_packet(entry) if self._is_for_it(entry) else None
 
     def send(self, entry: Entry, packet: Packet | None, lag: Lag) -> None:
-        """The next entry of a backlog."""
+        """The next entry of what it is behind in."""
         lag.position = entry.seq
-        acks = lag.acks.pop(entry.seq, [])
-        self._hand_over(entry, None if any(instead for *_, instead in acks) else packet)
+        acks = lag.take_acks(entry.seq)
+        self._hand_over(entry, None if acks and comes_instead(entry) else packet)
         self._answer(acks)
 
     def skip(self, held: HeldLog, lag: Lag, seq: Seq, n: int, *, more: bool) -> None:
@@ -162,12 +174,11 @@ class SeedDevice(Device):
 
     def come_in(self, held: HeldLog) -> None:
         """Its user comes into a log by the entry after `held.last`."""
-        self.past.pop(held.conv, None)
+        self._come_in_at(held, held.last)
 
     def come_in_late(self, held: HeldLog, seq: Seq) -> None:
         """Its user came into a log by the entry `seq`, which was not passed on."""
-        self.past.pop(held.conv, None)
-        self.fall_behind(held, seq - 1)
+        self._come_in_at(held, seq - 1)
 
     # What it confirms
 

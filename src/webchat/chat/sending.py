@@ -1,33 +1,49 @@
-"""What becomes of an append that a connection asked for: published, passed on, acknowledged."""
+"""What becomes of an append: passed on here, published, acknowledged once the bus has answered.
+
+Source: docs/architecture.md, "One message".
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
 
+from webchat.chat.acks import OwnAck
 from webchat.chat.client import Client
 from webchat.chat.device import Device
 from webchat.chat.hub import Hub
 from webchat.chat.notices import Notices
+from webchat.chat.publishing import Publishing
 from webchat.chat.stats import Stats
 from webchat.errors import Code, MembersChanged, WebchatError
 from webchat.model import ConvID, Entry
 from webchat.ports.log import Append, Appended, Log
 from webchat.service.appending import Decide
+from webchat.service.membership import CREATE, DEPART
 from webchat.service.receipts import Receipts
 
 TRIES = 20
+_DONE_ONCE: Final = frozenset({CREATE, DEPART})
 
 
 class Sender:
     """Appends for connections. On the path of a message one object and no task for each."""
 
     def __init__(
-        self, log: Log, hub: Hub, receipts: Receipts, notices: Notices, stats: Stats
+        self,
+        log: Log,
+        hub: Hub,
+        publishing: Publishing,
+        receipts: Receipts,
+        notices: Notices,
+        stats: Stats,
     ) -> None:
         self._stats = stats
         self.log = log
         self.hub = hub
+        self.publishing = publishing
         self.receipts = receipts
         self.notices = notices
 
@@ -41,8 +57,19 @@ class Sender:
     ) -> None:
         """Queue an append; what becomes of it reaches the device by itself. `again`: what to do
         when the members changed since it was decided."""
-        msg_id = append.drafts[0].msg_id
-        self.log.append(append, _Sending(self, client, device, ack_id, msg_id, again))
+        self.log.append(append, self._sending(client, device, ack_id, append, again))
+
+    def _sending(
+        self,
+        client: Client,
+        device: Device,
+        ack_id: int | None,
+        append: Append,
+        again: Callable[[], None] | None,
+    ) -> _Sending:
+        sending = _Sending(self, client, device, ack_id, append, again)
+        device.in_flight[append.drafts[0].msg_id] = sending
+        return sending
 
     async def append_decided(
         self, client: Client, device: Device, ack_id: int | None, decide: Decide
@@ -61,8 +88,7 @@ class Sender:
     ) -> bool:
         """Append; False: members changed, decide again."""
         outcome = _Outcome()
-        msg_id = append.drafts[0].msg_id
-        sending = _Sending(self, client, device, ack_id, msg_id, outcome.members_changed)
+        sending = self._sending(client, device, ack_id, append, outcome.members_changed)
         self.log.append(append, lambda result: outcome.after(sending, result))
         return await outcome.is_final()
 
@@ -77,14 +103,21 @@ class Sender:
         raise too_contended()
 
     async def append_for_all(self, append: Append) -> Appended:
-        """Append what no connection waits for. Raises MembersChanged, WebchatError."""
+        """Append what no connection waits for; returns when the bus has answered, too.
+
+        Raises MembersChanged, WebchatError.
+        """
         done: asyncio.Future[Appended | Exception] = asyncio.get_running_loop().create_future()
+
+        def settle(result: Appended | Exception) -> None:
+            if not done.done():
+                done.set_result(result)
 
         def stored(result: Appended | Exception) -> None:
             if isinstance(result, Appended):
-                self.spread((*result.entries, *result.followed))
-            if not done.done():
-                done.set_result(result)
+                self._spread((*result.entries, *result.followed), partial(settle, result))
+            else:
+                settle(result)
 
         self.log.append(append, stored)
         result = await done
@@ -98,43 +131,45 @@ class Sender:
         """Whether this was appended before: then it is answered as it was then."""
         entry = await self.log.find(conv, device.user.uid, msg_id) if msg_id else None
         if entry is not None:
-            self.stored(Appended((entry,), (), fresh=False), device, ack_id)
+            self.stored(
+                Appended((entry,), (), fresh=False), OwnAck(device, ack_id, conv, self.publishing)
+            )
         return entry is not None
 
-    def spread(self, entries: Sequence[Entry]) -> None:
-        """Bring entries to everybody."""
+    def _spread(self, entries: Sequence[Entry], answered: Callable[[], None]) -> None:
+        """Bring entries to everybody; `answered`: the bus has, for all of them."""
+        self.publishing.publish_all(entries, answered)
         for entry in entries:
-            self.hub.publish(entry)
             self.hub.pass_on(entry)
 
-    def stored(self, appended: Appended, device: Device, ack_id: int | None) -> None:
+    def stored(self, appended: Appended, ack: OwnAck) -> None:
         """Bring what is durable now to everybody, and the ack to who asked for it."""
         entry = appended.entries[0]
-        self.hub.publish(entry)
-        self._pass_on_own(appended, device, ack_id)
-        self.spread(appended.followed)
-        if not appended.fresh:
-            return
+        if appended.followed:
+            self.publishing.publish_all((entry, *appended.followed), ack.bus_answered)
+        else:
+            self.publishing.publish(entry, ack.published)
+        if not ack.is_published:
+            ack.await_bus()
+        if ack.entry is None:  # else it is in its place, since a gap was read meanwhile
+            self.hub.pass_on(entry, ack)
+        for followed in appended.followed:
+            self.hub.pass_on(followed)
+        if appended.fresh:
+            self._count(appended, entry, ack.device)
+
+    def _count(self, appended: Appended, entry: Entry, device: Device) -> None:
         self._stats.appended += 1
         if appended.moved is not None:
             self.receipts.moved_by_own_message(appended.moved)
         elif entry.kind == "message":
             self.notices.say_position(entry.conv, device.user.uid)
 
-    def _pass_on_own(self, appended: Appended, device: Device, ack_id: int | None) -> None:
-        entry = appended.entries[0]
-        if entry.kind == "join":  # it comes to everybody, the one who referred too
-            self.hub.pass_on(entry)
-            if ack_id is not None:
-                device.ack_after(entry, ack_id)
-        else:
-            self.hub.pass_on(entry, device, ack_id)
 
+class _Sending(OwnAck):
+    """The `done` of one append, and the ack that comes of it."""
 
-class _Sending:
-    """The `done` of one append."""
-
-    __slots__ = ("ack_id", "again", "client", "device", "msg_id", "sender")
+    __slots__ = ("again", "append", "client", "sender")
 
     def __init__(
         self,
@@ -142,26 +177,37 @@ class _Sending:
         client: Client,
         device: Device,
         ack_id: int | None,
-        msg_id: str,
+        append: Append,
         again: Callable[[], None] | None,
     ) -> None:
+        super().__init__(device, ack_id, append.conv, sender.publishing)
         self.sender = sender
         self.client = client
-        self.device = device
-        self.ack_id = ack_id
-        self.msg_id = msg_id
+        self.append = append
         self.again = again
 
+    def is_for(self, entry: Entry) -> bool:
+        """Whether `entry` is what is being appended. Without a MsgID that can be said only of what
+        one person does once."""
+        (draft,) = self.append.drafts
+        is_known = bool(draft.msg_id) or draft.kind in _DONE_ONCE
+        return is_known and (entry.conv, entry.kind) == (self.conv, draft.kind)
+
     def __call__(self, result: Appended | Exception) -> None:
+        msg_id = self.append.drafts[0].msg_id
+        if self.device.in_flight.get(msg_id) is self:
+            del self.device.in_flight[msg_id]
         if isinstance(result, Appended):
-            self.sender.stored(result, self.device, self.ack_id)
-        elif isinstance(result, WebchatError):
-            self.client.refuse(self.ack_id, result, self.msg_id)
-        elif isinstance(result, MembersChanged) and self.again is not None:
+            self.sender.stored(result, self)
+            return
+        if self.entry is not None:
+            self.device.withdraw(self, self.entry)
+        if isinstance(result, MembersChanged) and self.again is not None:
             self.again()
-        else:
-            error = WebchatError(Code.INTERNAL, "that could not be stored")
-            self.client.refuse(self.ack_id, error, self.msg_id)
+            return
+        if not isinstance(result, WebchatError):
+            result = WebchatError(Code.INTERNAL, "that could not be stored")
+        self.client.refuse(self.ack_id, result, msg_id)
 
 
 class _Outcome:

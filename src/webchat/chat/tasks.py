@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import structlog
 
+Spawn = Callable[[Coroutine[Any, Any, None]], object]
 _log = structlog.get_logger()
 
 
@@ -35,3 +36,28 @@ class Tasks:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+class OneAtATime:
+    """Work that does not run twice at once: asked for while it runs, it runs once more after."""
+
+    def __init__(self, work: Callable[[], Coroutine[Any, Any, None]], spawn: Spawn) -> None:
+        self._work = work
+        self._spawn = spawn
+        self._is_asked = False
+        self._is_running = False
+
+    def ask(self) -> None:
+        """Have it run from its beginning, soon."""
+        self._is_asked = True
+        if not self._is_running:
+            self._is_running = True
+            self._spawn(self._run())
+
+    async def _run(self) -> None:
+        try:
+            while self._is_asked:
+                self._is_asked = False
+                await self._work()
+        finally:
+            self._is_running = False

@@ -15,12 +15,13 @@ ENTRY: Final = b"1e"
 """An entry's envelope, as on the wire."""
 NOTICE: Final = b"1n"
 """A receipt's Notice, JSON."""
-_REMEMBERED_LOGS: Final = 10_000
-
 COUNTS: Final = b"1c"
 """Counts of a large group, JSON."""
 POSITION: Final = b"1p"
 """A user's own position, JSON: `[conv, delivered, displayed, n]`."""
+HEAD: Final = b"1h"
+"""Where a log ends whose publishes failed, JSON: `[conv, seq]`."""
+_REMEMBERED_LOGS: Final = 10_000
 
 
 @lru_cache(maxsize=_REMEMBERED_LOGS)

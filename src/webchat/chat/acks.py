@@ -1,0 +1,69 @@
+"""The ack of an entry that a connection had appended: it takes its place, and waits for the bus.
+
+Source: docs/protocol.md, section 2; docs/architecture.md, "One message".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from webchat.chat.publishing import Publishing
+from webchat.model import ConvID, Entry
+from webchat.service.membership import JOIN
+
+if TYPE_CHECKING:
+    from webchat.chat.device import Device
+
+
+class OwnAck:
+    """It goes once its place in the connection's order has come and the bus has answered.
+
+    `ack_id`: None where none was asked for. `entry`: what it is kept for, from when its place is
+    known. `is_published`: the bus took the entry, or failed to. `is_due`: all that comes before it
+    has been sent, or is not sent at all.
+    """
+
+    __slots__ = (
+        "_is_awaited", "_publishing", "ack_id", "conv", "device", "entry", "is_due", "is_published",
+    )  # fmt: skip
+
+    def __init__(
+        self, device: Device, ack_id: int | None, conv: ConvID, publishing: Publishing
+    ) -> None:
+        self.device = device
+        self.ack_id = ack_id
+        self.conv = conv
+        self._publishing = publishing
+        self.entry: Entry | None = None
+        self.is_published = False
+        self.is_due = False
+        self._is_awaited = False
+
+    def await_bus(self) -> None:
+        """The bus has been asked, and has not answered yet."""
+        self._is_awaited = True
+        self._publishing.stats.waiting_acks += 1
+
+    def published(self, result: int | Exception) -> None:
+        """The bus has answered, well or not."""
+        if isinstance(result, Exception):
+            self._publishing.failed(self.conv)
+        self.bus_answered()
+
+    def bus_answered(self) -> None:
+        """All that the ack waits for has been published, or has failed to be."""
+        self.is_published = True
+        if self._is_awaited:
+            self._publishing.stats.waiting_acks -= 1
+        if self.entry is not None:
+            self.device.go_on_after(self, self.entry)
+
+    def is_for(self, entry: Entry) -> bool:
+        """Whether `entry` is what is being appended; here nothing is any more."""
+        return False
+
+
+def comes_instead(entry: Entry) -> bool:
+    """Whether the ack takes an own entry's place. Who refers somebody gets the `join`, then the
+    ack."""
+    return entry.kind != JOIN

@@ -1,0 +1,67 @@
+"""Gaps: entries that are in a log and have not come by are read from it, and passed on in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from webchat.chat.acks import OwnAck
+from webchat.chat.patience import Patience
+from webchat.chat.roster import HeldLog, Roster
+from webchat.chat.settings import RepairSettings
+from webchat.chat.stats import Stats
+from webchat.chat.tasks import Spawn
+from webchat.model import Entry, Seq
+from webchat.ports.log import Log
+
+
+class Gaps:
+    """One read at a time a log. `pass_on`: takes the next entry of a log, and its ack if a
+    connection here had it appended."""
+
+    def __init__(
+        self,
+        roster: Roster,
+        log: Log,
+        patience: Patience,
+        spawn: Spawn,
+        stats: Stats,
+        settings: RepairSettings,
+    ) -> None:
+        self._roster = roster
+        self._log = log
+        self._patience = patience
+        self._spawn = spawn
+        self._stats = stats
+        self._settings = settings
+        self.pass_on: Callable[[HeldLog, Entry, OwnAck | None], None] = lambda *_: None
+
+    def close(self, held: HeldLog, seq: Seq) -> None:
+        """Entries up to `seq` are in the log; those that have not come by are read."""
+        idle = held.seen <= held.last
+        held.seen = max(held.seen, seq)
+        if idle and held.seen > held.last:
+            self._spawn(self._read(held))
+
+    async def _read(self, held: HeldLog) -> None:
+        self._stats.repairs += 1
+        while held.last < held.seen and self._roster.logs.get(held.conv) is held:
+            entries = await self._patience.insist(
+                lambda: self._log.read(held.conv, held.last, self._settings.gap_page),
+                "reading a gap",
+                conv=held.conv,
+            )
+            if not entries:
+                held.seen = held.last
+            for entry in entries:
+                if entry.seq == held.last + 1:
+                    ack = held.acks.pop(entry.seq, None) or self.ack_in_flight(entry)
+                    self.pass_on(held, entry, ack)
+
+    def ack_in_flight(self, entry: Entry) -> OwnAck | None:
+        """Of an entry that a connection here is having appended, if the store has not said so
+        yet."""
+        for device in self._roster.devices_of(entry.sender):
+            ack = device.in_flight.get(entry.msg_id)
+            if ack is not None and ack.is_for(entry):
+                return ack
+        return None

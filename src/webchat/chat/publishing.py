@@ -1,0 +1,98 @@
+"""Entries on their way to the other nodes, and the names of logs whose publishes failed.
+
+An entry is durable before it is published, so of a publish that failed the log's name is enough:
+when the bus is back its head is published, and who lacks something reads it from the log
+(docs/architecture.md, "Repair").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import msgspec
+
+from webchat.chat.patience import Patience
+from webchat.chat.roster import Roster
+from webchat.chat.settings import RepairSettings
+from webchat.chat.stats import Stats
+from webchat.chat.topics import ENTRY, HEAD, topics_of
+from webchat.model import ConvID, Entry
+from webchat.ports.bus import Bus, PublishDone
+from webchat.ports.log import Log
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Publishing:
+    """What this node tells the others of its logs. All calls on the loop's thread."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        log: Log,
+        roster: Roster,
+        patience: Patience,
+        stats: Stats,
+        settings: RepairSettings,
+    ) -> None:
+        self._bus = bus
+        self._log = log
+        self._roster = roster
+        self._patience = patience
+        self._settings = settings
+        self._failed: dict[ConvID, None] = {}
+        self._too_many_failed = False
+        self.stats = stats
+
+    def publish(self, entry: Entry, done: PublishDone | None = None) -> None:
+        """Tell the other nodes of an entry. A `done` of one's own tells `failed` of a failure."""
+        conv = entry.conv
+        self._bus.publish(
+            topics_of(conv), ENTRY + entry.envelope, done or partial(self._published, conv)
+        )
+
+    def publish_all(self, entries: Sequence[Entry], answered: Callable[[], None]) -> None:
+        """Tell the other nodes of entries, at least one; `answered`: the bus has, for all of them,
+        well or not. It answers in order, so the last answer is the one to wait for."""
+
+        def done(result: int | Exception) -> None:
+            self._published(entries[-1].conv, result)
+            answered()
+
+        for entry in entries[:-1]:
+            self.publish(entry)
+        self.publish(entries[-1], done)
+
+    def _published(self, conv: ConvID, result: int | Exception) -> None:
+        if isinstance(result, Exception):
+            self.failed(conv)
+
+    def failed(self, conv: ConvID) -> None:
+        """Other nodes may not have heard of the newest entries of `conv`."""
+        self.stats.failed_publishes += 1
+        if conv in self._failed:
+            return
+        if len(self._failed) < self._settings.failed_logs:
+            self._failed[conv] = None
+        else:
+            self._too_many_failed = True
+
+    async def make_up(self) -> None:
+        """The bus is back: publish the heads of all logs whose publishes failed; where they were
+        too many to remember, also of all that are held here."""
+        names, self._failed = self._failed, {}
+        if self._too_many_failed:
+            self._too_many_failed = False
+            names |= dict.fromkeys(self._roster.logs)
+        convs = list(names)
+        for start in range(0, len(convs), self._settings.heads_page):
+            await self._publish_heads(convs[start : start + self._settings.heads_page])
+
+    async def _publish_heads(self, convs: Sequence[ConvID]) -> None:
+        heads = await self._patience.insist(
+            lambda: self._log.heads(convs), "reading heads that others may not know"
+        )
+        for conv, head in heads.items():
+            said = HEAD + _encode((conv, head.last))
+            self._bus.publish(topics_of(conv), said, partial(self._published, conv))

@@ -1,0 +1,76 @@
+"""After an outage of the bus: devices hear where their user is, as the store has it.
+
+Another node's `position` may have been lost, and nothing else would bring it again
+(docs/protocol.md, section 2, `position`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from webchat.chat.device import Device
+from webchat.chat.packets import position_packet
+from webchat.chat.patience import Patience
+from webchat.chat.roster import Roster, User
+from webchat.chat.settings import RepairSettings
+from webchat.chat.tasks import OneAtATime, Spawn
+from webchat.model import ConvID, user_log
+from webchat.ports.positions import Positions
+from webchat.protocol.socketio import Packet
+
+
+class Reminding:
+    """Users one after the other, their conversations in pages."""
+
+    def __init__(
+        self,
+        roster: Roster,
+        positions: Positions,
+        patience: Patience,
+        spawn: Spawn,
+        settings: RepairSettings,
+    ) -> None:
+        self._roster = roster
+        self._positions = positions
+        self._patience = patience
+        self._spawn = spawn
+        self._settings = settings
+        self._all = OneAtATime(self._remind_all, spawn)
+
+    def remind(self) -> None:
+        """Read the positions of all who are here, and say those that may not be known."""
+        self._all.ask()
+
+    async def _remind_all(self) -> None:
+        page = self._settings.positions_page
+        for user in list(self._roster.users.values()):
+            convs = [conv for conv in user.logs if conv != user_log(user.uid)]
+            for start in range(0, len(convs), page):
+                if any(device.full for device in user.devices):
+                    await self._remind(user, convs[start : start + page])
+
+    async def _remind(self, user: User, convs: Sequence[ConvID]) -> None:
+        positions = await self._patience.insist(
+            lambda: self._positions.of_user(user.uid, convs), "positions", uid=user.uid
+        )
+        packets = []
+        for conv, position in positions.items():
+            if user.told.get(conv) != position:
+                packets.append(position_packet(conv, position))
+                user.told[conv] = position
+        for device in user.devices:
+            if device.full and packets:
+                self._show(device, packets)
+
+    def _show(self, device: Device, packets: Sequence[Packet]) -> None:
+        if device.socket.congested:
+            self._spawn(_show_when_drained(device, packets))
+        else:
+            for packet in packets:
+                device.socket.emit(packet)
+
+
+async def _show_when_drained(device: Device, packets: Sequence[Packet]) -> None:
+    await device.socket.drained()
+    for packet in packets:
+        device.socket.emit(packet)

@@ -1,0 +1,25 @@
+"""Settings that several parts of the chat layer share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RepairSettings:
+    """How what the bus did not bring is found.
+
+    `compare_interval_ms`: how often heads are compared while the bus is lost; `sweep_interval_s`:
+    how long one pass over all held logs takes, which goes on for ever; `heads_page`: of how many
+    logs the heads are read at once; `gap_page`: how many entries of a gap. `failed_logs`,
+    `failed_notices`: how many are remembered while they cannot be published; `positions_page`: of
+    how many conversations a user's positions are read at once after an outage.
+    """
+
+    compare_interval_ms: int = 4_000
+    sweep_interval_s: float = 600.0
+    heads_page: int = 1_000
+    gap_page: int = 200
+    failed_logs: int = 10_000
+    failed_notices: int = 10_000
+    positions_page: int = 100

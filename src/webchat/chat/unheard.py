@@ -1,0 +1,84 @@
+"""News of receipts that the bus did not take, until it is back: of each place the newest.
+
+Positions and receipts are state, so what came later stands for what came before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import TypeVar
+
+import msgspec
+
+from webchat.model import ConvID, Position, Uid
+from webchat.service.read_positions import Counts
+from webchat.service.receipts import Message, Notice
+
+_NAMED_MESSAGES = 200
+"""Of one reader and author, how many of the newest are still named, for the seed's form."""
+_COUNTED_MESSAGES = 200
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Unheard:
+    """At most `limit` of each kind; beyond, the oldest are forgotten."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._positions: dict[tuple[Uid, ConvID], Position] = {}
+        self._notices: dict[tuple[Uid, ConvID, Uid, bool], Notice] = {}
+        self._counts: dict[tuple[Uid, ConvID], Counts] = {}
+
+    def keep_position(self, uid: Uid, conv: ConvID, position: Position) -> None:
+        """Where a user is now in a conversation."""
+        self._put(self._positions, (uid, conv), position)
+
+    def keep_notice(self, notice: Notice, *, shown: bool) -> None:
+        """What an author is to hear of a reader. `shown`: somebody here has been shown it."""
+        key = (notice.author, notice.conv, notice.reader, shown)
+        before = self._notices.get(key)
+        self._put(self._notices, key, _merged(before, notice) if before is not None else notice)
+
+    def keep_counts(self, counts: Counts) -> None:
+        """How many have an author's messages now."""
+        key = (counts.author, counts.conv)
+        before = self._counts.get(key)
+        rows = {row[0]: row for row in (*(before.rows if before else ()), *counts.rows)}
+        newest = tuple(rows[seq] for seq in sorted(rows)[-_COUNTED_MESSAGES:])
+        self._put(self._counts, key, msgspec.structs.replace(counts, rows=newest))
+
+    def take_positions(self) -> dict[tuple[Uid, ConvID], Position]:
+        """All that are kept, which are kept no more."""
+        taken, self._positions = self._positions, {}
+        return taken
+
+    def take_notices(self) -> list[tuple[Notice, bool]]:
+        """All that are kept, each with whether it has been shown, which are kept no more."""
+        taken, self._notices = self._notices, {}
+        return [(notice, shown) for (*_, shown), notice in taken.items()]
+
+    def take_counts(self) -> list[Counts]:
+        """All that are kept, which are kept no more."""
+        taken, self._counts = self._counts, {}
+        return list(taken.values())
+
+    def _put(self, kept: dict[K, V], key: K, value: V) -> None:
+        kept.pop(key, None)
+        kept[key] = value
+        if len(kept) > self._limit:
+            del kept[next(iter(kept))]
+
+
+def _merged(before: Notice, after: Notice) -> Notice:
+    return msgspec.structs.replace(
+        after,
+        delivered=max(before.delivered, after.delivered),
+        displayed=max(before.displayed, after.displayed),
+        newly_delivered=_newest(before.newly_delivered, after.newly_delivered),
+        newly_displayed=_newest(before.newly_displayed, after.newly_displayed),
+    )
+
+
+def _newest(before: tuple[Message, ...], after: tuple[Message, ...]) -> tuple[Message, ...]:
+    return (*before, *after)[-_NAMED_MESSAGES:]
