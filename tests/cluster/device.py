@@ -3,6 +3,7 @@ and outlives every node."""
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import secrets
 import time
@@ -33,7 +34,8 @@ class Writing:
 class Device(Chatter):
     """One device of a user. `seen`: the entries of each conversation, in order, `Seq` from 1.
 
-    `heard_at`: when each MsgID came or was acked here, by the clock of this process.
+    `heard_at`: when each MsgID came or was acked here, by the clock of this process. `changed` is set
+    whenever something of this happened.
     """
 
     def __init__(
@@ -44,14 +46,15 @@ class Device(Chatter):
         token: str,
         convs: list[str],
         *,
+        changed: asyncio.Event,
         silence_s: float,
     ) -> None:
         super().__init__(http, url, uid, token)
         self.silence_s = silence_s
+        self._changed = changed
         self.seen: dict[str, list[str]] = {conv: [] for conv in convs}
         self.heard_at: dict[str, float] = {}
         self.copies = 0
-        self.gaps = 0
         self.resent = 0
         self.refused: dict[str, int] = {}
         self.live = False
@@ -59,7 +62,6 @@ class Device(Chatter):
         self._writing: dict[str, Writing] = {}
         self._by_id: dict[str, Writing] = {}
         self._ws: aiohttp.ClientWebSocketResponse | None = None
-        self._lagging: set[str] = set()
 
     def writings(self) -> list[Writing]:
         """What it has sent so far."""
@@ -90,7 +92,6 @@ class Device(Chatter):
             self.live = False
 
     def _joining(self) -> dict[str, Any]:
-        self._lagging.clear()
         return {
             "device": self._name,
             "cursors": {conv: len(seen) for conv, seen in self.seen.items()},
@@ -98,6 +99,7 @@ class Device(Chatter):
 
     async def _joined(self, ws: aiohttp.ClientWebSocketResponse) -> None:
         self._ws, self.live = ws, True
+        self._changed.set()
         for writing in self._writing.values():
             self.resent += len(writing.waiting)
             for msg_id in tuple(writing.waiting):
@@ -137,6 +139,7 @@ class Device(Chatter):
         assert seq == len(seen) + 1, f"{self.uid} {conv}: {seq} came after {len(seen)}"
         seen.append(msg_id)
         self.heard_at.setdefault(msg_id, time.monotonic())
+        self._changed.set()
 
     async def _send(
         self, ws: aiohttp.ClientWebSocketResponse, writing: Writing, msg_id: str

@@ -10,7 +10,7 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -29,7 +29,7 @@ CHAOS_S = float(os.environ.get("WEBCHAT_CHAOS_S", "20"))
 PEOPLE = 6
 CATCH_UP_S = 60.0
 RECOVERY_S = 5.0
-"""Within which a message reaches everybody once all parts are there (docs/protocol.md, section 5)."""
+"""Within which a message reaches everybody once all parts are back (docs/protocol.md, 5)."""
 SILENCE_S = 3.0
 CHAOS_OPTIONS = (
     "--ping-interval-ms=1000", "--ping-timeout-ms=1000", "--lease-ms=3000", "--rate-burst=100000",
@@ -46,15 +46,16 @@ async def test_nothing_is_lost_or_doubled_whatever_dies(tmp_path: Path, backing:
         chaos = Chaos(parts | {node.name: node for node in cluster.nodes}, rng)
         town = Town(cluster, open_mode=False)
         async with aiohttp.ClientSession() as http:
-            devices = await people(town, http, cluster.url)
+            changed = asyncio.Event()
+            devices = await people(town, http, changed)
             async with asyncio.TaskGroup() as group:
                 running = [group.create_task(device.run()) for device in devices]
-                await joined(devices)
+                await until(changed, lambda: all(device.live for device in devices))
                 talking = group.create_task(talk(devices, rng, pause_s=0.01))
                 await chaos.reign(CHAOS_S)
                 talking.cancel()
-                await settle(devices)
-                took = await everybody_hears(devices)
+                await settle(devices, changed)
+                took = await everybody_hears(devices, changed)
                 for task in running:
                     task.cancel()
         stored = {conv: log_of_all(town, devices, conv) for conv in convs_of(devices)}
@@ -63,7 +64,7 @@ async def test_nothing_is_lost_or_doubled_whatever_dies(tmp_path: Path, backing:
     check(devices, stored)
 
 
-async def people(town: Town, http: aiohttp.ClientSession, url: str) -> list[Device]:
+async def people(town: Town, http: aiohttp.ClientSession, changed: asyncio.Event) -> list[Device]:
     """Two devices each of some people, in pairs and all in one group."""
     uids = [town.person(f"p{number}") for number in range(PEOPLE)]
     group = f"group_{uids[0]}"
@@ -75,7 +76,10 @@ async def people(town: Town, http: aiohttp.ClientSession, url: str) -> list[Devi
     for number, uid in enumerate(uids):
         convs = [group, pair(uid, uids[number ^ 1])]
         for _ in range(2):
-            device = Device(http, url, uid, town.token(uid), convs, silence_s=SILENCE_S)
+            device = Device(
+                http, town.server.url, uid, town.token(uid), convs,
+                changed=changed, silence_s=SILENCE_S,
+            )  # fmt: skip
             device.seen[group].append("")  # The group's `create`, which all of them begin after.
             devices.append(device)
     return devices
@@ -92,24 +96,25 @@ def log_of_all(town: Town, devices: Sequence[Device], conv: str) -> list[str]:
     return log_of(town, uid, conv)
 
 
-async def joined(devices: Sequence[Device]) -> None:
-    """Until everybody is there."""
+async def until(changed: asyncio.Event, holds: Callable[[], bool]) -> None:
+    """Return once `holds`, which is asked again after each change."""
     async with asyncio.timeout(CATCH_UP_S):
-        while not all(device.live for device in devices):
-            await asyncio.sleep(0.02)
+        while not holds():
+            changed.clear()
+            await changed.wait()
 
 
-async def settle(devices: Sequence[Device]) -> None:
+async def settle(devices: Sequence[Device], changed: asyncio.Event) -> None:
     """Until every message has its ack and every device has every entry."""
-    async with asyncio.timeout(CATCH_UP_S):
-        while not all(device.live and device.waits == 0 for device in devices):
-            await asyncio.sleep(0.02)
-        ends = {conv: max(len(d.seen.get(conv, ())) for d in devices) for conv in convs_of(devices)}
-        while any(len(seen) < ends[conv] for d in devices for conv, seen in d.seen.items()):
-            await asyncio.sleep(0.02)
+    await until(changed, lambda: all(device.live and device.waits == 0 for device in devices))
+    ends = {conv: max(len(d.seen.get(conv, ())) for d in devices) for conv in convs_of(devices)}
+    await until(
+        changed,
+        lambda: all(len(seen) >= ends[conv] for d in devices for conv, seen in d.seen.items()),
+    )
 
 
-async def everybody_hears(devices: Sequence[Device]) -> float:
+async def everybody_hears(devices: Sequence[Device], changed: asyncio.Event) -> float:
     """How many seconds one more message of each device takes to reach all that follow it."""
     began = time.monotonic()
     sent: dict[str, str] = {}
@@ -118,14 +123,8 @@ async def everybody_hears(devices: Sequence[Device]) -> float:
             msg_id = await device.write(conv, counterpart(device.uid, conv))
             assert msg_id is not None
             sent[msg_id] = conv
-    async with asyncio.timeout(CATCH_UP_S):
-        while not all(
-            msg_id in device.heard_at
-            for msg_id, conv in sent.items()
-            for device in devices
-            if conv in device.seen
-        ):
-            await asyncio.sleep(0.01)
+    awaited = [(d, msg_id) for msg_id, conv in sent.items() for d in devices if conv in d.seen]
+    await until(changed, lambda: all(msg_id in device.heard_at for device, msg_id in awaited))
     return time.monotonic() - began
 
 
