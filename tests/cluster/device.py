@@ -34,7 +34,7 @@ class Writing:
 class Device(Chatter):
     """One device of a user. `seen`: the entries of each conversation, in order, `Seq` from 1.
 
-    `heard_at`: when each MsgID came or was acked here, by the clock of this process. `changed` is set
+    `heard_at`: when each MsgID came or was acked here, by this process's clock. `changed` is set
     whenever something of this happened.
     """
 
