@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from webchat.ports.bus import Bus
 
 PATIENCE_S = 10.0
+_POLL_S = 0.01
 
 
 class Heard:
@@ -51,3 +53,10 @@ def publish(node: Node, topic: str, payload: bytes) -> asyncio.Future[int | Exce
     future: asyncio.Future[int | Exception] = asyncio.get_running_loop().create_future()
     node.bus.publish((topic,), payload, future.set_result)
     return future
+
+
+async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for what nobody tells when it comes true."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not await holds():  # noqa: ASYNC110
+            await asyncio.sleep(_POLL_S)

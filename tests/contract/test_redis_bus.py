@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.contract.hearing import PATIENCE_S, Node, publish
+from tests.contract.hearing import Node, eventually, publish
 from tests.engines.redis import RedisServer, free_port
 from webchat.adapters.memory import LoopClock
 from webchat.adapters.redis import RedisBus, RedisBusSettings
@@ -337,9 +337,12 @@ async def test_a_redis_that_evicts_or_turns_read_only_is_told_as_trouble(
 
 async def _trouble(node: RedisNode, word: str) -> None:
     """Wait until `word` is in the trouble; "": until there is none."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not (word in (told := await node.bus.trouble()) and bool(word) == bool(told)):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+
+    async def is_told() -> bool:
+        trouble = await node.bus.trouble()
+        return word in trouble and bool(word) == bool(trouble)
+
+    await eventually(is_told)
 
 
 async def test_a_listener_that_fails_does_not_stop_the_bus(server: RedisServer, join: Join) -> None:

@@ -1,0 +1,199 @@
+"""The profile cache in Redis: what nodes see of each other's changes, also when Redis is away."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+
+import pytest
+import redis
+
+from tests.contract.hearing import eventually
+from tests.engines.redis import RedisServer
+from webchat.adapters.memory import LoopClock, MemoryStore
+from webchat.adapters.redis import RedisBusSettings, RedisCacheSettings, RedisProfileCache
+from webchat.model import Profile
+from webchat.ports.bus import BusRefused
+from webchat.service.profiles import Profiles
+
+SETTINGS = RedisCacheSettings(
+    outage_ttl_s=0.05,
+    timeout_ms=150,
+    retry_after_ms=50,
+    bus=RedisBusSettings(
+        channel_prefix="webchat:cache:",
+        ack_timeout_ms=150,
+        ping_interval_ms=50,
+        reconnect_min_ms=10,
+        reconnect_max_ms=50,
+    ),
+)
+KEY = "webchat:profile:ann"
+
+Join = Callable[..., Awaitable[RedisProfileCache]]
+
+
+@pytest.fixture
+def server() -> Iterator[RedisServer]:
+    with RedisServer() as running:
+        yield running
+
+
+@pytest.fixture
+async def join(server: RedisServer) -> AsyncIterator[Join]:
+    """Makes a node's cache."""
+    async with AsyncExitStack() as closing:
+
+        async def make(settings: RedisCacheSettings = SETTINGS) -> RedisProfileCache:
+            cache = RedisProfileCache(server.url, settings, LoopClock(), "a node")
+            await cache.open()
+            closing.push_async_callback(cache.close)
+            return cache
+
+        yield make
+
+
+def ann(name: str) -> Profile:
+    return Profile("ann", name, "", True, "everybody", False)
+
+
+async def gone(cache: RedisProfileCache) -> None:
+    """Wait until ann is not at hand."""
+
+    async def is_gone() -> bool:
+        return cache.peek("ann") is None
+
+    await eventually(is_gone)
+
+
+async def back(cache: RedisProfileCache) -> None:
+    """Wait until the cache keeps again what is put into it."""
+
+    async def keeps() -> bool:
+        await cache.put(Profile("somebody", "", "", True, "everybody", False))
+        await asyncio.sleep(2 * SETTINGS.outage_ttl_s)
+        return cache.peek("somebody") is not None
+
+    await eventually(keeps)
+
+
+async def test_a_change_is_seen_on_every_node(join: Join) -> None:
+    first, second = await join(), await join()
+    await first.put(ann("old"))
+    assert await second.get("ann") == second.peek("ann") == ann("old")
+    await first.put(ann("new"))
+    await gone(second)
+    assert await second.get("ann") == first.peek("ann") == ann("new")
+    await second.drop("ann")
+    await gone(first)
+    assert await first.get("ann") is None
+
+
+async def test_a_read_that_a_change_overtakes_is_not_kept(join: Join) -> None:
+    writer, reader = await join(), await join()
+    await writer.put(ann("old"))
+    reading = asyncio.create_task(reader.get("ann"))
+    await asyncio.sleep(0)  # it is on its way
+    reader.published("profiles", b"bob ann")
+    assert await reading == ann("old")
+    assert reader.peek("ann") is None
+
+
+async def test_a_read_that_crosses_a_put_of_the_same_node_leaves_what_was_put(join: Join) -> None:
+    writer, node = await join(), await join()
+    await writer.put(ann("old"))
+    reading = asyncio.create_task(node.get("ann"))
+    await asyncio.sleep(0)  # it is on its way
+    await node.put(ann("new"))
+    await reading
+    await gone(writer)
+    assert node.peek("ann") == await writer.get("ann") == ann("new")
+
+
+async def test_two_nodes_that_save_and_read_at_once_end_with_what_the_store_has(
+    join: Join,
+) -> None:
+    clock = LoopClock()
+    store = MemoryStore(clock)
+    nodes = [Profiles(store.accounts, await join(), clock, open_mode=False) for _ in range(2)]
+    for number in range(20):
+        acts = [node.save(ann(f"{number} {place}")) for place, node in enumerate(nodes)]
+        reads = [node.get("ann") for node in nodes * 3]
+        await asyncio.gather(*acts, *reads)
+        stored = await store.accounts.profile("ann")
+
+        async def all_agree(stored: Profile | None = stored) -> bool:
+            return [await node.get("ann") for node in nodes] == [stored] * 2
+
+        await eventually(all_agree)
+
+
+async def test_during_an_outage_a_profile_is_at_hand_for_a_moment_only(
+    server: RedisServer, join: Join
+) -> None:
+    cache = await join()
+    await cache.put(ann("before"))
+    server.stop()
+    await gone(cache)
+    assert await cache.get("ann") is None
+    await cache.put(ann("meanwhile"))
+    assert cache.peek("ann") == ann("meanwhile")
+    await gone(cache)
+    server.start()
+    await back(cache)
+    await cache.put(ann("after"))
+    assert await cache.get("ann") == ann("after")
+
+
+async def test_what_could_not_be_changed_in_redis_is_forgotten_there_afterwards(
+    server: RedisServer, join: Join
+) -> None:
+    first, second = await join(), await join()
+    await first.put(ann("old"))
+    server.pause()
+    await gone(first)
+    await first.put(ann("new"))
+    server.resume()
+    await back(second)
+
+    async def is_forgotten() -> bool:
+        return await second.get("ann") is None
+
+    await eventually(is_forgotten)
+
+
+async def test_a_redis_that_stands_still_costs_a_timeout_and_not_one_a_read(
+    server: RedisServer, join: Join
+) -> None:
+    cache = await join()
+    server.pause()
+    begun = time.monotonic()
+    for number in range(100):
+        assert await cache.get(f"user{number}") is None
+    assert time.monotonic() - begun < 2.0
+
+
+async def test_a_profile_that_cannot_be_read_is_a_miss(server: RedisServer, join: Join) -> None:
+    cache = await join()
+    with redis.Redis(port=server.port) as admin:
+        for value in (b"{}", b"\xff", b'{"uid": 1}'):
+            admin.set(KEY, value)
+            assert await cache.get("ann") is None
+
+
+async def test_redis_forgets_in_time(server: RedisServer, join: Join) -> None:
+    cache = await join()
+    await cache.put(ann("a"))
+    with redis.Redis(port=server.port) as admin:
+        assert 0 < admin.pttl(KEY) <= SETTINGS.ttl_s * 1000
+
+
+async def test_a_redis_that_is_not_there_is_refused_when_it_is_opened() -> None:
+    with RedisServer() as server:
+        server.stop()
+        cache = RedisProfileCache(server.url, SETTINGS, LoopClock(), "a node")
+        with pytest.raises(BusRefused):
+            await cache.open()
+        await cache.close()
