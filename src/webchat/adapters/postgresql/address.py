@@ -1,0 +1,65 @@
+"""A store's URL: how it is shown without its password, and why it could not be reached."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import asyncpg
+
+from webchat.ports.store import StoreRefused
+
+SCHEMES: Final = ("postgresql", "postgres")
+_SECRETS: Final = ("password", "sslpassword")
+
+
+def masked(url: str) -> str:
+    """`url` as it may be logged and shown: without its passwords."""
+    try:
+        parts = urlsplit(url)
+        asked = parse_qsl(parts.query, keep_blank_values=True)
+    except ValueError:
+        return "the store's URL"
+    user, at, host = parts.netloc.rpartition("@")
+    if ":" in user:
+        user = f"{user.partition(':')[0]}:***"
+    shown = [(name, "***" if name in _SECRETS else value) for name, value in asked]
+    query = urlencode(shown, safe="*/:")
+    return urlunsplit((parts.scheme, f"{user}{at}{host}", parts.path, query, ""))
+
+
+@contextmanager
+def refusing(url: str) -> Iterator[None]:
+    """Turn what a connection to `url` fails with into StoreRefused, in words for people."""
+    try:
+        yield
+    except StoreRefused:
+        raise
+    except (*_REASONS, ValueError) as error:
+        raise StoreRefused(f"{masked(url)} cannot be used as a store: {_reason(error)}") from error
+
+
+_REASONS: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
+def _reason(error: BaseException) -> str:
+    match error:
+        case asyncpg.InvalidPasswordError() | asyncpg.InvalidAuthorizationSpecificationError():
+            return f"the server does not let this user in ({error}); check user and password"
+        case asyncpg.InvalidCatalogNameError():
+            return f"{error}; create it first, e.g. with createdb"
+        case asyncpg.InsufficientPrivilegeError():
+            return f"this user may not do that there ({error})"
+        case asyncpg.ClientConfigurationError():
+            return "the URL is not understood; use postgresql://USER@HOST/DATABASE"
+        case TimeoutError():
+            return "it does not answer in time"
+        case ssl.SSLError():
+            return f"no encrypted connection could be made ({error.reason or error})"
+        case OSError():
+            return f"it cannot be reached ({error.strerror or error})"
+        case _:
+            return str(error) or type(error).__name__

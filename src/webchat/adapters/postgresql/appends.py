@@ -1,0 +1,139 @@
+"""How appends and moves reach the tables: the plain ones by one statement, others under locks.
+
+An append with nothing to follow, to a log that exists, asks nothing that one statement cannot
+decide (`plain.py`). What is not plain, or was refused so, is decided in memory while its logs are
+locked (`batch.py`, `tables.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any, Final
+
+from webchat.adapters.postgresql.batch import Batch
+from webchat.adapters.postgresql.connections import Connection, Connections
+from webchat.adapters.postgresql.failures import refusal
+from webchat.adapters.postgresql.moves import move
+from webchat.adapters.postgresql.plain import Plain, is_plain
+from webchat.adapters.postgresql.tables import load, lock_logs, write
+from webchat.adapters.postgresql.writer import Asked, Deliver
+from webchat.errors import Code, MembersChanged, WebchatError
+from webchat.model import ConvID
+from webchat.ports.clock import Clock
+from webchat.ports.log import Append
+
+_IDS: Final = "SELECT name, id FROM log WHERE name = ANY($1::text[])"
+
+Write = Callable[[Sequence[Any], Connection], Awaitable[Sequence[object]]]
+
+
+class Appends:
+    """Commits what the writer gives it, on `connections`, of which it uses one."""
+
+    def __init__(self, connections: Connections, clock: Clock, max_known_logs: int) -> None:
+        self._connections = connections
+        self._clock = clock
+        self._max_known_logs = max_known_logs
+        self._ids: dict[ConvID, int] = {}
+        self.is_failing = False
+        """The newest commit failed."""
+
+    async def commit(self, batch: Sequence[Asked], deliver: Deliver) -> None:
+        """Write the appends of `batch`, then its moves; tell each outcome once it is durable."""
+        appends = [asked for asked in batch if isinstance(asked.argument, Append)]
+        moves = [asked for asked in batch if not isinstance(asked.argument, Append)]
+        if appends:
+            left = await self._append_plain(appends, deliver)
+            await self._write(left, self._decide, deliver)
+        await self._write(moves, move, deliver)
+
+    async def _append_plain(self, asked: Sequence[Asked], deliver: Deliver) -> Sequence[Asked]:
+        """Append what is plain; returns what is still to be appended, in order."""
+        plain: Sequence[Asked] = ()
+        try:
+            await self._know([each.argument.conv for each in asked])
+            plain = self._plain_among(asked)
+            if not plain:
+                return asked
+            appended = await self._connections.run(
+                partial(self._write_plain, [each.argument for each in plain])
+            )
+        except WebchatError as error:
+            self._fail(asked, error, deliver)
+            return ()
+        except Exception:
+            # A key met again, or a request that is a defect: what each comes to is decided then.
+            return asked
+        self.is_failing = False
+        done = {id(each): it for each, it in zip(plain, appended, strict=True) if it is not None}
+        deliver([each for each in plain if id(each) in done], list(done.values()))
+        return [each for each in asked if id(each) not in done]
+
+    async def _know(self, convs: Sequence[ConvID]) -> None:
+        """Find out the ids of those logs that exist."""
+        unknown = sorted({conv for conv in convs if conv not in self._ids})
+        if not unknown:
+            return
+        if len(self._ids) + len(unknown) > self._max_known_logs:
+            self._ids.clear()
+            unknown = sorted(set(convs))
+        rows = await self._connections.run(lambda connection: connection.fetch(_IDS, unknown))
+        self._ids.update(map(tuple, rows))
+
+    def _plain_among(self, asked: Sequence[Asked]) -> Sequence[Asked]:
+        """The plain ones, but for those of logs where one that is not plain comes before."""
+        plain: list[Asked] = []
+        behind: set[ConvID] = set()
+        for each in asked:
+            conv = each.argument.conv
+            if conv in self._ids and conv not in behind and is_plain(each.argument):
+                plain.append(each)
+            else:
+                behind.add(conv)
+        return plain
+
+    async def _write_plain(
+        self, requests: Sequence[Append], connection: Connection
+    ) -> Sequence[object]:
+        return await Plain(requests, self._ids).append(connection, self._clock.now_ms())
+
+    async def _write(self, asked: Sequence[Asked], write: Write, deliver: Deliver) -> None:
+        """Do all of `asked` together; if one of them is a defect, each alone."""
+        if not asked:
+            return
+        arguments = [each.argument for each in asked]
+        try:
+            outcomes = await self._connections.run(partial(write, arguments))
+        except WebchatError as error:
+            self._fail(asked, error, deliver)
+        except Exception as error:
+            if len(asked) == 1:
+                deliver(asked, [refusal(error)])
+            else:
+                for each in asked:
+                    await self._write([each], write, deliver)
+        else:
+            self.is_failing = False
+            deliver(asked, outcomes)
+
+    def _fail(self, asked: Sequence[Asked], error: WebchatError, deliver: Deliver) -> None:
+        self.is_failing = error.code is Code.UNAVAILABLE
+        deliver(asked, [error] * len(asked))
+
+    async def _decide(self, requests: Sequence[Append], connection: Connection) -> list[object]:
+        """Append `requests` while their logs are locked."""
+        async with connection.transaction():
+            known, ids = await lock_logs(connection, requests)
+            await load(connection, known, ids, requests)
+            batch = Batch(known, self._clock.now_ms())
+            outcomes = [_outcome(batch, request) for request in requests]
+            await write(connection, batch.rows, known, ids)
+        return outcomes
+
+
+def _outcome(batch: Batch, request: Append) -> object:
+    try:
+        return batch.append(request)
+    except (MembersChanged, WebchatError) as refused:
+        return refused

@@ -1,0 +1,167 @@
+"""Connections to one database: few, kept, given to one act at a time, made again when lost.
+
+Knows nothing of what is asked on them. A pool that resets each connection after use would cost
+every read a second round trip; here nothing is set that would have to be reset.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
+
+import asyncpg
+
+from webchat.adapters.postgresql.failures import NOT_ANSWERING, is_broken_off, is_lost, refusal
+from webchat.adapters.postgresql.settings import PostgresSettings
+from webchat.errors import Code, MembersChanged, WebchatError
+from webchat.ports.clock import Clock
+
+R = TypeVar("R")
+Connection = Any
+"""An asyncpg.Connection; asyncpg has no types."""
+
+SCHEMA: Final = "webchat"
+
+
+async def connect(url: str, settings: PostgresSettings) -> Connection:
+    """A connection that commits when told, durably. Raises what asyncpg raises."""
+    return await asyncpg.connect(
+        url,
+        timeout=settings.connect_timeout_ms / 1000,
+        server_settings={
+            "application_name": "webchat",
+            "search_path": SCHEMA,
+            "synchronous_commit": "on",
+            "statement_timeout": str(settings.statement_timeout_ms),
+            "idle_in_transaction_session_timeout": str(settings.idle_transaction_timeout_ms),
+            # Every question is a few looks into an index. These keep the planner from planning
+            # each anew, and from reading whole tables, in another order than others lock them,
+            # while they are small.
+            "plan_cache_mode": "force_generic_plan",
+            "enable_seqscan": "off",
+            "jit": "off",
+        },
+    )
+
+
+class Connections:
+    """Up to `size` connections to `url`. While it cannot be reached, acts fail at once."""
+
+    def __init__(self, url: str, settings: PostgresSettings, clock: Clock, size: int) -> None:
+        self._url = url
+        self._settings = settings
+        self._clock = clock
+        self._free = asyncio.Semaphore(size)
+        self._idle: list[Connection] = []
+        self._pause_ms = 0
+        self._try_again_at_s = 0.0
+
+    async def run(self, act: Callable[[Connection], Awaitable[R]]) -> R:
+        """The result of `act` on a connection of its own, within `statement_timeout_ms`.
+
+        Raises what `act` refuses with; UNAVAILABLE, where it is not known what was done; and what
+        is a defect, as it came. Tries again what the database broke off.
+        """
+        for attempt in range(1, self._settings.max_attempts + 1):
+            try:
+                async with asyncio.timeout(self._settings.statement_timeout_ms / 1000), self._free:
+                    return await self._run(act)
+            except Exception as error:
+                if is_broken_off(error) and attempt < self._settings.max_attempts:
+                    continue
+                if is_lost(error) or is_broken_off(error):
+                    raise refusal(error) from error
+                raise
+        raise AssertionError("unreachable")
+
+    async def ask(self, act: Callable[[Connection], Awaitable[R]]) -> R:
+        """As `run`, but what is a defect is a WebchatError, too."""
+        try:
+            return await self.run(act)
+        except (WebchatError, MembersChanged):
+            raise
+        except Exception as error:
+            raise refusal(error) from error
+
+    async def fetch(self, query: str, *values: object) -> list[Any]:
+        """The rows of one query, by `ask`."""
+        return await self.ask(lambda connection: connection.fetch(query, *values))
+
+    async def execute(self, query: str, *values: object) -> int:
+        """How many rows one statement wrote, durably, by `ask`."""
+        status = await self.ask(lambda connection: _execute(connection, query, values))
+        count = status.rpartition(" ")[2]
+        return int(count) if count.isdigit() else 0
+
+    async def transact(self, act: Callable[[Connection], Awaitable[R]]) -> R:
+        """The result of `act` in a transaction, by `ask`."""
+        return await self.ask(lambda connection: in_transaction(connection, act))
+
+    async def close(self) -> None:
+        """Let go of the idle connections; none may be in use."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            await _close(connection, self._settings.connect_timeout_ms / 1000)
+
+    async def _run(self, act: Callable[[Connection], Awaitable[R]]) -> R:
+        connection = await self._take()
+        try:
+            result = await act(connection)
+        except BaseException as error:
+            if _is_usable(connection, error):
+                self._idle.append(connection)
+            else:
+                connection.terminate()
+            raise
+        self._idle.append(connection)
+        return result
+
+    async def _take(self) -> Connection:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+        if self._clock.monotonic_s() < self._try_again_at_s:
+            raise WebchatError(Code.UNAVAILABLE, NOT_ANSWERING)
+        try:
+            connection = await connect(self._url, self._settings)
+        except BaseException:
+            self._put_off()
+            raise
+        self._pause_ms = 0
+        return connection
+
+    def _put_off(self) -> None:
+        """Wait before the next attempt, longer each time."""
+        least, most = self._settings.reconnect_min_ms, self._settings.reconnect_max_ms
+        self._pause_ms = min(max(2 * self._pause_ms, least), most)
+        self._try_again_at_s = self._clock.monotonic_s() + self._pause_ms / 1000
+
+
+async def in_transaction(connection: Connection, act: Callable[[Connection], Awaitable[R]]) -> R:
+    """The result of `act` in a transaction on `connection`; it is undone if `act` raises."""
+    async with connection.transaction():
+        return await act(connection)
+
+
+async def _execute(connection: Connection, query: str, values: tuple[object, ...]) -> str:
+    status: str = await connection.execute(query, *values)
+    return status
+
+
+def _is_usable(connection: Connection, error: BaseException) -> bool:
+    refused = (asyncpg.PostgresError, asyncpg.DataError, WebchatError, MembersChanged)
+    return (
+        isinstance(error, refused)
+        and not is_lost(error)
+        and not connection.is_closed()
+        and not connection.is_in_transaction()
+    )
+
+
+async def _close(connection: Connection, timeout_s: float) -> None:
+    try:
+        await connection.close(timeout=timeout_s)
+    except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError):
+        connection.terminate()

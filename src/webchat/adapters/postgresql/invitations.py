@@ -1,0 +1,41 @@
+"""Invitations that wait for an answer, on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+from webchat.adapters.postgresql.connections import Connections
+from webchat.adapters.postgresql.values import bounded
+from webchat.model import ConvID, Invitation, Uid
+
+_INVITATIONS: Final = "SELECT id, conv, uid, by, at FROM invitation"
+_OF_USER: Final = f"{_INVITATIONS} WHERE uid = $1 ORDER BY number DESC LIMIT $2"
+_ASKED: Final = "SELECT uid FROM invitation WHERE conv = $1 AND uid = ANY($2::text[])"
+
+
+class PostgresInvitations:
+    """Invitations by whom they ask. See `ports/invitations.py`."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._fetch = connections.fetch
+        self._execute = connections.execute
+
+    async def of_user(self, uid: Uid, limit: int) -> Sequence[Invitation]:
+        """The newest that wait for the user, newest first."""
+        return [Invitation(*row) for row in await self._fetch(_OF_USER, uid, bounded(limit))]
+
+    async def find(self, uid: Uid, invitation_id: str) -> Invitation | None:
+        """The user's invitation of that id."""
+        query = f"{_INVITATIONS} WHERE uid = $1 AND id = $2"
+        rows = await self._fetch(query, uid, invitation_id)
+        return Invitation(*rows[0]) if rows else None
+
+    async def asked_among(self, conv: ConvID, uids: Sequence[Uid]) -> AbstractSet[Uid]:
+        """Those of `uids` for whom an invitation waits."""
+        return {uid for (uid,) in await self._fetch(_ASKED, conv, uids)}
+
+    async def drop(self, uid: Uid, conv: ConvID) -> None:
+        """Forget those of the user to `conv`."""
+        await self._execute("DELETE FROM invitation WHERE uid = $1 AND conv = $2", uid, conv)

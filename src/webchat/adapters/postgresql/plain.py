@@ -1,0 +1,136 @@
+"""Plain appends, with nothing to follow, to logs that exist: any number of them is one statement.
+
+It is a transaction of its own, so a commit costs one round trip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from webchat.adapters.postgresql.connections import Connection
+from webchat.model import NO_POSITION, ConvID, Entry, Position, Seq, Uid, seal
+from webchat.ports.log import Append, Appended
+from webchat.ports.positions import Moved
+
+# Raising the head locks it: whoever comes next, on any node, goes on after it. The rows of logs and
+# of positions are taken in one order on every node. A log that is not raised keeps its appends out.
+_APPEND: Final = """
+    WITH head AS (
+        UPDATE log SET last = last + entries, n = log.n + messages, at = $1
+        FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
+        AS asked (log, entries, messages, members_as_of)
+        WHERE log.id = asked.log AND last > 0 AND members_seq <= members_as_of
+        RETURNING log.id AS log, last - entries AS last, log.n - messages AS n, members_seq
+    ), written AS (
+        INSERT INTO entry (log, seq, n, at, members_seq, kind, sender, msg_id, envelope)
+        SELECT log, last + place, n + count, $1, members_seq, kind, sender, msg_id, envelope
+        FROM unnest($6::bigint[], $7::bigint[], $8::bigint[], $9::text[], $10::text[],
+        $11::bytea[], $12::bytea[])
+        AS draft (log, place, count, kind, sender, msg_id, envelope) JOIN head USING (log)
+    ), mover AS (
+        SELECT log, uid, last + place AS seq, n + count AS n
+        FROM unnest($13::bigint[], $14::text[], $15::bigint[], $16::bigint[])
+        AS mover (log, uid, place, count) JOIN head USING (log)
+    ), moved AS (
+        INSERT INTO position (log, uid, delivered, displayed, n)
+        SELECT log, uid, seq, seq, n FROM mover ORDER BY log, uid
+        ON CONFLICT (log, uid) DO UPDATE
+        SET delivered = excluded.delivered, displayed = excluded.displayed, n = excluded.n
+    )
+    SELECT head.log, last, head.n, uid, delivered, displayed, position.n
+    FROM head LEFT JOIN mover USING (log) LEFT JOIN position USING (log, uid)"""
+_ANY_MEMBERS: Final = 2**63 - 1
+
+
+def is_plain(request: Append) -> bool:
+    """Whether `request` can be appended here if its log exists."""
+    return request.follow is None and not request.is_membership and not request.must_be_new
+
+
+class Plain:
+    """Plain appends, in order, to be written together. `ids`: of their logs."""
+
+    def __init__(self, requests: Sequence[Append], ids: Mapping[ConvID, int]) -> None:
+        self._requests = requests
+        self._logs = [ids[request.conv] for request in requests]
+        self._ends: dict[int, _End] = {}
+        self._movers: dict[tuple[int, Uid], tuple[int, int]] = {}
+        self._drafts: list[tuple[Any, ...]] = []
+        for log, request in zip(self._logs, requests, strict=True):
+            self._add(log, request)
+
+    async def append(self, connection: Connection, at: int) -> list[Appended | None]:
+        """Append them at `at` (ms); None for those that cannot be appended so.
+
+        Raises asyncpg.UniqueViolationError, and nothing was written, if one was appended before.
+        """
+        ends = [(log, *end.counted()) for log, end in sorted(self._ends.items())]
+        movers = [(*mover, *place) for mover, place in self._movers.items()]
+        rows = await connection.fetch(
+            _APPEND, at, *_columns(ends, 4), *_columns(self._drafts, 7), *_columns(movers, 4)
+        )
+        heads = {row[0]: (row[1], row[2]) for row in rows}
+        was = {(row[0], row[3]): Position(*row[4:]) for row in rows if row[4] is not None}
+        return self._outcomes(heads, was, at)
+
+    def _add(self, log: int, request: Append) -> None:
+        end = self._ends.get(log)
+        if end is None:
+            end = self._ends[log] = _End()
+        for draft in request.drafts:
+            end.entries += 1
+            end.messages += draft.kind == "message"
+            place = (log, end.entries, end.messages)
+            said = (draft.kind, draft.sender, draft.msg_id.encode(), draft.envelope)
+            self._drafts.append(place + said)
+        if request.members_as_of is not None and request.members_as_of < end.members_as_of:
+            end.members_as_of = max(request.members_as_of, 0)
+        if request.moves_sender:
+            self._movers[log, draft.sender] = (end.entries, end.messages)
+
+    def _outcomes(
+        self,
+        heads: Mapping[int, tuple[Seq, int]],
+        was: dict[tuple[int, Uid], Position],
+        at: int,
+    ) -> list[Appended | None]:
+        outcomes: list[Appended | None] = []
+        drafts = iter(self._drafts)
+        for log, request in zip(self._logs, self._requests, strict=True):
+            places = [next(drafts) for _ in request.drafts]
+            if (head := heads.get(log)) is None:
+                outcomes.append(None)
+                continue
+            last, n = head
+            entries = tuple(
+                seal(draft, request.conv, last + place, n + count, at)
+                for draft, (_, place, count, *_) in zip(request.drafts, places, strict=True)
+            )
+            moved = _moved(was, log, entries[-1]) if request.moves_sender else None
+            outcomes.append(Appended(entries, (), fresh=True, moved=moved))
+        return outcomes
+
+
+class _End:
+    """What is added to the end of a log, and as of which membership entry."""
+
+    __slots__ = ("entries", "members_as_of", "messages")
+
+    def __init__(self) -> None:
+        self.entries = 0
+        self.messages = 0
+        self.members_as_of = _ANY_MEMBERS
+
+    def counted(self) -> tuple[int, int, int]:
+        return self.entries, self.messages, self.members_as_of
+
+
+def _moved(was: dict[tuple[int, Uid], Position], log: int, entry: Entry) -> Moved:
+    before = was.get((log, entry.sender), NO_POSITION)
+    after = was[log, entry.sender] = Position(entry.seq, entry.seq, entry.n)
+    return Moved(entry.conv, entry.sender, before, after)
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> Sequence[Sequence[Any]]:
+    return list(zip(*rows, strict=True)) or [()] * count
