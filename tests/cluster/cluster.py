@@ -11,13 +11,13 @@ from typing import Protocol
 
 from tests.cluster.balancer import Balancer
 from tests.ports import free_port
-from tests.servers import Server
+from tests.servers import LogLine, Server
 
 
 class Part(Protocol):
-    """A process that can be ended as by a crash, paused, and started again where it was."""
+    """A process that can crash, be paused, and be started again where it was."""
 
-    def stop(self) -> None: ...
+    def crash(self) -> None: ...
     def start(self) -> None: ...
     def pause(self) -> None: ...
     def resume(self) -> None: ...
@@ -37,7 +37,7 @@ class Node:
         """Start it, and return once it listens."""
         self.server = Server(self._data, *self._options, port=self.port)
 
-    def stop(self) -> None:
+    def crash(self) -> None:
         """SIGKILL."""
         self.server.kill()
 
@@ -72,6 +72,11 @@ class Cluster:
             self._ending.close()
             raise
         self.url = self.balancer.url
+
+    @property
+    def log(self) -> list[LogLine]:
+        """What the nodes that run now have logged."""
+        return [line for node in self.nodes for line in node.server.log]
 
     @staticmethod
     def _end(node: Node) -> None:

@@ -17,9 +17,9 @@ from statistics import median
 import aiohttp
 import pytest
 
+from tests.cluster.backing import Backing
 from tests.cluster.chaos import Chaos, counterpart, talk
 from tests.cluster.cluster import Cluster
-from tests.cluster.conftest import OPTIONS, Backing
 from tests.cluster.device import Device
 from tests.kill.evidence import SEED, log_of, say
 from tests.wire.groups import act
@@ -31,8 +31,8 @@ CATCH_UP_S = 60.0
 RECOVERY_S = 5.0
 """Within which a message reaches everybody once all parts are back (docs/protocol.md, 5)."""
 SILENCE_S = 3.0
-CHAOS_OPTIONS = (
-    "--ping-interval-ms=1000", "--ping-timeout-ms=1000", "--lease-ms=3000", "--rate-burst=100000",
+OPTIONS = (
+    "--ping-interval-ms=1000", "--ping-timeout-ms=1000", "--rate-burst=100000",
     "--backlog-entries=1000000", "--join-entries=1000000",
 )  # fmt: skip
 
@@ -41,9 +41,8 @@ CHAOS_OPTIONS = (
 async def test_nothing_is_lost_or_doubled_whatever_dies(tmp_path: Path, backing: Backing) -> None:
     say(f"\nchaos: WEBCHAT_KILL_SEED={SEED} WEBCHAT_CHAOS_S={CHAOS_S}")
     rng = random.Random(SEED)
-    with Cluster(tmp_path, [*OPTIONS, *CHAOS_OPTIONS, *backing.options]) as cluster:
-        parts = {"redis": backing.redis, "store": backing.engine}
-        chaos = Chaos(parts | {node.name: node for node in cluster.nodes}, rng)
+    with Cluster(tmp_path, [*backing.options, *OPTIONS]) as cluster:
+        chaos = Chaos(backing.parts | {node.name: node for node in cluster.nodes}, rng)
         town = Town(cluster, open_mode=False)
         async with aiohttp.ClientSession() as http:
             changed = asyncio.Event()
@@ -161,8 +160,8 @@ def report(chaos: Chaos, devices: Sequence[Device], took: float) -> None:
     for name, seconds in times:
         say(f"chaos: {name}: the next message was everywhere {seconds:.2f} s after it was back")
     if times:
-        seconds = sorted(second for _, second in times)
-        say(f"chaos: recovery median {median(seconds):.2f} s, longest {seconds[-1]:.2f} s")
+        took_s = sorted(seconds for _, seconds in times)
+        say(f"chaos: recovery median {median(took_s):.2f} s, longest {took_s[-1]:.2f} s")
 
 
 def check(devices: Sequence[Device], stored: dict[str, list[str]]) -> None:

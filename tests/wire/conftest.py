@@ -1,4 +1,7 @@
-"""One secured and one open server for all tests of the wire; each test has people of its own."""
+"""One secured and one open server for all tests of the wire; each test has people of its own.
+
+With `--on-cluster` each is a balancer with three nodes behind it.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster.backing import backing
+from tests.cluster.cluster import Cluster
 from tests.servers import Server
-from tests.wire.people import Town
+from tests.wire.people import Site, Town
 
 QUICK = (
     "--rate-registrations-per-min=100000",
@@ -21,19 +26,30 @@ QUICK = (
 
 
 @pytest.fixture(scope="session")
-def secured_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("secured"), *QUICK) as server:
-        yield server
+def secured_server(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    yield from _serving(pytestconfig, tmp_path_factory.mktemp("secured"), *QUICK)
 
 
 @pytest.fixture(scope="session")
-def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("open"), "--open", *QUICK) as server:
-        yield server
+def open_server(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    yield from _serving(pytestconfig, tmp_path_factory.mktemp("open"), "--open", *QUICK)
+
+
+def _serving(config: pytest.Config, directory: Path, *options: str) -> Iterator[Site]:
+    if not config.getoption("--on-cluster"):
+        with Server(directory, *options) as server:
+            yield server
+        return
+    with backing() as made, Cluster(directory, [*made.options, *options]) as cluster:
+        yield cluster
 
 
 @pytest.fixture
-async def town(secured_server: Server) -> AsyncIterator[Town]:
+async def town(secured_server: Site) -> AsyncIterator[Town]:
     """People on the secured server."""
     town = Town(secured_server, open_mode=False)
     yield town
@@ -41,7 +57,7 @@ async def town(secured_server: Server) -> AsyncIterator[Town]:
 
 
 @pytest.fixture
-async def open_town(open_server: Server) -> AsyncIterator[Town]:
+async def open_town(open_server: Site) -> AsyncIterator[Town]:
     """People on the server in open mode."""
     town = Town(open_server, open_mode=True)
     yield town
@@ -51,7 +67,7 @@ async def open_town(open_server: Server) -> AsyncIterator[Town]:
 @pytest.fixture(params=["secured", "open"])
 async def each_town(request: pytest.FixtureRequest) -> AsyncIterator[Town]:
     """People on the secured server, and again on the open one."""
-    server: Server = request.getfixturevalue(f"{request.param}_server")
+    server: Site = request.getfixturevalue(f"{request.param}_server")
     town = Town(server, open_mode=request.param == "open")
     yield town
     await town.close()

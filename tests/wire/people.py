@@ -8,11 +8,11 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 import httpx
 
-from tests.servers import Server
+from tests.servers import LogLine
 from tests.wire.clients import Envelope, NodeWire, PythonWire, SeedWire, Wire
 
 PASSWORD: Final = "correct horse battery"
@@ -115,10 +115,19 @@ class Device:
         return [args[0] for name, args in waiting if name == "chat" and args[0]["EvtType"] in kinds]
 
 
+class Site(Protocol):
+    """A server, or many that look like one. `log`: the lines that it has written."""
+
+    url: str
+
+    @property
+    def log(self) -> list[LogLine]: ...
+
+
 class Town:
     """A server and the people on it. Closes every device at the end."""
 
-    def __init__(self, server: Server, *, open_mode: bool) -> None:
+    def __init__(self, server: Site, *, open_mode: bool) -> None:
         self.server = server
         self.open_mode = open_mode
         self._tokens: dict[str, str] = {}

@@ -1,0 +1,71 @@
+"""What nodes stand on: a Redis and the engine of a store, real ones, that tests can break."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from tests.cluster.cluster import Part
+from tests.engines.postgresql import postgres_server
+from tests.engines.redis import RedisServer
+
+ENGINE: Final = os.environ.get("WEBCHAT_CLUSTER_STORE", "postgresql")
+"""Which store clusters stand on."""
+QUICK: Final = (
+    "--rate-registrations-per-min=100000",
+    "--rate-registrations-burst=100000",
+    "--rate-address-logins-per-min=100000",
+    "--rate-address-logins-burst=100000",
+    "--argon2-memory-kib=64",
+    "--lease-ms=3000",
+)
+"""Limits that many tests at one address would meet, cheap passwords, and short leases."""
+
+
+@dataclass(frozen=True)
+class Handle:
+    """A Part, put together."""
+
+    crash: Callable[[], None]
+    start: Callable[[], None]
+    pause: Callable[[], None]
+    resume: Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Backing:
+    """`options`: for `webchat serve`. `parts`: by name, what can be broken. `bus_port`: Redis's."""
+
+    store: str
+    bus_port: int
+    parts: dict[str, Part]
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """For `webchat serve`."""
+        bus = f"--bus=redis://127.0.0.1:{self.bus_port}"
+        return (f"--store={self.store}", bus, "--trusted-proxy=127.0.0.0/8", *QUICK)
+
+
+@contextmanager
+def backing() -> Iterator[Backing]:
+    """A fresh Redis and a fresh, initialised store."""
+    with RedisServer() as redis, ENGINES[ENGINE]() as (store, engine):
+        command = [sys.executable, "-m", "webchat", "store", "init", "--store", store]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        bus = Handle(redis.stop, redis.start, redis.pause, redis.resume)
+        yield Backing(store, redis.port, {"redis": bus, "store": engine})
+
+
+@contextmanager
+def _postgresql() -> Iterator[tuple[str, Part]]:
+    with postgres_server(fsync=True) as server:
+        yield server.url(), Handle(server.kill, server.start, server.pause, server.resume)
+
+
+ENGINES: Final = {"postgresql": _postgresql}

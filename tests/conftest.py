@@ -1,0 +1,14 @@
+"""Options of the whole test run."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`pytest --on-cluster tests/wire/test_flow_*.py`: everybody on a node of their own."""
+    parser.addoption(
+        "--on-cluster",
+        action="store_true",
+        help="run the servers of tests/wire as three nodes behind a balancer",
+    )
