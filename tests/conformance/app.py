@@ -23,8 +23,8 @@ from webchat.session.client import SocketIO, SocketSettings
 from webchat.session.connection import Connection
 from webchat.session.endpoint import Endpoint, EngineSettings
 from webchat.session.handler import Socket
+from webchat.transport.asgi import Receive, Send
 from webchat.transport.origins import any_origin
-from webchat.transport.polling import Receive, Send
 from webchat.transport.proxy import Proxies
 from webchat.transport.server import Server, ServerSettings, Site, bind
 

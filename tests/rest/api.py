@@ -32,7 +32,7 @@ class Edge:
     def __init__(self) -> None:
         self.peer = Peer("127.0.0.1", secure=False)
 
-    def resolve(self, peer: str, headers: Mapping[str, str]) -> Peer:
+    def resolve(self, peer: str, headers: Mapping[str, str], *, secure: bool = False) -> Peer:
         return self.peer
 
 

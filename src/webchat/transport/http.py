@@ -7,7 +7,7 @@ time: both are done here, on the httptools protocol it is made of.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -20,17 +20,22 @@ from uvicorn.server import ServerState
 from webchat.protocol.handshake import HandshakeRefused, accept
 from webchat.session.deadlines import Deadlines
 from webchat.session.endpoint import Busy, Endpoint
+from webchat.session.handler import Request
 from webchat.transport.admission import Refused, Unavailable, admit, find
 from webchat.transport.headers import Headers
-from webchat.transport.proxy import Proxies
+from webchat.transport.proxy import Client, Proxies
+from webchat.transport.relay import Relay, aim, elsewhere
+from webchat.transport.to_role import ToRole
 from webchat.transport.websocket import WebSocket
 
 
 @dataclass(frozen=True, slots=True)
 class Hosting:
-    """What all connections of a site share."""
+    """What all connections of a site share. `passed_on`: paths that other nodes serve for it."""
 
     endpoints: Mapping[str, Endpoint]
+    passed_on: Mapping[str, ToRole]
+    relay: Relay | None
     proxies: Proxies
     max_head_bytes: int
     heads: Deadlines[HttpProtocol]
@@ -123,20 +128,33 @@ class HttpProtocol(HttpToolsProtocol):
             if rest:
                 wire.data_received(rest)
 
-    def _accepted(self) -> WebSocket:
-        hosting, (path, query_string) = self._hosting, self._target()
-        endpoint = hosting.endpoint(path)
-        if endpoint is None:
-            raise HandshakeRefused(404, "There is no WebSocket here.")
+    def _accepted(self) -> asyncio.Protocol:
+        """What the connection speaks from now on. Raises Refused, HandshakeRefused."""
+        path, query_string = self._target()
         if self.cycle is not None and not self.cycle.response_complete:
             raise HandshakeRefused(400, "An answer is still under way.")
         headers = Headers(self.headers)
-        client = hosting.proxies.resolve(
+        relayed = self._relayed_for(headers)
+        client = relayed or self._hosting.proxies.resolve(
             self.client[0] if self.client else "", headers, secure=self.scheme == "https"
         )
-        request = admit(endpoint, headers, query_string, client, "websocket")
+        endpoint = self._hosting.endpoint(path)
+        if endpoint is not None:
+            relay = None if relayed else self._hosting.relay
+            request = admit(endpoint, headers, query_string, client, "websocket")
+            owner = elsewhere(endpoint, request, relay)
+            if relay is not None and owner is not None:
+                return self._spliced(relay, [owner], client)
+            return self._begun(endpoint, request)
+        to_role = self._hosting.passed_on.get(path.rstrip("/"))
+        if to_role is None or relayed:
+            raise HandshakeRefused(404, "There is no WebSocket here.")
+        return self._spliced(to_role.relay, to_role.nodes(query_string), client)
+
+    def _begun(self, endpoint: Endpoint, request: Request) -> WebSocket:
+        """A WebSocket of this node's, for a new session or for one that polled so far."""
         connection = find(endpoint, request)
-        answer = accept(self.parser.get_method().decode("latin-1"), headers)
+        answer = accept(self.parser.get_method().decode("latin-1"), request.headers)
         if connection is None:
             _check_room(endpoint)
         wire = self._wire(endpoint, request.engine)
@@ -146,6 +164,31 @@ class HttpProtocol(HttpToolsProtocol):
         else:
             connection.offer(wire)
         return wire
+
+    def _spliced(self, relay: Relay, urls: Sequence[str], client: Client) -> asyncio.Protocol:
+        """The connection joined to one of another node, which answers the request."""
+        head = relay.upgrade_request(self.parser.get_method(), self._aim(), self.headers, client)
+        refused = relay.unavailable()
+        self.connections.discard(self)
+        return relay.splice(
+            self.transport,
+            self.connections,
+            head,
+            urls,
+            lambda: self._answer(refused.status, refused.body, refused.headers),
+        )
+
+    def _relayed_for(self, headers: Headers) -> Client | None:
+        """Who made the request, if another node passed it on."""
+        relay = self._hosting.relay
+        if relay is None:
+            return None
+        return relay.client(self.parser.get_method(), self._aim(), headers)
+
+    def _aim(self) -> bytes:
+        """The path and the query as they came."""
+        url = httptools.parse_url(self.url)
+        return aim(url.path or b"", url.query or b"")
 
     def _target(self) -> tuple[str, bytes]:
         """The path and the query that are asked for."""

@@ -6,43 +6,43 @@ Source: engine.io-protocol, "HTTP long-polling"; the answers' codes are engine.i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
 from webchat.session.connection import Connection, State
 from webchat.session.endpoint import Busy, Endpoint
 from webchat.session.handler import Request
 from webchat.session.poll import DuplicatePoll
 from webchat.transport.admission import Refusal, Refused, Unavailable, admit, find
+from webchat.transport.asgi import Fields, Receive, Scope, Send, gone, read_body, respond
 from webchat.transport.headers import Headers
+from webchat.transport.links import NoAnswer
 from webchat.transport.origins import cors_headers
-from webchat.transport.proxy import Proxies
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Fields = list[tuple[bytes, bytes]]
+from webchat.transport.proxy import Client, Proxies
+from webchat.transport.relay import IS_RELAYED, Relay, elsewhere
 
 _TEXT: Final = (b"content-type", b"text/plain; charset=UTF-8")
 _NO_STORE: Final = (b"cache-control", b"no-store")
 _PREFLIGHT_AGE_S: Final = b"600"
 
 
-class TooLarge(Exception):  # noqa: N818
-    """A body is over the limit."""
-
-
-class Disconnected(Exception):  # noqa: N818
-    """The client went away before its request was complete."""
-
-
 class Polling:
-    """GET polls, POST sends, OPTIONS asks whether a page of another origin may."""
+    """GET polls, POST sends, OPTIONS asks whether a page of another origin may.
 
-    def __init__(self, endpoint: Endpoint, proxies: Proxies, body_timeout_ms: int) -> None:
+    `relay`: passes on what belongs to a session of another node; None: there are no other nodes.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        proxies: Proxies,
+        body_timeout_ms: int,
+        relay: Relay | None = None,
+    ) -> None:
         self._endpoint = endpoint
         self._proxies = proxies
         self._body_timeout_s = body_timeout_ms / 1000
+        self._relay = relay
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -54,12 +54,17 @@ class Polling:
             if self._endpoint.origin_allowed(headers, client.secure):
                 fields += cors_headers(headers)
             if scope["method"] == "OPTIONS" and len(fields) > 1:
-                await _respond(send, 204, b"", [*fields, *_preflight(headers)])
+                await respond(send, 204, b"", [*fields, *_preflight(headers)])
                 return
             request = admit(self._endpoint, headers, scope["query_string"], client, "polling")
-            await self._serve(scope["method"], request, receive, send, fields)
+            relay = None if IS_RELAYED in scope else self._relay
+            owner = elsewhere(self._endpoint, request, relay)
+            if relay is not None and owner is not None:
+                await _pass_on(relay, scope, receive, send, client, owner, fields)
+            else:
+                await self._serve(scope["method"], request, receive, send, fields)
         except Refused as refused:
-            await _respond(send, refused.status, refused.body, [*fields, *refused.headers])
+            await respond(send, refused.status, refused.body, [*fields, *refused.headers])
 
     async def _serve(
         self, method: str, request: Request, receive: Receive, send: Send, fields: Fields
@@ -89,19 +94,23 @@ class Polling:
     async def _post(
         self, connection: Connection, receive: Receive, send: Send, fields: Fields
     ) -> None:
-        try:
-            async with asyncio.timeout(self._body_timeout_s):
-                body = await _read(receive, self._endpoint.settings.max_payload_bytes)
-        except TooLarge:
-            await _respond(send, 413, b"", [*fields, (b"connection", b"close")])
-        except TimeoutError:
-            await _respond(send, 408, b"", [*fields, (b"connection", b"close")])
-        except Disconnected:
+        max_bytes = self._endpoint.settings.max_payload_bytes
+        body = await read_body(receive, send, max_bytes, self._body_timeout_s, fields)
+        if body is None:
             return
-        else:
-            if not connection.is_open or not connection.payload(body):
-                raise Refused(Refusal.BAD_REQUEST)
-            await _respond(send, 200, b"ok", [*fields, (b"content-type", b"text/html")])
+        if not connection.is_open or not connection.payload(body):
+            raise Refused(Refusal.BAD_REQUEST)
+        await respond(send, 200, b"ok", [*fields, (b"content-type", b"text/html")])
+
+
+async def _pass_on(
+    relay: Relay, scope: Scope, receive: Receive, send: Send, client: Client, owner: str,
+    fields: Fields,
+) -> None:  # fmt: skip
+    try:
+        await relay.pass_on(scope, receive, send, client, [owner], fields)
+    except NoAnswer:
+        raise relay.unavailable() from None
 
 
 async def _poll(connection: Connection, receive: Receive, send: Send, fields: Fields) -> None:
@@ -112,35 +121,17 @@ async def _poll(connection: Connection, receive: Receive, send: Send, fields: Fi
     if not body.done():
         await _wait(connection, body, receive)
     if not body.cancelled():
-        await _respond(send, 200, body.result(), [*fields, _TEXT])
+        await respond(send, 200, body.result(), [*fields, _TEXT])
 
 
 async def _wait(connection: Connection, body: asyncio.Future[bytes], receive: Receive) -> None:
     """Until the poll has its answer, or its client went away."""
-    gone = asyncio.ensure_future(_gone(receive))
+    leaving = asyncio.ensure_future(gone(receive))
     try:
-        await asyncio.wait((body, gone), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((body, leaving), return_when=asyncio.FIRST_COMPLETED)
     finally:
-        gone.cancel()
+        leaving.cancel()
         connection.poll_lost(body)
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _read(receive: Receive, max_bytes: int) -> bytes:
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Disconnected
-        body += message.get("body", b"")
-        if len(body) > max_bytes:
-            raise TooLarge
-        if not message.get("more_body", False):
-            return bytes(body)
 
 
 def _preflight(headers: Headers) -> Iterable[tuple[bytes, bytes]]:
@@ -149,10 +140,3 @@ def _preflight(headers: Headers) -> Iterable[tuple[bytes, bytes]]:
     if "access-control-request-headers" in headers:
         asked = headers["access-control-request-headers"]
         yield b"access-control-allow-headers", asked.encode("latin-1")
-
-
-async def _respond(send: Send, status: int, body: bytes, fields: Fields) -> None:
-    if status != 204:
-        fields = [*fields, (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": status, "headers": fields})
-    await send({"type": "http.response.body", "body": body})

@@ -71,7 +71,8 @@ class Guard:
             return
         headers = Headers(scope=scope)
         peer = scope["client"][0] if scope.get("client") else ""
-        scope[CLIENT] = self._proxies.resolve(peer, headers)
+        secure = scope.get("scheme") == "https"
+        scope[CLIENT] = self._proxies.resolve(peer, headers, secure=secure)
         allowed = self._origin_allowed(headers, scope[CLIENT].secure)
         reply = _Reply(send, headers.get("origin") if allowed else None)
         await self._answer(scope, headers, allowed, receive, reply)

@@ -41,8 +41,8 @@ class Client(Protocol):
 class ResolvesClients(Protocol):
     """Knows which proxies' word counts."""
 
-    def resolve(self, peer: str, headers: Mapping[str, str]) -> Client:
-        """The client behind `peer`, the address that the connection comes from."""
+    def resolve(self, peer: str, headers: Mapping[str, str], *, secure: bool = False) -> Client:
+        """The client behind `peer`, the address that connected to us (`secure`: by TLS)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,298 @@
+"""Passing a request on to the node that owns its session, or to one that plays a role.
+
+Needs neither the store nor the bus. See docs/adr/0006-relay.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import defaultdict
+from collections.abc import Callable, Iterable, MutableSet, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from webchat.ports.clock import Clock
+from webchat.ports.nodes import NodeRow
+from webchat.session.deadlines import Deadlines
+from webchat.session.endpoint import Busy, Endpoint
+from webchat.session.handler import Request
+from webchat.session.sids import Sids
+from webchat.transport.admission import Refusal, Refused, Unavailable
+from webchat.transport.asgi import Fields, Receive, Scope, Send, gone, read_body
+from webchat.transport.headers import Headers
+from webchat.transport.links import Broken, Link, Links, LinkSettings, Unreachable, address
+from webchat.transport.marks import REPLACED, Forged, Marks
+from webchat.transport.proxy import Client
+from webchat.transport.splice import Splice
+
+IS_RELAYED: Final = "webchat.is_relayed"
+"""In the scope of a request that another node passed on."""
+
+_HOP_BY_HOP: Final = frozenset(
+    {
+        b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding",
+        b"upgrade", b"content-length", b"expect",
+    }
+)  # fmt: skip
+# `date`: the server writes its own.
+_NOT_PASSED_BACK: Final = (_HOP_BY_HOP - {b"content-length"}) | {b"date"}
+_UPGRADE: Final = [(b"connection", b"Upgrade"), (b"upgrade", b"websocket")]
+_CAN_BE_ASKED_AGAIN: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@dataclass(frozen=True, slots=True)
+class RelaySettings:
+    """Limits and times of what is passed on.
+
+    `body_timeout_ms`: within which a request's body must be there; `retry_after_ms`: after which a
+    client may come again when no node answered; `close_timeout_ms`: for the second half of a
+    WebSocket whose first half has ended.
+    """
+
+    link: LinkSettings = field(default_factory=LinkSettings)
+    max_body_bytes: int = 1_000_000
+    body_timeout_ms: int = 20_000
+    retry_after_ms: int = 1_000
+    close_timeout_ms: int = 5_000
+
+
+class Directory(Protocol):
+    """Who the other nodes are: what `service.peers` knows of them."""
+
+    def url_of(self, node_id: str) -> str | None:
+        """How to reach a node that lives; None: there is none of that id."""
+
+    def playing(self, role: str) -> Sequence[NodeRow]:
+        """The nodes that live and play `role`."""
+
+
+class Relay:
+    """What this node passes on to others, over connections that it keeps open."""
+
+    def __init__(
+        self, peers: Directory, sids: Sids, marks: Marks, clock: Clock, settings: RelaySettings
+    ) -> None:
+        self.settings = settings
+        self._peers = peers
+        self._sids = sids
+        self._marks = marks
+        self._links = Links(clock, settings.link)
+        self._splices: defaultdict[str, set[Splice]] = defaultdict(set)
+        self._closing: Deadlines[Splice] = Deadlines(
+            clock, settings.close_timeout_ms / 1000, Splice.abort
+        )
+        self._joining: set[asyncio.Task[None]] = set()
+        self._turns = itertools.count()
+
+    def client(self, method: bytes, target: bytes, headers: Headers) -> Client | None:
+        """Who made a request that another node passed on; None: it comes from its client.
+
+        Raises Refused if its mark is no node's: so nothing is passed on in a circle.
+        """
+        try:
+            return self._marks.client(method, target, headers)
+        except Forged:
+            raise Refused(Refusal.BAD_REQUEST) from None
+
+    def unmark(self, scope: Scope) -> None:
+        """Make a passed-on request look as it did to the node that passed it on. Raises Refused."""
+        client = self.client(scope["method"].encode(), _aim(scope), Headers(scope["headers"]))
+        if client is not None:
+            scope["client"] = (client.address, 0)
+            scope["scheme"] = "https" if client.secure else "http"
+            scope[IS_RELAYED] = True
+
+    def owner(self, sid: str) -> str | None:
+        """The URL of the living node that made `sid`; None: there is none, or it is this one."""
+        node_id = self._sids.owner(sid)
+        return None if node_id is None else self._peers.url_of(node_id)
+
+    def players(self, role: str) -> list[str]:
+        """The URLs of living nodes that play `role`, another one first each time."""
+        urls = [row.url for row in self._peers.playing(role)]
+        first = next(self._turns) % len(urls) if urls else 0
+        return urls[first:] + urls[:first]
+
+    async def pass_on(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        client: Client,
+        urls: Sequence[str],
+        fields: Fields,
+    ) -> None:
+        """Let the first node of `urls` that can be reached answer; `fields` come with refusals.
+
+        When the client goes away the node hears of it. Raises NoAnswer.
+        """
+        settings = self.settings
+        timeout_s = settings.body_timeout_ms / 1000
+        body = await read_body(receive, send, settings.max_body_bytes, timeout_s, fields)
+        if body is None:
+            return
+        request = self._request(scope, client, body)
+        exchange = asyncio.ensure_future(self._exchange(scope["method"], request, urls, send))
+        leaving = asyncio.ensure_future(gone(receive))
+        try:
+            await asyncio.wait((exchange, leaving), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+            if not exchange.done():
+                exchange.cancel()
+                await asyncio.wait((exchange,))
+        if not exchange.cancelled():
+            exchange.result()
+
+    def splice(
+        self,
+        transport: asyncio.Transport,
+        connections: MutableSet[Any],
+        request: bytes,
+        urls: Sequence[str],
+        on_unreachable: Callable[[], object],
+    ) -> asyncio.Protocol:
+        """Join a client's connection to the first node of `urls` that can be reached.
+
+        `request`: the head that the node gets (`upgrade_request`); what the client sends from now
+        on follows it. `on_unreachable` answers where there is none. The connection's new protocol.
+        """
+        splice = Splice(transport, connections, self._closing, self._forget_splice)
+        splice.node.write(request)
+        joining = asyncio.ensure_future(self._join(splice, urls, on_unreachable))
+        self._joining.add(joining)
+        joining.add_done_callback(self._joining.discard)
+        return splice.client
+
+    def unavailable(self) -> Unavailable:
+        """The answer where no node has answered: clients come back, to another node, soon."""
+        return Unavailable(
+            Busy("The session's node does not answer.", self.settings.retry_after_ms)
+        )
+
+    def upgrade_request(
+        self, method: bytes, target: bytes, fields: Iterable[tuple[bytes, bytes]], client: Client
+    ) -> bytes:
+        """The head of a passed-on upgrade to WebSocket."""
+        kept = [(name, value) for name, value in fields if name not in _HOP_BY_HOP | REPLACED]
+        marks = self._marks.fields(method, target, client)
+        return _head(method, target, [*kept, *_UPGRADE, *marks])
+
+    def forget(self, row: NodeRow) -> None:
+        """A node is gone: end what is under way with it, so that clients come back at once."""
+        self._links.abort(row.url)
+        for splice in self._splices.pop(row.url, ()):
+            splice.abort()
+
+    async def close(self) -> None:
+        """Let go of everything; to be done once the server has stopped."""
+        for joining in list(self._joining):
+            joining.cancel()
+        await asyncio.gather(*self._joining, return_exceptions=True)
+        for splices in list(self._splices.values()):
+            for splice in list(splices):
+                splice.abort()
+        self._links.close()
+        self._closing.stop()
+
+    def _request(self, scope: Scope, client: Client, body: bytes) -> bytes:
+        method, target = scope["method"].encode(), _aim(scope)
+        fields = scope["headers"]
+        dropped = _HOP_BY_HOP | REPLACED | _connection_options(fields)
+        kept = [(name, value) for name, value in fields if name not in dropped]
+        if body or scope["method"] == "POST":
+            kept.append((b"content-length", b"%d" % len(body)))
+        return _head(method, target, [*kept, *self._marks.fields(method, target, client)]) + body
+
+    async def _exchange(self, method: str, request: bytes, urls: Sequence[str], send: Send) -> None:
+        link = await self._asked(method, request, urls)
+        try:
+            dropped = _NOT_PASSED_BACK | _connection_options(link.fields)
+            fields = [field for field in link.fields if field[0] not in dropped]
+            await send({"type": "http.response.start", "status": link.status, "headers": fields})
+            more = True
+            while more:
+                piece, more = await link.piece()
+                await send({"type": "http.response.body", "body": piece, "more_body": more})
+        finally:
+            self._links.give_back(link)
+
+    async def _asked(self, method: str, request: bytes, urls: Sequence[str]) -> Link:
+        """The connection on which an answer to `request` has begun. Raises Unreachable, Broken."""
+        for url in urls:
+            try:
+                link = await self._links.take(url)
+                try:
+                    return await self._ask(link, method, request)
+                except Broken:
+                    if not link.was_used or method not in _CAN_BE_ASKED_AGAIN:
+                        raise
+                # The node may have closed a connection that waited just as it was taken.
+                return await self._ask(await self._links.connect(url), method, request)
+            except Unreachable:
+                continue
+        raise Unreachable
+
+    async def _ask(self, link: Link, method: str, request: bytes) -> Link:
+        try:
+            await link.ask(request, has_body=method != "HEAD")
+        except BaseException:
+            self._links.give_back(link)
+            raise
+        return link
+
+    async def _join(
+        self, splice: Splice, urls: Sequence[str], on_unreachable: Callable[[], object]
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        for url in urls:
+            try:
+                async with asyncio.timeout(self.settings.link.connect_timeout_ms / 1000):
+                    await loop.create_connection(lambda: splice.node, *address(url))
+            except (OSError, TimeoutError):
+                continue
+            self._keep_splice(url, splice)
+            return
+        on_unreachable()
+
+    def _keep_splice(self, url: str, splice: Splice) -> None:
+        if not splice.is_over:
+            splice.url = url
+            self._splices[url].add(splice)
+
+    def _forget_splice(self, splice: Splice) -> None:
+        self._splices[splice.url].discard(splice)
+
+
+def elsewhere(endpoint: Endpoint, request: Request, relay: Relay | None) -> str | None:
+    """The URL of the node on which the session of `request` lives; None: no other node's."""
+    sid = request.query.get("sid")
+    if relay is None or sid is None or endpoint.find(sid) is not None:
+        return None
+    return relay.owner(sid)
+
+
+def aim(path: bytes, query_string: bytes) -> bytes:
+    """What a request's line asks for; `path` as it came, with its escapes."""
+    return b"%b?%b" % (path, query_string) if query_string else path
+
+
+def _connection_options(fields: Iterable[tuple[bytes, bytes]]) -> set[bytes]:
+    """The names of fields that were meant for the connection they came by (RFC 9110, 7.6.1)."""
+    return {
+        option.strip().lower()
+        for name, value in fields
+        if name == b"connection"
+        for option in value.split(b",")
+    }
+
+
+def _aim(scope: Scope) -> bytes:
+    return aim(scope["raw_path"], scope["query_string"])
+
+
+def _head(method: bytes, target: bytes, fields: Fields) -> bytes:
+    lines = [b"%b %b HTTP/1.1" % (method, target)]
+    lines += [b"%b: %b" % field for field in fields]
+    return b"\r\n".join((*lines, b"", b""))
