@@ -7,12 +7,14 @@ import os
 import socket
 import subprocess
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 import redis
+import uvloop
 
 from tests.contract.hearing import Node, eventually, publish
 from tests.engines.redis import RedisServer, free_port
@@ -88,6 +90,43 @@ async def test_a_redis_that_stands_still_fails_what_waits_in_order_and_then_is_l
     await second.heard.until("regained")
     assert await publish(first, "t", b"z") == 1
     await second.heard.until(("t", b"z"))
+
+
+async def test_what_was_given_up_does_not_arrive_after_what_was_published_since(
+    server: RedisServer, join: Join
+) -> None:
+    first, second = await pair(server, join)
+    server.pause()
+    given_up = [publish(first, "t", bytes(50_000)) for _ in range(100)]
+    await first.heard.until("lost")
+    assert all(isinstance(outcome, WebchatError) for outcome in await asyncio.gather(*given_up))
+    server.resume()
+    await first.heard.until("regained")
+    for _ in range(20):
+        await publish(first, "t", b"since")
+    await second.heard.until(("t", b"since"))
+    await publish(first, "t", b"last")
+    await second.heard.until(("t", b"last"))
+    since = second.heard.events.index(("t", b"since"))
+    assert ("t", bytes(50_000)) not in second.heard.events[since:]
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_a_node_that_stood_still_itself_does_not_take_redis_for_dead(
+    server: RedisServer, run: Callable[[Coroutine[object, object, None]], None]
+) -> None:
+    async def stand_still() -> None:
+        node = RedisNode(server.url)
+        await node.bus.open()
+        published = publish(node, "t", b"x")
+        await asyncio.sleep(0)  # it is on its way
+        time.sleep(3 * SETTINGS.ack_timeout_ms / 1000)  # noqa: ASYNC251
+        assert await published == 0
+        await publish(node, "t", b"y")
+        assert node.heard.events == []
+        await node.bus.close()
+
+    run(stand_still())
 
 
 async def test_a_redis_that_stands_still_is_noticed_though_nobody_publishes(
@@ -241,7 +280,7 @@ async def test_installations_with_prefixes_of_their_own_do_not_meet(
 async def test_a_url_that_names_no_redis_is_refused(join: Join) -> None:
     for url in (
         "http://localhost", "redis://localhost:99999", "redis://localhost/first",
-        "redis://localhost?timeout=3", "rediss://localhost?ssl_ca_certs=/no/such/file",
+        "redis://localhost?timeout=3", "redis://[::1", "redis://" + "a" * 100, "rediss://localhost?ssl_ca_certs=/no/such/file",
     ):  # fmt: skip
         with pytest.raises(BusRefused):
             join(url)

@@ -40,7 +40,7 @@ class Address:
         TLS has the options of redis-py: `ssl_ca_certs`, `ssl_certfile`, `ssl_keyfile` (paths),
         `ssl_check_hostname=false`, `ssl_cert_reqs=none`. Raises BusRefused.
         """
-        parts = urlsplit(url)
+        parts = _split(url)
         if parts.scheme not in {"redis", "rediss", "unix"}:
             raise BusRefused(f"A Redis is named by {_FORMS}, not by {parts.scheme or 'that'!r}.")
         options = _options(parts)
@@ -54,6 +54,15 @@ class Address:
             password=unquote(parts.password or ""),
             tls=_tls(options) if parts.scheme == "rediss" else None,
         )
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        (parts.hostname or "").encode("idna")
+    except ValueError:
+        raise BusRefused("The host in the Redis URL is not well formed.") from None
+    return parts
 
 
 def _options(parts: SplitResult) -> dict[str, str]:

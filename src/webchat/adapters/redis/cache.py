@@ -21,6 +21,7 @@ from webchat.adapters.redis.local import LocalProfiles
 from webchat.adapters.redis.settings import RedisCacheSettings
 from webchat.errors import WebchatError
 from webchat.model import Profile, Uid
+from webchat.ports.bus import BusRefused
 from webchat.ports.clock import Clock, Timer
 
 _CHANGED: Final = "profiles"
@@ -57,7 +58,10 @@ class RedisProfileCache:
     async def open(self) -> None:
         """Connect. Raises BusRefused."""
         await self._bus.open()
-        await self._bus.subscribe(_CHANGED)
+        try:
+            await self._bus.subscribe(_CHANGED)
+        except WebchatError as error:
+            raise BusRefused(error.message) from error
         self._hears_changes = True
 
     def peek(self, uid: Uid) -> Profile | None:

@@ -25,12 +25,14 @@ class Client:
 
     def __init__(self, url: str, timeout_ms: int, retry_after_ms: int, clock: Clock) -> None:
         """Raises BusRefused for a URL that cannot be read."""
-        Address.of(url)
+        tls = Address.of(url).tls
+        options = {"ssl_check_hostname": tls.check_hostname} if tls else {}
         self._redis: Redis = Redis.from_url(
             url,
             socket_timeout=timeout_ms / 1000,
             socket_connect_timeout=timeout_ms / 1000,
             retry=Retry(NoBackoff(), 0),
+            **options,
         )
         self._retry_after_s = retry_after_ms / 1000
         self._clock = clock

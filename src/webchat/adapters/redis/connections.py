@@ -55,6 +55,7 @@ class Connections:
         self._owner = owner
         self._stats = stats
         self._links: tuple[Link, ...] = ()
+        self._publishes_as = ("", 0)
         self._lost = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._ping: Timer | None = None
@@ -91,7 +92,8 @@ class Connections:
                 for _ in range(2):
                     links.append(await self._link())
                     await fitness.log_in(links[-1], self._address, self._name)
-                await self._check(links[0])
+                run_id = await self._check(links[0])
+                number = await self._replace(links[0], run_id)
             await self._owner.restore(links[1])
             if not all(link.is_open for link in links):
                 raise LinkLost("it ended the connection")
@@ -99,7 +101,16 @@ class Connections:
             for link in links:
                 link.close()
             raise
+        self._publishes_as = (run_id, number)
         self._take(tuple(links))
+
+    async def _replace(self, link: Link, run_id: str) -> int:
+        """What the last publisher sent must not come after what this one will. After a start Redis
+        counts connections anew, and that number is somebody else's."""
+        last_run_id, number = self._publishes_as
+        if number and run_id and last_run_id == run_id:
+            await fitness.fence(link, number)
+        return await fitness.identify(link)
 
     async def _link(self) -> Link:
         settings = self._settings
@@ -110,12 +121,14 @@ class Connections:
             settings.max_unanswered_bytes,
         )
 
-    async def _check(self, link: Link) -> None:
+    async def _check(self, link: Link) -> str:
+        """Raises BusRefused if this Redis is not fit; else its run id."""
         found = await fitness.examine(link)
         if found.refusal:
             raise BusRefused(f"Redis at {self._address}: {found.refusal}")
         await fitness.check_rights(link, self._settings.channel_prefix + _PROBE_TOPIC)
         self.complaint = found.complaint
+        return found.run_id
 
     def _take(self, links: tuple[Link, ...]) -> None:
         self._links = links

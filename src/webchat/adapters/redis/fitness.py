@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import hiredis
@@ -14,10 +16,11 @@ from webchat.ports.bus import BusRefused
 @dataclass(frozen=True, slots=True)
 class Fitness:
     """What Redis says of itself. `refusal`: why it cannot be used; `complaint`: why it serves, but
-    not as it should. "": there is nothing to say."""
+    not as it should; `run_id`: a new one at each start. "": there is nothing to say."""
 
     refusal: str = ""
     complaint: str = ""
+    run_id: str = ""
 
 
 async def log_in(link: Link, address: Address, name: str) -> None:
@@ -34,10 +37,25 @@ async def log_in(link: Link, address: Address, name: str) -> None:
             await link.call("SELECT", address.db)
     except hiredis.ReplyError as error:
         raise BusRefused(_refused_login(address, str(error))) from None
-    try:
+    with suppress(hiredis.ReplyError):  # not every account may; it is a help for people alone
         await link.call("CLIENT", "SETNAME", name)
-    except hiredis.ReplyError:  # not every account may; it is a help for people alone
-        return
+
+
+async def identify(link: Link) -> int:
+    """Redis' number of this connection, 0 if it does not say. Raises LinkLost."""
+    try:
+        return int(await link.call("CLIENT", "ID"))
+    except hiredis.ReplyError:
+        return 0
+
+
+async def fence(link: Link, number: int) -> None:
+    """Make Redis forget another connection, with all that it sent and Redis has not read yet.
+
+    Where the account may not, an unread publish can come after later ones. Raises LinkLost.
+    """
+    with suppress(hiredis.ReplyError):
+        await link.call("CLIENT", "KILL", "ID", number)
 
 
 async def check_rights(link: Link, channel: str) -> None:
@@ -57,26 +75,31 @@ async def examine(link: Link) -> Fitness:
         told = await link.call("INFO")
     except hiredis.ReplyError:
         return Fitness()
-    return judge(told.decode(errors="replace"))
+    lines = told.decode(errors="replace").splitlines()
+    facts = dict(line.split(":", 1) for line in lines if ":" in line)
+    return Fitness(_refusal(facts), _complaint(facts), facts.get("run_id", ""))
 
 
-def judge(info: str) -> Fitness:
-    """Read the answer to INFO (https://redis.io/docs/latest/commands/info/)."""
-    facts = dict(line.split(":", 1) for line in info.splitlines() if ":" in line)
+def _refusal(facts: Mapping[str, str]) -> str:
+    """From the answer to INFO (https://redis.io/docs/latest/commands/info/)."""
     if facts.get("redis_mode") == "sentinel":
-        return Fitness("This is a Sentinel, not a Redis that keeps data; name the master itself.")
+        return "This is a Sentinel, not a Redis that keeps data; name the master itself."
     if facts.get("cluster_enabled") == "1":
-        return Fitness("This Redis is part of a cluster, which is not supported; use a single one.")
+        return "This Redis is part of a cluster, which is not supported; use a single one."
     if facts.get("role") == "slave":
         master = f"{facts.get('master_host')}:{facts.get('master_port')}"
-        return Fitness(f"This Redis is a read-only replica of {master}; name the master.")
+        return f"This Redis is a read-only replica of {master}; name the master."
+    return ""
+
+
+def _complaint(facts: Mapping[str, str]) -> str:
     policy = facts.get("maxmemory_policy", "noeviction")
-    if facts.get("maxmemory", "0") != "0" and policy != "noeviction":
-        return Fitness(
-            complaint=f"Redis evicts (maxmemory-policy {policy}): rates and the profile cache "
-            "forget before their time; set noeviction."
-        )
-    return Fitness()
+    if facts.get("maxmemory", "0") == "0" or policy == "noeviction":
+        return ""
+    return (
+        f"Redis evicts (maxmemory-policy {policy}): rates and the profile cache forget before "
+        "their time; set noeviction."
+    )
 
 
 def _refused_login(address: Address, said: str) -> str:
