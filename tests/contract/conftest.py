@@ -8,7 +8,9 @@ from typing import Final, NamedTuple
 
 import pytest
 
+from tests.engines.postgresql import shared_server
 from webchat.adapters.memory import ManualClock, MemoryStore
+from webchat.adapters.postgresql import PostgresSettings, PostgresStore
 from webchat.adapters.sqlite import SqliteSettings, SqliteStore, check
 from webchat.ports.store import Findings, Store
 
@@ -28,11 +30,23 @@ def sqlite(settings: SqliteSettings) -> Kind:
     )
 
 
+def postgresql(settings: PostgresSettings) -> Kind:
+    """A store in a PostgreSQL database of its own."""
+    return Kind(
+        lambda _, clock: PostgresStore(shared_server().new_database(), settings, clock),
+        lambda _: [],
+    )
+
+
 STORES: Final[dict[str, Kind]] = {
     "memory": Kind(lambda _, clock: MemoryStore(clock), lambda _: []),
     "sqlite": sqlite(SqliteSettings()),
     "sqlite that remembers little": sqlite(
         SqliteSettings(max_batch=2, max_heads=2, max_positions=2, max_unfolded_keys=3)
+    ),
+    "postgresql": postgresql(PostgresSettings()),
+    "postgresql that remembers little": postgresql(
+        PostgresSettings(max_batch=2, max_known_logs=2, read_connections=1)
     ),
 }
 
@@ -49,6 +63,8 @@ async def store(
     """An open, empty store; a test must leave it whole."""
     kind = STORES[request.param]
     made = kind.make(tmp_path, clock)
+    if isinstance(made, PostgresStore):
+        await made.init()
     await made.open("secured")
     yield made
     await made.close()
