@@ -24,7 +24,7 @@ run: $(RUN_READY) $(CLIENT)
 test: setup lint types imports web-test pytest
 
 setup: $(DEV_READY) $(WEB_READY) $(WIRE_READY)
-	scripts/need chromium redis-server haproxy openssl
+	scripts/need chromium redis-server haproxy openssl '/usr/lib/postgresql/*/bin/initdb:postgresql'
 
 lint: $(DEV_READY)
 	$(BIN)/ruff check .
