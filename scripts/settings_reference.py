@@ -14,7 +14,7 @@ TARGET = Path(__file__).parent.parent / "docs" / "settings.md"
 _HEAD = """# Settings
 
 Each is an option of `webchat serve` and an environment variable; the option wins. The unit is in
-the name. Made from `src/webchat/config.py` by `make docs`.
+the name. Made from `src/webchat/config/settings.py` by `make docs`.
 
 | option | variable | default | meaning |
 |---|---|---|---|

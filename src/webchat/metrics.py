@@ -2,42 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Final, Protocol
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from webchat.chat.assembly import Chat
+from webchat.ports.nodes import NodeRow
 from webchat.session.endpoint import Endpoint
 
-_TOTALS: Final = {
+_CHAT_TOTALS: Final = {
     "appended": "Entries that connections had appended to logs.",
     "passed_on": "Entries brought to devices of this node.",
     "copies": "Devices those entries went to.",
     "backlog": "Entries sent to devices that were behind.",
     "refused": "Events answered with an error.",
     "repairs": "Gaps read from a log.",
+    "compared": "Heads read to see whether something is missing.",
+    "failed_publishes": "Entries that the bus did not take.",
     "revoked": "Connections closed because their login ended.",
 }
 
 
-class ChatCollector(Collector):
-    """The numbers of a chat layer and its endpoint."""
+class BusCounts(Protocol):
+    """What a bus counts since the start. `lag_ms`: its last round trip."""
 
-    def __init__(self, chat: Chat, endpoint: Endpoint) -> None:
+    published: int
+    failed: int
+    received: int
+    reconnects: int
+    lag_ms: float
+
+
+class Living(Protocol):
+    """Knows the other nodes."""
+
+    def living(self) -> Sequence[NodeRow]:
+        """Those that live."""
+
+
+class ChatCollector(Collector):
+    """The numbers of a chat layer and its endpoint; None: this node plays no Socket.IO."""
+
+    def __init__(self, chat: Chat, endpoint: Endpoint | None) -> None:
         self._chat = chat
         self._endpoint = endpoint
 
     def collect(self) -> Iterator[Metric]:
         """All of them, as they are now."""
         roster, stats = self._chat.roster, self._chat.stats
-        yield _gauge("connections", "Open Engine.IO connections.", len(self._endpoint))
+        connections = 0 if self._endpoint is None else len(self._endpoint)
+        yield _gauge("connections", "Open Engine.IO connections.", connections)
         yield _gauge("users", "Users with a joined device.", len(roster.users))
         yield _gauge("held_logs", "Logs that somebody here follows.", len(roster.logs))
-        for name, text in _TOTALS.items():
-            yield CounterMetricFamily(f"webchat_{name}", text, value=getattr(stats, name))
+        yield _gauge("waiting_acks", "Acks that wait for the bus.", stats.waiting_acks)
+        for name, text in _CHAT_TOTALS.items():
+            yield _total(name, text, getattr(stats, name))
 
 
-def _gauge(name: str, text: str, value: int) -> Metric:
+class BusCollector(Collector):
+    """The numbers of a bus between nodes."""
+
+    def __init__(self, counts: BusCounts) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterator[Metric]:
+        """All of them, as they are now."""
+        counts = self._counts
+        yield _gauge("bus_lag_seconds", "The bus's last round trip.", counts.lag_ms / 1000)
+        yield _total("bus_published", "Publishes that the bus took.", counts.published)
+        yield _total("bus_failed", "Publishes that the bus did not take.", counts.failed)
+        yield _total("bus_received", "Publishes of other nodes that came in.", counts.received)
+        yield _total("bus_reconnects", "Times that the bus came back.", counts.reconnects)
+
+
+class NodesCollector(Collector):
+    """The numbers of the other nodes."""
+
+    def __init__(self, peers: Living) -> None:
+        self._peers = peers
+
+    def collect(self) -> Iterator[Metric]:
+        """All of them, as they are now."""
+        living = 1 + len(self._peers.living())
+        yield _gauge("nodes_living", "Nodes that live, this one too.", living)
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
     return GaugeMetricFamily(f"webchat_{name}", text, value=value)
+
+
+def _total(name: str, text: str, value: float) -> Metric:
+    return CounterMetricFamily(f"webchat_{name}", text, value=value)

@@ -9,14 +9,17 @@ from webchat.chat.handlers import ChatSettings
 from webchat.chat.joining import JoinSettings
 from webchat.chat.lag import BacklogSettings
 from webchat.chat.notices import KeptSettings
+from webchat.chat.settings import RepairSettings
 from webchat.config import Settings
 from webchat.ports.held import HeldLimits
 from webchat.service.accounts import AccountSettings
 from webchat.service.links import LinkSettings
 from webchat.service.passwords import PasswordSettings
+from webchat.service.peers import PeerSettings
 from webchat.service.read_positions import ReceiptSettings
 from webchat.session.client import SocketSettings
 from webchat.session.endpoint import EngineSettings
+from webchat.transport.rest import RestSettings
 
 DAY_MS = 24 * 3_600_000
 
@@ -73,6 +76,12 @@ def chat_settings(settings: Settings) -> ChatLayerSettings:
             lifetime_ms=settings.held_days * DAY_MS,
         ),
         kept=KeptSettings(settings.kept_receipts if settings.open else 0),
+        repair=RepairSettings(
+            compare_interval_ms=settings.compare_interval_ms,
+            sweep_interval_s=settings.sweep_interval_s,
+            failed_logs=settings.failed_logs,
+            failed_notices=settings.failed_notices,
+        ),
         revocation_sweep_ms=settings.revocation_sweep_ms,
     )
 
@@ -101,3 +110,17 @@ def engine_settings(settings: Settings) -> EngineSettings:
         max_connections=settings.sessions,
         allow_engine3=settings.open,
     )
+
+
+def rest_settings(settings: Settings) -> RestSettings:
+    """Limits of REST."""
+    return RestSettings(
+        open_mode=settings.open,
+        body_bytes=settings.body_bytes,
+        cookie_days=settings.session_days,
+    )
+
+
+def peer_settings(settings: Settings) -> PeerSettings:
+    """When a node counts as dead, and when its clock as wrong."""
+    return PeerSettings(lease_ms=settings.lease_ms, clock_skew_ms=settings.clock_skew_ms)

@@ -11,13 +11,15 @@ import pytest
 
 from webchat.cli.serve import serve
 from webchat.config import (
+    DynamoPlace,
     Settings,
     SettingsError,
+    contradictions,
     default_data_dir,
+    dynamo_place,
     env_name,
     option_name,
     sqlite_path,
-    unsupported,
 )
 
 _UNITS = re.compile(r"_(ms|s|min|bytes|kib|days)$|_per_(s|min)$")
@@ -27,7 +29,7 @@ def test_the_defaults_are_valid_and_serve_this_machine_alone() -> None:
     settings = Settings()
     assert settings.is_loopback
     assert (settings.host, settings.port) == ("127.0.0.1", 4000)
-    assert list(unsupported(settings)) == []
+    assert list(contradictions(settings)) == []
 
 
 def test_each_field_is_an_option_and_an_environment_variable() -> None:
@@ -65,20 +67,83 @@ def test_values_that_cannot_be_are_refused_by_name(values: dict[str, object], wo
         Settings(**values)  # type: ignore[arg-type]
 
 
+POSTGRESQL = "postgresql://somebody@somewhere/chat"
+DYNAMODB = "dynamodb://eu-central-1/chat"
+REDIS = "redis://somewhere"
+
+
 @pytest.mark.parametrize(
     ("values", "instead"),
     [
-        ({"bus": "redis://localhost"}, "use --bus memory:"),
-        ({"workers": 2}, "use --workers 1"),
-        ({"role": "chat"}, "use --role all"),
+        ({"bus": REDIS}, "or --bus memory:"),
+        ({"workers": 2}, "or --workers 1"),
+        ({"role": "chat"}, "or --role all"),
         ({"advertise": "http://a:1"}, "leave it out"),
+        ({"peer_port": 4001}, "leave it out"),
+        ({"store": POSTGRESQL, "workers": 2}, "add --bus redis://HOST"),
+        ({"store": DYNAMODB, "role": "web"}, "add --bus redis://HOST"),
+        ({"store": DYNAMODB, "advertise": "http://a:1"}, "leave it out"),
+        ({"store": POSTGRESQL, "bus": REDIS, "host": "0.0.0.0"}, "add --advertise"),  # noqa: S104
+        ({"store": POSTGRESQL, "bus": REDIS, "host": "::"}, "add --advertise"),
+        (
+            {"store": POSTGRESQL, "bus": REDIS, "workers": 3, "peer_port": 65_534},
+            "use a lower one",
+        ),
     ],
 )
-def test_what_needs_more_than_one_process_names_what_to_use(
-    values: dict[str, object], instead: str
-) -> None:
-    (problem,) = unsupported(Settings(**values))  # type: ignore[arg-type]
+def test_what_cannot_be_together_names_what_to_use(values: dict[str, object], instead: str) -> None:
+    (problem,) = contradictions(Settings(**values))  # type: ignore[arg-type]
     assert instead in problem
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"store": POSTGRESQL},
+        {"store": POSTGRESQL, "bus": REDIS, "workers": 4},
+        {"store": DYNAMODB, "bus": REDIS, "role": "profile"},
+        {"store": DYNAMODB, "bus": REDIS, "host": "::", "advertise": "http://[2001:db8::1]:4001"},
+    ],
+)
+def test_a_shared_store_serves_one_process_or_many_on_a_bus(values: dict[str, object]) -> None:
+    assert list(contradictions(Settings(**values))) == []  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"store": "mysql://a/b"},
+        {"store": "/srv/chat.db"},
+        {"store": "sqlite://relative.db"},
+        {"store": "dynamodb://eu-central-1"},
+        {"store": "dynamodb://eu-central-1/a/b"},
+        {"store": "dynamodb://eu-central-1/chat?endpoint=localhost:8000"},
+        {"store": "dynamodb://eu-central-1/chat?end=http://localhost"},
+        {"bus": "nats://secret@somewhere"},
+        {"bus": "redis://"},
+        {"bus": "somewhere"},
+        {"advertise": "https://a"},
+        {"advertise": "http://a/path"},
+        {"advertise": "http://a:0"},
+        {"advertise": "http://a:99999"},
+        {"advertise": "a:4001"},
+    ],
+)
+def test_urls_that_cannot_be_read_are_refused_with_the_form_they_should_have(
+    values: dict[str, str],
+) -> None:
+    ((name, url),) = values.items()
+    with pytest.raises(SettingsError, match=f"--{name}.*write it as|--{name}: write") as refused:
+        Settings(**values)  # type: ignore[arg-type]
+    assert "secret" not in str(refused.value)
+    assert option_name(name) in str(refused.value)
+    assert url
+
+
+def test_a_dynamodb_url_names_region_table_and_endpoint() -> None:
+    place = dynamo_place("dynamodb://eu-central-1/chat?endpoint=http://127.0.0.1:8000")
+    assert place == DynamoPlace("eu-central-1", "chat", "http://127.0.0.1:8000")
+    assert dynamo_place(DYNAMODB) == DynamoPlace("eu-central-1", "chat", "")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.8.8.8"])

@@ -16,6 +16,8 @@ from webchat.cli.store import backup, check, store
 from webchat.cli.user import user
 from webchat.config import SettingsError
 from webchat.errors import WebchatError
+from webchat.ports.bus import BusRefused
+from webchat.ports.nodes import NodeRefused
 from webchat.ports.store import StoreRefused
 
 FAILED = 1
@@ -59,7 +61,7 @@ def _run(args: Sequence[str] | None) -> int:
         return _complain(error.format_message(), error.exit_code)
     except SettingsError as error:
         return _complain(str(error), MISUSED)
-    except (StoreRefused, WebchatError, OSError) as error:
+    except (StoreRefused, BusRefused, NodeRefused, WebchatError, OSError) as error:
         return _complain(str(error), FAILED)
     except (click.Abort, KeyboardInterrupt):
         return _complain("stopped", FAILED)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from webchat.cli.options import settings_options
-from webchat.config import Settings, SettingsError, unsupported
+from webchat.config import Settings, SettingsError, contradictions
 
 
 @click.command(
@@ -22,9 +22,8 @@ def serve(**values: Any) -> int:
     Example: webchat serve --port 4000 --data ./data
     """
     settings = Settings(**values)
-    for problem in unsupported(settings):
+    for problem in contradictions(settings):
         raise SettingsError(problem)
-    settings.sqlite_path()
     return _serve(settings)
 
 
@@ -33,7 +32,7 @@ def _serve(settings: Settings) -> int:
     import uvloop
 
     from webchat import logs
-    from webchat.app import run
+    from webchat.app.serve import run
 
     logs.configure(sys.stderr, settings.log_level)
     if settings.open:

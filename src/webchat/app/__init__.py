@@ -1,0 +1,1 @@
+"""The place of assembly: settings in, running nodes out. Nothing else knows adapters."""

@@ -1,0 +1,106 @@
+"""One node: a process that serves, from the opening of its store to its last word."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from contextlib import AsyncExitStack
+
+import structlog
+
+from webchat import tuning
+from webchat.adapters.memory import LoopClock
+from webchat.app.peering import Peering
+from webchat.app.services import chat_of, people_of, services_of
+from webchat.app.sites import server_of
+from webchat.app.sockets import Sockets, public_url
+from webchat.app.vendors import joint_of, store_of
+from webchat.chat.assembly import Chat
+from webchat.config import Settings
+from webchat.errors import WebchatError
+from webchat.ports.clock import Clock
+from webchat.ports.store import Store
+from webchat.service.passwords import Passwords
+from webchat.service.peers import new_node_id
+from webchat.transport.server import Server
+
+_SWEEP_S = 3_600.0
+_log = structlog.get_logger()
+
+
+class Node:
+    """A node on `sockets`, which it closes. `start`, then `stop`.
+
+    `id`: its name among the nodes of its store; `url`: where people reach it.
+    """
+
+    def __init__(self, settings: Settings, sockets: Sockets) -> None:
+        self._settings = settings
+        self._sockets = sockets
+        self._clock: Clock = LoopClock()
+        self._opened = AsyncExitStack()
+        self._grace_s = 0.0
+        self.id = settings.node_id or new_node_id()
+        self.url = public_url(settings, sockets)
+
+    async def start(self) -> None:
+        """Open what it stands on, and serve; if that fails nothing stays open.
+
+        Raises StoreRefused, BusRefused, NodeRefused, WebchatError(UNAVAILABLE), OSError.
+        """
+        async with AsyncExitStack() as opened:
+            opened.callback(self._sockets.close)
+            await self._open(opened)
+            self._opened = opened.pop_all()
+
+    async def stop(self, grace_s: float) -> None:
+        """Refuse what still comes, tell everybody, flush, let go; back in about `grace_s`."""
+        self._grace_s = grace_s
+        await self._opened.aclose()
+
+    async def _open(self, opened: AsyncExitStack) -> None:
+        """Each part after those that it stands on; they are let go in the reverse order."""
+        settings, clock = self._settings, self._clock
+        store = store_of(settings, clock)
+        await store.open("open" if settings.open else "secured")
+        opened.push_async_callback(store.close)
+        passwords = Passwords(tuning.password_settings(settings))
+        opened.callback(passwords.close)
+        joint = joint_of(settings, clock, self.id)
+        opened.push_async_callback(joint.close)
+        people = people_of(settings, store, joint, passwords, clock)
+        chat = chat_of(settings, store, joint, people, clock)
+        opened.push_async_callback(chat.close)
+        await joint.open()
+        peering = Peering(settings, self._sockets, self.id, store.nodes, clock, chat.compare)
+        await peering.start()
+        opened.push_async_callback(peering.stop)
+        helpers = {"bus": joint.bus.trouble, **peering.checks}
+        services = services_of(settings, store, people, chat, clock, helpers)
+        server = server_of(settings, self._sockets, services, chat, joint, peering, clock)
+        chat.start()
+        await server.start()
+        opened.push_async_callback(self._end, server, chat)
+        sweep = asyncio.create_task(self._forget_expired(store))
+        opened.push_async_callback(_cancel, sweep)
+
+    async def _end(self, server: Server, chat: Chat) -> None:
+        chat.drain()
+        await server.stop(self._grace_s)
+
+    async def _forget_expired(self, store: Store) -> None:
+        while True:
+            try:
+                now = self._clock.now_ms()
+                await store.logins.forget_expired(now)
+                await store.links.forget_expired(now)
+                await store.held.expire(now - self._settings.held_days * tuning.DAY_MS)
+            except WebchatError as error:
+                _log.warning("what has expired is not dropped yet", why=error.message)
+            await asyncio.sleep(_SWEEP_S)
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,121 @@
+"""This node among those of its store: its lease, the key they share, and what it passes on."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import structlog
+
+from webchat import __version__, tuning
+from webchat.app.sockets import Sockets, peer_url
+from webchat.config import Settings
+from webchat.ports.clock import Clock, pause
+from webchat.ports.nodes import NodeRefused, NodeRow, Nodes
+from webchat.service.peers import Peers, own_row
+from webchat.session.sids import Sids
+from webchat.transport.rest.services import Check
+
+if TYPE_CHECKING:
+    from webchat.transport.relay import Relay
+
+_SECRET_BYTES = 32
+_log = structlog.get_logger()
+
+
+class Peering:
+    """Between `start` and `stop`; a store that one process serves has no peers.
+
+    `peers`: None without them; `relay`, `sids`: None where nothing can be passed on. `compare` is
+    called when another node is gone.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        sockets: Sockets,
+        node_id: str,
+        nodes: Nodes,
+        clock: Clock,
+        compare: Callable[[], None],
+    ) -> None:
+        self._settings = settings
+        self._nodes = nodes
+        self._clock = clock
+        self._compare = compare
+        self._node_id = node_id
+        self._url = peer_url(settings, sockets)
+        self.peers: Peers | None = None
+        self.relay: Relay | None = None
+        self.sids: Sids | None = None
+
+    @property
+    def checks(self) -> Mapping[str, Check]:
+        """What `/readyz` asks of it."""
+        return {} if self.peers is None else {"nodes": self._trouble}
+
+    async def start(self) -> None:
+        """Become one of the nodes. Raises NodeRefused, WebchatError(UNAVAILABLE)."""
+        settings = self._settings
+        if settings.store_kind == "sqlite":
+            return
+        row = own_row(self._node_id, self._url, settings.parts, __version__)
+        if not settings.is_bus_shared:
+            await self._refuse_company()
+        peers = Peers(
+            self._nodes, self._clock, tuning.peer_settings(settings), row, self._on_lapsed
+        )
+        await peers.start()
+        self.peers = peers
+        if settings.is_bus_shared:
+            await self._begin_to_relay(peers)
+
+    async def _begin_to_relay(self, peers: Peers) -> None:
+        from webchat.app.relaying import relay_of
+
+        secret = await self._nodes.shared_secret(secrets.token_bytes(_SECRET_BYTES))
+        self.sids = Sids(self._node_id, secret)
+        self.relay = relay_of(self._settings, peers, self.sids, secret, self._clock)
+
+    async def stop(self) -> None:
+        """Leave; to be done once requests are no longer served."""
+        if self.relay is not None:
+            await self.relay.close()
+        if self.peers is not None:
+            await self.peers.stop()
+
+    def _on_lapsed(self, row: NodeRow) -> None:
+        if self.relay is not None:
+            self.relay.forget(row)
+        self._compare()
+
+    async def _trouble(self) -> str:
+        if self.peers is None:
+            return ""
+        reasons = [await self.peers.trouble()]
+        if self.relay is None:
+            reasons += map(_shares_no_bus, self.peers.living())
+        return "; ".join(filter(None, reasons))
+
+    async def _refuse_company(self) -> None:
+        """Without a bus nobody else may serve the store: rows that move are of nodes that live."""
+        before = _beats(await self._nodes.all())
+        if not before:
+            return
+        _log.info("another node was here: looking whether it lives")
+        await pause(self._clock, self._settings.lease_ms / 1000 / 2)
+        for row in await self._nodes.all():
+            if _beats([row]).items() - before.items():
+                raise NodeRefused(_shares_no_bus(row))
+
+
+def _beats(rows: Sequence[NodeRow]) -> dict[str, tuple[str, int]]:
+    return {row.id: (row.incarnation, row.beat) for row in rows}
+
+
+def _shares_no_bus(row: NodeRow) -> str:
+    return (
+        f"another node, {row.id} at {row.url}, shares this store but not a bus: "
+        "give both the same --bus redis://HOST"
+    )

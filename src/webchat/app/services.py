@@ -1,0 +1,101 @@
+"""The services of a node, over its store, and what REST needs of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+
+from webchat import tuning
+from webchat.app.vendors import Joint
+from webchat.chat.assembly import Chat
+from webchat.config import Settings
+from webchat.ports.clock import Clock
+from webchat.ports.store import Store
+from webchat.service.accounts import AccountService
+from webchat.service.conversations import Conversations
+from webchat.service.directory import Directory
+from webchat.service.entering import Entrance
+from webchat.service.history import History
+from webchat.service.invitations import InvitationService
+from webchat.service.links import LinkService
+from webchat.service.passwords import Passwords
+from webchat.service.profiles import Profiles
+from webchat.service.readers import Readers
+from webchat.service.standing import Standings
+from webchat.service.tokens import Tokens, TokenSettings
+from webchat.transport.rest import Services
+from webchat.transport.rest.services import Check
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Who there is, and who somebody says to be."""
+
+    profiles: Profiles
+    accounts: AccountService
+
+
+def people_of(
+    settings: Settings, store: Store, joint: Joint, passwords: Passwords, clock: Clock
+) -> People:
+    """Profiles and accounts, cached and limited as the nodes do it together."""
+    profiles = Profiles(
+        store.accounts,
+        joint.cache,
+        clock,
+        open_mode=settings.open,
+        recent=settings.getall_profiles,
+    )
+    tokens = Tokens(store.logins, clock, TokenSettings(session_days=settings.session_days))
+    accounts = AccountService(
+        store.accounts,
+        profiles,
+        tokens,
+        passwords,
+        joint.limits,
+        clock,
+        tuning.account_settings(settings),
+    )
+    return People(profiles, accounts)
+
+
+def chat_of(settings: Settings, store: Store, joint: Joint, people: People, clock: Clock) -> Chat:
+    """The chat layer; it listens to the bus from now on."""
+    return Chat(
+        store,
+        joint.bus,
+        clock,
+        people.profiles,
+        people.accounts.authenticate,
+        tuning.chat_settings(settings),
+    )
+
+
+def services_of(
+    settings: Settings,
+    store: Store,
+    people: People,
+    chat: Chat,
+    clock: Clock,
+    helpers: Mapping[str, Check],
+) -> Services:
+    """What REST calls; `helpers`: what `/readyz` asks besides the store."""
+    profiles = people.profiles
+    history = History(store.log, store.members)
+    standings = Standings(store.log, store.members)
+    entrance = Entrance(standings, chat.appends, clock)
+    return Services(
+        people.accounts,
+        profiles,
+        Conversations(store.log, store.members, store.positions, profiles, history),
+        history,
+        Readers(store.members, store.positions, profiles, history),
+        InvitationService(store.invitations, store.members, entrance),
+        Directory(store.members, entrance),
+        LinkService(store.links, standings, entrance, clock, tuning.link_settings(settings)),
+        {"store": store.trouble},
+        helpers,
+        CollectorRegistry(),
+    )

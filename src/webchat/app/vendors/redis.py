@@ -1,0 +1,72 @@
+"""The bus, the profile cache and the limits on one Redis, and their settings."""
+
+from __future__ import annotations
+
+from webchat.adapters.redis import (
+    RedisBus,
+    RedisBusSettings,
+    RedisCacheSettings,
+    RedisLimits,
+    RedisLimitsSettings,
+    RedisProfileCache,
+)
+from webchat.config import Settings
+from webchat.metrics import BusCounts
+from webchat.ports.bus import Bus
+from webchat.ports.cache import ProfileCache
+from webchat.ports.clock import Clock
+from webchat.ports.limits import Limits
+
+
+class RedisJoint:
+    """What all nodes on a Redis have in common."""
+
+    def __init__(self, settings: Settings, clock: Clock, node_id: str) -> None:
+        """Raises BusRefused for a URL that cannot be read."""
+        bus = RedisBus(settings.bus, _bus(settings, "bus:"), clock, node_id)
+        self.bus: Bus = bus
+        self.stats: BusCounts | None = bus.stats
+        self._cache = RedisProfileCache(settings.bus, _cache(settings), clock, node_id)
+        self.cache: ProfileCache = self._cache
+        self._limits = RedisLimits(settings.bus, _limits(settings), clock)
+        self.limits: Limits = self._limits
+
+    async def open(self) -> None:
+        """Connect. Raises BusRefused: unreachable, wrong credentials, unfit."""
+        await self.bus.open()
+        await self._cache.open()
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        await self._cache.close()
+        await self._limits.close()
+        await self.bus.close()
+
+
+def _bus(settings: Settings, name: str) -> RedisBusSettings:
+    return RedisBusSettings(
+        channel_prefix=settings.redis_prefix + name,
+        connect_timeout_ms=settings.bus_connect_timeout_ms,
+        ack_timeout_ms=settings.bus_ack_timeout_ms,
+        ping_interval_ms=settings.bus_ping_interval_ms,
+        reconnect_min_ms=settings.bus_reconnect_min_ms,
+        reconnect_max_ms=settings.bus_reconnect_max_ms,
+        max_unanswered_bytes=settings.bus_unanswered_bytes,
+        check_interval_s=settings.bus_check_interval_s,
+    )
+
+
+def _cache(settings: Settings) -> RedisCacheSettings:
+    return RedisCacheSettings(
+        key_prefix=settings.redis_prefix + "profile:",
+        ttl_s=settings.profile_cache_s,
+        local_profiles=settings.profile_cache_entries,
+        timeout_ms=settings.redis_timeout_ms,
+        bus=_bus(settings, "cache:"),
+    )
+
+
+def _limits(settings: Settings) -> RedisLimitsSettings:
+    return RedisLimitsSettings(
+        key_prefix=settings.redis_prefix + "limit:", timeout_ms=settings.redis_timeout_ms
+    )

@@ -1,0 +1,21 @@
+"""The settings of a SQLite store, and the store."""
+
+from __future__ import annotations
+
+from webchat.adapters.sqlite import SqliteSettings, SqliteStore
+from webchat.config import Settings
+from webchat.ports.clock import Clock
+
+
+def serving(settings: Settings, clock: Clock) -> SqliteStore:
+    """For the one process that serves the file."""
+    return SqliteStore(settings.sqlite_path(), _settings(settings), clock)
+
+
+def beside(settings: Settings, clock: Clock) -> SqliteStore:
+    """For a command, whether or not a process serves the file."""
+    return SqliteStore.beside(settings.sqlite_path(), _settings(settings), clock)
+
+
+def _settings(settings: Settings) -> SqliteSettings:
+    return SqliteSettings(gather_ms=settings.sqlite_gather_ms)

@@ -1,0 +1,53 @@
+"""Settings that are sound by themselves and cannot be together, each with what to use instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from webchat.config.places import SHARED_STORES, is_wildcard
+from webchat.config.settings import Settings
+
+
+def contradictions(settings: Settings) -> Iterator[str]:
+    """Why these settings cannot be served, a line each; none: they can."""
+    if settings.store_kind == "sqlite":
+        yield from _beyond_sqlite(settings)
+    elif not settings.is_bus_shared:
+        yield from _beyond_one_process(settings)
+    if settings.is_bus_shared and is_wildcard(settings.host) and not settings.advertise:
+        yield (
+            f"--host {settings.host} is no address for other nodes; "
+            "add --advertise http://HOST, where they reach this one"
+        )
+    if settings.peer_port and settings.peer_port + settings.workers - 1 > 65_535:
+        yield "--peer-port: no port is left for each of --workers; use a lower one"
+
+
+def _beyond_sqlite(settings: Settings) -> Iterator[str]:
+    """SQLite serves one process."""
+    use = f"SQLite serves one process; use --store {SHARED_STORES}"
+    if settings.is_bus_shared:
+        yield f"--bus {settings.bus_kind}: {use}, or --bus memory:"
+    if settings.workers > 1:
+        yield f"--workers: {use}, and --bus redis://HOST, or --workers 1"
+    if settings.role != "all":
+        yield f"--role: {use}, and --bus redis://HOST, or --role all"
+    yield from _without_peers(settings)
+
+
+def _beyond_one_process(settings: Settings) -> Iterator[str]:
+    """Several processes need a bus between them."""
+    if settings.workers > 1:
+        yield "--workers: processes need a bus between them; add --bus redis://HOST"
+    if settings.role != "all":
+        yield "--role: parts need a bus between them; add --bus redis://HOST"
+    yield from _without_peers(settings)
+
+
+def _without_peers(settings: Settings) -> Iterator[str]:
+    if settings.is_bus_shared:
+        return
+    for name in ("advertise", "peer_port"):
+        if getattr(settings, name):
+            option = "--" + name.replace("_", "-")
+            yield f"{option}: there are no other nodes with --bus memory:; leave it out"
