@@ -27,9 +27,13 @@ import uvicorn
 from webchat.ports.clock import Clock
 from webchat.session.deadlines import Deadlines
 from webchat.session.endpoint import Endpoint
+from webchat.transport.admission import Refused
+from webchat.transport.asgi import Receive, Scope, Send, respond
 from webchat.transport.http import Hosting, HostingConfig, HttpProtocol
-from webchat.transport.polling import Polling, Receive, Scope, Send
+from webchat.transport.polling import Polling
 from webchat.transport.proxy import Proxies
+from webchat.transport.relay import Relay
+from webchat.transport.to_role import ToRole
 from webchat.transport.websocket import WebSocket
 
 _CANCEL_AFTER_S: Final = 1.0
@@ -57,11 +61,15 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What answers on some sockets: `endpoints` at their paths, `app` (ASGI) everywhere else."""
+    """What answers on some sockets: `endpoints` at their paths, `app` (ASGI) everywhere else.
+
+    `passed_on`: paths of endpoints that nodes of another role serve, WebSockets included.
+    """
 
     app: App
     sockets: Sequence[socket.socket]
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
+    passed_on: Mapping[str, ToRole] = field(default_factory=dict)
 
 
 class AddressInUse(Exception):  # noqa: N818
@@ -92,12 +100,22 @@ def bind(host: str, port: int, *, reuse_port: bool = False) -> socket.socket:
 
 
 class Server:
-    """Serves `sites` inside the running loop, without signal handlers of its own."""
+    """Serves `sites` inside the running loop, without signal handlers of its own.
+
+    `relay`: passes on what belongs to sessions of other nodes, and takes what they pass on; it is
+    closed by whoever made it, after the server. None: there are no other nodes.
+    """
 
     def __init__(
-        self, sites: Sequence[Site], settings: ServerSettings, clock: Clock, proxies: Proxies
+        self,
+        sites: Sequence[Site],
+        settings: ServerSettings,
+        clock: Clock,
+        proxies: Proxies,
+        relay: Relay | None = None,
     ) -> None:
         self._sites = sites
+        self._relay = relay
         self._heads: Deadlines[HttpProtocol] = Deadlines(
             clock, settings.head_timeout_ms / 1000, HttpProtocol.abort
         )
@@ -146,8 +164,15 @@ class Server:
         return [endpoint for site in self._sites for endpoint in site.endpoints.values()]
 
     def _config(self, site: Site, settings: ServerSettings, proxies: Proxies) -> HostingConfig:
-        endpoints = {path.rstrip("/"): endpoint for path, endpoint in site.endpoints.items()}
-        hosting = Hosting(endpoints, proxies, settings.max_head_bytes, self._heads, self._closing)
+        hosting = Hosting(
+            {path.rstrip("/"): endpoint for path, endpoint in site.endpoints.items()},
+            {path.rstrip("/"): to_role for path, to_role in site.passed_on.items()},
+            self._relay,
+            proxies,
+            settings.max_head_bytes,
+            self._heads,
+            self._closing,
+        )
         config = HostingConfig(
             _Router(site.app, hosting, settings.body_timeout_ms),
             http=HttpProtocol,
@@ -205,12 +230,20 @@ class _Router:
 
     def __init__(self, app: App, hosting: Hosting, body_timeout_ms: int) -> None:
         self._app = app
-        self._polling = {
-            path: Polling(endpoint, hosting.proxies, body_timeout_ms)
+        self._relay = hosting.relay
+        self._at: dict[str, App] = {
+            path: Polling(endpoint, hosting.proxies, body_timeout_ms, hosting.relay)
             for path, endpoint in hosting.endpoints.items()
         }
+        self._at.update(hosting.passed_on)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on."""
-        polling = self._polling.get(scope["path"].rstrip("/"))
-        await (self._app if polling is None else polling)(scope, receive, send)
+        try:
+            if self._relay is not None:
+                self._relay.unmark(scope)
+        except Refused as refused:
+            await respond(send, refused.status, refused.body, refused.headers)
+            return
+        app = self._at.get(scope["path"].rstrip("/"), self._app)
+        await app(scope, receive, send)
