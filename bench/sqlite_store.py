@@ -20,6 +20,7 @@ from webchat.adapters.memory import LoopClock
 from webchat.adapters.sqlite import SqliteSettings, SqliteStore
 from webchat.model import Draft, Membership, pair_conv
 from webchat.ports.log import SEQ_OF_ENTRY, Append, Appended, Follow
+from webchat.ports.store import Store
 
 ENVELOPE = b'{"EvtType":"message","Body":"' + b"x" * 130 + b'"}'
 
@@ -38,7 +39,7 @@ def request(pair: int, chance: random.Random) -> Append:
     return Append(conv, (draft,), members_as_of=1, on_first=first, moves_sender=True)
 
 
-async def run(store: SqliteStore, requests: list[Append], in_flight: int) -> None:
+async def run(store: Store, requests: list[Append], in_flight: int) -> None:
     """Append all, a next one whenever one is done."""
     finished = asyncio.get_running_loop().create_future()
     waiting = iter(requests)
