@@ -133,7 +133,7 @@ class Chat:
             stats=stats,
         )
         standings = Standings(store.log, store.members)
-        sender = Sender(store.log, hub, publishing, receipts, notices, stats)
+        sender = Sender(store.log, hub, publishing, receipts, notices, clock, stats)
         self.appends: Appends = sender
         restarting = (
             Restarting(store.held, standings, sender, clock, settings.held)

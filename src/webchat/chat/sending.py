@@ -16,9 +16,10 @@ from webchat.chat.device import Device
 from webchat.chat.hub import Hub
 from webchat.chat.notices import Notices
 from webchat.chat.publishing import Publishing
-from webchat.chat.stats import Stats
+from webchat.chat.stats import Sampling, Stats
 from webchat.errors import Code, MembersChanged, WebchatError
 from webchat.model import ConvID, Entry
+from webchat.ports.clock import Clock
 from webchat.ports.log import Append, Appended, Log
 from webchat.service.appending import Decide
 from webchat.service.membership import CREATE, DEPART
@@ -38,9 +39,11 @@ class Sender:
         publishing: Publishing,
         receipts: Receipts,
         notices: Notices,
+        clock: Clock,
         stats: Stats,
     ) -> None:
         self._stats = stats
+        self.timing = Sampling(stats.append_s, clock)
         self.log = log
         self.hub = hub
         self.publishing = publishing
@@ -57,19 +60,10 @@ class Sender:
     ) -> None:
         """Queue an append; what becomes of it reaches the device by itself. `again`: what to do
         when the members changed since it was decided."""
-        self.log.append(append, self._sending(client, device, ack_id, append, again))
-
-    def _sending(
-        self,
-        client: Client,
-        device: Device,
-        ack_id: int | None,
-        append: Append,
-        again: Callable[[], None] | None,
-    ) -> _Sending:
         sending = _Sending(self, client, device, ack_id, append, again)
-        device.in_flight[append.drafts[0].msg_id] = sending
-        return sending
+        if self.timing.sampled is None:
+            self.timing.begin(sending)
+        self.log.append(append, sending)
 
     async def append_decided(
         self, client: Client, device: Device, ack_id: int | None, decide: Decide
@@ -88,7 +82,7 @@ class Sender:
     ) -> bool:
         """Append; False: members changed, decide again."""
         outcome = _Outcome()
-        sending = self._sending(client, device, ack_id, append, outcome.members_changed)
+        sending = _Sending(self, client, device, ack_id, append, outcome.members_changed)
         self.log.append(append, lambda result: outcome.after(sending, result))
         return await outcome.is_final()
 
@@ -169,7 +163,7 @@ class Sender:
 class _Sending(OwnAck):
     """The `done` of one append, and the ack that comes of it."""
 
-    __slots__ = ("again", "append", "client", "sender")
+    __slots__ = ("again", "append", "client", "msg_id", "sender")
 
     def __init__(
         self,
@@ -180,11 +174,13 @@ class _Sending(OwnAck):
         append: Append,
         again: Callable[[], None] | None,
     ) -> None:
-        super().__init__(device, ack_id, append.conv, sender.publishing)
+        OwnAck.__init__(self, device, ack_id, append.conv, sender.publishing)
         self.sender = sender
         self.client = client
         self.append = append
         self.again = again
+        self.msg_id = append.drafts[0].msg_id
+        device.in_flight[self.msg_id] = self
 
     def is_for(self, entry: Entry) -> bool:
         """Whether `entry` is what is being appended. Without a MsgID that can be said only of what
@@ -194,9 +190,10 @@ class _Sending(OwnAck):
         return is_known and (entry.conv, entry.kind) == (self.conv, draft.kind)
 
     def __call__(self, result: Appended | Exception) -> None:
-        msg_id = self.append.drafts[0].msg_id
-        if self.device.in_flight.get(msg_id) is self:
-            del self.device.in_flight[msg_id]
+        if self.sender.timing.sampled is self:
+            self.sender.timing.end()
+        if self.device.in_flight.get(self.msg_id) is self:
+            del self.device.in_flight[self.msg_id]
         if isinstance(result, Appended):
             self.sender.stored(result, self)
             return
@@ -207,7 +204,7 @@ class _Sending(OwnAck):
             return
         if not isinstance(result, WebchatError):
             result = WebchatError(Code.INTERNAL, "that could not be stored")
-        self.client.refuse(self.ack_id, result, msg_id)
+        self.client.refuse(self.ack_id, result, self.msg_id)
 
 
 class _Outcome:
