@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import structlog
 
 from webchat import __version__, tuning
+from webchat.app.relaying import relay_of
 from webchat.app.sockets import Sockets, peer_url
 from webchat.config import Settings
 from webchat.ports.clock import Clock, pause
 from webchat.ports.nodes import NodeRefused, NodeRow, Nodes
 from webchat.service.peers import Peers, own_row
 from webchat.session.sids import Sids
+from webchat.transport.relay import Relay
 from webchat.transport.rest.services import Check
-
-if TYPE_CHECKING:
-    from webchat.transport.relay import Relay
 
 _SECRET_BYTES = 32
 _log = structlog.get_logger()
@@ -72,8 +70,6 @@ class Peering:
             await self._begin_to_relay(peers)
 
     async def _begin_to_relay(self, peers: Peers) -> None:
-        from webchat.app.relaying import relay_of
-
         secret = await self._nodes.shared_secret(secrets.token_bytes(_SECRET_BYTES))
         self.sids = Sids(self._node_id, secret)
         self.relay = relay_of(self._settings, peers, self.sids, secret, self._clock)
