@@ -1,0 +1,60 @@
+"""A store that counts what is read of logs, and can keep the outcomes of appends to itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from webchat.adapters.memory.store import MemoryStore
+from webchat.model import Entry, Head
+from webchat.ports.log import Append, AppendDone, Appended
+
+
+class WatchedStore:
+    """`store`, seen through a WatchedLog."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self.log = WatchedLog(store.log)
+
+    def __getattr__(self, port: str) -> Any:
+        return getattr(self._store, port)
+
+
+class WatchedLog:
+    """`reads`, `heads_of`: what was asked for. `outcomes`: while kept, of appends that were made;
+    None: they are told at once."""
+
+    def __init__(self, log: Any) -> None:
+        self._log = log
+        self.reads: list[str] = []
+        self.heads_of: list[tuple[str, ...]] = []
+        self.outcomes: list[Callable[[Any], None]] | None = None
+
+    def __getattr__(self, method: str) -> Any:
+        return getattr(self._log, method)
+
+    async def read(self, conv: str, after: int, limit: int) -> list[Entry]:
+        self.reads.append(conv)
+        entries: list[Entry] = await self._log.read(conv, after, limit)
+        return entries
+
+    async def heads(self, convs: Sequence[str]) -> Mapping[str, Head]:
+        self.heads_of.append(tuple(convs))
+        heads: Mapping[str, Head] = await self._log.heads(convs)
+        return heads
+
+    def append(self, request: Append, done: AppendDone) -> None:
+        def stored(result: Appended | Exception) -> None:
+            if self.outcomes is None:
+                done(result)
+            else:
+                self.outcomes.append(lambda instead: done(instead or result))
+
+        self._log.append(request, stored)
+
+    def tell(self, instead: Exception | None = None) -> None:
+        """Tell the outcomes that were kept, or that it failed instead."""
+        outcomes, self.outcomes = self.outcomes or [], None
+        for tell in outcomes:
+            tell(instead)
