@@ -21,8 +21,12 @@ _BEFORE: Final = f"{_ENTRIES} AND seq < $2 ORDER BY seq DESC LIMIT $3"
 _BY_KEY: Final = f"{_ENTRIES} AND sender = $2 AND msg_id = $3 AND msg_id <> ''"
 _HEADS: Final = """
     SELECT name, last, n, at, members_seq FROM log WHERE name = ANY($1::text[]) AND last > 0"""
+# LATERAL with OFFSET or LIMIT: each asked for is a look into an index of its own. Else a plan may
+# read all of a large group to find a few.
 _REACTIONS: Final = f"""
-    SELECT seq, uid, body FROM reaction WHERE log = {_LOG} AND seq = ANY($2::bigint[])"""  # noqa: S608
+    SELECT seq, uid, body FROM unnest($2::bigint[]) AS asked (one) CROSS JOIN LATERAL (
+        SELECT * FROM reaction WHERE log = {_LOG} AND seq = one OFFSET 0
+    ) AS said"""  # noqa: S608
 
 _SPANS: Final = """
     SELECT log.name, uid, since, until, role FROM member JOIN log ON log.id = member.log"""
@@ -34,7 +38,10 @@ _SPANS_OF: Final = f"{_SPANS} WHERE log = {_LOG} AND uid = $2 ORDER BY since"
 _PAGE: Final = f"""
     {_SPANS} WHERE log = {_LOG} AND until IS NULL AND uid > $2 ORDER BY uid LIMIT $3"""
 _PRESENT_AMONG: Final = f"""
-    {_SPANS} WHERE log = {_LOG} AND until IS NULL AND uid = ANY($2::text[])"""
+    SELECT $1::text, uid, since, until, role
+    FROM unnest($2::text[]) AS asked (one) CROSS JOIN LATERAL (
+        SELECT * FROM member WHERE log = {_LOG} AND uid = one AND until IS NULL LIMIT 1
+    ) AS present"""  # noqa: S608
 _SUCCESSOR: Final = f"""
     {_SPANS} WHERE log = {_LOG} AND uid <> $2 AND until IS NULL ORDER BY since, uid LIMIT 1"""
 _ADMIN: Final = f"""
@@ -52,8 +59,9 @@ _COUNT_AT: Final = """
 # From the conversations that `uid` is in: what each is asked is one look into an index.
 _SHARING: Final = """
     SELECT asked FROM unnest($2::text[]) AS asked WHERE EXISTS (
-        SELECT 1 FROM member AS own JOIN member AS other ON other.log = own.log
-        WHERE own.uid = $1 AND own.until IS NULL AND other.uid = asked AND other.until IS NULL)"""
+        SELECT 1 FROM member AS own CROSS JOIN LATERAL (
+            SELECT 1 FROM member WHERE log = own.log AND uid = asked AND until IS NULL LIMIT 1
+        ) AS other WHERE own.uid = $1 AND own.until IS NULL)"""
 _GROUPS: Final = """
     SELECT log.name, chat_group.name, picture, history_open, announcements, public, closed
     FROM chat_group JOIN log ON log.id = chat_group.log WHERE"""

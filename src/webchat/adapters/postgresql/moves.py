@@ -13,16 +13,17 @@ from webchat.ports.positions import Move, Moved
 # Rows are taken in one order on every node. What another node moved meanwhile is kept by the
 # upsert; `was` may then be told too low, so that a receipt is told twice.
 _MOVE: Final = """
-    WITH asked AS (
+    WITH asked AS MATERIALIZED (
         SELECT log.id AS log, said.uid, least(said.displayed, log.last) AS displayed,
         greatest(least(said.delivered, log.last), least(said.displayed, log.last)) AS delivered
         FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[])
         AS said (conv, uid, delivered, displayed) JOIN log ON log.name = said.conv
     ), was AS MATERIALIZED (
-        SELECT log, uid, asked.delivered AS to_delivered, asked.displayed AS to_displayed,
+        SELECT asked.log, asked.uid,
+        asked.delivered AS to_delivered, asked.displayed AS to_displayed,
         coalesce(position.delivered, 0) AS delivered, coalesce(position.displayed, 0) AS displayed,
         coalesce(position.n, 0) AS n
-        FROM asked LEFT JOIN position USING (log, uid)
+        FROM asked LEFT JOIN position ON position.log = asked.log AND position.uid = asked.uid
     ), moved AS (
         INSERT INTO position (log, uid, delivered, displayed, n)
         SELECT log, uid, greatest(delivered, to_delivered), greatest(displayed, to_displayed),

@@ -34,13 +34,16 @@ _APPEND: Final = """
         AS mover (log, uid, place, count) JOIN head USING (log)
     ), moved AS (
         INSERT INTO position (log, uid, delivered, displayed, n)
-        SELECT log, uid, seq, seq, n FROM mover ORDER BY log, uid
+        SELECT log, uid, seq, seq, n FROM mover WHERE uid <> '' ORDER BY log, uid
         ON CONFLICT (log, uid) DO UPDATE
         SET delivered = excluded.delivered, displayed = excluded.displayed, n = excluded.n
     )
-    SELECT head.log, last, head.n, uid, delivered, displayed, position.n
-    FROM head LEFT JOIN mover USING (log) LEFT JOIN position USING (log, uid)"""
+    SELECT mover.log, mover.uid, mover.seq, mover.n, delivered, displayed, was.n
+    FROM mover LEFT JOIN LATERAL (
+        SELECT * FROM position WHERE log = mover.log AND uid = mover.uid LIMIT 1
+    ) AS was ON true"""
 _ANY_MEMBERS: Final = 2**63 - 1
+_NOBODY: Final = ""
 
 
 def is_plain(request: Append) -> bool:
@@ -68,10 +71,15 @@ class Plain:
         ends = [(log, *end.counted()) for log, end in sorted(self._ends.items())]
         movers = [(*mover, *place) for mover, place in self._movers.items()]
         rows = await connection.fetch(
-            _APPEND, at, *_columns(ends, 4), *_columns(self._drafts, 7), *_columns(movers, 4)
+            _APPEND, at, *_columns(ends), *_columns(self._drafts), *_columns(movers)
         )
-        heads = {row[0]: (row[1], row[2]) for row in rows}
-        was = {(row[0], row[3]): Position(*row[4:]) for row in rows if row[4] is not None}
+        heads: dict[int, tuple[Seq, int]] = {}
+        was: dict[tuple[int, Uid], Position] = {}
+        for log, uid, seq, n, *position in rows:
+            place, count = self._movers[log, uid]
+            heads[log] = (seq - place, n - count)
+            if position[0] is not None:
+                was[log, uid] = Position(*position)
         return self._outcomes(heads, was, at)
 
     def _add(self, log: int, request: Append) -> None:
@@ -86,8 +94,8 @@ class Plain:
             self._drafts.append(place + said)
         if request.members_as_of is not None and request.members_as_of < end.members_as_of:
             end.members_as_of = max(request.members_as_of, 0)
-        if request.moves_sender:
-            self._movers[log, draft.sender] = (end.entries, end.messages)
+        mover = request.drafts[-1].sender if request.moves_sender else _NOBODY
+        self._movers[log, mover] = (end.entries, end.messages)
 
     def _outcomes(
         self,
@@ -132,5 +140,5 @@ def _moved(was: dict[tuple[int, Uid], Position], log: int, entry: Entry) -> Move
     return Moved(entry.conv, entry.sender, before, after)
 
 
-def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> Sequence[Sequence[Any]]:
-    return list(zip(*rows, strict=True)) or [()] * count
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return list(zip(*rows, strict=True))

@@ -14,9 +14,13 @@ from webchat.ports.positions import Move, MoveDone
 _OF_USER: Final = """
     SELECT log.name, delivered, displayed, position.n FROM unnest($2::text[]) AS asked (name)
     JOIN log ON log.name = asked.name JOIN position ON position.log = log.id AND uid = $1"""
+# LATERAL with a LIMIT: or a plan may read the positions of a large group to find a few.
 _OF_MEMBERS: Final = """
-    SELECT uid, delivered, displayed, n FROM position
-    WHERE log = (SELECT id FROM log WHERE name = $1) AND uid = ANY($2::text[])"""
+    SELECT uid, delivered, displayed, n
+    FROM unnest($2::text[]) AS asked (one) CROSS JOIN LATERAL (
+        SELECT * FROM position
+        WHERE log = (SELECT id FROM log WHERE name = $1) AND uid = one LIMIT 1
+    ) AS place"""
 # $4: before all the entries asked for, where all places are the same. Readers at the same place
 # are one row before they meet the entries.
 _COUNTS: Final = """
