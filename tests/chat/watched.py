@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -23,12 +24,13 @@ class WatchedStore:
 
 class WatchedLog:
     """`reads`, `heads_of`: what was asked for. `outcomes`: while kept, of appends that were made;
-    None: they are told at once."""
+    None: they are told at once. `heads_wait`: heads that were read are told only when it is set."""
 
     def __init__(self, log: Any) -> None:
         self._log = log
         self.reads: list[str] = []
         self.heads_of: list[tuple[str, ...]] = []
+        self.heads_wait: asyncio.Event | None = None
         self.outcomes: list[Callable[[Any], None]] | None = None
 
     def __getattr__(self, method: str) -> Any:
@@ -42,6 +44,8 @@ class WatchedLog:
     async def heads(self, convs: Sequence[str]) -> Mapping[str, Head]:
         self.heads_of.append(tuple(convs))
         heads: Mapping[str, Head] = await self._log.heads(convs)
+        if self.heads_wait is not None:
+            await self.heads_wait.wait()
         return heads
 
     def append(self, request: Append, done: AppendDone) -> None:

@@ -1,0 +1,410 @@
+"""What the bus loses, repeats, delays or turns round: everybody still gets everything, in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from tests.chat.watched import WatchedStore
+from tests.chat.world import Person, World, settle
+from webchat.adapters.memory.bus import Delivery
+from webchat.chat.assembly import Settings
+from webchat.chat.notices import KeptSettings
+from webchat.chat.settings import RepairSettings
+
+CONV = "dm:anna:ben"
+G = "group_g"
+
+
+@pytest.fixture
+async def other(world: World) -> AsyncIterator[World]:
+    """A second node."""
+    made = World(beside=world)
+    yield made
+    await made.chat.close()
+
+
+def places(person: Person, conv: str = CONV) -> list[int]:
+    """The `Seq` of each entry and skip of a log, in the order they were sent."""
+    kinds = ("message", "create", "join", "depart", "conversation", "skip")
+    return [said["Seq"] for said in person.got(*kinds) if said["ConvID"] == conv]
+
+
+# What becomes of single publishes
+
+
+def as_they_came(late: list[Delivery]) -> list[Delivery]:
+    return late
+
+
+def backwards(late: list[Delivery]) -> list[Delivery]:
+    return late[::-1]
+
+
+def first_last(late: list[Delivery]) -> list[Delivery]:
+    return [*late[1:], late[0]]
+
+
+@pytest.mark.parametrize("order", [as_they_came, backwards, first_last])
+async def test_publishes_that_come_late_and_in_any_order(
+    world: World, other: World, order: Callable[[list[Delivery]], list[Delivery]]
+) -> None:
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    world.buses.hold_back()
+    for number in range(4):
+        assert (await anna.send("ben", str(number)))["ok"]
+    assert ben.bodies() == []
+    world.buses.let_go(order)
+    await settle()
+    assert ben.bodies() == ["0", "1", "2", "3"]
+    assert places(ben) == [1, 2, 3, 4]
+
+
+async def test_publishes_that_come_twice(world: World, other: World) -> None:
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    world.buses.fate = lambda _topic, _payload: 2
+    for number in range(3):
+        await anna.send("ben", str(number))
+    assert places(ben) == [1, 2, 3]
+
+
+async def test_a_lost_publish_is_made_up_for_by_the_next(world: World, other: World) -> None:
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    await anna.send("ben", "0")
+    world.buses.fate = lambda _topic, payload: 0 if b'"1"' in payload else 1
+    await anna.send("ben", "1")
+    assert ben.bodies() == ["0"]
+    await anna.send("ben", "2")
+    assert ben.bodies() == ["0", "1", "2"]
+    assert other.chat.stats.repairs == 1
+
+
+async def test_without_a_next_one_the_sweep_finds_it(world: World, other: World) -> None:
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    world.buses.fate = lambda _topic, _payload: 0
+    await anna.send("ben", "lost")
+    await anna.do("create", G, "ben")
+    assert ben.got() == []
+    for _ in range(2):
+        await world.pass_time(601.0)
+    assert ben.bodies() == ["lost"]
+    assert places(ben, G) == [1]
+
+
+async def test_the_sweep_spreads_over_its_interval_in_pages(world: World) -> None:
+    watched = WatchedStore(world.store)
+    settings = Settings(repair=RepairSettings(heads_page=2))
+    node = World(settings, beside=world, store=watched)
+    anna = await node.joined("anna")
+    for uid in ("ben", "cleo", "dora"):
+        await anna.send(uid, "hello")
+    await world.pass_time(601.0)  # its first pass began when nobody was here
+    watched.log.heads_of.clear()
+    await world.pass_time(299.0)
+    assert watched.log.heads_of == []
+    await world.pass_time(2.0)
+    assert [len(convs) for convs in watched.log.heads_of] == [2]
+    await world.pass_time(300.0)
+    compared = [conv for convs in watched.log.heads_of for conv in convs]
+    assert sorted(compared) == ["dm:anna:ben", "dm:anna:cleo", "dm:anna:dora", "user:anna"]
+    await node.chat.close()
+
+
+@pytest.mark.parametrize("payload", [b"2h[]", b"2e{}", b"1x", b"", b"1"])
+async def test_kinds_of_another_version_are_passed_over(
+    world: World, other: World, payload: bytes
+) -> None:
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    world.bus.publish(("user:ben",), payload)
+    await anna.send("ben", "after it")
+    assert ben.bodies() == ["after it"]
+
+
+async def test_a_head_that_cannot_be_read_harms_nothing(world: World, other: World) -> None:
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    world.bus.publish(("user:ben",), b'1h["dm:anna:ben"]')
+    await anna.send("ben", "after it")
+    assert ben.bodies() == ["after it"]
+
+
+# Outages
+
+
+async def test_one_node_cut_off_and_back_gives_and_gets_what_was_missed(
+    world: World, other: World
+) -> None:
+    third = World(beside=world)
+    anna, ben, cleo = (
+        await world.joined("anna"),
+        await other.joined("ben"),
+        await third.joined("cleo"),
+    )
+    near = await world.joined("dora")
+    await anna.do("create", G, "ben", "cleo", "dora")
+    world.bus.cut_off()
+    await anna.say_in(G, "from inside")
+    assert near.bodies() == ["from inside"]
+    assert ben.bodies() == cleo.bodies() == []
+    world.bus.reconnect()
+    await settle()
+    assert ben.bodies() == cleo.bodies() == ["from inside"]
+    world.bus.cut_off()
+    await ben.say_in(G, "from outside")
+    assert cleo.bodies()[-1] == "from outside"
+    assert anna.bodies() == []
+    world.bus.reconnect()
+    await settle()
+    assert anna.bodies() == near.bodies()[1:] == ["from outside"]
+    for person in (ben, cleo, near):
+        seqs = places(person, G)
+        assert seqs == sorted(set(seqs))
+    await third.chat.close()
+
+
+async def test_while_the_bus_is_lost_others_get_it_within_five_seconds(
+    world: World, other: World
+) -> None:
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    world.buses.go_down()
+    for number in range(3):
+        await anna.send("ben", str(number))
+        assert len(ben.bodies()) == number
+        await world.pass_time(4.0)
+        assert ben.bodies() == [str(i) for i in range(number + 1)]
+    assert places(ben) == [1, 2, 3]
+
+
+async def test_what_was_sent_during_an_outage_is_there_once_the_bus_is_back(
+    world: World, other: World
+) -> None:
+    """With no time passing, no new traffic and nobody doing anything."""
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    world.buses.go_down()
+    await anna.send("ben", "hello")
+    await anna.do("create", G, "ben")
+    world.buses.come_back()
+    await settle()
+    assert ben.bodies() == ["hello"]
+    assert places(ben, G) == [1]
+
+
+async def test_an_outage_that_only_the_sender_noticed_is_made_up_for_by_its_heads(
+    world: World, other: World
+) -> None:
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    world.bus.withhold()
+    world.buses.hold_back()
+    anna.say("chat", anna.message("ben", "unanswered"))
+    await settle()
+    world.buses.held = None  # they never arrive
+    world.bus.cut_off()
+    world.bus.reconnect()
+    await settle()
+    assert ben.bodies() == ["unanswered"]
+    assert other.chat.stats.compared == 0
+
+
+async def test_heads_are_made_up_for_of_logs_that_nobody_here_follows(
+    world: World, other: World
+) -> None:
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    world.bus.cut_off()
+    await anna.send("ben", "hello")
+    anna.leave()
+    world.bus.reconnect()
+    await settle()
+    assert ben.bodies() == ["hello"]
+    assert places(ben, "user:ben") == [1]
+
+
+async def test_beyond_what_is_remembered_all_that_is_held_is_made_up_for(world: World) -> None:
+    settings = Settings(repair=RepairSettings(failed_logs=1))
+    near, far = World(settings, beside=world), World(beside=world)
+    anna = await near.joined("anna")
+    people = [await far.joined(uid) for uid in ("ben", "cleo", "dora")]
+    near.bus.cut_off()
+    for person in people:
+        await anna.send(person.uid, "hello")
+    near.bus.reconnect()
+    await settle()
+    assert [person.bodies() for person in people] == [["hello"]] * 3
+    for node in (near, far):
+        await node.chat.close()
+
+
+async def test_the_bus_lost_again_while_it_is_made_up_for(world: World, other: World) -> None:
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    world.bus.cut_off()
+    await anna.send("ben", "hello")
+    world.bus.reconnect()
+    world.bus.cut_off()
+    await settle()
+    assert ben.bodies() == []
+    world.bus.reconnect()
+    await settle()
+    assert ben.bodies() == ["hello"]
+
+
+async def test_a_node_that_died_is_made_up_for_when_its_lease_lapses(
+    world: World, other: World
+) -> None:
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    world.buses.fate = lambda _topic, _payload: 0
+    await anna.send("ben", "its last words")
+    assert ben.bodies() == []
+    other.chat.compare()
+    await settle()
+    assert ben.bodies() == ["its last words"]
+
+
+async def test_a_comparison_asked_for_while_one_runs_runs_once_more(world: World) -> None:
+    watched = WatchedStore(world.store)
+    node = World(beside=world, store=watched)
+    await node.joined("anna")
+    watched.log.heads_of.clear()
+    for _ in range(5):
+        node.chat.compare()
+    await settle()
+    assert len(watched.log.heads_of) == 1
+    node.chat.compare()
+    world.store.is_down = True
+    await settle()
+    for _ in range(5):
+        node.chat.compare()
+    world.store.is_down = False
+    await world.pass_time(1.0)
+    watched.log.heads_of.clear()
+    node.chat.compare()
+    await settle()
+    assert len(watched.log.heads_of) == 1
+    await node.chat.close()
+
+
+# Coming in while the bus is down
+
+
+async def test_a_join_goes_live_at_once_while_the_bus_is_down(world: World, other: World) -> None:
+    anna = await world.joined("anna")
+    await anna.do("create", G, "ben")
+    world.buses.go_down()
+    ben = await other.joined("ben", {G: 1})
+    await anna.say_in(G, "while it is down")
+    assert ben.bodies() == []
+    await world.pass_time(4.0)
+    assert ben.bodies() == ["while it is down"]
+    world.buses.come_back()
+    await settle()
+    await anna.say_in(G, "live")
+    assert ben.bodies() == ["while it is down", "live"]
+
+
+async def test_a_group_newly_followed_while_the_bus_is_down(world: World, other: World) -> None:
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    world.buses.go_down()
+    await anna.do("create", G, "ben")
+    await anna.say_in(G, "one")
+    await world.pass_time(4.0)
+    assert ben.bodies() == ["one"]
+    await anna.say_in(G, "two")
+    await world.pass_time(4.0)
+    assert ben.bodies() == ["one", "two"]
+    world.buses.come_back()
+    await settle()
+    await anna.say_in(G, "three")
+    assert ben.bodies() == ["one", "two", "three"]
+
+
+async def test_who_arrives_while_the_bus_comes_back_misses_nothing(world: World) -> None:
+    watched = WatchedStore(world.store)
+    near = World(beside=world, store=watched)
+    anna = await world.joined("anna")
+    await anna.do("create", G, "ben")
+    near.bus.cut_off()
+    ben = await near.person("ben")
+    gate = watched.log.heads_wait = asyncio.Event()
+    ben.say("join", {"device": "d", "cursors": {G: 1}})
+    await settle()  # its heads have been read, and are not known here yet
+    await anna.say_in(G, "in between")
+    near.bus.reconnect()
+    await settle()
+    gate.set()
+    await settle()
+    assert ben.bodies() == ["in between"]
+    await near.chat.close()
+
+
+# Positions and receipts
+
+
+async def test_a_position_moved_during_an_outage_is_told_when_the_bus_is_back(
+    world: World, other: World
+) -> None:
+    phone, laptop = await world.joined("anna"), await other.joined("anna")
+    ben = await world.joined("ben")
+    await ben.send("anna", "hello")
+    await phone.confirm("display", "ben", ConvID=CONV, Seq=1)
+    assert [said["displayed"] for said in laptop.got("position")] == [1]
+    await ben.send("anna", "more")
+    other.bus.cut_off()
+    await phone.confirm("display", "ben", ConvID=CONV, Seq=2)
+    assert len(laptop.got("position")) == 1
+    other.bus.reconnect()
+    await settle()
+    (_, position) = laptop.got("position")
+    assert (position["ConvID"], position["delivered"], position["displayed"]) == (CONV, 2, 2)
+    other.bus.cut_off()
+    other.bus.reconnect()
+    await settle()
+    assert len(laptop.got("position")) == 2
+
+
+async def test_a_position_that_could_not_be_published_is_published_later(
+    world: World, other: World
+) -> None:
+    phone, laptop = await world.joined("anna"), await other.joined("anna")
+    ben = await world.joined("ben")
+    for body in ("one", "two"):
+        await ben.send("anna", body)
+    world.bus.cut_off()
+    await phone.confirm("display", "ben", ConvID=CONV, Seq=1)
+    await phone.confirm("display", "ben", ConvID=CONV, Seq=2)
+    assert laptop.got("position") == []
+    world.bus.reconnect()
+    await settle()
+    assert [said["displayed"] for said in laptop.got("position")] == [2]
+
+
+async def test_receipts_that_could_not_be_published_are_published_later(
+    world: World, other: World
+) -> None:
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    for body in ("one", "two"):
+        await anna.send("ben", body)
+    other.bus.cut_off()
+    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    await ben.confirm("delivery", "anna", ConvID=CONV, Seq=2)
+    assert anna.got("delivery", "display") == []
+    other.bus.reconnect()
+    await settle()
+    told = {said["EvtType"]: said["Seq"] for said in anna.got("delivery", "display")}
+    assert told == {"delivery": 2, "display": 1}
+
+
+async def test_receipts_for_the_seeds_form_are_kept_once_the_bus_says_nobody_is_here() -> None:
+    node = World(Settings(open_mode=True, kept=KeptSettings(kept_receipts=10)))
+    beside = World(beside=node)
+    anna, ben = await node.person("anna"), await beside.joined("ben")
+    await anna.ask("join", "anna")
+    await anna.send("ben", "hello")
+    anna.leave()
+    beside.bus.cut_off()
+    await ben.confirm("delivery", "anna", ConvID=CONV, Seq=1)
+    beside.bus.reconnect()
+    await settle()
+    again = await node.person("anna")
+    await again.ask("join", "anna")
+    assert [said["MsgID"] for said in again.got("delivery")] == ["anna-hello"]
+    for world in (node, beside):
+        await world.chat.close()
