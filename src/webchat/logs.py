@@ -30,7 +30,8 @@ def configure(stream: TextIO, level: str) -> None:
             *_rendering(stream.isatty()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        # Each line in one piece: workers write to the same stream.
+        logger_factory=structlog.WriteLoggerFactory(stream),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_Forward()], level=number, force=True)

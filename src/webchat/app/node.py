@@ -62,7 +62,7 @@ class Node:
         """Each part after those that it stands on; they are let go in the reverse order."""
         settings, clock = self._settings, self._clock
         store = store_of(settings, clock)
-        await store.open("open" if settings.open else "secured")
+        await store.open(settings.mode)
         opened.push_async_callback(store.close)
         passwords = Passwords(tuning.password_settings(settings))
         opened.callback(passwords.close)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 
 import structlog
@@ -11,23 +12,33 @@ import structlog
 from webchat import __version__
 from webchat.app.node import Node
 from webchat.app.sockets import bind_all
+from webchat.app.workers import Lifeline
 from webchat.config import Settings
 
 _COLLECTOR_THRESHOLDS = (10_000, 20, 50)
 _log = structlog.get_logger()
 
 
-async def run(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT; returns the exit code. Raises what `Node.start` raises."""
+async def run(settings: Settings, lifeline: Lifeline | None = None) -> int:
+    """Serve until SIGTERM or SIGINT, a worker also until its parent is gone; the exit code.
+
+    `lifeline`: of a worker. Raises what `Node.start` raises.
+    """
     asked_to_stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked_to_stop.set)
-    node = Node(settings, bind_all(settings))
+    if lifeline is not None:
+        loop.add_reader(lifeline.parent, asked_to_stop.set)
+    node = Node(settings, bind_all(settings, is_worker=lifeline is not None))
     await node.start()
     _calm_collector()
     try:
-        _log.info("listening", url=node.url, version=__version__)
+        if lifeline is None:
+            _log.info("listening", url=node.url, version=__version__)
+        else:
+            lifeline.tell_ready()
+            _log.info("a worker serves", node=node.id, pid=os.getpid())
         await asked_to_stop.wait()
         _log.info("draining", within_s=settings.drain_s)
     finally:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 
 from webchat.config import Settings, SettingsError
 from webchat.config.places import advertised, url_of
@@ -51,6 +53,28 @@ def bind_all(settings: Settings, *, is_worker: bool = False) -> Sockets:
         for taken in bound:
             taken.close()
         raise
+
+
+@contextmanager
+def reserved(settings: Settings) -> Iterator[Settings]:
+    """The ports that workers share, kept for them; the settings with the numbers they have.
+
+    Raises NodeRefused for a port in use, SettingsError for an address that is not this machine's.
+    """
+    with ExitStack() as kept:
+
+        def keep(port: int, option: str) -> int:
+            # Nobody else may be there, not even who would share it.
+            _bind(settings.host, port, option, is_shared=False).close()
+            bound = _bind(settings.host, port, option, is_shared=True)
+            kept.callback(bound.close)
+            return port_of(bound)
+
+        port = keep(settings.port, "--port")
+        profile_port = settings.profile_port
+        if settings.open and profile_port is not None:
+            keep(profile_port, "--profile-port")
+        yield replace(settings, port=port)
 
 
 def public_url(settings: Settings, sockets: Sockets) -> str:

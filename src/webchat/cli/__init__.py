@@ -11,17 +11,10 @@ from collections.abc import Sequence
 import click
 
 from webchat import __version__
+from webchat.cli.complaints import exit_code
 from webchat.cli.serve import serve
 from webchat.cli.store import backup, check, store
 from webchat.cli.user import user
-from webchat.config import SettingsError
-from webchat.errors import WebchatError
-from webchat.ports.bus import BusRefused
-from webchat.ports.nodes import NodeRefused
-from webchat.ports.store import StoreRefused
-
-FAILED = 1
-MISUSED = 2
 
 
 @click.group(
@@ -48,25 +41,4 @@ for command in (serve, user, backup, check, store):
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command and exit; what went wrong is one line on standard error."""
-    sys.exit(_run(args))
-
-
-def _run(args: Sequence[str] | None) -> int:
-    try:
-        return cli.main(args, prog_name="webchat", standalone_mode=False) or 0
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message())
-        return MISUSED
-    except click.ClickException as error:
-        return _complain(error.format_message(), error.exit_code)
-    except SettingsError as error:
-        return _complain(str(error), MISUSED)
-    except (StoreRefused, BusRefused, NodeRefused, WebchatError, OSError) as error:
-        return _complain(str(error), FAILED)
-    except (click.Abort, KeyboardInterrupt):
-        return _complain("stopped", FAILED)
-
-
-def _complain(message: str, code: int) -> int:
-    click.echo("webchat: " + " ".join(message.split()), err=True)
-    return code
+    sys.exit(exit_code(lambda: cli.main(args, prog_name="webchat", standalone_mode=False)))

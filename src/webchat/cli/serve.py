@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from webchat.cli.complaints import exit_code
 from webchat.cli.options import settings_options
 from webchat.config import Settings, SettingsError, contradictions
 
@@ -33,6 +34,7 @@ def _serve(settings: Settings) -> int:
 
     from webchat import logs
     from webchat.app.serve import run
+    from webchat.app.workers import Workers
 
     logs.configure(sys.stderr, settings.log_level)
     if settings.open:
@@ -40,4 +42,9 @@ def _serve(settings: Settings) -> int:
             "open mode: nobody logs in, whoever can connect can be any user",
             reachable="from this machine" if settings.is_loopback else "from the network",
         )
-    return uvloop.run(run(settings))
+    if settings.workers == 1:
+        return uvloop.run(run(settings))
+    return Workers(
+        settings,
+        lambda own, lifeline: exit_code(lambda: uvloop.run(run(own, lifeline))),
+    ).run()

@@ -1,9 +1,9 @@
-"""`webchat backup`, `webchat check`, `webchat store init`: the store as a file; beside a server."""
+"""`webchat store`, `check` and `backup`: the store itself, beside the servers that serve it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,44 +11,71 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from webchat.cli.options import settings_options
-from webchat.config import Settings
+from webchat.config import Settings, SettingsError
 
 if TYPE_CHECKING:
-    from webchat.adapters.sqlite import SqliteStore
+    from webchat.ports.store import Store
 
 place = settings_options(("data", "store"))
 """Options that say which store is meant."""
+
+place_and_mode = settings_options(("data", "store", "open"))
+"""The same, and in which mode it was made."""
+
+_INSTEAD_OF_BACKUP = {
+    "postgresql": "copy a PostgreSQL database with pg_dump",
+    "dynamodb": "copy a table by DynamoDB's own backups",
+}
 
 
 @click.command()
 @click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
 @place
 def backup(target: Path, **where: Any) -> None:
-    """Copy the store to TARGET, a new file, while it is being served.
+    """Copy a SQLite store to TARGET, a new file, while it is being served.
 
     Example: webchat backup /var/backups/webchat-monday.db
     """
+    settings = Settings(**where)
+    if settings.store_kind != "sqlite":
+        instead = _INSTEAD_OF_BACKUP[settings.store_kind]
+        raise SettingsError(f"backup copies SQLite stores; {instead}, or use webchat export")
     from webchat.adapters import sqlite
 
-    sqlite.backup(Settings(**where).sqlite_path(), target)
+    sqlite.backup(settings.sqlite_path(), target)
     click.echo(f"copied to {target}")
 
 
 @click.command()
-@place
+@place_and_mode
 def check(**where: Any) -> int:
     """Check the store and the promises of its logs; exit with 1 if something is wrong.
 
     Example: webchat check --data ./data
     """
-    from webchat.adapters import sqlite
-
-    path = Settings(**where).sqlite_path()
-    findings = sqlite.check(path)
+    settings = Settings(**where)
+    findings = _findings(settings)
     for finding in findings:
         click.echo(finding)
-    click.echo(f"{path}: {len(findings)} findings" if findings else f"{path}: sound")
+    name = settings.store_name
+    click.echo(f"{name}: {len(findings)} findings" if findings else f"{name}: sound")
     return 1 if findings else 0
+
+
+def _findings(settings: Settings) -> Sequence[str]:
+    """What the vendor knows to look for, else what can be seen through the ports."""
+    if settings.store_kind == "sqlite":
+        from webchat.adapters import sqlite
+
+        return sqlite.check(settings.sqlite_path())
+    return asyncio.run(_findings_by_ports(settings))
+
+
+async def _findings_by_ports(settings: Settings) -> Sequence[str]:
+    from webchat.service.soundness import findings
+
+    async with opened_store(settings) as opened:
+        return [finding async for finding in findings(opened)]
 
 
 @click.group()
@@ -57,7 +84,7 @@ def store() -> None:
 
 
 @store.command()
-@settings_options(("data", "store", "open"))
+@place_and_mode
 def init(**where: Any) -> None:
     """Make or update the store's schema; harmless where it is up to date.
 
@@ -65,22 +92,25 @@ def init(**where: Any) -> None:
     """
     settings = Settings(**where)
     asyncio.run(_init(settings))
-    click.echo(f"{settings.sqlite_path()}: ready")
+    click.echo(f"{settings.store_name}: ready")
 
 
 async def _init(settings: Settings) -> None:
-    async with store_beside(settings):
+    from webchat.app.vendors import init_schema
+
+    await init_schema(settings)
+    async with opened_store(settings):
         pass
 
 
 @asynccontextmanager
-async def store_beside(settings: Settings) -> AsyncIterator[SqliteStore]:
-    """The store, open for a command, whether or not a server serves it. Raises StoreRefused."""
+async def opened_store(settings: Settings) -> AsyncIterator[Store]:
+    """The store, open for a command, whether or not servers serve it. Raises StoreRefused."""
     from webchat.adapters.memory import LoopClock
-    from webchat.adapters.sqlite import SqliteSettings, SqliteStore
+    from webchat.app.vendors import store_beside
 
-    opened = SqliteStore.beside(settings.sqlite_path(), SqliteSettings(), LoopClock())
-    await opened.open("open" if settings.open else "secured")
+    opened = store_beside(settings, LoopClock())
+    await opened.open(settings.mode)
     try:
         yield opened
     finally:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from webchat.cli.store import place, store_beside
+from webchat.cli.store import opened_store, place
 from webchat.config import Settings
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ async def _beside_a_server(
     from webchat.service.administration import Administration
     from webchat.service.passwords import Passwords, PasswordSettings
 
-    async with store_beside(settings) as store:
+    async with opened_store(settings) as store:
         passwords = Passwords(PasswordSettings())
         try:
             await act(Administration(store.accounts, store.logins, passwords, LoopClock()))

@@ -71,6 +71,12 @@ def dynamo_place(store: str) -> DynamoPlace:
     return DynamoPlace(parts.netloc, unquote(table), endpoint)
 
 
+def shown(url: str) -> str:
+    """A URL without its login and its options, which may be secret."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
 def check_origin(origin: str) -> None:
     """Raises SettingsError unless `origin` is one as browsers send it (RFC 6454, section 6.2)."""
     parts = urlsplit(origin)

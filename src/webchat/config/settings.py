@@ -191,6 +191,16 @@ class Settings:
         return places.store_kind(self.store)
 
     @property
+    def store_name(self) -> str:
+        """The store for people: a path, or its URL without what may be secret."""
+        return places.shown(self.store) if self.store_kind != "sqlite" else str(self.sqlite_path())
+
+    @property
+    def mode(self) -> Literal["secured", "open"]:
+        """Whether users log in."""
+        return "open" if self.open else "secured"
+
+    @property
     def bus_kind(self) -> places.BusKind:
         """Whose bus it is."""
         return places.bus_kind(self.bus)

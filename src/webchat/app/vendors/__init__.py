@@ -62,6 +62,21 @@ def store_beside(settings: Settings, clock: Clock) -> Store:
     return _shared_store(settings, clock)
 
 
+async def init_schema(settings: Settings) -> None:
+    """Make or update what a shared store keeps its rows in; SQLite does it when it is opened.
+
+    Raises StoreRefused.
+    """
+    if settings.store_kind == "dynamodb":
+        with _needing("dynamodb", StoreRefused):
+            from webchat.app.vendors import dynamodb
+        await dynamodb.init(settings)
+    elif settings.store_kind == "postgresql":
+        with _needing("postgresql", StoreRefused):
+            from webchat.app.vendors import postgresql
+        await postgresql.init(settings)
+
+
 def _shared_store(settings: Settings, clock: Clock) -> Store:
     if settings.store_kind == "dynamodb":
         with _needing("dynamodb", StoreRefused):
