@@ -53,10 +53,10 @@ class Backing:
 
 
 @contextmanager
-def backing() -> Iterator[Backing]:
-    """A fresh Redis and a fresh, initialised store."""
+def backing(*mode: str) -> Iterator[Backing]:
+    """A fresh Redis and a fresh, initialised store; `mode`: "--open", or nothing."""
     with RedisServer() as redis, ENGINES[ENGINE]() as (store, engine):
-        command = [sys.executable, "-m", "webchat", "store", "init", "--store", store]
+        command = [sys.executable, "-m", "webchat", "store", "init", "--store", store, *mode]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         bus = Handle(redis.stop, redis.start, redis.pause, redis.resume)
         yield Backing(store, redis.port, {"redis": bus, "store": engine})

@@ -29,22 +29,22 @@ QUICK = (
 def secured_server(
     pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
-    yield from _serving(pytestconfig, tmp_path_factory.mktemp("secured"), *QUICK)
+    yield from _serving(pytestconfig, tmp_path_factory.mktemp("secured"))
 
 
 @pytest.fixture(scope="session")
 def open_server(
     pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
-    yield from _serving(pytestconfig, tmp_path_factory.mktemp("open"), "--open", *QUICK)
+    yield from _serving(pytestconfig, tmp_path_factory.mktemp("open"), "--open")
 
 
-def _serving(config: pytest.Config, directory: Path, *options: str) -> Iterator[Site]:
+def _serving(config: pytest.Config, directory: Path, *mode: str) -> Iterator[Site]:
     if not config.getoption("--on-cluster"):
-        with Server(directory, *options) as server:
+        with Server(directory, *mode, *QUICK) as server:
             yield server
         return
-    with backing() as made, Cluster(directory, [*made.options, *options]) as cluster:
+    with backing(*mode) as made, Cluster(directory, [*made.options, *mode, *QUICK]) as cluster:
         yield cluster
 
 
