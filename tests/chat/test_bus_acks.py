@@ -221,6 +221,28 @@ async def test_in_a_backlog_too_an_ack_waits_in_its_place(world: World, other: W
     assert order(anna)[3:] == [("message", 4), ("message", 5)]
 
 
+async def test_a_backlog_that_an_ack_holds_back_goes_on_when_its_cursor_is_beyond(
+    world: World, other: World
+) -> None:
+    ben = await world.joined("ben")
+    await ben.send("anna", "before")
+    anna = await world.person("anna")
+    anna.socket.takes.clear()
+    assert (await anna.join({CONV: 0}))["ok"]
+    world.bus.withhold()
+    anna.say("chat", anna.message("ben", "mine"))
+    await settle()
+    anna.socket.takes.set()
+    await settle()
+    anna.say("sync", {"cursors": {CONV: 2}})
+    await settle()
+    anna.say("sync", {"cursors": {CONV: 0}})
+    await settle()
+    assert order(anna) == [("message", 1), ("message", 1), ("message", 2)]
+    world.bus.answer()
+    assert order(anna)[3:] == [("ack", 2)]
+
+
 async def test_who_is_gone_when_the_bus_answers_harms_nothing(world: World, other: World) -> None:
     anna, ben = await world.joined("anna"), await other.joined("ben")
     world.bus.withhold()

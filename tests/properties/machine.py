@@ -21,6 +21,7 @@ from tests.properties.device import Device
 from webchat.chat.assembly import Settings
 from webchat.chat.handlers import ChatSettings
 from webchat.chat.lag import BacklogSettings
+from webchat.chat.topics import ENTRY
 from webchat.model import user_log
 
 T = TypeVar("T")
@@ -272,6 +273,32 @@ class Story(RuleBasedStateMachine):
         elif not down and not buses.is_up:
             buses.come_back()
 
+    @precondition(lambda self: self.nodes > 1)
+    @step(node=small, down=st.booleans())
+    async def one_node_loses_the_bus_or_has_it_again(self, node: int, down: bool) -> None:
+        bus = self.worlds[node % self.nodes].bus
+        if down and bus.is_up:
+            bus.cut_off()
+        elif not down and not bus.is_up and self.worlds[0].buses.is_up:
+            bus.reconnect()
+
+    @precondition(lambda self: self.nodes > 1)
+    @step(node=small, late=st.booleans())
+    async def the_bus_answers_late_or_at_last(self, node: int, late: bool) -> None:
+        bus = self.worlds[node % self.nodes].bus
+        bus.answer()
+        if late:
+            bus.withhold()
+
+    @precondition(lambda self: self.nodes > 1)
+    @step(back=st.booleans(), entries=st.sampled_from((0, 1, 2)))
+    async def publishes_are_held_back_lost_or_repeated(self, back: bool, entries: int) -> None:
+        buses = self.worlds[0].buses
+        buses.let_go()
+        if back:
+            buses.hold_back()
+        buses.fate = lambda _topic, payload: entries if payload.startswith(ENTRY) else 1
+
     # The end
 
     @step()
@@ -286,8 +313,7 @@ class Story(RuleBasedStateMachine):
     async def calm_down(self) -> None:
         """Everything is up again, everybody reads, and what was not acked is sent again."""
         self.store.is_down = False
-        if not self.worlds[0].buses.is_up:
-            self.worlds[0].buses.come_back()
+        self.bus_is_well_again()
         for device in self.devices.values():
             if device.wire is not None:
                 device.stall(False)
@@ -302,6 +328,19 @@ class Story(RuleBasedStateMachine):
                 for msg_id in list(device.outbox):
                     device.resend(msg_id)
         await self._let_settle()
+
+    def bus_is_well_again(self) -> None:
+        """What it lost without anybody's noticing is left to a comparison."""
+        buses = self.worlds[0].buses
+        buses.fate = lambda _topic, _payload: 1
+        buses.let_go()
+        if not buses.is_up:
+            buses.come_back()
+        for world in self.worlds:
+            world.bus.answer()
+            if not world.bus.is_up:
+                world.bus.reconnect()
+            world.chat.compare()
 
     async def _let_settle(self) -> None:
         for _ in range(4):
@@ -322,8 +361,7 @@ class Story(RuleBasedStateMachine):
     async def everybody_comes_back(self) -> None:
         """Each device that was ever on, with the places it has."""
         self.store.is_down = False
-        if not self.worlds[0].buses.is_up:
-            self.worlds[0].buses.come_back()
+        self.bus_is_well_again()
         for number, device in enumerate(self.devices.values()):
             if device.wire is None:
                 cursors = {conv: known.position for conv, known in device.known.items()}

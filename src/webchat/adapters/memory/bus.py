@@ -32,10 +32,11 @@ class MemoryHub:
             node.tell_lost()
 
     def come_back(self) -> None:
-        """Pass on again; each node is told, with the topics it held."""
+        """Pass on again; each node that is not cut off is told, with the topics it held."""
         self.is_up = True
         for node in self.nodes:
-            node.tell_regained()
+            if node.is_up:
+                node.tell_regained()
 
     def hold_back(self) -> None:
         """Publishes arrive only when they are let go."""
