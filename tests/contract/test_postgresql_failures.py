@@ -1,0 +1,253 @@
+"""A PostgreSQL store whose server, connections, nodes or callers fail: refused, and it goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
+
+import asyncpg
+import pytest
+
+from tests.contract.asking import create, message, move, send, to_pair
+from tests.engines.postgresql import PostgresServer, postgres_server
+from webchat.adapters.memory import LoopClock
+from webchat.adapters.postgresql import PostgresSettings, PostgresStore
+from webchat.errors import Code, WebchatError
+from webchat.model import pair_of, user_log
+from webchat.ports.log import Append, Appended
+from webchat.ports.positions import Move
+
+GROUP = "group_x"
+STATEMENT_TIMEOUT_MS = 400
+BACK_WITHIN_S = 20.0
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresServer]:
+    """A server to harm."""
+    with postgres_server() as running:
+        yield running
+
+
+@pytest.fixture
+def url(server: PostgresServer) -> str:
+    return server.new_database()
+
+
+@pytest.fixture
+async def store(url: str) -> AsyncIterator[PostgresStore]:
+    settings = PostgresSettings(
+        statement_timeout_ms=STATEMENT_TIMEOUT_MS, connect_timeout_ms=300, reconnect_max_ms=50,
+        idle_transaction_timeout_ms=100, max_waiting=100,
+    )  # fmt: skip
+    made = PostgresStore(url, settings, LoopClock())
+    await made.init()
+    await made.open("secured")
+    await send(made, create(GROUP, "ann", "bob"))
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def superuser(url: str) -> AsyncIterator[asyncpg.Connection]:
+    """Somebody else on the database."""
+    connection = await asyncpg.connect(url)
+    yield connection
+    connection.terminate()
+
+
+def say(msg_id: str) -> Append:
+    return Append(GROUP, (message("ann", msg_id),), moves_sender=True)
+
+
+async def outcome(asked: asyncio.Future[Appended]) -> Code | None:
+    """Why an append was refused; None: it was not."""
+    try:
+        await asked
+    except WebchatError as refusal:
+        return refusal.code
+    return None
+
+
+async def again(act: Callable[[], Awaitable[object]]) -> None:
+    """Wait until `act` is no longer UNAVAILABLE."""
+    async with asyncio.timeout(BACK_WITHIN_S):
+        while True:
+            try:
+                await act()
+            except WebchatError as refusal:
+                if refusal.code is not Code.UNAVAILABLE:
+                    raise
+            else:
+                return
+            await asyncio.sleep(0.02)
+
+
+async def serves_again(store: PostgresStore) -> None:
+    await again(lambda: send(store, say("back")))
+    await again(lambda: store.members.count(GROUP))
+
+
+async def test_what_was_acked_survives_the_server_killed_under_load(
+    store: PostgresStore, server: PostgresServer
+) -> None:
+    acked: dict[str, int] = {}
+    under_load = asyncio.Event()
+
+    async def talked(msg_id: str) -> None:
+        acked[msg_id] = (await send(store, say(msg_id))).entries[0].seq
+
+    async def talk(sender: int) -> None:
+        for number in range(60):
+            msg_id = f"{sender}.{number}"
+            await again(partial(talked, msg_id))
+            if len(acked) == 50:
+                under_load.set()
+
+    async def kill() -> None:
+        await under_load.wait()
+        server.kill()
+        await asyncio.to_thread(server.start)
+
+    await asyncio.gather(kill(), *[talk(sender) for sender in range(5)])
+    entries = await store.log.read(GROUP, 1, 1_000)
+    assert {entry.msg_id: entry.seq for entry in entries} == acked
+    assert [entry.seq for entry in entries] == list(range(2, 302))
+    assert not await store.trouble()
+
+
+async def test_a_server_that_stands_still_is_unavailable_within_the_timeout(
+    store: PostgresStore, server: PostgresServer
+) -> None:
+    await send(store, say("1"))
+    server.pause()
+    try:
+        began = time.monotonic()
+        assert await outcome(send(store, say("2"))) is Code.UNAVAILABLE
+        with pytest.raises(WebchatError) as refusal:
+            await store.log.read(GROUP, 0, 10)
+        assert refusal.value.code is Code.UNAVAILABLE
+        with pytest.raises(WebchatError):
+            await move(store, Move(GROUP, "bob", 2, 2))
+        assert time.monotonic() - began < 4 * STATEMENT_TIMEOUT_MS / 1000
+        assert await store.trouble()
+    finally:
+        server.resume()
+    await serves_again(store)
+    assert await outcome(send(store, say("2"))) is None
+    said = [entry.msg_id for entry in await store.log.read(GROUP, 0, 10)]
+    assert sorted(said) == ["", "1", "2", "back"]
+    assert not await store.trouble()
+
+
+async def test_connections_that_the_server_ends_are_made_again(
+    store: PostgresStore, superuser: asyncpg.Connection
+) -> None:
+    await store.members.count(GROUP)
+    await superuser.execute(
+        """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE application_name = 'webchat' AND datname = current_database()"""
+    )
+    await serves_again(store)
+
+
+async def test_locks_of_a_node_that_stopped_are_in_the_way_for_a_bounded_time(
+    store: PostgresStore, url: str
+) -> None:
+    other = await asyncpg.connect(
+        url, server_settings={"idle_in_transaction_session_timeout": "100"}
+    )
+    transaction = other.transaction()
+    await transaction.start()
+    await other.execute("UPDATE webchat.log SET n = n WHERE name = $1", GROUP)
+    assert await outcome(send(store, say("1"))) is None
+    other.terminate()
+
+
+async def test_a_lock_that_nobody_lets_go_of_is_unavailable_until_it_is_free(
+    store: PostgresStore, superuser: asyncpg.Connection
+) -> None:
+    async with superuser.transaction():
+        await superuser.execute("UPDATE webchat.log SET n = n WHERE name = $1", GROUP)
+        assert await outcome(send(store, say("1"))) is Code.UNAVAILABLE
+    assert await outcome(send(store, say("1"))) is None
+    entries = await store.log.read(GROUP, 0, 9)
+    assert [entry.msg_id for entry in entries] == ["", "1"]
+
+
+async def test_a_write_that_cannot_be_done_keeps_no_other_from_it(store: PostgresStore) -> None:
+    unwritable = Append(GROUP, (message("a\0nn", "x"),))
+    asked = [send(store, request) for request in (say("1"), unwritable, say("2"))]
+    codes = [await outcome(each) for each in asked]
+    assert codes == [None, Code.BAD_REQUEST, None]
+    assert [entry.seq for entry in await store.log.read(GROUP, 0, 9)] == [1, 2, 3]
+
+
+async def test_a_read_of_what_cannot_be_an_id_is_refused(store: PostgresStore) -> None:
+    with pytest.raises(WebchatError) as refusal:
+        await store.accounts.profile("a\0nn")
+    assert refusal.value.code is Code.BAD_REQUEST
+    assert await store.accounts.profile("ann") is None
+
+
+async def test_beyond_what_may_wait_writes_are_refused(store: PostgresStore) -> None:
+    asked = [send(store, say(str(number))) for number in range(110)]
+    codes = [await outcome(each) for each in asked]
+    assert codes == [None] * 100 + [Code.UNAVAILABLE] * 10
+    assert await outcome(send(store, say("200"))) is None
+
+
+async def test_what_was_queued_is_done_before_the_store_closes(
+    store: PostgresStore, url: str
+) -> None:
+    other = PostgresStore(url, PostgresSettings(), LoopClock())
+    await other.open("secured")
+    asked = [send(other, say(str(number))) for number in range(20)]
+    await other.close()
+    assert [await outcome(each) for each in asked] == [None] * 20
+    assert await outcome(send(other, say("late"))) is Code.UNAVAILABLE
+
+
+async def test_a_node_killed_between_any_two_writes_leaves_nothing_half_done(
+    store: PostgresStore, url: str, superuser: asyncpg.Connection
+) -> None:
+    for round_name in ("r1", "r2", "r3"):
+        told = kill_in_the_middle(url, round_name)
+        rows = await superuser.fetch(
+            "SELECT name FROM webchat.log WHERE last > 0 AND name LIKE $1", f"dm:{round_name}.%"
+        )
+        made = [row["name"] for row in rows]
+        assert told <= set(made)
+        for conv in made:
+            await check_pair(store, conv)
+    assert await outcome(send(store, to_pair("ann", "bob", "1"))) is None
+
+
+def kill_in_the_middle(url: str, round_name: str) -> set[str]:
+    """The pairs that a node said were durable before it was killed."""
+    command = [sys.executable, "-m", "tests.contract.append_pairs_forever", url, round_name]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as node:
+        assert node.stdout is not None
+        told = [node.stdout.readline().strip() for _ in range(45)]
+        os.kill(node.pid, signal.SIGKILL)
+        told += node.stdout.read().splitlines()[:-1]
+    assert all(told)
+    return set(told)
+
+
+async def check_pair(store: PostgresStore, conv: str) -> None:
+    """Both are in it, once, with their positions, and were told."""
+    people = pair_of(conv)
+    assert people is not None
+    assert await store.members.count(conv) == 2
+    assert set(await store.positions.of_members(conv, people)) == set(people)
+    for uid in people:
+        assert [each.conv for each in await store.members.of_user(uid)] == [conv]
+        (entry,) = await store.log.read(user_log(uid), 0, 9)
+        assert entry.msg_id == f"{conv}:1"
