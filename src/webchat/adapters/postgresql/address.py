@@ -53,7 +53,7 @@ def _reason(error: BaseException) -> str:
             return f"{error}; create it first, e.g. with createdb"
         case asyncpg.InsufficientPrivilegeError():
             return f"this user may not do that there ({error})"
-        case asyncpg.ClientConfigurationError():
+        case asyncpg.ClientConfigurationError() | ValueError():
             return "the URL is not understood; use postgresql://USER@HOST/DATABASE"
         case TimeoutError():
             return "it does not answer in time"
