@@ -133,7 +133,8 @@ def quick(**link: int) -> RelaySettings:
 
 
 def _echo(requests: list[dict[str, Any]]) -> Any:
-    """Keeps what it is asked, and answers with the body it got; /big with a megabyte."""
+    """Keeps what it is asked, and answers with the body it got; /big with a megabyte, /broken with
+    half of what it announces."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         requests.append(dict(scope))
@@ -142,7 +143,16 @@ def _echo(requests: list[dict[str, Any]]) -> Any:
             return
         body = await read_body(receive, send, 2_000_000, 5.0, [])
         assert body is not None
+        if scope["path"] == "/broken":
+            await send(_start(200_000))
+            await send({"type": "http.response.body", "body": b"x" * 100_000, "more_body": True})
+            return
         answer = b"x" * 1_000_000 if scope["path"] == "/big" else body
         await respond(send, 200, answer, [(b"x-echo", scope["query_string"])])
 
     return app
+
+
+def _start(length: int) -> dict[str, Any]:
+    headers = [(b"content-length", b"%d" % length)]
+    return {"type": "http.response.start", "status": 200, "headers": headers}

@@ -6,6 +6,8 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 
+import aiohttp
+import engineio
 import pytest
 
 from tests.transport.nodes import POLLING, WEBSOCKET, Nodes, nodes
@@ -52,6 +54,20 @@ async def test_an_answer_to_head_has_no_body_and_the_next_request_is_answered(
         assert (await wire.answer()).headers["x-echo"] == "b"
 
 
+async def test_an_answer_that_breaks_off_breaks_off_for_the_client_too(
+    town: Nodes, caplog: pytest.LogCaptureFixture
+) -> None:
+    await town.add("a", "chat")
+    web = await town.add("w", "web")
+    async with await Wire.connect(web.port) as wire:
+        wire.write(b"GET /broken HTTP/1.1\r\nHost: a\r\n\r\n")
+        head = await wire.reader.readuntil(b"\r\n\r\n")
+        assert b"content-length: 200000\r\n" in head
+        assert await wire.ended() == b"x" * 100_000
+    assert (await request(web.port, "GET", "/api/me")).status == 200
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
 async def test_an_escaped_path_goes_on_as_it_came(town: Nodes) -> None:
     chat, web = await town.add("a", "chat"), await town.add("w", "web")
     await request(web.port, "GET", "/api/a%2Fb%20c?d=%C3%A9")
@@ -95,6 +111,21 @@ async def test_sessions_begin_on_different_nodes_and_are_found_again(town: Nodes
         async with wire:
             assert await wire.message() == "3probe"
     assert sum(len(chat.engine) for chat in chats) == 4
+
+
+async def test_a_client_of_another_library_polls_and_upgrades_through_it(town: Nodes) -> None:
+    for name in "ab":
+        await town.add(name, "chat")
+    web = await town.add("w", "web")
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    async with aiohttp.ClientSession() as http, asyncio.timeout(5.0):
+        client = engineio.AsyncClient(http_session=http)
+        client.on("message", heard.put)
+        await client.connect(f"http://127.0.0.1:{web.port}", engineio_path="engine.io")
+        assert client.transport() == "websocket"
+        await client.send("hello")
+        assert await heard.get() == "hello"
+        await client.disconnect()
 
 
 async def test_a_websocket_begins_on_a_node_of_the_role(town: Nodes) -> None:

@@ -172,12 +172,11 @@ class Relay:
         )
 
     def upgrade_request(
-        self, method: bytes, target: bytes, fields: Iterable[tuple[bytes, bytes]], client: Client
+        self, method: bytes, target: bytes, fields: Fields, client: Client
     ) -> bytes:
         """The head of a passed-on upgrade to WebSocket."""
-        kept = [(name, value) for name, value in fields if name not in _HOP_BY_HOP | REPLACED]
         marks = self._marks.fields(method, target, client)
-        return _head(method, target, [*kept, *_UPGRADE, *marks])
+        return _head(method, target, [*_passed_on(fields), *_UPGRADE, *marks])
 
     def forget(self, row: NodeRow) -> None:
         """A node is gone: end what is under way with it, so that clients come back at once."""
@@ -198,9 +197,7 @@ class Relay:
 
     def _request(self, scope: Scope, client: Client, body: bytes) -> bytes:
         method, target = scope["method"].encode(), _aim(scope)
-        fields = scope["headers"]
-        dropped = _HOP_BY_HOP | REPLACED | _connection_options(fields)
-        kept = [(name, value) for name, value in fields if name not in dropped]
+        kept = _passed_on(scope["headers"])
         if body or scope["method"] == "POST":
             kept.append((b"content-length", b"%d" % len(body)))
         return _head(method, target, [*kept, *self._marks.fields(method, target, client)]) + body
@@ -215,6 +212,9 @@ class Relay:
             while more:
                 piece, more = await link.piece()
                 await send({"type": "http.response.body", "body": piece, "more_body": more})
+        except Broken:
+            # Too late for another answer: the server ends the client's connection where it stops.
+            return
         finally:
             self._links.give_back(link)
 
@@ -286,6 +286,12 @@ def _connection_options(fields: Iterable[tuple[bytes, bytes]]) -> set[bytes]:
         if name == b"connection"
         for option in value.split(b",")
     }
+
+
+def _passed_on(fields: Fields) -> Fields:
+    """What of a client's header goes on to the node."""
+    dropped = _HOP_BY_HOP | REPLACED | _connection_options(fields)
+    return [field for field in fields if field[0] not in dropped]
 
 
 def _aim(scope: Scope) -> bytes:
