@@ -1,0 +1,1 @@
+"""The product on simulated time, bus, store and network: one number makes one story of faults."""

@@ -1,0 +1,229 @@
+"""What must hold when a story has come to rest: every promise, for every log, device and receipt."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.properties.ledger import Ledger, ledger_of, only
+from tests.sim.device import Device
+from tests.sim.memory import Known
+from tests.sim.seed_device import SeedDevice
+from tests.sim.violations import Violation, require
+from webchat.model import NO_POSITION, user_log
+from webchat.service.history import History as PastEntries
+
+if TYPE_CHECKING:
+    from tests.sim.world import World
+
+_MOST: Final = 10_000
+_SNAPSHOT_S: Final = 3.0
+
+
+class Checks:
+    """Compares what devices saw with the logs, and the logs with what they may say."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.store: Any = world.engine.truth
+        self.history = world.history
+        self.full = [device for device in world.devices if isinstance(device, Device)]
+        self.ledgers: dict[str, Ledger] = {}
+
+    async def all(self) -> None:
+        """Raises Violation for the first promise that does not hold."""
+        for conv in self._convs():
+            self.ledgers[conv] = await self._ledger(conv)
+        self.world.ledgers = self.ledgers
+        await self._check_user_logs()
+        await self._check_members()
+        self._check_acks()
+        self._check_refusals()
+        self._check_order()
+        for device in self.full:
+            await self._fetch_what_was_passed(device)
+            self._check_skips(device)
+            for conv, known in device.memory.known.items():
+                self._check_entries(device, conv, known)
+            await self._check_is_at_the_end(device)
+        for page in self.world.devices:
+            if isinstance(page, SeedDevice):
+                self._check_page(page)
+        await self._check_receipts()
+
+    def _convs(self) -> Iterable[str]:
+        people = self.world.people
+        pairs = {f"dm:{a}:{b}" for a in people for b in people if a <= b}
+        return sorted(pairs | {"group_a", "group_b"})
+
+    # The logs: members as of each entry, N, amendments (promise 8)
+
+    async def _ledger(self, conv: str) -> Ledger:
+        entries = await self.store.log.read(conv, 0, _MOST)
+        try:
+            return ledger_of(conv, entries, self.history.texts)
+        except AssertionError as error:
+            raise Violation(f"membership at the log's position: {error}") from error
+
+    async def _check_user_logs(self) -> None:
+        """Promise 4: each is told of each conversation it is in, once."""
+        for uid in self.world.people:
+            entries = await self.store.log.read(user_log(uid), 0, _MOST)
+            told = [json.loads(json.loads(entry.envelope)["Body"]) for entry in entries]
+            for conv, ledger in self.ledgers.items():
+                said = sorted((uid, t["state"], t["Seq"]) for t in told if t["Conv"] == conv)
+                meant = sorted(each for each in ledger.told if each[0] == uid)
+                require(said == meant, "nobody is forgotten", f"{uid} of {conv}: {said}, {meant}")
+
+    async def _check_members(self) -> None:
+        for conv, ledger in self.ledgers.items():
+            page = await self.store.members.page(conv, "", _MOST)
+            members = [row.uid for row in page]
+            require(
+                members == ledger.members(), "membership at the log's position",
+                f"{conv}: {members}, not {ledger.members()}",
+            )  # fmt: skip
+
+    # Acks (promises 1, 3, 5)
+
+    def _check_acks(self) -> None:
+        for conv, ledger in self.ledgers.items():
+            keys = [(e["Originated"] or e["From"], e["MsgID"]) for e in ledger.entries]
+            twice = sorted({key for key in keys if keys.count(key) > 1})
+            require(not twice, "appended once", f"{conv}: {twice}")
+        for ack in self.history.acks:
+            found = only(self.ledgers[ack.conv].entries, ack.msg_id, ack.uid)
+            require(
+                found == [ack.seq], "durable before the ack",
+                f"{ack.uid}'s {ack.msg_id} was acked at {ack.seq} of {ack.conv}, is at {found}",
+            )  # fmt: skip
+
+    def _check_refusals(self) -> None:
+        """What was refused for good is not in the log: a MsgID is looked up before all else."""
+        for uid, sent, code in self.history.refused:
+            if sent.msg_id:
+                found = only(self.ledgers[sent.conv].entries, sent.msg_id, uid)
+                require(not found, "send again without fear", f"{sent.msg_id}: {code}, at {found}")
+
+    def _check_order(self) -> None:
+        """Promise 5: who goes on after the ack has its messages in the order it sent them."""
+        for device in self.full:
+            if device.window == 1:
+                for conv, ledger in self.ledgers.items():
+                    self._check_order_of(device, conv, ledger)
+
+    def _check_order_of(self, device: Device, conv: str, ledger: Ledger) -> None:
+        orders = device.orders.get(conv, {})
+        said = [orders[e["MsgID"]] for e in ledger.entries if e["MsgID"] in orders]
+        require(said == sorted(said), "a sender's order", f"{device.name} in {conv}: {said}")
+
+    # Devices (promises 2, 4, 7, 8)
+
+    async def _fetch_what_was_passed(self, device: Device) -> None:
+        """By REST, as a `skip` with `more` says."""
+        past = PastEntries(self.store.log, self.store.members)
+        for conv, known in device.memory.known.items():
+            visible = self._visible(device.uid, conv, 0, known.position)
+            for seq in sorted(known.passed & visible):
+                page = await past.after(device.uid, conv, seq - 1, 1)
+                known.entries[seq] = json.loads(page.items[0].envelope)
+            known.passed.clear()
+
+    def _visible(self, uid: str, conv: str, after: int, to: int) -> set[int]:
+        if conv.startswith("user:"):
+            return set(range(after + 1, to + 1))
+        return self.ledgers[conv].visible(uid, after, to)
+
+    def _check_skips(self, device: Device) -> None:
+        for skip in device.memory.skips:
+            seen = self._visible(device.uid, skip.conv, skip.position, skip.seq)
+            said = f"{device.name}: {skip} passes {sorted(seen)}"
+            require(bool(seen) == skip.more, "nobody is forgotten", said)
+            entries = self.ledgers[skip.conv].entries[: skip.seq]
+            n = sum(entry["EvtType"] == "message" for entry in entries)
+            require(skip.n == n, "counts", f"{device.name}: {skip}, N is {n}")
+
+    def _check_entries(self, device: Device, conv: str, known: Known) -> None:
+        missing = self._visible(device.uid, conv, known.start, known.position) - set(known.entries)
+        said = f"{device.name} misses {sorted(missing)} of {conv}"
+        require(not missing, "nobody is forgotten", said)
+        too_much = set(known.entries) - self._visible(device.uid, conv, 0, _MOST)
+        said = f"{device.name} has {sorted(too_much)} of {conv}"
+        require(not too_much, "membership at the log's position", said)
+        if not conv.startswith("user:"):
+            for seq, envelope in known.entries.items():
+                self._check_same(device, envelope, self.ledgers[conv].entries[seq - 1])
+
+    def _check_same(self, device: Device, here: dict[str, Any], logged: dict[str, Any]) -> None:
+        kind = "join" if here["EvtType"] == "refer" else here["EvtType"]
+        names = ("From", "Originated", "MsgID", "Refers")
+        same = kind == logged["EvtType"] and all(here.get(n) == logged.get(n) for n in names)
+        require(same, "one order", f"{device.name}: {here} is not {logged}")
+
+    async def _check_is_at_the_end(self, device: Device) -> None:
+        """Promise 6: with no new traffic it has come to the end of every log it is in."""
+        log = user_log(device.uid)
+        heads = await self.store.log.heads([log, *self.ledgers])
+        for conv, ledger in self.ledgers.items():
+            if device.uid in ledger.members():
+                at = device.memory.now.get(conv, 0)
+                said = f"{device.name} is at {at} of {conv}, whose end is {heads[conv].last}"
+                require(at == heads[conv].last, "delivered in time", said)
+                n = device.memory.of(conv).n
+                require(n == ledger.n, "counts", f"{device.name}: {n} in {conv}, not {ledger.n}")
+        at, last = device.memory.now.get(log, 0), heads[log].last if log in heads else 0
+        require(at == last, "delivered in time", f"{device.name} is at {at} of {log}, not {last}")
+
+    def _check_page(self, page: SeedDevice) -> None:
+        """The seed's form has had each message of others; confirmed elsewhere counts as had."""
+        for conv, ledger in self.ledgers.items():
+            if page.uid not in ledger.spans:
+                continue
+            visible = ledger.visible(page.uid, 0, len(ledger.entries))
+            got = page.got.get(conv, set())
+            too_much = got - visible
+            said = f"{page.name} has {sorted(too_much)} of {conv}"
+            require(not too_much, "membership at the log's position", said)
+
+    # Receipts
+
+    async def _check_receipts(self) -> None:
+        for device in self.full:
+            mine = [c for c, ledger in self.ledgers.items() if device.uid in ledger.members()]
+            device.memory.snapshots.clear()
+            device.sync({}, mine)
+        await asyncio.sleep(_SNAPSHOT_S)
+        for conv, ledger in self.ledgers.items():
+            await self._check_receipts_of(conv, ledger)
+
+    async def _check_receipts_of(self, conv: str, ledger: Ledger) -> None:
+        members = ledger.members()
+        stored = await self.store.positions.of_members(conv, sorted(ledger.spans))
+        places = {uid: stored.get(uid, NO_POSITION) for uid in ledger.spans}
+        rows = sorted([uid, places[uid].delivered, places[uid].displayed] for uid in members)
+        for device in self.full:
+            if device.uid in members:
+                shown = sorted(device.memory.snapshots.get(conv, []))
+                said = f"{device.name} is shown {shown} of {conv}, not {rows}"
+                require(shown == rows, "receipts", said)
+                self._check_confirmed(device, conv, ledger)
+                own = places[device.uid]
+                known = device.memory.positions.get(conv, (0, 0, 0))
+                said = f"{device.name} thinks {known} of {conv}, stored is {own}"
+                require(known == (own.delivered, own.displayed, own.n), "receipts", said)
+        for _, kind, told_conv, reader, seq in self.world.told_receipts:
+            if told_conv == conv and reader in places:
+                place = places[reader]
+                held = place.delivered if kind == "delivery" else place.displayed
+                require(seq <= held, "receipts", f"{reader} {kind} {seq} of {conv}, at {held}")
+
+    def _check_confirmed(self, device: Device, conv: str, ledger: Ledger) -> None:
+        """What was acked holds, for as long as its reader stayed in."""
+        for kind, at in (("delivery", 1), ("display", 2)):
+            seq = min(device.confirmed.get((kind, conv), 0), len(ledger.entries))
+            (row,) = [row for row in device.memory.snapshots[conv] if row[0] == device.uid]
+            if len(ledger.spans[device.uid]) == 1:
+                require(row[at] >= seq, "receipts", f"{device.name}: {kind} {seq} of {conv}: {row}")
+

@@ -1,0 +1,86 @@
+"""Promise 6: what was acked reaches every device that is connected, in time, whatever went wrong.
+
+For each acked entry and each visit of a device that may see it: take the first moment from which on
+nothing disturbs this visit for as long as the promise says. By its end the entry must be there.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+from tests.sim.faults import BUS, NODE, STORE
+from tests.sim.history import Ack, Visit
+from tests.sim.node import LEASE_S
+from tests.sim.violations import require
+
+if TYPE_CHECKING:
+    from tests.sim.world import World
+
+HERE_WITHIN_S: Final = 2.0
+"""By when members on the sender's own node have it, with or without a bus."""
+_ELSEWHERE: Final = STORE | NODE | BUS | {"bus lost", "bus lost without notice"}
+_HERE: Final = STORE | NODE
+Spans = list[tuple[float, float]]
+
+
+def check_deadlines(world: World, within_s: float) -> None:
+    """Raises Violation for the first entry that came too late to somebody."""
+    elsewhere, here = _disturbed(world, _ELSEWHERE), _disturbed(world, _HERE)
+    acks = {(ack.conv, ack.seq): ack for ack in reversed(world.history.acks)}
+    for ack in acks.values():
+        for visit in world.history.visits:
+            if visit.until_s <= ack.at_s or not _is_for(world, ack, visit):
+                continue
+            _check(ack, visit, elsewhere, within_s)
+            if visit.node is ack.node:
+                _check(ack, visit, here, HERE_WITHIN_S)
+
+
+def _check(ack: Ack, visit: Visit, disturbed: Spans, within_s: float) -> None:
+    from_s = max(ack.at_s, visit.since_s)
+    if ack.busless and ack.node.process.is_dead and visit.node is not ack.node:
+        from_s = max(from_s, ack.node.died_s + 4 / 3 * LEASE_S)
+    due_s = _calm_from(from_s, _merged([*disturbed, *visit.stalled]), within_s) + within_s
+    if due_s > visit.until_s:
+        return
+    reached_s = visit.reached_s(ack.conv, ack.seq)
+    late = f"{ack.msg_id} at {ack.seq} of {ack.conv}, acked at {ack.at_s:.3f} s"
+    require(
+        reached_s <= due_s,
+        "delivered in time",
+        f"{late}, is not with {visit.device.name} at {visit.node.name} by {due_s:.3f} s, "
+        f"but at {reached_s:.3f} s",
+    )
+
+
+def _is_for(world: World, ack: Ack, visit: Visit) -> bool:
+    """Whether a visit has a part in this entry: who has left sees only logs that it names."""
+    ledger, uid = world.ledgers[ack.conv], visit.device.uid
+    follows = uid in ledger.members() or ack.conv in visit.reached
+    return visit.device.full and follows and ledger.sees(uid, ack.seq)
+
+
+def _calm_from(from_s: float, disturbed: Spans, within_s: float) -> float:
+    """The first moment from `from_s` on that begins so many seconds of calm."""
+    at = max(bisect_right(disturbed, (from_s, float("inf"))) - 1, 0)
+    for start_s, end_s in disturbed[at:]:
+        if start_s >= from_s + within_s:
+            break
+        from_s = max(from_s, end_s)
+    return from_s
+
+
+def _disturbed(world: World, kinds: Iterable[str]) -> Spans:
+    return _merged([(a, b) for a, b, kind, _ in world.faults.disturbed if kind in kinds])
+
+
+def _merged(spans: Spans) -> Spans:
+    merged: Spans = []
+    for start_s, end_s in sorted(spans):
+        if merged and start_s <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end_s))
+        else:
+            merged.append((start_s, end_s))
+    return merged

@@ -1,0 +1,384 @@
+"""A device of the full form: it connects, joins, sends its outbox in order, and comes back."""
+
+from __future__ import annotations
+
+import json
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.sim.history import Ack, Sent, Visit
+from tests.sim.memory import Memory
+from tests.sim.network import Link
+from tests.sim.violations import Violation, require
+
+if TYPE_CHECKING:
+    from tests.sim.world import World
+
+PATIENCE_S: Final = 8.0
+"""How long a device waits for an answer before it takes its connection for dead."""
+RETRIED: Final = frozenset({"unavailable", "rate_limited"})
+REFUSALS: Final = frozenset(
+    {"not_a_member", "group_closed", "conflict", "forbidden", "bad_request"}
+)
+ENTRIES: Final = frozenset(
+    {"message", "create", "join", "depart", "edit", "delete", "react", "conversation"}
+)
+
+
+class Device:
+    """One device of a user. `window`: how many acts of a conversation it sends before their acks:
+    1 is the client's rule, more only costs it the promise of order where one is refused."""
+
+    full = True
+
+    def __init__(self, world: World, uid: str, name: str, window: int) -> None:
+        self.world = world
+        self.uid = uid
+        self.name = f"{uid}'s {name}"
+        self.window = window
+        self.memory = Memory(uid, self.name)
+        self.link: Link | None = None
+        self.visit: Visit | None = None
+        self.wants_online = False
+        self.stalled = False
+        self.outbox: dict[str, list[Sent]] = {}
+        self.confirmed: dict[tuple[str, str], int] = {}
+        self.orders: dict[str, dict[str, int]] = {}
+        self.forgets = 0
+        self._receipts: dict[tuple[str, str], int] = {}
+        self._orders = count(1)
+        self._ids = count(1)
+        self._asked: dict[int, Sent] = {}
+        self._newest_ack: dict[str, int] = {}
+        self._heard_s = 0.0
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it has joined."""
+        return self.visit is not None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it waits for nothing."""
+        return not any(self.outbox.values()) and not self._receipts and not self._asked
+
+    # Connections
+
+    def go_online(self) -> None:
+        """Be connected from now on, to whichever node lets it in."""
+        self.wants_online = True
+        if self.link is None:
+            self._connect()
+
+    def go_offline(self) -> None:
+        """Be away."""
+        self.wants_online = False
+        if self.link is not None:
+            self.link.drop()
+
+    def stall(self, stalled: bool) -> None:
+        """Stop or go on reading."""
+        if self.link is None or stalled == self.stalled:
+            return
+        self.stalled = stalled
+        self._mark_stall()
+        self.link.stall(stalled)
+
+    def _mark_stall(self) -> None:
+        if self.visit is None:
+            return
+        now_s, stalls = self.world.now_s, self.visit.stalled
+        if self.stalled:
+            stalls.append((now_s, float("inf")))
+        elif stalls:
+            stalls[-1] = (stalls[-1][0], now_s)
+
+    def _connect(self) -> None:
+        if not self.wants_online or self.link is not None:
+            return
+        node = self.world.some_node()
+        if node is None:
+            self._come_back_later()
+            return
+        self.link = Link(self.world.loop, self.world.rng, self, node)
+        self.stalled = False
+        self._heard_s = self.world.now_s
+        self.link.connect()
+        self.world.after(PATIENCE_S, self._look_after, self.link)
+
+    def _come_back_later(self) -> None:
+        self.world.after(self.world.rng.uniform(0.05, 0.8), self._connect)
+
+    def _look_after(self, link: Link) -> None:
+        """A connection that says nothing for too long is dead."""
+        if link is not self.link:
+            return
+        now_s = self.world.now_s
+        waits_s = min((sent.said_s for sent in self._asked.values()), default=now_s)
+        silent_s = now_s - max(self._heard_s, waits_s if self._asked else self._heard_s)
+        if not self.stalled and (silent_s > PATIENCE_S or now_s - self._heard_s > PATIENCE_S + 4.0):
+            self.note("gives its connection up")
+            link.drop()
+        else:
+            self.world.after(1.0, self._look_after, link)
+
+    def cut(self, link: Link) -> None:
+        """The connection is over."""
+        if link is not self.link:
+            return
+        self.note("is cut off")
+        self.link = None
+        if self.visit is not None:
+            self.visit.until_s = self.world.now_s
+            self.visit = None
+        self._asked.clear()
+        self._newest_ack.clear()
+        for queue in self.outbox.values():
+            for sent in queue:
+                sent.in_flight = False
+        if self.wants_online:
+            self._come_back_later()
+
+    def note(self, said: str) -> None:
+        """A line of the trace."""
+        self.world.history.note(self.world.now_s, f"{self.name} {said}")
+
+    # What it says
+
+    def act(self, kind: str, to: str, **said: Any) -> None:
+        """Put an act into the outbox: on a group or, if `to` is a person, on the pair with them."""
+        in_group = to.startswith("group_")
+        envelope = {
+            "EvtType": kind,
+            "From": to if in_group else self.uid,
+            "Originated": self.uid if in_group else "",
+            "To": to,
+            "Timestamp": 1,
+        } | said
+        conv = to if in_group else "dm:" + ":".join(sorted((self.uid, to)))
+        sent = Sent(kind, conv, envelope, next(self._orders))
+        self.outbox.setdefault(conv, []).append(sent)
+        self.orders.setdefault(conv, {})[sent.msg_id] = sent.order
+        self._send_outbox(conv)
+
+    def confirm(self, kind: str, conv: str, seq: int) -> None:
+        """Say that it has, or shows, everything up to `seq`; again until it is answered."""
+        if seq > max(self._receipts.get((kind, conv), 0), self.confirmed.get((kind, conv), 0)):
+            self._receipts[kind, conv] = seq
+            self._send_receipt(kind, conv)
+
+    def sync(self, cursors: dict[str, int], receipts: list[str] | None = None) -> None:
+        """New places, or snapshots."""
+        said = {"cursors": cursors, "receipts": receipts or []}
+        self._ask("sync", Sent("sync", "", said, 0))
+
+    def _join(self) -> None:
+        cursors = self._cursors()
+        self._ask("join", Sent("join", "", {"device": self.name, "cursors": cursors}, 0))
+
+    def _cursors(self) -> dict[str, int]:
+        """Where it is in each log; a device that forgets has less."""
+        forgets, self.forgets = self.forgets, 0
+        return {
+            conv: max(0, known.position - forgets) for conv, known in self.memory.known.items()
+        }
+
+    def _ask(self, name: str, sent: Sent) -> None:
+        assert self.link is not None
+        ack_id = next(self._ids)
+        sent.tries += 1
+        sent.said_s = self.world.now_s
+        sent.link = self.link
+        self._asked[ack_id] = sent
+        self.link.say(f"42{ack_id}" + json.dumps([name, sent.envelope]))
+
+    def _send_outbox(self, conv: str) -> None:
+        queue = self.outbox.get(conv, [])
+        if self.is_live and self.link is not None:
+            for sent in queue[: self.window]:
+                if not sent.in_flight:
+                    sent.in_flight = True
+                    self.note(f"sends {sent.kind} {sent.msg_id} to {conv}")
+                    self._ask("chat", sent)
+
+    def _send_receipt(self, kind: str, conv: str) -> None:
+        seq = self._receipts.get((kind, conv))
+        if seq is None or not self.is_live or self.link is None:
+            return
+        to = conv if conv.startswith("group_") else self.uid
+        envelope = {"EvtType": kind, "From": to, "To": to, "Timestamp": 1}
+        if conv.startswith("group_"):
+            envelope["Originated"] = self.uid
+        envelope |= {"ConvID": conv, "Seq": seq}
+        self._ask("chat", Sent(kind, conv, envelope, 0))
+
+    # What it hears
+
+    def heard(self, link: Link, texts: list[str]) -> None:
+        """Packets came."""
+        for text in texts:
+            if link is not self.link:
+                return
+            self._heard_s = self.world.now_s
+            try:
+                self._packet(link, text)
+            except Violation as violation:
+                self.world.broke(violation)
+
+    def _packet(self, link: Link, text: str) -> None:
+        if text == "2":
+            link.say("3")
+        elif text.startswith("0"):
+            link.say("40" + json.dumps({"token": self.uid}))
+        elif text.startswith("40"):
+            self._join()
+        elif text.startswith("43"):
+            at = text.index("[")
+            self._answered(self._asked.pop(int(text[2:at])), json.loads(text[at:])[0])
+        elif text.startswith("42"):
+            name, argument = json.loads(text[2:])
+            if name == "chat":
+                self._chat(argument)
+            else:
+                self.note(f"is told {argument['error']['code']}")
+        else:
+            raise Violation(f"no error: {self.name} was sent {text}")
+
+    def _chat(self, envelope: dict[str, Any]) -> None:
+        kind, conv = envelope["EvtType"], envelope["ConvID"]
+        require(self.is_live, "one order", f"{self.name}: {kind} ahead of its join's ack")
+        if kind in ENTRIES:
+            self._entry(conv, envelope)
+        elif kind == "skip":
+            self.note(f"skips to {envelope['Seq']} of {conv}")
+            self.memory.skip(conv, envelope["Seq"], envelope.get("N", 0), more=envelope["more"])
+            self._reach(conv)
+        elif kind == "position":
+            said = (envelope["delivered"], envelope["displayed"], envelope["N"])
+            self.memory.position(conv, said)
+        elif kind == "receipts":
+            self.memory.snapshots[conv] = json.loads(envelope["Body"])
+        elif kind in ("delivery", "display"):
+            reader = envelope["Originated"] or envelope["From"]
+            require(envelope["To"] == self.uid, "receipts", f"{self.name} got another's")
+            self.world.told(self, kind, conv, reader, envelope["Seq"])
+        elif kind != "notify":
+            raise Violation(f"no error: {self.name} was sent a {kind}")
+
+    def _entry(self, conv: str, envelope: dict[str, Any]) -> None:
+        seq, kind, msg_id = envelope["Seq"], envelope["EvtType"], envelope["MsgID"]
+        self.note(f"gets {kind} {seq} of {conv} {msg_id}")
+        own = (envelope["Originated"] or envelope["From"]) == self.uid
+        for sent in self._asked.values():
+            echo = own and msg_id and sent.msg_id == msg_id and sent.conv == conv
+            require(
+                not echo or sent.tries > 1 or kind == "join",
+                "the sending device gets the ack only",
+                f"{self.name} got {kind} {seq} of {conv}, which it just sent",
+            )
+        self.memory.entry(conv, seq, envelope)
+        self._reach(conv)
+        if not own and kind == "message" and self.world.rng.random() < 0.5:
+            self.confirm("delivery", conv, seq)
+
+    def _reach(self, conv: str) -> None:
+        assert self.visit is not None
+        self.visit.reach(conv, self.memory.now[conv], self.world.now_s)
+
+    # Answers
+
+    def _answered(self, sent: Sent, answer: dict[str, Any]) -> None:
+        if not answer["ok"]:
+            self._refused(sent, answer["error"]["code"])
+        elif sent.kind == "join":
+            self._joined(sent.envelope["cursors"])
+        elif sent.kind == "sync":
+            self.memory.go_to(sent.envelope["cursors"])
+        elif sent.kind in ("delivery", "display"):
+            self._receipt_stored(sent)
+        else:
+            self._acked(sent, answer)
+
+    def _joined(self, cursors: dict[str, int]) -> None:
+        assert self.link is not None
+        self.note(f"has joined at {self.link.node.name}")
+        self.visit = Visit(self, self.link.node, self.world.now_s)
+        self.world.history.visits.append(self.visit)
+        self._mark_stall()
+        self.memory.begin(cursors)
+        for conv, cursor in cursors.items():
+            self.visit.reach(conv, cursor, self.world.now_s)
+        for conv in list(self.outbox):
+            self._send_outbox(conv)
+        for kind, conv in list(self._receipts):
+            self._send_receipt(kind, conv)
+
+    def _receipt_stored(self, sent: Sent) -> None:
+        key, seq = (sent.kind, sent.conv), sent.envelope["Seq"]
+        self.confirmed[key] = max(self.confirmed.get(key, 0), seq)
+        if self._receipts.get(key, 0) <= seq:
+            self._receipts.pop(key, None)
+
+    def _refused(self, sent: Sent, code: str) -> None:
+        self.note(f"is refused {sent.kind} {sent.msg_id}: {code}")
+        if code in RETRIED:
+            sent.in_flight = False
+            self.world.after(self.world.rng.uniform(0.2, 1.0), self._try_again, sent)
+            return
+        require(code in REFUSALS, "no error", f"{self.name}: {sent.kind} is refused: {code}")
+        self.world.history.refused.append((self.uid, sent, code))
+        if sent.kind in ("delivery", "display"):
+            self._receipts.pop((sent.kind, sent.conv), None)
+        else:
+            self._is_done(sent)
+
+    def _try_again(self, sent: Sent) -> None:
+        if sent.link is not self.link:
+            return  # what was not answered goes with the next connection
+        if sent.kind == "join":
+            self._join()
+        elif sent.kind in ("delivery", "display"):
+            self._send_receipt(sent.kind, sent.conv)
+        elif sent.kind != "sync":
+            self._send_outbox(sent.conv)
+
+    def _is_done(self, sent: Sent) -> None:
+        queue = self.outbox.get(sent.conv, [])
+        if sent in queue:
+            queue.remove(sent)
+        self._send_outbox(sent.conv)
+
+    def _acked(self, sent: Sent, answer: dict[str, Any]) -> None:
+        sent.answer = answer
+        if "Seq" in answer:
+            self._acked_at(sent, answer["ConvID"], answer["Seq"], answer["N"])
+        else:
+            require(sent.kind == "refer", "acks", f"{self.name}: {sent.kind} acked without Seq")
+        self._is_done(sent)
+
+    def _acked_at(self, sent: Sent, conv: str, seq: int, n: int) -> None:
+        assert self.link is not None
+        self.note(f"has the ack of {sent.kind} {seq} of {conv} {sent.msg_id}")
+        require(conv == sent.conv, "acks", f"{self.name}: of {conv}, not {sent.conv}")
+        again = sent.tries > 1
+        if sent.kind == "refer":
+            is_next = again or seq <= self.memory.now.get(conv, 0)
+            require(is_next, "acks in order", f"{self.name}: ack of {seq} ahead of its join")
+        else:
+            self.memory.ack(conv, seq, n, sent.envelope, again=again)
+            self._reach_if_known(conv)
+        if not again:
+            newest = self._newest_ack.get(conv, 0)
+            require(seq > newest, "acks in order", f"{self.name}: {seq} after {newest} of {conv}")
+            self._newest_ack[conv] = seq
+        node = self.link.node
+        self.world.acked(
+            Ack(
+                conv, seq, sent.msg_id, self.uid, sent.said_s, self.world.now_s, node,
+                self.world.was_busless(node, sent.said_s),
+            )
+        )  # fmt: skip
+
+    def _reach_if_known(self, conv: str) -> None:
+        if conv in self.memory.now:
+            self._reach(conv)

@@ -1,0 +1,187 @@
+"""One node of the cluster, from its start to its death: the real service, chat and session code."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.sim.bus import Broker, SimBus
+from tests.sim.clock import SimClock
+from tests.sim.loop import Process, VirtualLoop
+from tests.sim.network import Link
+from webchat.adapters.memory.cache import MemoryProfileCache
+from webchat.chat.assembly import Chat, Settings
+from webchat.chat.handlers import ChatSettings
+from webchat.chat.lag import BacklogSettings
+from webchat.chat.settings import RepairSettings
+from webchat.errors import WebchatError
+from webchat.model import Login
+from webchat.ports.bus import Bus
+from webchat.ports.store import Store
+from webchat.service.peers import Peers, PeerSettings, own_row
+from webchat.service.profiles import Profiles
+from webchat.session.client import SocketIO, SocketSettings
+from webchat.session.endpoint import Endpoint, EngineSettings
+from webchat.session.handler import Request
+
+LEASE_S = 6.0
+SWEEP_S = 8.0
+_REQUEST = Request({}, {"EIO": "4"}, "127.0.0.1", 4, websocket=True)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """Everything small, so that pages, bounds and timeouts are met within a short story."""
+
+    chat: Settings = field(
+        default_factory=lambda: Settings(
+            chat=ChatSettings(rate_burst=1_000_000),
+            backlog=BacklogSettings(
+                backlog_entries=24, join_entries=60, page_entries=4, queued_entries=6
+            ),
+            repair=RepairSettings(
+                sweep_interval_s=SWEEP_S, heads_page=4, gap_page=4, failed_logs=4, positions_page=3
+            ),
+            revocation_sweep_ms=20_000,
+        )
+    )
+    engine: EngineSettings = field(
+        default_factory=lambda: EngineSettings(
+            ping_interval_ms=5_000, ping_timeout_ms=4_000,
+            max_outbox_bytes=8_000, low_water_bytes=1_500,
+        )
+    )
+    peers: PeerSettings = field(
+        default_factory=lambda: PeerSettings(lease_ms=int(LEASE_S * 1000))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Seams:
+    """Where a story may put something between a node and its world: see sabotage.py."""
+
+    store: Callable[[Any], Any] = lambda store: store
+    bus: Callable[[Any], Any] = lambda bus: bus
+    chat: Callable[[Chat], None] = lambda chat: None
+
+
+class Node:
+    """Number `index` of the cluster in its `life`-th life; everything of it is in `process`."""
+
+    def __init__(
+        self,
+        loop: VirtualLoop,
+        index: int,
+        life: int,
+        make_store: Callable[[Process, SimClock], Store],
+        broker: Broker,
+        clock_skew_ms: int,
+        node_id: str,
+        seams: Seams,
+    ) -> None:
+        self.index = index
+        self.name = f"node {index}.{life}"
+        self.process = Process(self.name)
+        self.bus = SimBus(broker, self.process, index)
+        self.is_serving = False
+        self.died_s = float("inf")
+        self._loop = loop
+        self._broker = broker
+        self._links: dict[Link, None] = {}
+        self._settings = NodeSettings()
+        self._clock = SimClock(loop, clock_skew_ms)
+        self._store: Store = seams.store(make_store(self.process, self._clock))
+        self._seen_bus: Bus = seams.bus(self.bus)
+        self._seams = seams
+        self._node_id = node_id
+        self.chat: Chat | None = None
+        self._peers: Peers | None = None
+        self._endpoint: Endpoint | None = None
+
+    def start(self) -> None:
+        """Begin to run; it serves once its id is its own."""
+        self._loop.call_soon(self._begin, context=self.process.context)
+
+    def _begin(self) -> None:
+        self._loop.create_task(self._start())
+
+    async def _start(self) -> None:
+        settings = self._settings
+        accounts = self._store.accounts
+        profiles = Profiles(accounts, MemoryProfileCache(), self._clock, open_mode=False)
+        chat = self.chat = Chat(
+            self._store, self._seen_bus, self._clock, profiles, _authenticate, settings.chat
+        )
+        self._seams.chat(chat)
+        await self._seen_bus.open()
+        await self._join_peers(chat)
+        chat.start()
+        self._endpoint = Endpoint(
+            SocketIO(chat.handler, self._clock, SocketSettings()),
+            self._clock,
+            settings.engine,
+            origin_allowed=lambda headers, secure: True,
+        )
+        self.is_serving = True
+
+    async def _join_peers(self, chat: Chat) -> None:
+        while True:
+            row = own_row(self._node_id, f"http://{self.index}", ("chat",), "1")
+            peers = Peers(
+                self._store.nodes, self._clock, self._settings.peers, row, lambda _: chat.compare()
+            )
+            try:
+                await peers.start()
+            except WebchatError:
+                await asyncio.sleep(0.5)
+            else:
+                self._peers = peers
+                return
+
+    def accept(self, link: Link) -> bool:
+        """A device connects; False: nobody is there yet. Called in the node's process."""
+        if not self.is_serving or self._endpoint is None:
+            return False
+        self._links[link] = None
+        self._endpoint.open(_REQUEST, link)
+        return True
+
+    def kill(self, *, silently: bool) -> None:
+        """It is dead, in the middle of whatever it does. `silently`: so is its machine, so that
+        nobody is told. Called in the world."""
+        self.is_serving = False
+        self.died_s = self._loop.time()
+        self._loop.kill(self.process)
+        self._broker.forget(self.bus)
+        for link in self._links:
+            if not silently:
+                self._loop.call_later(0.005, link.broke, context=self._loop.world.context)
+
+    async def stop(self) -> None:
+        """An orderly end."""
+        ended: asyncio.Future[None] = self._loop.create_future()
+        self._loop.call_soon(self._begin_to_stop, ended, context=self.process.context)
+        await ended
+
+    def _begin_to_stop(self, ended: asyncio.Future[None]) -> None:
+        self._loop.create_task(self._stop(ended))
+
+    async def _stop(self, ended: asyncio.Future[None]) -> None:
+        assert self.chat is not None
+        assert self._endpoint is not None
+        assert self._peers is not None
+        self.is_serving = False
+        self.chat.drain()
+        self._endpoint.drain()
+        await asyncio.sleep(0.1)
+        self._endpoint.abandon()
+        await self.chat.close()
+        await self._peers.stop()
+        await self._seen_bus.close()
+        ended.set_result(None)
+
+
+async def _authenticate(token: str) -> Login | None:
+    return Login(f"login-{token}", token, 0, 0, 2**53)
