@@ -1,0 +1,155 @@
+"""What follows from an entry: rows of members, groups and reactions, changed entries, user logs.
+
+All of it can come twice and out of order: rows carry the `Seq` they come from and only a higher one
+overwrites; entries of user logs have keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+
+from webchat.adapters.dynamodb import keys
+from webchat.adapters.dynamodb.directory import PublicGroups
+from webchat.adapters.dynamodb.head import (
+    Follows,
+    Mark,
+    as_bytes,
+    decode_follows,
+)  # fmt: skip
+from webchat.adapters.dynamodb.invitations import put_invitation
+from webchat.adapters.dynamodb.reader import LogReader
+from webchat.adapters.dynamodb.rows import MemberRow, read_row, turned
+from webchat.adapters.dynamodb.steady import SteadyTable
+from webchat.adapters.dynamodb.table import ABSENT, Item, Key, older, version
+from webchat.model import ConvID, Draft, Entry, Seq, Uid, user_log
+from webchat.ports.log import (
+    Append,
+    Appended,
+    Change,
+    changed,
+    conversation_entry,
+    invitation_entry,
+)  # fmt: skip
+
+Inner = Callable[[Append], Awaitable[Appended]]
+Spans = list[tuple[Seq, Seq, str]]
+
+
+class Followers:
+    """Does what follows. Every method may raise WebchatError(UNAVAILABLE); then do it again."""
+
+    def __init__(self, table: SteadyTable, reader: LogReader, append: Inner) -> None:
+        self._table = table
+        self._reader = reader
+        self._append = append
+        self._public = PublicGroups(table)
+
+    async def finish(self, conv: ConvID, mark: Mark) -> None:
+        """All that a mark stands for; nothing if somebody finished it meanwhile."""
+        follows = await self._read(conv, mark)
+        if follows is not None:
+            await self.follow(conv, follows)
+
+    async def finish_rows(self, conv: ConvID, marks: Sequence[Mark]) -> None:
+        """What members, groups and entries read like after these marks; no user logs."""
+        for mark in marks:
+            follows = await self._read(conv, mark)
+            if follows is not None:
+                await self._rows(conv, follows)
+
+    async def follow(self, conv: ConvID, follows: Follows) -> list[Entry]:
+        """All of it; the entries of other logs that came by it, in the order they were named."""
+        await self._rows(conv, follows)
+        drafts = [draft for draft in said_to_users(conv, follows) if user_log(draft.sender) != conv]
+        told = await self._table.each(self._tell, drafts)
+        return list({(entry.conv, entry.seq): entry for entry in told}.values())
+
+    async def _read(self, conv: ConvID, mark: Mark) -> Follows | None:
+        if not mark.ref:
+            return decode_follows(mark.follows)
+        item = await self._table.get(spilled_key(conv, mark.ref))
+        return decode_follows(as_bytes(item["follows"])) if item else None
+
+    async def _tell(self, draft: Draft) -> Entry:
+        return (await self._append(Append(user_log(draft.sender), (draft,)))).entries[0]
+
+    async def _rows(self, conv: ConvID, follows: Follows) -> None:
+        spans: dict[Uid, Spans] = {}
+        for uid, since, until, role in follows.spans:
+            spans.setdefault(uid, []).append((since, until, role))
+
+        async def turn(uid: Uid) -> None:
+            await self._turn(conv, uid, spans[uid], follows)
+
+        async def change(one: Change) -> None:
+            await self._change(conv, one, follows.seq)
+
+        await self._table.each(turn, spans)
+        await self._table.each(change, follows.changes)
+        if follows.group is not None:
+            await self._public.save(follows.group, follows.seq)
+        for invitation in follows.invitations:
+            await put_invitation(self._table, invitation, follows.seq)
+
+    async def _turn(self, conv: ConvID, uid: Uid, spans: Spans, follows: Follows) -> None:
+        """Write a member's row, and its newest span on the user's side."""
+        row = await self._turn_row(conv, uid, spans, follows)
+        since, until, role = row.spans[-1]
+        item: Item = {
+            **keys.conversation(uid, conv)._asdict(),
+            "ver": row.seq, "since": since, "until": until, "role": role,
+        }  # fmt: skip
+        await self._table.put_if(item, older(row.seq))
+
+    async def _turn_row(self, conv: ConvID, uid: Uid, spans: Spans, follows: Follows) -> MemberRow:
+        key = keys.member(conv, uid)
+        if follows.seq == 1:
+            # A new log has no rows yet, but for those that an earlier try left.
+            fresh = turned(MemberRow(), spans, 1, 0) or MemberRow()
+            if await self._table.put_if({**fresh.item(), **key._asdict(), "ver": 1}, ABSENT):
+                return fresh
+        latest = MemberRow()
+
+        def turn(item: Item | None) -> Item | None:
+            nonlocal latest
+            before = read_row(item)
+            after = turned(before, spans, follows.seq, follows.n_before)
+            latest = after or before
+            return after.item() if after else None
+
+        await self._table.change(key, turn)
+        return latest
+
+    async def _change(self, conv: ConvID, change: Change, by: Seq) -> None:
+        if change.kind == "react":
+            key = keys.reaction(conv, change.refers, change.sender)
+            item: Item = {**key._asdict(), "ver": by, "body": change.body}
+            await self._table.put_if(item, older(by))
+            return
+        while (batch := await self._reader.batch_with(conv, change.refers)) is not None:
+            place = change.refers - batch.first
+            record = batch.records[place]
+            envelope = changed(record.envelope, change, by)
+            if envelope == record.envelope:
+                return
+            records = list(batch.records)
+            records[place] = msgspec.structs.replace(record, envelope=envelope)
+            after = msgspec.structs.replace(batch, records=tuple(records), ver=batch.ver + 1)
+            if await self._table.put_if(after.item(), version(batch.ver)):
+                return
+
+
+def said_to_users(conv: ConvID, follows: Follows) -> list[Draft]:
+    """What is appended to the log of each draft's sender."""
+    seq, at = follows.seq, follows.at
+    return [
+        *(conversation_entry(uid, conv, state, seq, at) for uid, state in follows.announce),
+        *(invitation_entry(invitation, at) for invitation in follows.invitations),
+    ]
+
+
+def spilled_key(conv: ConvID, ref: str) -> Key:
+    """Where what follows lies if it is too much for the head."""
+    return Key(keys.log(conv), f"{keys.FOLLOW}{ref}")

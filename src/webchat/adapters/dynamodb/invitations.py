@@ -1,0 +1,100 @@
+"""Invitations that wait, kept beside their group; what was answered is remembered for a while.
+
+What follows from an entry can come twice, even after the answer: an id that was answered does not
+wait again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+import msgspec
+
+from webchat.adapters.dynamodb import keys
+from webchat.adapters.dynamodb.head import as_bytes
+from webchat.adapters.dynamodb.steady import SteadyTable
+from webchat.adapters.dynamodb.table import Item, Key
+from webchat.model import ConvID, Invitation, Seq, Uid
+
+_ANSWERED_KEPT: Final = 50
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    """What waits for a user in a group, with the `Seq` it follows from, and ids answered last."""
+
+    waiting: tuple[tuple[Seq, Invitation], ...] = ()
+    answered: tuple[str, ...] = ()
+
+
+_decode: Final = msgspec.json.Decoder(_Asked).decode
+
+
+class DynamoInvitations:
+    """See `ports/invitations.py`."""
+
+    def __init__(self, table: SteadyTable) -> None:
+        self._table = table
+
+    async def of_user(self, uid: Uid, limit: int) -> Sequence[Invitation]:
+        """The newest that wait for the user, newest first."""
+        waiting = await self._waiting(uid)
+        waiting.sort(key=lambda each: (each[1].at, each[0]), reverse=True)
+        return [invitation for _, invitation in waiting[:limit]]
+
+    async def find(self, uid: Uid, invitation_id: str) -> Invitation | None:
+        """The user's invitation of that id."""
+        found = [each for _, each in await self._waiting(uid) if each.id == invitation_id]
+        return found[0] if found else None
+
+    async def asked_among(self, conv: ConvID, uids: Sequence[Uid]) -> AbstractSet[Uid]:
+        """Those of `uids` for whom an invitation waits."""
+        asked = {keys.asked(conv, uid): uid for uid in uids}
+        found = await self._table.get_many(asked)
+        return {asked[key] for key, item in found.items() if _read(item).waiting}
+
+    async def drop(self, uid: Uid, conv: ConvID) -> None:
+        """All invitations of the user to `conv` are answered."""
+
+        def answer(item: Item | None) -> Item | None:
+            asked = _read(item)
+            ids = tuple(invitation.id for _, invitation in asked.waiting)
+            return _item(_Asked((), (*asked.answered, *ids)[-_ANSWERED_KEPT:])) if ids else None
+
+        await self._table.change(keys.asked(conv, uid), answer)
+
+    async def _waiting(self, uid: Uid) -> list[tuple[Seq, Invitation]]:
+        span = keys.prefixed(keys.user(uid), keys.INVITATION)
+        convs = [str(item["sk"]).removeprefix(keys.INVITATION)
+                 async for item in self._table.items(span)]  # fmt: skip
+        found = await self._table.get_many([keys.asked(conv, uid) for conv in convs])
+        return [each for item in found.values() for each in _read(item).waiting]
+
+
+async def put_invitation(table: SteadyTable, invitation: Invitation, seq: Seq) -> None:
+    """Keep what follows from the entry `seq`, unless it is kept, or was answered."""
+    place = Key(keys.user(invitation.uid), f"{keys.INVITATION}{invitation.conv}")
+    await table.put({**place._asdict()})
+
+    def ask(item: Item | None) -> Item | None:
+        asked = _read(item)
+        known = {each.id for _, each in asked.waiting}.union(asked.answered)
+        if invitation.id in known:
+            return None
+        return _item(_Asked((*asked.waiting, (seq, invitation)), asked.answered))
+
+    await table.change(keys.asked(invitation.conv, invitation.uid), ask)
+
+
+def waiting_in(item: Item) -> list[Invitation]:
+    """What waits according to an item beside a group."""
+    return [invitation for _, invitation in _read(item).waiting]
+
+
+def _read(item: Item | None) -> _Asked:
+    return _decode(as_bytes(item["asked"])) if item else _Asked()
+
+
+def _item(asked: _Asked) -> Item:
+    return {"asked": msgspec.json.encode(asked)}

@@ -1,0 +1,187 @@
+"""How far members have come: in their own rows, and for the last senders in the log's head."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Protocol
+
+from webchat.adapters.dynamodb import keys
+from webchat.adapters.dynamodb.head import LogHead, further
+from webchat.adapters.dynamodb.reader import LogReader
+from webchat.adapters.dynamodb.rows import MemberRow, forward, read_row, uid_of
+from webchat.adapters.dynamodb.settings import DynamoSettings
+from webchat.adapters.dynamodb.steady import SteadyTable
+from webchat.adapters.dynamodb.table import Item, Key
+from webchat.errors import WebchatError
+from webchat.model import NO_POSITION, ConvID, Position, Seq, Uid
+from webchat.ports.positions import Move, Moved, MoveDone
+
+Place = tuple[ConvID, Uid]
+
+
+class Heads(Protocol):
+    """Who knows ends of logs without asking, and has what was queued for them written."""
+
+    async def head_behind(self, conv: ConvID, seq: Seq) -> LogHead:
+        """The head, maybe an older one, if that reaches `seq` already."""
+
+
+class Hidden(Protocol):
+    """Who knows who hides how far it has read."""
+
+    async def hiding_among(self, uids: Sequence[Uid]) -> set[Uid]:
+        """Those of `uids` whose display receipts are off."""
+
+
+class RowCache:
+    """Members' rows as this node last saw them: a hint of their `ver`, never the truth."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._items: OrderedDict[Key, Item] = OrderedDict()
+
+    def get(self, key: Key) -> Item | None:
+        """What is remembered."""
+        if key in self._items:
+            self._items.move_to_end(key)
+        return self._items.get(key)
+
+    def put(self, key: Key, item: Item | None) -> None:
+        """Remember it."""
+        if item is None:
+            return
+        self._items[key] = item
+        self._items.move_to_end(key)
+        if len(self._items) > self._most:
+            self._items.popitem(last=False)
+
+
+class DynamoPositions:
+    """See `ports/positions.py`. A move is one write if this node knows the row."""
+
+    def __init__(
+        self,
+        table: SteadyTable,
+        reader: LogReader,
+        heads: Heads,
+        hidden: Hidden,
+        settings: DynamoSettings,
+    ) -> None:
+        self._table = table
+        self._reader = reader
+        self._heads = heads
+        self._hidden = hidden
+        self._cache = RowCache(settings.max_positions)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def move(self, moves: Sequence[Move], done: MoveDone) -> None:
+        """Queue all `moves`; `done` is called when all of them are durable."""
+        task = asyncio.get_running_loop().create_task(self._move_all(list(moves), done))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def of_user(self, uid: Uid, convs: Sequence[ConvID]) -> Mapping[ConvID, Position]:
+        """The user's positions in these conversations."""
+        heads = await self._reader.heads(convs)
+        rows = await self._table.get_many(keys.member(conv, uid) for conv in convs)
+        found = {
+            conv: _position(rows.get(keys.member(conv, uid)), heads.get(conv), uid)
+            for conv in convs
+        }
+        return {conv: position for conv, position in found.items() if position is not None}
+
+    async def of_members(self, conv: ConvID, uids: Sequence[Uid]) -> Mapping[Uid, Position]:
+        """These members' positions in the conversation."""
+        head = await self._reader.head(conv)
+        rows = await self._table.get_many(keys.member(conv, uid) for uid in uids)
+        found = {uid: _position(rows.get(keys.member(conv, uid)), head, uid) for uid in uids}
+        return {uid: position for uid, position in found.items() if position is not None}
+
+    async def counts(
+        self, conv: ConvID, author: Uid, seqs: Sequence[Seq]
+    ) -> Mapping[Seq, tuple[int, int]]:
+        """How many others have these entries: (delivered, displayed)."""
+        head = await self._reader.head(conv)
+        span = keys.prefixed(keys.log(conv), keys.MEMBER)
+        readers = {
+            uid_of(item): (read_row(item), _position(item, head, uid_of(item)) or NO_POSITION)
+            async for item in self._table.items(span)
+            if uid_of(item) != author and read_row(item).is_present
+        }
+        hiding = await self._hidden.hiding_among(list(readers)) if seqs else set()
+        return {seq: _count(seq, readers, hiding) for seq in seqs}
+
+    async def before_sending(self, conv: ConvID, uid: Uid) -> Position:
+        """Where a sender's row was, for what its message moved; remembered if it can be."""
+        key = keys.member(conv, uid)
+        item = self._cache.get(key)
+        if item is None:
+            item = await self._table.get(key)
+            self._cache.put(key, item or {})
+        return read_row(item or None).position or NO_POSITION
+
+    async def close(self) -> None:
+        """Finish what is queued."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _move_all(self, moves: list[Move], done: MoveDone) -> None:
+        by_place: dict[Place, list[Move]] = {}
+        for move in moves:
+            by_place.setdefault((move.conv, move.uid), []).append(move)
+        try:
+            outcomes = await self._table.each(self._move_one, by_place.values())
+        except WebchatError as error:
+            done(error)
+            return
+        told = {place: iter(moved) for place, moved in zip(by_place, outcomes, strict=True)}
+        done([next(told[move.conv, move.uid]) for move in moves])
+
+    async def _move_one(self, moves: list[Move]) -> list[Moved]:
+        """All moves of one member, in one write."""
+        conv, uid = moves[0].conv, moves[0].uid
+        head = await self._heads.head_behind(
+            conv, max(max(m.delivered, m.displayed) for m in moves)
+        )
+        steps = [await self._step(head, move) for move in moves]
+        places: list[Position] = []
+
+        def step(item: Item | None) -> Item | None:
+            row = read_row(item)
+            start = _position(item, head, uid) or NO_POSITION
+            places[:] = [start]
+            for to in steps:
+                places.append(forward(places[-1], to))
+            after = forward(row.position, places[-1])
+            unmoved = places[-1] == start or after == row.position
+            return None if unmoved else {**(item or {}), **row.at(after).item()}
+
+        key = keys.member(conv, uid)
+        guess = self._cache.get(key)
+        self._cache.put(key, await self._table.change(key, step, guess=guess))
+        return [Moved(conv, uid, before, after) for before, after in pairwise(places)]
+
+    async def _step(self, head: LogHead, move: Move) -> Position:
+        displayed = max(min(move.displayed, head.last), 0)
+        delivered = max(min(move.delivered, head.last), displayed)
+        entries = await self._reader.at(head, [displayed]) if displayed else []
+        return Position(delivered, displayed, entries[0].n if entries else 0)
+
+
+def _position(item: Item | None, head: LogHead | None, uid: Uid) -> Position | None:
+    moved = head.moved.get(uid) if head else None
+    return further(read_row(item or None).position, moved)
+
+
+def _count(
+    seq: Seq, readers: Mapping[Uid, tuple[MemberRow, Position]], hiding: set[Uid]
+) -> tuple[int, int]:
+    delivered = displayed = 0
+    for uid, (row, position) in readers.items():
+        if row.spans[-1][0] < seq:
+            delivered += position.delivered >= seq
+            displayed += position.displayed >= seq and uid not in hiding
+    return delivered, displayed

@@ -1,0 +1,247 @@
+"""Appending to logs: one write in flight per log, which takes all that has come meanwhile.
+
+Every write of a head is on the condition of the `ver` that it raises, so of two nodes one wins; the
+other reads the head again and plans anew. What bears a write's token is its own, whatever the
+answer to the write was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Coroutine, Sequence
+from typing import Final
+
+from webchat.adapters.dynamodb.answering import Answering
+from webchat.adapters.dynamodb.followers import spilled_key
+from webchat.adapters.dynamodb.head import LogHead, head_size
+from webchat.adapters.dynamodb.logs import Answers, KnownLog, KnownLogs, Pending
+from webchat.adapters.dynamodb.pages import KeyPages
+from webchat.adapters.dynamodb.plan import Plan, Planner, Settled
+from webchat.adapters.dynamodb.reader import LogReader
+from webchat.adapters.dynamodb.rolling import Rolling
+from webchat.adapters.dynamodb.settings import DynamoSettings
+from webchat.adapters.dynamodb.steady import SteadyTable
+from webchat.adapters.dynamodb.table import version
+from webchat.errors import Code, WebchatError
+from webchat.model import ConvID, Entry, Seq, Uid
+from webchat.ports.clock import Clock
+from webchat.ports.log import Append, AppendDone, Appended, check_append
+
+_LEFTOVER_S: Final = 7 * 24 * 3600
+
+
+class LogWriter:
+    """Appends. All methods on the loop's thread."""
+
+    def __init__(
+        self, table: SteadyTable, reader: LogReader, settings: DynamoSettings, clock: Clock
+    ) -> None:
+        self._table = table
+        self._reader = reader
+        self._settings = settings
+        self._clock = clock
+        self._logs = KnownLogs(settings.max_logs)
+        self._pages = KeyPages(table, reader, settings, clock)
+        self._rolling = Rolling(table, reader, self._pages, settings)
+        self._answering: Answering
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_closed = False
+
+    def answer_by(self, answering: Answering) -> None:
+        """Set who answers; once, before anything else."""
+        self._answering = answering
+
+    def append(self, request: Append, done: AppendDone) -> None:
+        """Queue a request; see `ports/log.py`."""
+        check_append(request)
+        self._queue(Pending(request, done, inner=False))
+
+    async def append_inner(self, request: Append) -> Appended:
+        """Append what follows from another entry. Raises WebchatError(UNAVAILABLE)."""
+        outcome: asyncio.Future[Appended | Exception]
+        outcome = asyncio.get_running_loop().create_future()
+        self._queue(Pending(request, outcome.set_result, inner=True))
+        told = await outcome
+        if isinstance(told, Exception):
+            raise told
+        return told
+
+    async def head_behind(self, conv: ConvID, seq: Seq) -> LogHead:
+        """A head that reaches `seq`, or else the log's head once what is queued is written."""
+        known = self._logs.peek(conv)
+        if known is not None:
+            if known.head is not None and known.head.last >= seq:
+                return known.head
+            await known.written()
+        return await self._reader.head(conv)
+
+    async def find(self, conv: ConvID, wanted: Sequence[tuple[Uid, str]]) -> list[Entry]:
+        """The entries with these (sender, MsgID), as they are now."""
+        head = await self._reader.head(conv)
+        if not head.ver:
+            return []
+        known = self._logs.get(conv)
+        async with known.reading:
+            window = known.window = await self._pages.catch_up(known.window, head)
+        seqs = [window.find(sender, msg_id) for sender, msg_id in wanted if msg_id]
+        entries = await self._reader.at(head, [seq for seq in seqs if seq is not None])
+        return [entry for entry in entries if (entry.sender, entry.msg_id) in wanted]
+
+    async def finish_marks(self, conv: ConvID) -> None:
+        """Do what the marks of a log stand for, and take them away, whoever made them."""
+        known = self._logs.get(conv)
+        head = await self._reader.head(conv)
+        await self._answering.finish(known, head.marks)
+        if known.head is not None and known.head.ver < head.ver:
+            known.head = None
+        self._wake(known)
+
+    def wake(self, known: KnownLog) -> None:
+        """Something is settled and can be taken out of the head."""
+        self._wake(known)
+
+    def start(self, work: Coroutine[None, None, None]) -> None:
+        """Run `work`; `close` waits for it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Finish all that is queued."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _queue(self, pending: Pending) -> None:
+        known = self._logs.get(pending.request.conv)
+        known.queue(pending)
+        self._wake(known)
+
+    def _wake(self, known: KnownLog) -> None:
+        if known.task is None and (known.waiting or known.followed):
+            known.task = asyncio.get_running_loop().create_task(self._run(known))
+            self._tasks.add(known.task)
+            known.task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, known: KnownLog) -> None:
+        try:
+            while known.waiting or known.followed:
+                batch = self._take(known)
+                await self._cycle(known, batch)
+                known.finish(len(batch))
+        finally:
+            known.task = None
+
+    async def _cycle(self, known: KnownLog, batch: Sequence[Pending]) -> None:
+        """One write, and what makes room for the next."""
+        answers = Answers()
+        known.answers.append(answers)
+        try:
+            base, plan = await self._write(known, batch)
+        except Exception as error:
+            known.head = None
+            known.followed.clear()
+            self._answering.refuse(known, batch, _told(error), answers)
+            return
+        self._answering.conclude(known, batch, base, plan, answers)
+        try:
+            await self._rolling.tidy(known)
+        except WebchatError:
+            # It is tried again after the next write, which can do without.
+            known.rolled = ()
+
+    def _take(self, known: KnownLog) -> list[Pending]:
+        batch: list[Pending] = []
+        size = 0
+        while known.waiting:
+            size += known.waiting[0].size
+            if batch and size > self._settings.batch_bytes:
+                break
+            batch.append(known.waiting.popleft())
+        return batch
+
+    async def _write(self, known: KnownLog, batch: Sequence[Pending]) -> tuple[LogHead, Plan]:
+        """Write the head with all of `batch` in it; the head it was planned on, and the plan."""
+        requests = [pending.request for pending in batch]
+        token = secrets.token_bytes(8)
+        while True:
+            head = await self._current(known)
+            plan, settled = self._plan(known, head, requests, token)
+            if plan.head is not None and head_size(plan.head) > self._settings.head_bytes:
+                await self._make_room(known, head)
+                continue
+            await self._spill(known.conv, plan)
+            if plan.head is None or await self._put(known, head, plan.head):
+                known.forget(settled)
+                return head, plan
+            if await self._has_won(known, head, token):
+                known.forget(settled)
+                return head, plan
+
+    async def _put(self, known: KnownLog, before: LogHead, head: LogHead) -> bool:
+        if not await self._table.put_if(head.item(), version(before.ver)):
+            return False
+        known.head = head
+        if known.window is not None:
+            known.window.learn_from(head.inline(known.window.until))
+        left = {mark.seq for mark in head.marks}
+        for mark in before.marks:
+            if mark.ref and mark.seq not in left:
+                await self._table.delete(spilled_key(known.conv, mark.ref))
+        return True
+
+    def _plan(
+        self, known: KnownLog, head: LogHead, requests: Sequence[Append], token: bytes
+    ) -> tuple[Plan, Settled]:
+        if known.window is None:
+            raise RuntimeError("an append to a log whose keys were not read")
+        inline = self._settings.follow_inline_bytes
+        planner = Planner(head, known.window, self._clock.now_ms(), token, inline)
+        settled = known.settled
+        return planner.plan(requests, settled), settled
+
+    async def _current(self, known: KnownLog) -> LogHead:
+        """The head as it was last seen, and the keys up to its end."""
+        if known.head is None or known.window is None:
+            async with known.reading:
+                head = await self._reader.head(known.conv)
+                known.window = await self._pages.catch_up(known.window, head)
+                known.head = head
+        return known.head
+
+    async def _make_room(self, known: KnownLog, head: LogHead) -> None:
+        """Roll all entries out of a head that would grow beyond its bound."""
+        if not head.tail:
+            raise WebchatError(Code.TOO_LARGE, "this is too much at once")
+        await self._rolling.roll_out(known, 0)
+        if known.head is not None:
+            plan, settled = self._plan(known, head, [], b"")
+            if plan.head is not None and await self._put(known, head, plan.head):
+                known.forget(settled)
+            else:
+                known.head = None
+
+    async def _spill(self, conv: ConvID, plan: Plan) -> None:
+        expires = self._clock.now_ms() // 1000 + _LEFTOVER_S
+        for ref, follows in plan.spilled.items():
+            key = spilled_key(conv, ref)
+            await self._table.put({**key._asdict(), "follows": follows, "expires": expires})
+
+    async def _has_won(self, known: KnownLog, before: LogHead, token: bytes) -> bool:
+        """Whether the write that was refused had been done; the log is read on in any case."""
+        known.head = None
+        head = await self._current(known)
+        records = [record for _, record in head.inline(before.last)]
+        if before.last + 1 < head.first:
+            batch = await self._reader.batch_with(known.conv, before.last + 1)
+            records += batch.records if batch else ()
+        return any(record.token == token for record in records)
+
+
+def _told(error: Exception) -> WebchatError:
+    """What a failed write is called to those who asked for it."""
+    if isinstance(error, WebchatError):
+        return error
+    context = {"message": "an append failed", "exception": error}
+    asyncio.get_running_loop().call_exception_handler(context)
+    return WebchatError(Code.INTERNAL, "something went wrong here")
