@@ -9,7 +9,12 @@ import pytest
 
 from tests.engines.redis import RedisServer
 from webchat.adapters.memory import LoopClock, MemoryProfileCache
-from webchat.adapters.redis import RedisCacheSettings, RedisProfileCache
+from webchat.adapters.redis import (
+    RedisBus,
+    RedisBusSettings,
+    RedisCacheSettings,
+    RedisProfileCache,
+)
 from webchat.model import Profile
 from webchat.ports.cache import ProfileCache
 
@@ -33,7 +38,8 @@ async def make(request: pytest.FixtureRequest, server: RedisServer) -> AsyncIter
         async def redis(at_hand: int) -> ProfileCache:
             server.command("FLUSHALL")
             settings = RedisCacheSettings(local_profiles=at_hand)
-            cache = RedisProfileCache(server.url, settings, LoopClock(), "a node")
+            bus = RedisBus(server.url, RedisBusSettings(), LoopClock(), "a node")
+            cache = RedisProfileCache(bus, settings, LoopClock())
             await cache.open()
             closing.push_async_callback(cache.close)
             return cache

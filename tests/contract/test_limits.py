@@ -7,8 +7,13 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from tests.engines.redis import RedisServer
-from webchat.adapters.memory import ManualClock, MemoryLimits
-from webchat.adapters.redis import RedisLimits, RedisLimitsSettings
+from webchat.adapters.memory import LoopClock, ManualClock, MemoryLimits
+from webchat.adapters.redis import (
+    RedisBus,
+    RedisBusSettings,
+    RedisLimits,
+    RedisLimitsSettings,
+)
 from webchat.ports.limits import Limits, Rate
 
 RATE = Rate(per_min=0.6, burst=3)
@@ -32,9 +37,10 @@ async def limits(
         yield MemoryLimits(clock)
         return
     server.command("FLUSHALL")
-    shared = RedisLimits(server.url, RedisLimitsSettings(), clock)
-    yield shared
-    await shared.close()
+    bus = RedisBus(server.url, RedisBusSettings(), LoopClock(), "a node")
+    await bus.open()
+    yield RedisLimits(bus, RedisLimitsSettings(), clock)
+    await bus.close()
 
 
 async def take_all(limits: Limits, key: str) -> list[int]:

@@ -13,22 +13,19 @@ import redis
 from tests.contract.hearing import eventually
 from tests.engines.redis import RedisServer
 from webchat.adapters.memory import LoopClock, MemoryStore
-from webchat.adapters.redis import RedisBusSettings, RedisCacheSettings, RedisProfileCache
+from webchat.adapters.redis import (
+    RedisBus,
+    RedisBusSettings,
+    RedisCacheSettings,
+    RedisProfileCache,
+)
 from webchat.model import Profile
 from webchat.ports.bus import BusRefused
 from webchat.service.profiles import Profiles
 
-SETTINGS = RedisCacheSettings(
-    outage_ttl_s=0.05,
-    timeout_ms=150,
-    retry_after_ms=50,
-    bus=RedisBusSettings(
-        channel_prefix="webchat:cache:",
-        ack_timeout_ms=150,
-        ping_interval_ms=50,
-        reconnect_min_ms=10,
-        reconnect_max_ms=50,
-    ),
+SETTINGS = RedisCacheSettings(outage_ttl_s=0.05, repay_after_ms=50)
+BUS = RedisBusSettings(
+    ack_timeout_ms=300, ping_interval_ms=50, reconnect_min_ms=10, reconnect_max_ms=50
 )
 KEY = "webchat:profile:ann"
 
@@ -47,12 +44,18 @@ async def join(server: RedisServer) -> AsyncIterator[Join]:
     async with AsyncExitStack() as closing:
 
         async def make(settings: RedisCacheSettings = SETTINGS) -> RedisProfileCache:
-            cache = RedisProfileCache(server.url, settings, LoopClock(), "a node")
+            cache = made(server, settings)
             await cache.open()
             closing.push_async_callback(cache.close)
             return cache
 
         yield make
+
+
+def made(server: RedisServer, settings: RedisCacheSettings = SETTINGS) -> RedisProfileCache:
+    """A cache that is not opened yet."""
+    bus = RedisBus(server.url, BUS, LoopClock(), "a node")
+    return RedisProfileCache(bus, settings, LoopClock())
 
 
 def ann(name: str) -> Profile:
@@ -183,6 +186,23 @@ async def test_a_profile_that_cannot_be_read_is_a_miss(server: RedisServer, join
             assert await cache.get("ann") is None
 
 
+async def test_a_redis_that_takes_nothing_more_is_made_up_for_once_it_does(
+    server: RedisServer, join: Join
+) -> None:
+    first, second = await join(), await join()
+    await first.put(ann("old"))
+    with redis.Redis(port=server.port) as admin:
+        admin.config_set("maxmemory", "1")  # no room: writes are refused, all else goes on
+        await first.put(ann("new"))
+        assert await second.get("ann") == ann("old")
+        assert first.peek("ann") == ann("new")
+
+        async def is_forgotten() -> bool:
+            return await second.get("ann") is None
+
+        await eventually(is_forgotten)
+
+
 async def test_redis_forgets_in_time(server: RedisServer, join: Join) -> None:
     cache = await join()
     await cache.put(ann("a"))
@@ -193,7 +213,7 @@ async def test_redis_forgets_in_time(server: RedisServer, join: Join) -> None:
 async def test_a_redis_that_is_not_there_is_refused_when_it_is_opened() -> None:
     with RedisServer() as server:
         server.stop()
-        cache = RedisProfileCache(server.url, SETTINGS, LoopClock(), "a node")
+        cache = made(server)
         with pytest.raises(BusRefused):
             await cache.open()
         await cache.close()

@@ -13,7 +13,7 @@ from typing import Final
 
 from webchat.adapters.redis.address import Address
 from webchat.adapters.redis.connections import Connections
-from webchat.adapters.redis.link import Link, pack
+from webchat.adapters.redis.link import Link, LinkLost, Reply, pack
 from webchat.adapters.redis.publishing import Publish, unavailable
 from webchat.adapters.redis.settings import RedisBusSettings
 from webchat.adapters.redis.stats import BusStats
@@ -67,6 +67,20 @@ class RedisBus:
         for topic in topics:
             command = pack((b"PUBLISH", self._prefix + topic.encode(), framed))
             link.send(command, answered)
+
+    async def ask(self, *command: str | bytes | int) -> Reply:
+        """Any other command, among the publishes in its order; its reply as hiredis reads it.
+
+        Raises WebchatError(UNAVAILABLE) while the bus is down or when it is lost meanwhile, and
+        hiredis.ReplyError if Redis refuses.
+        """
+        link = self._connections.publisher
+        if link is None:
+            raise unavailable(self._connections.why_down)
+        try:
+            return await link.call(*command)
+        except LinkLost as lost:
+            raise unavailable(str(lost)) from None
 
     async def subscribe(self, topic: str) -> None:
         """Hold `topic`. Raises WebchatError(UNAVAILABLE) while the bus is down."""

@@ -1,22 +1,21 @@
 """Profiles in Redis for all nodes, and some of them in this process (seed flow 1).
 
-Nodes tell each other whose profile changed over a bus of their own; while that is lost, a profile
-is at hand for a moment only. What could not be changed in Redis is forgotten there afterwards.
+Nodes tell each other over a bus whose profile changed; while that is lost, a profile is at hand for
+a moment only. What could not be changed in Redis is forgotten there afterwards.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import islice
 from typing import Final
 
+import hiredis
 import msgspec
-from redis.asyncio import Redis
 
 from webchat.adapters.redis.bus import RedisBus
-from webchat.adapters.redis.client import Client, Unreachable
 from webchat.adapters.redis.local import LocalProfiles
 from webchat.adapters.redis.settings import RedisCacheSettings
 from webchat.errors import WebchatError
@@ -29,8 +28,7 @@ _BATCH: Final = 100
 _SEPARATOR: Final = " "
 _decoder: Final = msgspec.json.Decoder(Profile)
 _encoder: Final = msgspec.json.Encoder()
-
-Command = Callable[[Redis], Awaitable[object]]
+_FAILED: Final = (WebchatError, hiredis.ReplyError)
 
 
 class RedisProfileCache:
@@ -41,13 +39,12 @@ class RedisProfileCache:
     old one is there for `ttl_s` at most.
     """
 
-    def __init__(self, url: str, settings: RedisCacheSettings, clock: Clock, node_id: str) -> None:
-        """Raises BusRefused for a URL that cannot be read."""
+    def __init__(self, bus: RedisBus, settings: RedisCacheSettings, clock: Clock) -> None:
+        """The cache opens and closes `bus` and is its listener; others may ask over it."""
+        self._bus = bus
+        self._bus.listen(self)
         self._settings = settings
         self._clock = clock
-        self._client = Client(url, settings.timeout_ms, settings.retry_after_ms, clock)
-        self._bus = RedisBus(url, settings.bus, clock, f"{node_id}:cache")
-        self._bus.listen(self)
         self._local = LocalProfiles(settings.local_profiles, clock)
         self._hears_changes = False
         self._reading: dict[Uid, object] = {}
@@ -87,12 +84,12 @@ class RedisProfileCache:
         self._forget(uid)
         self._keep(profile)
         value, ttl_s = _encoder.encode(profile), self._settings.ttl_s
-        await self._change(uid, lambda redis: redis.set(self._key(uid), value, ex=ttl_s))
+        await self._change(uid, "SET", self._key(uid), value, "EX", ttl_s)
 
     async def drop(self, uid: Uid) -> None:
         """Forget it here and in Redis, and tell the other nodes."""
         self._forget(uid)
-        await self._change(uid, lambda redis: redis.delete(self._key(uid)))
+        await self._change(uid, "DEL", self._key(uid))
 
     async def close(self) -> None:
         """Let go of everything; harmless when done twice."""
@@ -102,7 +99,6 @@ class RedisProfileCache:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._bus.close()
-        await self._client.close()
 
     def published(self, topic: str, payload: bytes) -> None:
         """Other nodes changed these profiles."""
@@ -123,26 +119,23 @@ class RedisProfileCache:
 
     async def _read(self, uid: Uid) -> Profile | None:
         try:
-            value = await self._client.ask(lambda redis: redis.get(self._key(uid)))
+            value = await self._bus.ask("GET", self._key(uid))
             return None if value is None else _decoder.decode(value)
-        except (Unreachable, msgspec.DecodeError):  # a later version may write other fields
+        except (*_FAILED, msgspec.DecodeError):  # a later version may write other fields
             return None
 
-    async def _change(self, uid: Uid, command: Command) -> None:
+    async def _change(self, uid: Uid, *command: str | bytes | int) -> None:
         changed = False
         try:
             if self._hears_changes:
-                await self._client.ask(command)
+                await self._bus.ask(*command)
                 await self._tell([uid])
                 changed = True
-        except (Unreachable, WebchatError):
+        except _FAILED:
             pass  # it is owed, then
         finally:
             if not changed:
                 self._owe([uid])
-
-    async def _erase(self, keys: Sequence[str]) -> None:
-        await self._client.ask(lambda redis: redis.delete(*keys))
 
     async def _tell(self, uids: Sequence[Uid]) -> None:
         """Returns when Redis passed it on. Raises WebchatError."""
@@ -158,7 +151,7 @@ class RedisProfileCache:
         while len(self._owed) > self._settings.max_owed:
             del self._owed[next(iter(self._owed))]
         if self._repayment is None:
-            after_s = self._settings.retry_after_ms / 1000
+            after_s = self._settings.repay_after_ms / 1000
             self._repayment = self._clock.call_later(after_s, self._start_repaying)
 
     def _start_repaying(self) -> None:
@@ -174,9 +167,9 @@ class RedisProfileCache:
             for uid in uids:
                 del self._owed[uid]
             try:
-                await self._erase([self._key(uid) for uid in uids])
+                await self._bus.ask("DEL", *map(self._key, uids))
                 await self._tell(uids)
-            except (Unreachable, WebchatError):
+            except _FAILED:
                 self._owe(uids)
                 return
 

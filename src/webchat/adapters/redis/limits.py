@@ -6,11 +6,11 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Final
 
-from redis.asyncio import Redis
-from redis.exceptions import NoScriptError
+import hiredis
 
-from webchat.adapters.redis.client import Client, Unreachable
+from webchat.adapters.redis.bus import RedisBus
 from webchat.adapters.redis.settings import RedisLimitsSettings
+from webchat.errors import WebchatError
 from webchat.ports.buckets import Buckets
 from webchat.ports.clock import Clock
 from webchat.ports.limits import Rate
@@ -20,14 +20,16 @@ _GIVE_BACK: Final = -1
 
 
 class RedisLimits:
-    """Token buckets by Redis' own clock; a key lives until its bucket is full again."""
+    """Token buckets by Redis' own clock; a key lives until its bucket is full again.
 
-    def __init__(self, url: str, settings: RedisLimitsSettings, clock: Clock) -> None:
-        """Raises BusRefused for a URL that cannot be read."""
-        self._settings = settings
+    It asks over a bus that somebody else opens and closes.
+    """
+
+    def __init__(self, bus: RedisBus, settings: RedisLimitsSettings, clock: Clock) -> None:
+        self._bus = bus
+        self._key_prefix = settings.key_prefix
         self._clock = clock
-        self._client = Client(url, settings.timeout_ms, settings.retry_after_ms, clock)
-        self._local = Buckets(settings.local_keys)
+        self._alone = Buckets(settings.local_keys)
         self._script = files(__package__).joinpath("bucket.lua").read_text()
         self._script_id = sha1(self._script.encode(), usedforsecurity=False).hexdigest()
 
@@ -35,28 +37,21 @@ class RedisLimits:
         """Use one up, on all nodes. 0: allowed; else ms until it would be."""
         try:
             return await self._run(key, rate, _TAKE)
-        except Unreachable:
-            return self._local.take(key, rate, self._clock.monotonic_s())
+        except (WebchatError, hiredis.ReplyError):
+            return self._alone.take(key, rate, self._clock.monotonic_s())
 
     async def give_back(self, key: str, rate: Rate) -> None:
         """Undo one `take`."""
         try:
             await self._run(key, rate, _GIVE_BACK)
-        except Unreachable:
-            self._local.give_back(key, rate, self._clock.monotonic_s())
-
-    async def close(self) -> None:
-        """Let go of its connections."""
-        await self._client.close()
+        except (WebchatError, hiredis.ReplyError):
+            self._alone.give_back(key, rate, self._clock.monotonic_s())
 
     async def _run(self, key: str, rate: Rate, amount: int) -> int:
-        key = self._settings.key_prefix + key
-        arguments = (str(rate.per_min), str(rate.burst), str(amount))
-
-        async def run(redis: Redis) -> int:
-            try:
-                return int(await redis.evalsha(self._script_id, 1, key, *arguments))
-            except NoScriptError:
-                return int(await redis.eval(self._script, 1, key, *arguments))
-
-        return await self._client.ask(run)
+        what = (1, self._key_prefix + key, str(rate.per_min), rate.burst, amount)
+        try:
+            return int(await self._bus.ask("EVALSHA", self._script_id, *what))
+        except hiredis.ReplyError as error:
+            if not str(error).startswith("NOSCRIPT"):
+                raise
+            return int(await self._bus.ask("EVAL", self._script, *what))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,8 @@ class RedisCacheSettings:
     `key_prefix`: what keys begin with. `ttl_s`: how long Redis remembers a profile, and so the
     longest time for which one can be out of date whatever dies. `local_profiles`, `local_ttl_s`:
     how many this process has at hand, and for how long; `outage_ttl_s`: the same while it cannot
-    hear that others changed them. `timeout_ms`: for an answer. `retry_after_ms`: for so
-    long after a failure Redis is not asked. `max_owed`: profiles changed during
-    an outage that are forgotten in Redis after it; what goes beyond ends with `ttl_s`. `bus`: how
-    nodes tell each other what changed.
+    hear that others changed them. `repay_after_ms`: a change that failed is made up for after it.
+    `max_owed`: profiles of which that is remembered; what goes beyond ends with `ttl_s`.
     """
 
     key_prefix: str = "webchat:profile:"
@@ -47,24 +45,17 @@ class RedisCacheSettings:
     local_profiles: int = 10_000
     local_ttl_s: float = 60.0
     outage_ttl_s: float = 2.0
-    timeout_ms: int = 500
-    retry_after_ms: int = 1_000
+    repay_after_ms: int = 1_000
     max_owed: int = 10_000
-    bus: RedisBusSettings = field(
-        default_factory=lambda: RedisBusSettings(channel_prefix="webchat:cache:")
-    )
 
 
 @dataclass(frozen=True, slots=True)
 class RedisLimitsSettings:
     """Bounds of shared limits.
 
-    `key_prefix`: what keys begin with. `timeout_ms`: for an answer. `retry_after_ms`: for so long
-    after a failure this process counts alone, without asking. `local_keys`: how many keys it then
-    counts.
+    `key_prefix`: what keys begin with. `local_keys`: how many keys this process counts when it
+    counts alone.
     """
 
     key_prefix: str = "webchat:limit:"
-    timeout_ms: int = 500
-    retry_after_ms: int = 1_000
     local_keys: int = 100_000

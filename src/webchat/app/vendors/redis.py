@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from webchat.adapters.redis import (
     RedisBus,
     RedisBusSettings,
@@ -23,13 +25,13 @@ class RedisJoint:
 
     def __init__(self, settings: Settings, clock: Clock, node_id: str) -> None:
         """Raises BusRefused for a URL that cannot be read."""
-        bus = RedisBus(settings.bus, _bus(settings, "bus:"), clock, node_id)
+        bus = RedisBus(settings.bus, _bus(settings), clock, node_id)
         self.bus: Bus = bus
         self.stats: BusCounts | None = bus.stats
-        self._cache = RedisProfileCache(settings.bus, _cache(settings), clock, node_id)
+        beside = RedisBus(settings.bus, _beside(settings), clock, f"{node_id}:cache")
+        self._cache = RedisProfileCache(beside, _cache(settings), clock)
         self.cache: ProfileCache = self._cache
-        self._limits = RedisLimits(settings.bus, _limits(settings), clock)
-        self.limits: Limits = self._limits
+        self.limits: Limits = RedisLimits(beside, _limits(settings), clock)
 
     async def open(self) -> None:
         """Connect. Raises BusRefused: unreachable, wrong credentials, unfit."""
@@ -39,13 +41,12 @@ class RedisJoint:
     async def close(self) -> None:
         """Let go of all connections."""
         await self._cache.close()
-        await self._limits.close()
         await self.bus.close()
 
 
-def _bus(settings: Settings, name: str) -> RedisBusSettings:
+def _bus(settings: Settings) -> RedisBusSettings:
     return RedisBusSettings(
-        channel_prefix=settings.redis_prefix + name,
+        channel_prefix=settings.redis_prefix + "bus:",
         connect_timeout_ms=settings.bus_connect_timeout_ms,
         ack_timeout_ms=settings.bus_ack_timeout_ms,
         ping_interval_ms=settings.bus_ping_interval_ms,
@@ -56,17 +57,22 @@ def _bus(settings: Settings, name: str) -> RedisBusSettings:
     )
 
 
+def _beside(settings: Settings) -> RedisBusSettings:
+    """Of the connections for profiles and limits, which the chat's publishes do not wait behind."""
+    return replace(
+        _bus(settings),
+        channel_prefix=settings.redis_prefix + "cache:",
+        ack_timeout_ms=settings.redis_timeout_ms,
+    )
+
+
 def _cache(settings: Settings) -> RedisCacheSettings:
     return RedisCacheSettings(
         key_prefix=settings.redis_prefix + "profile:",
         ttl_s=settings.profile_cache_s,
         local_profiles=settings.profile_cache_entries,
-        timeout_ms=settings.redis_timeout_ms,
-        bus=_bus(settings, "cache:"),
     )
 
 
 def _limits(settings: Settings) -> RedisLimitsSettings:
-    return RedisLimitsSettings(
-        key_prefix=settings.redis_prefix + "limit:", timeout_ms=settings.redis_timeout_ms
-    )
+    return RedisLimitsSettings(key_prefix=settings.redis_prefix + "limit:")
