@@ -34,8 +34,8 @@ class Writing:
 class Device(Chatter):
     """One device of a user. `seen`: the entries of each conversation, in order, `Seq` from 1.
 
-    `heard_at`: when each MsgID came or was acked here, by this process's clock. `changed` is set
-    whenever something of this happened.
+    `sent_at`, `heard_at`: when each MsgID was first sent, and when it came or was acked here, by
+    this process's clock. `changed` is set whenever something of this happened.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class Device(Chatter):
         self.silence_s = silence_s
         self._changed = changed
         self.seen: dict[str, list[str]] = {conv: [] for conv in convs}
+        self.sent_at: dict[str, float] = {}
         self.heard_at: dict[str, float] = {}
         self.copies = 0
         self.resent = 0
@@ -79,6 +80,7 @@ class Device(Chatter):
             return None
         msg_id = f"{self.uid}.{self._name}.{next(_numbers)}"
         writing.sent.append(msg_id)
+        self.sent_at[msg_id] = time.monotonic()
         writing.waiting.append(msg_id)
         self._by_id[msg_id] = writing
         if self.live and self._ws is not None:

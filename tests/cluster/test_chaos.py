@@ -128,21 +128,18 @@ async def everybody_hears(devices: Sequence[Device], changed: asyncio.Event) -> 
 
 
 def recoveries(chaos: Chaos, devices: Sequence[Device]) -> list[tuple[str, float]]:
-    """For each incident: how long after it the first message acked since then was everywhere."""
-    acked = sorted(
-        (device.heard_at[msg_id], msg_id, writing.conv)
+    """For each incident: how long after it all was everywhere that had been sent until then."""
+    travels = [
+        (device.sent_at[msg_id], max(d.heard_at[msg_id] for d in devices if writing.conv in d.seen))
         for device in devices
         for writing in device.writings()
-        for msg_id in writing.acked
-    )
+        for msg_id in writing.sent
+    ]
     found = []
     for incident in chaos.incidents:
-        after = [(conv, msg_id) for at, msg_id, conv in acked if at >= incident.healed_at]
-        if after:
-            conv, msg_id = after[0]
-            there = max(d.heard_at[msg_id] for d in devices if conv in d.seen)
-            name = f"{incident.part} {incident.how} for {incident.away_s:.1f} s"
-            found.append((name, there - incident.healed_at))
+        there = max(there for sent, there in travels if sent <= incident.healed_at)
+        name = f"{incident.part} {incident.how} for {incident.away_s:.1f} s"
+        found.append((name, max(0.0, there - incident.healed_at)))
     return found
 
 
@@ -158,7 +155,7 @@ def report(chaos: Chaos, devices: Sequence[Device], took: float) -> None:
     )
     times = recoveries(chaos, devices)
     for name, seconds in times:
-        say(f"chaos: {name}: the next message was everywhere {seconds:.2f} s after it was back")
+        say(f"chaos: {name}: what was on its way was everywhere {seconds:.2f} s after it was back")
     if times:
         took_s = sorted(seconds for _, seconds in times)
         say(f"chaos: recovery median {median(took_s):.2f} s, longest {took_s[-1]:.2f} s")
