@@ -89,8 +89,27 @@ async def test_a_kept_connection_that_the_owner_closed_is_replaced() -> None:
         (host,) = a.server._hosts
         for connection in list(host.server_state.connections):
             connection.abort()  # type: ignore[union-attr]
+        await eventually(lambda: not host.server_state.connections)
         heard = await request(b.port, "GET", f"{POLLING}&sid={sid}")
         assert (heard.status, heard.body) == (200, b"41")
+
+
+async def test_a_poll_whose_answer_is_lost_is_not_asked_for_again() -> None:
+    async with nodes() as town:
+        a, b = await town.add("a"), await town.add("b")
+        sid = await polling_session(a.port, "/engine.io/")
+        path = f"{POLLING}&sid={sid}"
+        await request(b.port, "POST", path, body="4first")
+        await request(b.port, "GET", path)
+        connection = a.engine.find(sid)
+        assert connection is not None
+        poll = asyncio.create_task(request(b.port, "GET", path))
+        await eventually(lambda: connection.is_polled)
+        (host,) = a.server._hosts
+        for each in list(host.server_state.connections):
+            each.abort()  # type: ignore[union-attr]
+        assert (await poll).status == 503
+        await eventually(lambda: not connection.is_polled)
 
 
 async def test_what_waits_too_long_for_the_next_request_is_closed() -> None:

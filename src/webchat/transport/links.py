@@ -50,7 +50,7 @@ def address(url: str) -> tuple[str, int]:
 
 
 class Link:
-    """A connection to the node at `url`. `was_used`: for an exchange before this one.
+    """A connection to the node at `url`.
 
     Of the answer there are `status`, `fields` (names in lower case), then its body piece by piece.
     """
@@ -63,7 +63,6 @@ class Link:
         silence_s: float,
     ) -> None:
         self.url = url
-        self.was_used = False
         self.status = 0
         self.fields: list[tuple[bytes, bytes]] = []
         self._reader = reader
@@ -155,22 +154,9 @@ class Links:
             link = idle.pop()
             self._expiry.discard(link)
             if link.is_reusable:
-                link.was_used = True
                 return link
             self._drop(link)
-        return await self.connect(url)
-
-    async def connect(self, url: str) -> Link:
-        """A new connection to that node. Raises Unreachable."""
-        host, port = address(url)
-        try:
-            async with asyncio.timeout(self._settings.connect_timeout_ms / 1000):
-                reader, writer = await asyncio.open_connection(host, port, limit=_PIECE_BYTES)
-        except (OSError, TimeoutError) as error:
-            raise Unreachable from error
-        link = Link(url, reader, writer, self._settings.answer_timeout_ms / 1000)
-        self._open[url].add(link)
-        return link
+        return await self._connect(url)
 
     def give_back(self, link: Link) -> None:
         """Its exchange is over: keep it for the next, unless it broke or was left unfinished."""
@@ -193,6 +179,17 @@ class Links:
         for url in list(self._open):
             self.abort(url)
         self._expiry.stop()
+
+    async def _connect(self, url: str) -> Link:
+        host, port = address(url)
+        try:
+            async with asyncio.timeout(self._settings.connect_timeout_ms / 1000):
+                reader, writer = await asyncio.open_connection(host, port, limit=_PIECE_BYTES)
+        except (OSError, TimeoutError) as error:
+            raise Unreachable from error
+        link = Link(url, reader, writer, self._settings.answer_timeout_ms / 1000)
+        self._open[url].add(link)
+        return link
 
     def _expire(self, link: Link) -> None:
         self._idle[link.url].remove(link)

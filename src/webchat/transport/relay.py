@@ -38,7 +38,6 @@ _HOP_BY_HOP: Final = frozenset(
 # `date`: the server writes its own.
 _NOT_PASSED_BACK: Final = (_HOP_BY_HOP - {b"content-length"}) | {b"date"}
 _UPGRADE: Final = [(b"connection", b"Upgrade"), (b"upgrade", b"websocket")]
-_CAN_BE_ASKED_AGAIN: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,28 +218,26 @@ class Relay:
             self._links.give_back(link)
 
     async def _asked(self, method: str, request: bytes, urls: Sequence[str]) -> Link:
-        """The connection on which an answer to `request` has begun. Raises Unreachable, Broken."""
-        for url in urls:
-            try:
-                link = await self._links.take(url)
-                try:
-                    return await self._ask(link, method, request)
-                except Broken:
-                    if not link.was_used or method not in _CAN_BE_ASKED_AGAIN:
-                        raise
-                # The node may have closed a connection that waited just as it was taken.
-                return await self._ask(await self._links.connect(url), method, request)
-            except Unreachable:
-                continue
-        raise Unreachable
+        """The connection on which an answer to `request` has begun. Raises Unreachable, Broken.
 
-    async def _ask(self, link: Link, method: str, request: bytes) -> Link:
+        What may have reached a node is never sent again, be it a GET: the answer to a poll is
+        gone from its session, and the next one would hide that from the client.
+        """
+        link = await self._reached(urls)
         try:
             await link.ask(request, has_body=method != "HEAD")
         except BaseException:
             self._links.give_back(link)
             raise
         return link
+
+    async def _reached(self, urls: Sequence[str]) -> Link:
+        for url in urls:
+            try:
+                return await self._links.take(url)
+            except Unreachable:
+                continue
+        raise Unreachable
 
     async def _join(
         self, splice: Splice, urls: Sequence[str], on_unreachable: Callable[[], object]
