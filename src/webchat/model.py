@@ -85,12 +85,25 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
 def seal(draft: Draft, conv: ConvID, seq: Seq, n: int, at: int) -> Entry:
     """The entry that `draft` becomes at `seq` of `conv`; entries of a user's log carry no `N`."""
-    count = "" if conv.startswith("user:") else f'"N":{n},'
-    tail = f',"ConvID":"{conv}","Seq":{seq},{count}"StoredAt":{at}}}'
     return Entry(
         conv, seq, n, at, draft.kind, draft.sender, draft.msg_id,
-        draft.envelope[:-1] + tail.encode(),
+        draft.envelope[:-1] + _place(conv, seq, n, at),
     )  # fmt: skip
+
+
+def unseal(entry: Entry) -> Draft:
+    """The draft that `seal` made `entry` of. Raises ValueError if it is of no draft."""
+    place = _place(entry.conv, entry.seq, entry.n, entry.at)
+    if not entry.envelope.endswith(place):
+        raise ValueError(f"the envelope at {entry.seq} of {entry.conv} does not say where it is")
+    said = entry.envelope[: -len(place)] + b"}"
+    return Draft(entry.kind, entry.sender, entry.msg_id, said)
+
+
+def _place(conv: ConvID, seq: Seq, n: int, at: int) -> bytes:
+    """How the envelope of an entry ends."""
+    count = "" if conv.startswith("user:") else f'"N":{n},'
+    return f',"ConvID":"{conv}","Seq":{seq},{count}"StoredAt":{at}}}'.encode()
 
 
 class Head(msgspec.Struct, frozen=True, gc=False, order=True):
