@@ -15,7 +15,7 @@ from webchat.ports.accounts import fold, search_terms
 _PROFILES: Final = """
     SELECT uid, name, about, display_receipts, who_may_add_me, disabled FROM account"""
 _PROFILE: Final = f"{_PROFILES} WHERE uid = $1"
-_RECENT: Final = f"{_PROFILES} ORDER BY touched DESC LIMIT $1"
+_RECENT: Final = f"{_PROFILES} ORDER BY saved_at DESC, touched DESC LIMIT $1"
 _PAGE: Final = f"{_PROFILES} WHERE uid > $1 ORDER BY uid LIMIT $2"
 _MATCHES: Final = """
     SELECT count(*) FROM

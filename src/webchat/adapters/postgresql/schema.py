@@ -84,7 +84,7 @@ _FIRST: Final = (
         uid text COLLATE "C" NOT NULL,
         PRIMARY KEY (log, uid)
     ) WITH (fillfactor = 70)""",
-    # `touched`: goes up with each creation and save; orders `recent`.
+    # `saved_at`, and `touched` of those saved in the same ms, order `recent`.
     "CREATE SEQUENCE account_touch",
     """CREATE TABLE account (
         uid text COLLATE "C" PRIMARY KEY,
@@ -97,7 +97,7 @@ _FIRST: Final = (
         saved_at bigint NOT NULL,
         touched bigint NOT NULL
     )""",
-    "CREATE INDEX account_touched ON account (touched)",
+    "CREATE INDEX account_recent ON account (saved_at, touched)",
     # Uids ever given, folded; a row outlives its account.
     "CREATE TABLE given_uid (folded bytea PRIMARY KEY)",
     """CREATE TABLE account_term (

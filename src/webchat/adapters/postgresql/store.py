@@ -18,6 +18,7 @@ from webchat.adapters.postgresql.logins import PostgresKeptReceipts, PostgresLog
 from webchat.adapters.postgresql.nodes import PostgresNodes
 from webchat.adapters.postgresql.positions import PostgresPositions
 from webchat.adapters.postgresql.settings import PostgresSettings
+from webchat.adapters.postgresql.transfer import PostgresTransfer
 from webchat.adapters.postgresql.writer import Writer
 from webchat.errors import WebchatError
 from webchat.ports.accounts import Accounts, Logins
@@ -31,6 +32,7 @@ from webchat.ports.members import Members
 from webchat.ports.nodes import Nodes
 from webchat.ports.positions import Positions
 from webchat.ports.store import Mode
+from webchat.ports.transfer import Transfer
 
 _PROBE = "UPDATE property SET value = value WHERE name = 'mode'"
 
@@ -53,6 +55,7 @@ class PostgresStore:
     invitations: Invitations
     links: InviteLinks
     nodes: Nodes
+    transfer: Transfer
 
     def __init__(self, url: str, settings: PostgresSettings, clock: Clock) -> None:
         self._url = url
@@ -87,6 +90,7 @@ class PostgresStore:
         self.invitations = PostgresInvitations(others)
         self.links = PostgresInviteLinks(others)
         self.nodes = PostgresNodes(others)
+        self.transfer = PostgresTransfer(self._url, settings, others)
 
     async def trouble(self) -> str:
         """Why reads do not answer; or writes, if the last one failed."""

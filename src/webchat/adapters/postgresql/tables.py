@@ -27,7 +27,7 @@ from webchat.ports.log import Append
 Ids = Mapping[ConvID, int]
 
 # Both in one order on every node, so that no two wait for each other.
-_MAKE_LOGS: Final = """
+MAKE_LOGS: Final = """
     INSERT INTO log (name) SELECT name FROM unnest($1::text[]) AS asked (name)
     WHERE NOT EXISTS (SELECT 1 FROM log WHERE log.name = asked.name)
     ON CONFLICT DO NOTHING"""
@@ -98,7 +98,7 @@ _INVITATIONS: Final = """
 async def lock_logs(connection: Connection, requests: Sequence[Append]) -> tuple[Known, Ids]:
     """Take the logs that `requests` may write to until the transaction ends, made if need be."""
     names = sorted(set(chain.from_iterable(map(logs_of, requests))))
-    await connection.execute(_MAKE_LOGS, names)
+    await connection.execute(MAKE_LOGS, names)
     known, ids = Known(), {}
     for log, name, *head in await connection.fetch(_LOCK_LOGS, names):
         ids[name] = log
@@ -136,7 +136,7 @@ async def write(connection: Connection, rows: Rows, known: Known, ids: Ids) -> N
     await _write(connection, _POSITIONS, positions)
     await _write_reactions(connection, rows, ids)
     await _write(
-        connection, _GROUPS, (_group(ids[conv], each) for conv, each in rows.groups.items())
+        connection, _GROUPS, (group_row(ids[conv], each) for conv, each in rows.groups.items())
     )
     await _write(connection, _INVITATIONS, map(_invitation, rows.invitations))
 
@@ -220,7 +220,8 @@ def _position(ids: Ids, person: Person, position: Position) -> tuple[int, str, i
     return (ids[conv], uid, position.delivered, position.displayed, position.n)
 
 
-def _group(log: int, group: Group) -> Sequence[Any]:
+def group_row(log: int | str, group: Group) -> Sequence[Any]:
+    """The columns of a group's row; `log`: its id or, where that is looked up, its name."""
     said = (group.history_open, group.announcements, group.public, group.closed)
     return (log, group.name.encode(), group.picture.encode(), *said, fold(group.name).encode())
 
