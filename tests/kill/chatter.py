@@ -46,11 +46,10 @@ class Chatter:
     async def run(self) -> None:
         """Be connected as often as it takes, for ever."""
         while True:
-            try:
+            with suppress(aiohttp.ClientError, ConnectionError, TimeoutError):
                 async with await self._connect() as self._socket:
                     await self._live(self._socket)
-            except (aiohttp.ClientError, ConnectionError, TimeoutError):
-                await asyncio.sleep(RECONNECT_S)
+            await asyncio.sleep(RECONNECT_S)
 
     async def _connect(self) -> aiohttp.ClientWebSocketResponse:
         patience = aiohttp.ClientWSTimeout(ws_receive=self.silence_s, ws_close=1.0)
@@ -71,6 +70,9 @@ class Chatter:
                 await self._acked(ws, json.loads(packet[packet.index("[") :])[0])
             elif packet.startswith("42"):
                 self._heard(*json.loads(packet[2:]))
+            elif packet.startswith("44"):
+                assert json.loads(packet[2:])["data"]["code"] == "unavailable", packet
+                return
 
     async def _packets(self, ws: aiohttp.ClientWebSocketResponse) -> AsyncIterator[str]:
         async for frame in ws:
