@@ -113,7 +113,7 @@ async def by_redis_py(client: redis.asyncio.Redis, payload: bytes, size: int) ->
 
 
 async def publishes(server: RedisServer, wave: Wave, count: int, title: str) -> None:
-    """Print a line for each size of a wave."""
+    """Print a line for each size of a wave, of publishes or of what else is asked."""
     for size in WAVES:
         for _ in range(WARM_UP // size):
             await wave(size)
@@ -122,6 +122,11 @@ async def publishes(server: RedisServer, wave: Wave, count: int, title: str) -> 
         for _ in range(waves):
             await wave(size)
         print(f"{title:40}{size:10}{meter.cost(waves * size)}")
+
+
+async def by_asking(bus: RedisBus, size: int) -> None:
+    """One wave of profiles that are read."""
+    await asyncio.gather(*(bus.ask("GET", "webchat:profile:ann") for _ in range(size)))
 
 
 async def topics(server: RedisServer, count: int) -> None:
@@ -153,6 +158,11 @@ async def measure(options: argparse.Namespace) -> None:
         await other.subscribe(TOPIC)
         await publishes(server, wave, options.publishes, "publish, and hear it on another node")
         await other.close()
+
+        async def reads(size: int) -> None:
+            await by_asking(bus, size)
+
+        await publishes(server, reads, options.publishes, "read a profile")
         await bus.close()
         async with redis.asyncio.from_url(server.url) as client:
 

@@ -16,7 +16,7 @@ from types import TracebackType
 
 READY_TIMEOUT_S = 10.0
 _POLL_S = 0.01
-_PORTS = (20_000, 32_000)
+_PORTS = (20_000, 22_700)
 
 
 class RedisServer:
@@ -119,13 +119,18 @@ class RedisServer:
 
 def free_port() -> int:
     """Below the ports that the kernel gives to outgoing connections, so that it is still free when
-    the server comes back; Redis takes the one 10,000 above as well when it is part of a cluster."""
+    the server comes back. Part of a cluster, Redis takes the one 10,000 above as well."""
     while True:
         port = random.SystemRandom().randrange(*_PORTS)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+        if all(map(_is_free, (port, port + 10_000))):
             return port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
