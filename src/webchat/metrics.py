@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Final, Protocol
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 from webchat.chat.assembly import Chat
+from webchat.chat.stats import BOUNDS_S, Durations
 from webchat.ports.nodes import NodeRow
 from webchat.session.endpoint import Endpoint
 
@@ -57,6 +64,7 @@ class ChatCollector(Collector):
         yield _gauge("users", "Users with a joined device.", len(roster.users))
         yield _gauge("held_logs", "Logs that somebody here follows.", len(roster.logs))
         yield _gauge("waiting_acks", "Acks that wait for the bus.", stats.waiting_acks)
+        yield _histogram("append_seconds", "Time that appends took, sampled.", stats.append_s)
         for name, text in _CHAT_TOTALS.items():
             yield _total(name, text, getattr(stats, name))
 
@@ -95,3 +103,9 @@ def _gauge(name: str, text: str, value: float) -> Metric:
 
 def _total(name: str, text: str, value: float) -> Metric:
     return CounterMetricFamily(f"webchat_{name}", text, value=value)
+
+
+def _histogram(name: str, text: str, durations: Durations) -> Metric:
+    bounds = (*map(str, BOUNDS_S), "+Inf")
+    buckets = list(zip(bounds, accumulate(durations.counts), strict=True))
+    return HistogramMetricFamily(f"webchat_{name}", text, buckets, durations.sum_s)

@@ -7,13 +7,13 @@ behind, live entries are not sent: its backlog reads them from the log in their 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from webchat.chat.acks import OwnAck, comes_instead
-from webchat.chat.lag import BacklogSettings, Lag, share_out
+from webchat.chat.lag import Lag
 from webchat.chat.packets import ack_of_entry, entry_packet, skip_packet
 from webchat.chat.roster import HeldLog, User
-from webchat.model import ConvID, Entry, Head, Seq, user_log
+from webchat.model import ConvID, Entry, Head, Seq
 from webchat.protocol.socketio import Packet
 from webchat.session.handler import Socket
 
@@ -23,7 +23,7 @@ class Device:
 
     `past`: groups its user has left, which it is still being sent the rest of; `ended`: those it
     has been sent to the end, with its place there. `in_flight`: by MsgID, what it is having
-    appended.
+    appended. `budget`: how many entries its join may still ask for.
     """
 
     __slots__ = (
@@ -240,64 +240,3 @@ class Device:
         """This device has not been sent what comes after `position`."""
         if position < held.last and held.conv not in self.lags:
             self.lags[held.conv] = Lag(position)
-
-    # Cursors
-
-    def join(self, cursors: Mapping[ConvID, Seq], settings: BacklogSettings, *, more: bool) -> None:
-        """The first cursors of a connection; with `more`, logs not named wait for `sync`."""
-        self.budget = settings.join_entries
-        unnamed = [conv for conv in self.user.logs if conv not in cursors]
-        for conv in unnamed:
-            self.lags[conv] = Lag(0, waiting=True)
-        if not more:
-            for conv in unnamed:
-                self._begin(self.user.logs[conv], None)
-        self._begin_named(cursors)
-        self._plan([conv for conv, lag in self.lags.items() if not lag.waiting], settings)
-
-    def sync(self, cursors: Mapping[ConvID, Seq], settings: BacklogSettings, *, more: bool) -> None:
-        """Further cursors, or new ones: what they do not name keeps its place."""
-        if not self.is_waiting:
-            self.budget = settings.join_entries
-        self._plan(self._begin_named(cursors), settings)
-        if not more:
-            self.stop_waiting(settings)
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether further cursors of the join are still to come."""
-        return any(lag.waiting for lag in self.lags.values())
-
-    def stop_waiting(self, settings: BacklogSettings) -> None:
-        """No further cursors come: what still waits begins at its start."""
-        released = [conv for conv, lag in self.lags.items() if lag.waiting]
-        for conv in released:
-            held = self.log_of(conv)
-            if held is not None:
-                self._begin(held, None)
-        self._plan(released, settings)
-
-    def _begin_named(self, cursors: Mapping[ConvID, Seq]) -> list[ConvID]:
-        for conv, cursor in cursors.items():
-            held = self.log_of(conv)
-            if held is not None:
-                self._begin(held, cursor)
-        return list(cursors)
-
-    def _begin(self, held: HeldLog, cursor: Seq | None) -> None:
-        """Set where a log begins; None: at its start, a user log at its end."""
-        lag = self.lags.get(held.conv)
-        if lag is None:
-            lag = self.lags[held.conv] = Lag(held.last)
-        lag.waiting = False
-        lag.queue = None
-        lag.skip_only = False
-        lag.position = 0 if cursor is None else cursor
-        is_own = held.conv == user_log(self.user.uid)
-        if lag.position > held.last or (cursor is None and is_own):
-            self.skip(held, lag, held.last, held.n, more=False)
-        if lag.position == held.last:
-            self.live(held, lag)
-
-    def _plan(self, convs: list[ConvID], settings: BacklogSettings) -> None:
-        self.budget = share_out(self.lags, self.newest_first(convs), self.budget, settings)

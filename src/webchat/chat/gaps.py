@@ -54,8 +54,7 @@ class Gaps:
                 held.seen = held.last
             for entry in entries:
                 if entry.seq == held.last + 1:
-                    ack = held.acks.pop(entry.seq, None) or self.ack_in_flight(entry)
-                    self.pass_on(held, entry, ack)
+                    self.pass_on(held, entry, self.ack_in_flight(entry))
 
     def ack_in_flight(self, entry: Entry) -> OwnAck | None:
         """Of an entry that a connection here is having appended, if the store has not said so

@@ -94,6 +94,8 @@ class Hub:
         held.at = entry.at
         if held.seen < entry.seq:
             held.seen = entry.seq
+        if held.acks:
+            ack = held.acks.pop(entry.seq, ack)
         packet = entry_packet(entry)
         copies = 0
         for user in held.users:

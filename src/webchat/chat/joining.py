@@ -11,6 +11,7 @@ from functools import partial
 
 from webchat.chat.backlog import Backlog
 from webchat.chat.client import Client
+from webchat.chat.cursors import Cursors, is_waiting
 from webchat.chat.device import Device
 from webchat.chat.lag import BacklogSettings
 from webchat.chat.packets import (
@@ -89,7 +90,8 @@ class Joining:
         self._clock = clock
         self._tasks = tasks
         self._settings = settings
-        self._backlog_settings = backlog_settings
+        self._cursors = Cursors(backlog_settings)
+        self._queued_entries = backlog_settings.queued_entries
 
     async def join(self, client: Client, args: Sequence[object], ack_id: int | None) -> None:
         """`join` in either form. Raises WebchatError."""
@@ -112,9 +114,7 @@ class Joining:
         user = await self._arrive(client, uid)
         if user is None:
             return
-        device = Device(
-            client.socket, user, self._backlog.wake, self._backlog_settings.queued_entries
-        )
+        device = Device(client.socket, user, self._backlog.wake, self._queued_entries)
         try:
             device.past = await self._past_logs(user, request.cursors)
         except WebchatError:
@@ -124,7 +124,7 @@ class Joining:
             self._roster.release(user)
             return
         self._enter(client, device, ack_id)
-        device.join(request.cursors, self._backlog_settings, more=request.more)
+        self._cursors.join(device, request.cursors, more=request.more)
         await self._after_cursors(client, device, request)
 
     async def sync(self, client: Client, args: Sequence[object], ack_id: int | None) -> None:
@@ -145,12 +145,12 @@ class Joining:
         past = await self._past_logs(device.user, request.cursors)
         client.answer(ack_id, ack)
         device.past.update((conv, held) for conv, held in past.items() if conv not in device.lags)
-        device.sync(request.cursors, self._backlog_settings, more=request.more)
+        self._cursors.sync(device, request.cursors, more=request.more)
         await self._after_cursors(client, device, request)
 
     async def _after_cursors(self, client: Client, device: Device, request: Join) -> None:
         client.stop_waiting_for_more()
-        if request.more and device.is_waiting:
+        if request.more and is_waiting(device):
             client.more_timer = self._clock.call_later(
                 self._settings.sync_more_timeout_s, lambda: self._no_more(client, device)
             )
@@ -161,7 +161,7 @@ class Joining:
     def _no_more(self, client: Client, device: Device) -> None:
         client.more_timer = None
         if not client.socket.closed:
-            device.stop_waiting(self._backlog_settings)
+            self._cursors.stop_waiting(device)
             self._backlog.wake(device)
 
     async def _past_logs(self, user: User, cursors: Iterable[ConvID]) -> dict[ConvID, HeldLog]:
@@ -216,7 +216,7 @@ class Joining:
             client.socket,
             user,
             self._backlog.wake,
-            self._backlog_settings.queued_entries,
+            self._queued_entries,
             self._receipts,
             self._members,
         )

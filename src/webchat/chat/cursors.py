@@ -1,0 +1,82 @@
+"""Cursors of `join` and `sync`: where a device of the full form begins in each of its logs.
+
+Source: docs/protocol.md, section 2, "Full form".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from webchat.chat.device import Device
+from webchat.chat.lag import BacklogSettings, Lag, share_out
+from webchat.chat.roster import HeldLog
+from webchat.model import ConvID, Seq, user_log
+
+
+class Cursors:
+    """What cursors do to a device."""
+
+    def __init__(self, settings: BacklogSettings) -> None:
+        self._settings = settings
+
+    def join(self, device: Device, cursors: Mapping[ConvID, Seq], *, more: bool) -> None:
+        """The first cursors of a connection; with `more`, logs not named wait for `sync`."""
+        device.budget = self._settings.join_entries
+        unnamed = [conv for conv in device.user.logs if conv not in cursors]
+        for conv in unnamed:
+            device.lags[conv] = Lag(0, waiting=True)
+        if not more:
+            for conv in unnamed:
+                _begin(device, device.user.logs[conv], None)
+        _begin_named(device, cursors)
+        self._plan(device, [conv for conv, lag in device.lags.items() if not lag.waiting])
+
+    def sync(self, device: Device, cursors: Mapping[ConvID, Seq], *, more: bool) -> None:
+        """Further cursors, or new ones: what they do not name keeps its place."""
+        if not is_waiting(device):
+            device.budget = self._settings.join_entries
+        _begin_named(device, cursors)
+        self._plan(device, list(cursors))
+        if not more:
+            self.stop_waiting(device)
+
+    def stop_waiting(self, device: Device) -> None:
+        """No further cursors come: what still waits begins at its start."""
+        released = [conv for conv, lag in device.lags.items() if lag.waiting]
+        for conv in released:
+            held = device.log_of(conv)
+            if held is not None:
+                _begin(device, held, None)
+        self._plan(device, released)
+
+    def _plan(self, device: Device, convs: Sequence[ConvID]) -> None:
+        logs = device.newest_first(convs)
+        device.budget = share_out(device.lags, logs, device.budget, self._settings)
+
+
+def is_waiting(device: Device) -> bool:
+    """Whether further cursors of the join are still to come."""
+    return any(lag.waiting for lag in device.lags.values())
+
+
+def _begin_named(device: Device, cursors: Mapping[ConvID, Seq]) -> None:
+    for conv, cursor in cursors.items():
+        held = device.log_of(conv)
+        if held is not None:
+            _begin(device, held, cursor)
+
+
+def _begin(device: Device, held: HeldLog, cursor: Seq | None) -> None:
+    """Set where a log begins; None: at its start, a user log at its end."""
+    lag = device.lags.get(held.conv)
+    if lag is None:
+        lag = device.lags[held.conv] = Lag(held.last)
+    lag.waiting = False
+    lag.queue = None
+    lag.skip_only = False
+    lag.position = 0 if cursor is None else cursor
+    is_own = held.conv == user_log(device.user.uid)
+    if lag.position > held.last or (cursor is None and is_own):
+        device.skip(held, lag, held.last, held.n, more=False)
+    if lag.position == held.last:
+        device.live(held, lag)
