@@ -1,15 +1,21 @@
-"""Runs the command in this process and tells what a person at a terminal would see."""
+"""The command in this process and as processes, on real servers where it needs some."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.engines.postgresql import shared_server
+from tests.engines.redis import RedisServer
 from webchat.cli import main
 
 Run = Callable[..., tuple[int, str, str]]
+_PATIENCE_S = 20.0
 
 
 @pytest.fixture
@@ -25,3 +31,58 @@ def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> R
         return ended.value.code, out, err
 
     return call
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[RedisServer]:
+    """A Redis for all tests that do it no harm."""
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def database() -> str:
+    """The URL of a new PostgreSQL database without a store in it."""
+    return shared_server().new_database()
+
+
+@pytest.fixture
+def shared(database: str, redis: RedisServer) -> tuple[str, ...]:
+    """Options of nodes that share a new store and a bus."""
+    command("store", "init", "--store", database)
+    return ("--store", database, "--bus", redis.url)
+
+
+def command(*words: str) -> str:
+    """What a command that succeeds writes."""
+    ended = _ended(*words)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def refused(*options: str, code: int = 1) -> str:
+    """The one line that a server which does not start says, with that exit code."""
+    ended = _ended("serve", *options)
+    assert ended.returncode == code, ended.stderr
+    said = [line for line in ended.stderr.splitlines() if line.startswith("webchat: ")]
+    assert len(said) == 1, ended.stderr
+    assert "Traceback" not in ended.stderr
+    return said[0]
+
+
+def eventually(is_so: Callable[[], bool], what: str) -> None:
+    """Wait until it is so; fail when it takes too long."""
+    deadline_s = time.monotonic() + _PATIENCE_S
+    while not is_so():
+        assert time.monotonic() < deadline_s, f"not in time: {what}"
+        time.sleep(0.02)
+
+
+def _ended(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "webchat", *words],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )

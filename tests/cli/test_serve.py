@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx
 
+from tests.cli.conftest import refused
 from tests.servers import Server
 from webchat import __version__
-
-
-def refused(*options: str, code: int = 1) -> str:
-    """The one line that a server which does not start says, with that exit code."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "webchat", "serve", *options],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert ended.returncode == code, ended.stderr
-    *_, last = ended.stderr.splitlines()
-    assert last.startswith("webchat: ")
-    assert "Traceback" not in ended.stderr
-    return last
 
 
 def test_it_says_where_it_listens_answers_there_and_exits_with_0(tmp_path: Path) -> None:

@@ -61,13 +61,13 @@ class Node:
     async def _open(self, opened: AsyncExitStack) -> None:
         """Each part after those that it stands on; they are let go in the reverse order."""
         settings, clock = self._settings, self._clock
+        joint = joint_of(settings, clock, self.id)
         store = store_of(settings, clock)
         await store.open(settings.mode)
         opened.push_async_callback(store.close)
+        opened.push_async_callback(joint.close)
         passwords = Passwords(tuning.password_settings(settings))
         opened.callback(passwords.close)
-        joint = joint_of(settings, clock, self.id)
-        opened.push_async_callback(joint.close)
         people = people_of(settings, store, joint, passwords, clock)
         chat = chat_of(settings, store, joint, people, clock)
         opened.push_async_callback(chat.close)

@@ -37,8 +37,8 @@ async def run(settings: Settings, lifeline: Lifeline | None = None) -> int:
         if lifeline is None:
             _log.info("listening", url=node.url, version=__version__)
         else:
-            lifeline.tell_ready()
             _log.info("a worker serves", node=node.id, pid=os.getpid())
+            lifeline.tell_ready()
         await asked_to_stop.wait()
         _log.info("draining", within_s=settings.drain_s)
     finally:

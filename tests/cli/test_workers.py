@@ -1,0 +1,101 @@
+"""`webchat serve --workers`: several nodes on one port, and a parent that keeps them up."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.cli.conftest import eventually, refused
+from tests.engines.redis import RedisServer
+from tests.ports import free_port
+from tests.servers import Server
+
+POLLING = "/socket.io/?EIO=4&transport=polling"
+
+
+@pytest.fixture
+def server(shared: tuple[str, ...], tmp_path: Path) -> Iterator[Server]:
+    """Two workers."""
+    with Server(tmp_path, *shared, "--workers", "2", "--lease-ms", "900") as running:
+        yield running
+
+
+def pids(server: Server) -> list[int]:
+    """Of all workers that have served so far, in the order of their starts."""
+    return [line["pid"] for line in server.log if line["event"] == "a worker serves"]
+
+
+def lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def opened(server: Server) -> str:
+    """The id of a new polling session. Each request comes by a connection of its own."""
+    handshake = httpx.get(server.url + POLLING).text
+    return str(json.loads(handshake[1:])["sid"])
+
+
+def test_connections_are_shared_out_among_the_workers(server: Server) -> None:
+    nodes = {opened(server).partition(".")[0] for _ in range(40)}
+    assert len(nodes) == 2
+
+
+def test_a_polling_session_is_served_whichever_worker_its_requests_reach(server: Server) -> None:
+    for sid in [opened(server) for _ in range(8)]:
+        url = f"{server.url}{POLLING}&sid={sid}"
+        assert httpx.post(url, content="40{}").text == "ok"
+        assert "log in first" in httpx.get(url).text
+
+
+def test_a_worker_that_died_is_started_anew_and_the_others_serve_on(server: Server) -> None:
+    first, second = pids(server)
+    os.kill(first, signal.SIGKILL)
+    assert server.logged("a worker died")["exit_code"] == -signal.SIGKILL
+    eventually(lambda: len(pids(server)) == 3, "a third worker")
+    assert lives(second)
+    assert all(httpx.get(server.url + "/readyz").status_code == 200 for _ in range(10))
+
+
+def test_all_workers_end_when_the_parent_is_asked_to(server: Server) -> None:
+    workers = pids(server)
+    assert server.stop() == 0
+    assert not any(map(lives, workers))
+    assert [line["event"] for line in server.log].count("stopped") == 2
+
+
+def test_workers_end_when_their_parent_is_gone(server: Server) -> None:
+    workers = pids(server)
+    server.process.kill()
+    eventually(lambda: not any(map(lives, workers)), "the workers' end")
+
+
+def test_what_keeps_workers_from_starting_is_said_once(database: str, redis: RedisServer) -> None:
+    line = refused("--store", database, "--bus", redis.url, "--workers", "3", "--port", "0")
+    assert "webchat store init" in line
+
+
+def test_a_port_that_other_workers_have_is_refused(server: Server, shared: tuple[str, ...]) -> None:
+    line = refused(*shared, "--workers", "2", "--port", str(server.port))
+    assert str(server.port) in line
+
+
+def test_each_worker_has_its_own_name_and_port_for_the_others(
+    shared: tuple[str, ...], tmp_path: Path
+) -> None:
+    first = free_port()
+    options = (*shared, "--workers", "2", "--node-id", "n", "--peer-port", str(first))
+    with Server(tmp_path, *options) as server:
+        named = [line["node"] for line in server.log if line["event"] == "a worker serves"]
+        assert named == ["n-0", "n-1"]
+        for port in (first, first + 1):
+            assert httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
