@@ -36,7 +36,7 @@ class RedisBus:
     def __init__(self, url: str, settings: RedisBusSettings, clock: Clock, node_id: str) -> None:
         """Raises BusRefused for a URL that cannot be read."""
         self._address = Address.of(url)
-        self._frame = _FRAME_VERSION + os.urandom(_TAG_BYTES)
+        self._frame = b""
         self._prefix = settings.channel_prefix.encode()
         self._listener: BusListener | None = None
         self._subscriptions = Subscriptions(settings.channel_prefix, settings.subscribe_batch)
@@ -50,6 +50,7 @@ class RedisBus:
 
     async def open(self) -> None:
         """Connect. Raises BusRefused: unreachable, wrong credentials, unfit."""
+        self._frame = _FRAME_VERSION + os.urandom(_TAG_BYTES)  # now: forked processes differ
         await self._connections.open()
 
     def publish(
