@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from webchat.errors import Code, WebchatError
 from webchat.model import ConvID, Draft, Uid
 from webchat.ports.held import HeldLimits, HeldMessage
+from webchat.ports.transfer import HeldRecord, Record
 
 
 class MemoryHeld:
@@ -47,6 +48,18 @@ class MemoryHeld:
         """Forget what was held before that time."""
         self._check_up()
         self._held = [held for held in self._held if held.at >= before]
+
+    def records(self) -> Iterator[Record]:
+        """All that is held, in the order of holding."""
+        for held in self._held:
+            yield HeldRecord(held.conv, held.draft, held.at)
+
+    def restore(self, record: Record) -> None:
+        """Hold a message that is not held."""
+        if isinstance(record, HeldRecord) and record not in self.records():
+            self._last_id += 1
+            said = (record.conv, record.draft.sender, record.draft, record.at)
+            self._held.append(HeldMessage(self._last_id, *said))
 
 
 def _key(held: HeldMessage) -> tuple[ConvID, Uid, str]:

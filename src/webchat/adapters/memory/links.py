@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
 from webchat.model import ConvID, InviteLink
+from webchat.ports.transfer import LinkRecord, Record
 
 
 class MemoryInviteLinks:
@@ -55,6 +56,16 @@ class MemoryInviteLinks:
         """Drop what has expired."""
         self._check_up()
         self._drop(lambda link: link.expires_at <= now)
+
+    def records(self) -> Iterator[Record]:
+        """All links."""
+        for code_hash, link in self._links.items():
+            yield LinkRecord(code_hash, link)
+
+    def restore(self, record: Record) -> None:
+        """Keep a link."""
+        if isinstance(record, LinkRecord):
+            self._links.setdefault(record.code_hash, record.link)
 
     def _count(self, link_id: str, change: int) -> None:
         for code_hash, link in self._links.items():

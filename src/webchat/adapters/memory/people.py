@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +14,7 @@ from webchat.errors import Code, WebchatError
 from webchat.model import Login, Profile, Uid
 from webchat.ports.accounts import Revocation, fold, search_terms
 from webchat.ports.clock import Clock
+from webchat.ports.transfer import AccountRecord, KeptRecord, LoginRecord, Record
 
 Check = Callable[[], None]
 """Raises WebchatError(UNAVAILABLE) while the store is down."""
@@ -25,6 +26,7 @@ _REVOCATIONS_KEPT_MS: Final = 24 * 3600 * 1000
 class _Account:
     profile: Profile
     password_hash: str
+    saved_at: int
 
 
 class MemoryAccounts:
@@ -41,7 +43,7 @@ class MemoryAccounts:
         if fold(profile.uid) in self._given:
             raise WebchatError(Code.CONFLICT, f"the user id {profile.uid} is taken")
         self._given.add(fold(profile.uid))
-        self._accounts[profile.uid] = _Account(profile, password_hash)
+        self._accounts[profile.uid] = _Account(profile, password_hash, at)
 
     async def profile(self, uid: Uid) -> Profile | None:
         """The profile, or None."""
@@ -58,8 +60,8 @@ class MemoryAccounts:
     async def save_profile(self, profile: Profile, at: int) -> None:
         """Write a profile, making the account if need be; it is the most recent one then."""
         self._check_up()
-        account = self._accounts.pop(profile.uid, None) or _Account(profile, "")
-        account.profile = profile
+        account = self._accounts.pop(profile.uid, None) or _Account(profile, "", at)
+        account.profile, account.saved_at = profile, at
         self._accounts[profile.uid] = account
         self._given.add(fold(profile.uid))
 
@@ -83,8 +85,8 @@ class MemoryAccounts:
     async def recent(self, limit: int) -> Sequence[Profile]:
         """The accounts last added or saved, newest first."""
         self._check_up()
-        newest_first = reversed(self._accounts.values())
-        return [account.profile for account, _ in zip(newest_first, range(limit), strict=False)]
+        oldest_first = sorted(self._accounts.values(), key=lambda account: account.saved_at)
+        return [account.profile for account in oldest_first[::-1][:limit]]
 
     async def page(self, after: Uid, limit: int) -> Sequence[Profile]:
         """All accounts with uid > `after`, by uid."""
@@ -101,6 +103,18 @@ class MemoryAccounts:
         """Whether others may see how far the user has read; so it is without an account."""
         account = self._accounts.get(uid)
         return account is None or account.profile.display_receipts
+
+    def records(self) -> Iterator[Record]:
+        """All accounts, those saved last at the end."""
+        for account in sorted(self._accounts.values(), key=lambda account: account.saved_at):
+            yield AccountRecord(account.profile, account.password_hash, account.saved_at)
+
+    def restore(self, record: Record) -> None:
+        """Keep an account that is not there."""
+        if isinstance(record, AccountRecord) and record.profile.uid not in self._accounts:
+            account = _Account(record.profile, record.password_hash, record.saved_at)
+            self._accounts[record.profile.uid] = account
+            self._given.add(fold(record.profile.uid))
 
     def _by_uid(self, after: Uid) -> list[Profile]:
         return [self._accounts[uid].profile for uid in sorted(self._accounts) if uid > after]
@@ -170,6 +184,16 @@ class MemoryLogins:
         oldest = now - _REVOCATIONS_KEPT_MS
         self._revocations = [(at, kept) for at, kept in self._revocations if at >= oldest]
 
+    def records(self) -> Iterator[Record]:
+        """All logins."""
+        for token_hash, login in self._logins.items():
+            yield LoginRecord(token_hash, login)
+
+    def restore(self, record: Record) -> None:
+        """Keep a login."""
+        if isinstance(record, LoginRecord):
+            self._logins.setdefault(record.token_hash, record.login)
+
     def _drop(self, ends: Callable[[Login], bool]) -> bool:
         kept = {token: login for token, login in self._logins.items() if not ends(login)}
         dropped = len(kept) < len(self._logins)
@@ -202,3 +226,14 @@ class MemoryKeptReceipts:
         if not queue:
             self._kept.pop(uid, None)
         return taken
+
+    def records(self) -> Iterator[Record]:
+        """All receipts, the oldest of each user first."""
+        for uid, envelopes in self._kept.items():
+            for envelope in envelopes:
+                yield KeptRecord(uid, envelope)
+
+    def restore(self, record: Record) -> None:
+        """Keep a receipt."""
+        if isinstance(record, KeptRecord):
+            self._kept.setdefault(record.uid, deque()).append(record.envelope)

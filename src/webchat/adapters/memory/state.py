@@ -37,13 +37,15 @@ class State:
     def __init__(self) -> None:
         self.entries: defaultdict[ConvID, list[Entry]] = defaultdict(list)
         self.drafts: defaultdict[ConvID, list[Draft]] = defaultdict(list)
+        self.members_seqs: defaultdict[ConvID, list[Seq]] = defaultdict(list)
         self.keys: dict[tuple[ConvID, Uid, str], Seq] = {}
         self.heads: dict[ConvID, Head] = {}
         self.spans: defaultdict[ConvID, dict[Uid, list[Membership]]] = defaultdict(dict)
         self.positions: dict[tuple[ConvID, Uid], Position] = {}
         self.groups: dict[ConvID, Group] = {}
         self.invitations: list[Invitation] = []
-        self.reactions: defaultdict[tuple[ConvID, Seq], dict[Uid, str]] = defaultdict(dict)
+        self.reactions: defaultdict[tuple[ConvID, Seq], dict[Uid, tuple[str, Seq]]]
+        self.reactions = defaultdict(dict)
 
     def find(self, conv: ConvID, sender: Uid, msg_id: str) -> Entry | None:
         """The entry with that key of idempotence."""
@@ -115,13 +117,19 @@ class State:
         for draft in drafts:
             seq, n = seq + 1, n + (draft.kind == "message")
             entry = seal(draft, conv, seq, n, at)
-            self.entries[conv].append(entry)
-            self.drafts[conv].append(draft)
-            if draft.msg_id:
-                self.keys[conv, draft.sender, draft.msg_id] = seq
+            self.put(entry, draft, seq if is_membership else head.members_seq)
             written.append(entry)
-        self.heads[conv] = Head(seq, n, at, seq if is_membership else head.members_seq)
         return written
+
+    def put(self, entry: Entry, draft: Draft, members_seq: Seq) -> None:
+        """Make `entry`, which `draft` became, the end of its log."""
+        conv = entry.conv
+        self.entries[conv].append(entry)
+        self.drafts[conv].append(draft)
+        self.members_seqs[conv].append(members_seq)
+        if draft.msg_id:
+            self.keys[conv, draft.sender, draft.msg_id] = entry.seq
+        self.heads[conv] = Head(entry.seq, entry.n, entry.at, members_seq)
 
     def _follow(self, follow: Follow, cause: Entry) -> list[Entry]:
         """Do what follows from `cause`; returns the new entries of user logs."""
@@ -158,7 +166,7 @@ class State:
         if not 0 < seq < cause.seq:
             return
         if change.kind == "react":
-            self._react(self.reactions[conv, seq], change)
+            self._react(self.reactions[conv, seq], change, cause.seq)
             return
         entry, draft = self.entries[conv][seq - 1], self.drafts[conv][seq - 1]
         envelope = changed(draft.envelope, change, cause.seq)
@@ -166,9 +174,9 @@ class State:
         self.drafts[conv][seq - 1] = draft
         self.entries[conv][seq - 1] = seal(draft, conv, seq, entry.n, entry.at)
 
-    def _react(self, reactions: dict[Uid, str], change: Change) -> None:
+    def _react(self, reactions: dict[Uid, tuple[str, Seq]], change: Change, by: Seq) -> None:
         if change.body:
-            reactions[change.sender] = change.body
+            reactions[change.sender] = (change.body, by)
         else:
             reactions.pop(change.sender, None)
 

@@ -12,6 +12,7 @@ from webchat.adapters.memory.links import MemoryInviteLinks
 from webchat.adapters.memory.nodes import MemoryNodes
 from webchat.adapters.memory.people import MemoryAccounts, MemoryKeptReceipts, MemoryLogins
 from webchat.adapters.memory.state import State
+from webchat.adapters.memory.transfer import MemoryTransfer
 from webchat.errors import Code, MembersChanged, WebchatError
 from webchat.model import (
     NO_POSITION,
@@ -35,6 +36,7 @@ from webchat.ports.members import Members
 from webchat.ports.nodes import Nodes
 from webchat.ports.positions import Move, MoveDone, Positions
 from webchat.ports.store import Mode, StoreRefused
+from webchat.ports.transfer import Transfer
 
 Check = Callable[[], None]
 
@@ -52,6 +54,7 @@ class MemoryStore:
     invitations: Invitations
     links: InviteLinks
     nodes: Nodes
+    transfer: Transfer
 
     def __init__(self, clock: Clock) -> None:
         self.is_down = False
@@ -62,12 +65,14 @@ class MemoryStore:
         accounts = MemoryAccounts(self._check_up)
         self.positions = _MemoryPositions(state, batch, accounts, self._check_up)
         self.accounts = accounts
-        self.logins = MemoryLogins(self._check_up, clock)
-        self.kept = MemoryKeptReceipts(self._check_up)
-        self.held = MemoryHeld(self._check_up)
+        self.logins = logins = MemoryLogins(self._check_up, clock)
+        self.kept = kept = MemoryKeptReceipts(self._check_up)
+        self.held = held = MemoryHeld(self._check_up)
         self.invitations = MemoryInvitations(state, self._check_up)
-        self.links = MemoryInviteLinks(self._check_up)
+        self.links = links = MemoryInviteLinks(self._check_up)
         self.nodes = MemoryNodes(self._check_up)
+        parts = (accounts, logins, kept, held, links)
+        self.transfer = MemoryTransfer(state, parts, self._check_up)
 
     async def open(self, mode: Mode) -> None:
         """Take the mode. Raises StoreRefused if it was opened in the other before."""
@@ -143,7 +148,11 @@ class _MemoryLog:
     async def reactions(self, conv: ConvID, seqs: Sequence[Seq]) -> Mapping[Seq, Mapping[Uid, str]]:
         self._check_up()
         found = {seq: self._state.reactions.get((conv, seq)) for seq in seqs}
-        return {seq: dict(reactions) for seq, reactions in found.items() if reactions}
+        return {
+            seq: {uid: body for uid, (body, _) in reactions.items()}
+            for seq, reactions in found.items()
+            if reactions
+        }
 
     def _append(self, request: Append, done: AppendDone) -> None:
         try:
