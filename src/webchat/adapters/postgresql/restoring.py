@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-import msgspec
+from msgspec.structs import astuple
 
 from webchat.adapters.postgresql.connections import Connection
 from webchat.adapters.postgresql.tables import MAKE_LOGS, group_row
@@ -153,7 +153,7 @@ async def _accounts(connection: Connection, page: Sequence[AccountRecord]) -> No
 
 
 async def _logins(connection: Connection, page: Sequence[LoginRecord]) -> None:
-    rows = [(one.token_hash, *msgspec.structs.astuple(one.login)) for one in page]
+    rows = [(one.token_hash, *astuple(one.login)) for one in page]
     await _write(connection, _LOGINS, rows)
 
 
@@ -178,15 +178,11 @@ async def _held(connection: Connection, page: Sequence[HeldRecord]) -> None:
 
 
 async def _invitations(connection: Connection, page: Sequence[InvitationRecord]) -> None:
-    await _write(
-        connection, _INVITATIONS, [msgspec.structs.astuple(record.invitation) for record in page]
-    )
+    await _write(connection, _INVITATIONS, [astuple(record.invitation) for record in page])
 
 
 async def _links(connection: Connection, page: Sequence[LinkRecord]) -> None:
-    await _write(
-        connection, _LINKS, [(one.code_hash, *msgspec.structs.astuple(one.link)) for one in page]
-    )
+    await _write(connection, _LINKS, [(one.code_hash, *astuple(one.link)) for one in page])
 
 
 Restore = Callable[[Connection, Sequence[Any]], Awaitable[None]]
