@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Any, Final
 
 from aiobotocore.config import AioConfig
@@ -23,6 +23,7 @@ from webchat.adapters.dynamodb.table import ConditionFailed, Expect, Failed, Ite
 MARKS: Final = "marks"
 """The sparse index that finds items with a mark."""
 
+_CREATING_POLL_S: Final = 0.1
 _THROTTLED: Final = frozenset(
     {
         "LimitExceededException",
@@ -100,7 +101,8 @@ class DynamoTable:
         return dict(answer["Table"])
 
     async def create(self) -> None:
-        """Make the table, unless it is there; on demand, with the index of marks."""
+        """Make the table, unless it is there; on demand, with the index of marks. Waits until it
+        can be used. Raises Failed."""
         text, number = {"AttributeType": "S"}, {"AttributeType": "N"}
         request = {
             "BillingMode": "PAY_PER_REQUEST",
@@ -119,10 +121,13 @@ class DynamoTable:
                 }
             ],
         }
-        try:
+        with suppress(TableExistsError):
             await self._call(self._client.create_table, request)
-        except TableExistsError:
-            return
+        deadline_s = time.monotonic() + self._settings.create_within_ms / 1000
+        while not _is_active(await self.describe()):
+            if time.monotonic() > deadline_s:
+                raise Failed("the table is not ready yet", may_have_happened=True)
+            await asyncio.sleep(_CREATING_POLL_S)
 
     async def expire_by(self, attribute: str) -> None:
         """Have the engine drop items whose `attribute` (seconds since 1970) is past, if it can."""
@@ -236,6 +241,12 @@ class TableExistsError(Failed):
 
 class NoSuchTableError(Failed):
     """There is no table of that name."""
+
+
+def _is_active(table: Wire) -> bool:
+    indexes = table.get("GlobalSecondaryIndexes", ())
+    states = [each.get("IndexStatus", "ACTIVE") for each in indexes]
+    return {*states, table["TableStatus"]} == {"ACTIVE"}
 
 
 def _refusal(error: ClientError) -> Exception:

@@ -40,11 +40,13 @@ Spans = list[tuple[Seq, Seq, str]]
 class Followers:
     """Does what follows. Every method may raise WebchatError(UNAVAILABLE); then do it again."""
 
-    def __init__(self, table: SteadyTable, reader: LogReader, append: Inner) -> None:
+    def __init__(
+        self, table: SteadyTable, reader: LogReader, groups: PublicGroups, append: Inner
+    ) -> None:
         self._table = table
         self._reader = reader
+        self._groups = groups
         self._append = append
-        self._public = PublicGroups(table)
 
     async def finish(self, conv: ConvID, mark: Mark) -> None:
         """All that a mark stands for; nothing if somebody finished it meanwhile."""
@@ -89,7 +91,7 @@ class Followers:
         await self._table.each(turn, spans)
         await self._table.each(change, follows.changes)
         if follows.group is not None:
-            await self._public.save(follows.group, follows.seq)
+            await self._groups.save(follows.group, follows.seq)
         for invitation in follows.invitations:
             await put_invitation(self._table, invitation, follows.seq)
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from webchat.adapters.dynamodb.table import Item, Key, Span
 from webchat.model import ConvID, Seq, Uid
+from webchat.ports.accounts import fold
 
 HEAD: Final = "H"
 GROUP: Final = "G"
@@ -90,6 +91,11 @@ def reaction_of(item: Item) -> tuple[Seq, Uid]:
     return int(seq), uid
 
 
+def up_to(pk: str, sk: str) -> Span:
+    """A partition from its beginning up to and including `sk`."""
+    return Span(pk, FIRST, sk)
+
+
 def prefixed(pk: str, prefix: str, after: str = "", *, descending: bool = False) -> Span:
     """All of a partition whose `sk` begins with `prefix`, with something behind `after`."""
     low = f"{prefix}{after}\0" if after else prefix
@@ -99,6 +105,46 @@ def prefixed(pk: str, prefix: str, after: str = "", *, descending: bool = False)
 def asked(conv: ConvID, uid: Uid) -> Key:
     """Invitations of a user to a group."""
     return Key(log(conv), f"{ASKED}{uid}")
+
+
+def account(uid: Uid) -> Key:
+    """The accounts of all uids that differ from `uid` in case only."""
+    return Key(f"account#{fold(uid)}", "A")
+
+
+def found_by(prefix: str) -> str:
+    """The partition that names, by uid, whom a search for so short a prefix finds."""
+    return f"found#{prefix}"
+
+
+def token(token_hash: bytes) -> Key:
+    """A login, by the hash of its token."""
+    return Key(f"token#{token_hash.hex()}", "T")
+
+
+def login(login_id: str) -> Key:
+    """Which token has a login of that id."""
+    return Key(f"login#{login_id}", "T")
+
+
+def code(code_hash: bytes) -> Key:
+    """Which invite link has that code."""
+    return Key(f"code#{code_hash.hex()}", "L")
+
+
+def link_place(link_id: str) -> Key:
+    """In which group a link is."""
+    return Key(f"link#{link_id}", "L")
+
+
+def link(conv: ConvID, link_id: str) -> Key:
+    """An invite link, beside its group."""
+    return Key(log(conv), f"{LINK}{link_id}")
+
+
+def kept(uid: Uid) -> str:
+    """The partition of receipts that wait for a user."""
+    return f"kept#{uid}"
 
 
 def padded(number: int) -> str:

@@ -20,6 +20,7 @@ class DynamoSettings:
     is tried again, with pauses of `pause_ms` doubled up to `max_pause_ms`. `connections`: at most.
     `marks_every_ms`, `mark_age_ms`: how often unfinished marks are looked for, and when one counts
     as left behind. `parallel`: requests at once for one act.
+    `create_within_ms`: how long `init` waits for the table.
     """
 
     region: str
@@ -42,3 +43,4 @@ class DynamoSettings:
     marks_every_ms: int = 1_000
     mark_age_ms: int = 2_000
     parallel: int = 32
+    create_within_ms: int = 60_000

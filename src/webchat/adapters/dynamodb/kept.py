@@ -1,0 +1,57 @@
+"""Receipts kept for a user: a queue of numbered items, removed one by one as they are taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from webchat.adapters.dynamodb import keys
+from webchat.adapters.dynamodb.head import as_bytes
+from webchat.adapters.dynamodb.steady import SteadyTable, key_of
+from webchat.adapters.dynamodb.table import ConditionFailed, Item, Key, version
+from webchat.errors import WebchatError
+from webchat.model import Uid
+
+
+class DynamoKeptReceipts:
+    """See `ports/kept.py`."""
+
+    def __init__(self, table: SteadyTable) -> None:
+        self._table = table
+
+    async def keep(self, uid: Uid, envelopes: Sequence[bytes], newest: int) -> None:
+        """Append them; beyond `newest` the oldest go."""
+        last = await self._last(uid)
+        for envelope in envelopes[-newest:]:
+            content: Item = {"envelope": envelope}
+            last += 1
+            while not await self._put(Key(keys.kept(uid), keys.padded(last)), content):
+                last += 1
+        await self._trim(uid, last - newest)
+
+    async def take(self, uid: Uid, limit: int) -> Sequence[bytes]:
+        """Remove and return the oldest; what may be removed by somebody else is not returned."""
+        page = await self._table.query(keys.prefixed(keys.kept(uid), ""), limit)
+        taken = await self._table.each(self._take, page.items)
+        return [envelope for envelope in taken if envelope is not None]
+
+    async def _take(self, item: Item) -> bytes | None:
+        try:
+            await self._table.delete(key_of(item), version(int(item["ver"])))
+        except (ConditionFailed, WebchatError):
+            return None
+        return as_bytes(item["envelope"])
+
+    async def _put(self, key: Key, content: Item) -> bool:
+        return await self._table.change(key, lambda item: None if item else content) is not None
+
+    async def _last(self, uid: Uid) -> int:
+        span = keys.prefixed(keys.kept(uid), "", descending=True)
+        page = await self._table.query(span, 1)
+        return int(str(page.items[0]["sk"])) if page.items else 0
+
+    async def _trim(self, uid: Uid, until: int) -> None:
+        if until <= 0:
+            return
+        span = keys.up_to(keys.kept(uid), keys.padded(until))
+        async for item in self._table.items(span):
+            await self._table.delete(key_of(item))

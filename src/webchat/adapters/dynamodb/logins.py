@@ -1,0 +1,171 @@
+"""Logins and what ended them, on DynamoDB.
+
+A login lies under its token; two items point to it, by id and from its user's side. They are
+written before it and may outlive it. Revocations have gapless ids: the next is put if it is absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from webchat.adapters.dynamodb import keys
+from webchat.adapters.dynamodb.expiry import Expiry
+from webchat.adapters.dynamodb.head import as_bytes
+from webchat.adapters.dynamodb.steady import SteadyTable
+from webchat.adapters.dynamodb.table import ANY, ConditionFailed, Item, Key, version
+from webchat.model import Login, Uid
+from webchat.ports.accounts import Revocation
+from webchat.ports.clock import Clock
+
+_REVOCATIONS_KEPT_MS: Final = 24 * 3600 * 1000
+_EXPIRES: Final = "login"
+_decode: Final = msgspec.json.Decoder(Login).decode
+
+
+class DynamoLogins:
+    """See `ports/accounts.py`."""
+
+    def __init__(self, table: SteadyTable, clock: Clock) -> None:
+        self._table = table
+        self._clock = clock
+        self._expiry = Expiry(table)
+
+    async def add(self, token_hash: bytes, login: Login) -> None:
+        """Keep a login."""
+        pointer: Item = {"token_hash": token_hash, "uid": login.uid}
+        await self._expiry.note(_EXPIRES, login.id, login.expires_at)
+        await self._table.put({**pointer, **keys.login(login.id)._asdict()})
+        await self._table.put({**pointer, **_of_user(login.uid, login.id)._asdict()})
+        await self._table.put({**keys.token(token_hash)._asdict(), "ver": 1, **_content(login)})
+
+    async def find(self, token_hash: bytes) -> Login | None:
+        """The login of that token, or None."""
+        item = await self._table.get(keys.token(token_hash))
+        return read_login(item) if item else None
+
+    async def touch(self, login_id: str, last_used_at: int, expires_at: int) -> None:
+        """Slide a login's expiry."""
+        pointer = await self._table.get(keys.login(login_id))
+        if pointer is None:
+            return
+
+        def slide(item: Item | None) -> Item | None:
+            if item is None:
+                return None
+            login = read_login(item)
+            return _content(
+                msgspec.structs.replace(login, last_used_at=last_used_at, expires_at=expires_at)
+            )
+
+        await self._expiry.note(_EXPIRES, login_id, expires_at)
+        await self._table.change(keys.token(as_bytes(pointer["token_hash"])), slide)
+
+    async def of_user(self, uid: Uid) -> Sequence[Login]:
+        """The user's logins, newest first."""
+        span = keys.prefixed(keys.user(uid), keys.LOGIN)
+        tokens = [
+            keys.token(as_bytes(item["token_hash"])) async for item in self._table.items(span)
+        ]
+        found = await self._table.get_many(tokens)
+        logins = [read_login(item) for item in found.values()]
+        return sorted(logins, key=lambda login: (login.created_at, login.id), reverse=True)
+
+    async def revoke(self, uid: Uid, login_id: str) -> bool:
+        """End one login of the user."""
+        pointer = await self._table.get(_of_user(uid, login_id))
+        if pointer is None or await self.find(as_bytes(pointer["token_hash"])) is None:
+            return False
+        # Told first: sockets that close too early come back, those that stay open are a hole.
+        await self._leave_revocation(uid, login_id, "")
+        await self._drop(uid, login_id, as_bytes(pointer["token_hash"]))
+        return True
+
+    async def revoke_all(self, uid: Uid, except_login: str = "") -> None:
+        """End all logins of a user but one."""
+        await self._leave_revocation(uid, "", except_login)
+        span = keys.prefixed(keys.user(uid), keys.LOGIN)
+        async for item in self._table.items(span):
+            login_id = str(item["sk"]).removeprefix(keys.LOGIN)
+            if login_id != except_login:
+                await self._drop(uid, login_id, as_bytes(item["token_hash"]))
+
+    async def revocations(self, after_id: int | None) -> tuple[int, Sequence[Revocation]]:
+        """(highest id, those after `after_id`)."""
+        if after_id is None:
+            return await self._last_revocation(), []
+        span = keys.prefixed(keys.REVOCATIONS, "", keys.padded(after_id))
+        items = [item async for item in self._table.items(span)]
+        last = int(str(items[-1]["sk"])) if items else await self._last_revocation()
+        return last, [_revocation(item) for item in items if not item["is_forgotten"]]
+
+    async def forget_expired(self, now: int) -> None:
+        """Drop expired logins, and revocations older than a day."""
+        async for login_id in self._expiry.due(_EXPIRES, now):
+            pointer = await self._table.get(keys.login(login_id))
+            if pointer is not None:
+                await self._expire(str(pointer["uid"]), login_id, pointer, now)
+        await self._forget_revocations(now - _REVOCATIONS_KEPT_MS)
+
+    async def _expire(self, uid: Uid, login_id: str, pointer: Item, now: int) -> None:
+        token_hash = as_bytes(pointer["token_hash"])
+        item = await self._table.get(keys.token(token_hash))
+        if item is None:
+            await self._drop(uid, login_id, token_hash)
+        elif read_login(item).expires_at <= now:
+            try:
+                await self._table.delete(keys.token(token_hash), version(int(item["ver"])))
+            except ConditionFailed:
+                return
+            await self._drop(uid, login_id, token_hash)
+
+    async def _drop(self, uid: Uid, login_id: str, token_hash: bytes) -> None:
+        await self._table.delete(keys.token(token_hash), ANY)
+        await self._table.delete(_of_user(uid, login_id), ANY)
+        await self._table.delete(keys.login(login_id), ANY)
+
+    async def _last_revocation(self) -> int:
+        span = keys.prefixed(keys.REVOCATIONS, "", descending=True)
+        page = await self._table.query(span, 1)
+        return int(str(page.items[0]["sk"])) if page.items else 0
+
+    async def _leave_revocation(self, uid: Uid, login: str, except_login: str) -> None:
+        content: Item = {
+            "uid": uid, "login": login, "except": except_login,
+            "at": self._clock.now_ms(), "is_forgotten": 0,
+        }  # fmt: skip
+        while True:
+            key = Key(keys.REVOCATIONS, keys.padded(await self._last_revocation() + 1))
+            if await self._table.change(key, lambda item: None if item else content) is not None:
+                return
+
+    async def _forget_revocations(self, before: int) -> None:
+        """The newest item stays, so that ids go on after it."""
+        last = keys.padded(await self._last_revocation())
+        async for item in self._table.items(keys.prefixed(keys.REVOCATIONS, "")):
+            if int(item["at"]) >= before:
+                return
+            if item["sk"] == last:
+                await self._table.put({**item, "is_forgotten": 1})
+            else:
+                await self._table.delete(Key(keys.REVOCATIONS, str(item["sk"])), ANY)
+
+
+def read_login(item: Item) -> Login:
+    """The login that `item` is."""
+    return _decode(as_bytes(item["login"]))
+
+
+def _content(login: Login) -> Item:
+    return {"login": msgspec.json.encode(login)}
+
+
+def _of_user(uid: Uid, login_id: str) -> Key:
+    return Key(keys.user(uid), f"{keys.LOGIN}{login_id}")
+
+
+def _revocation(item: Item) -> Revocation:
+    said = (str(item["uid"]), str(item["login"]), str(item["except"]))
+    return Revocation(int(str(item["sk"])), *said)
