@@ -108,6 +108,7 @@ def test_what_is_not_there_cannot_be_copied_or_checked(path: Path, tmp_path: Pat
 async def test_a_broken_store_is_not_backed_up(
     store: SqliteStore, path: Path, tmp_path: Path
 ) -> None:
+    await store.close()
     break_it(path, "DELETE FROM entry WHERE seq = 2")
     with pytest.raises(StoreRefused, match="is damaged, so is its copy"):
         backup(path, tmp_path / "copy.db")
@@ -138,7 +139,7 @@ def replaced(old: str, new: str) -> str:
             "dm:ann:bob: the key (ann, 1) was appended 2 times",
         ),
         (
-            "UPDATE counter SET value = 8 WHERE name = 'keys_folded'",
+            "DELETE FROM entry_key WHERE entry IN (SELECT id FROM entry WHERE seq = 3 AND n = 1)",
             "group_x: the entry at Seq 3 is not found by its key",
         ),
         (
@@ -233,6 +234,7 @@ def replaced(old: str, new: str) -> str:
     ],
 )
 async def test_the_check_finds(store: SqliteStore, path: Path, damage: str, finding: str) -> None:
+    await store.close()
     break_it(path, damage)
     findings = check(path)
     assert [line for line in findings if line.startswith(finding)], findings
@@ -251,9 +253,12 @@ def names_in(directory: Path) -> list[str]:
 
 
 def overwrite_a_page(path: Path) -> None:
+    """Overwrite the start of the page that the table of entries begins with."""
+    with closing(sqlite3.connect(path)) as db:
+        query = "SELECT rootpage, page_size FROM sqlite_schema, pragma_page_size WHERE name = ?"
+        page, size = db.execute(query, ("entry",)).fetchone()
     content = bytearray(path.read_bytes())
-    middle = len(content) // 2 // 4096 * 4096
-    content[middle : middle + 200] = b"\xff" * 200
+    content[(page - 1) * size : (page - 1) * size + 200] = b"\xff" * 200
     path.write_bytes(content)
 
 

@@ -16,6 +16,7 @@ import pytest
 from tests.contract.asking import create, depart, edit, message, react, refer
 from webchat.adapters.memory import ManualClock
 from webchat.adapters.sqlite import SqliteSettings
+from webchat.adapters.sqlite.ledger import Ledger
 from webchat.adapters.sqlite.logs import Logs
 from webchat.adapters.sqlite.schema import migrate
 from webchat.ports.log import Append
@@ -51,14 +52,29 @@ def db() -> Iterator[sqlite3.Connection]:
 
 @pytest.fixture
 def logs(clock: ManualClock) -> Logs:
-    return Logs(clock, SqliteSettings())
+    return Logs(clock, Ledger(SqliteSettings()))
+
+
+def transact(db: sqlite3.Connection, logs: Logs, act: Callable[[], object]) -> None:
+    """Do `act` in a transaction of its own."""
+    db.execute("BEGIN")
+    logs.begin(db, [])
+    act()
+    logs.finish(db, is_idle=False)
+    db.execute("COMMIT")
+    logs.committed()
+
+
+def append(db: sqlite3.Connection, logs: Logs, request: Append) -> None:
+    transact(db, logs, lambda: logs.append(db, request))
 
 
 def make_group(db: sqlite3.Connection, logs: Logs, members: int) -> str:
     """A group with two messages at Seq 2 and 3."""
     conv = f"group_{members}"
-    logs.append(db, create(conv, *(f"u{number}" for number in range(members))))
-    logs.append(db, Append(conv, (message("u0", "1"), message("u1", "2"))))
+    append(db, logs, create(conv, *(f"u{number}" for number in range(members))))
+    append(db, logs, Append(conv, (message("u0", "1"), message("u1", "2"))))
+    transact(db, logs, lambda: logs.settle_all(db, None))
     return conv
 
 
@@ -72,9 +88,10 @@ def costs(db: sqlite3.Connection, logs: Logs, conv: str) -> dict[str, int]:
         "depart": depart(conv, "u1", since=1),
     }
     steps = {
-        name: steps_of(db, partial(logs.append, db, request)) for name, request in appends.items()
+        name: steps_of(db, partial(append, db, logs, request)) for name, request in appends.items()
     }
-    return {**steps, "move": steps_of(db, lambda: logs.move(db, [Move(conv, "u2", 3, 3)]))}
+    move = partial(logs.move, db, [Move(conv, "u2", 3, 3)])
+    return {**steps, "move": steps_of(db, lambda: transact(db, logs, move))}
 
 
 def test_acts_cost_a_large_group_what_they_cost_a_small_one(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 
@@ -11,13 +11,11 @@ import pytest
 
 from tests.contract.asking import message, send
 from webchat.adapters.memory import ManualClock
-from webchat.adapters.sqlite import SqliteSettings, SqliteStore, check
-from webchat.adapters.sqlite.keys import Keys, key_hash
-from webchat.adapters.sqlite.logs import Logs
-from webchat.adapters.sqlite.schema import migrate
+from webchat.adapters.sqlite import SqliteSettings, SqliteStore, check, schema
+from webchat.adapters.sqlite.keys import key_hash
 from webchat.ports.log import Append
 
-SETTINGS = SqliteSettings(max_unfolded_keys=4)
+SETTINGS = SqliteSettings(journal_entries=4, fold_interval_ms=60_000)
 
 
 @pytest.fixture
@@ -38,25 +36,25 @@ def one(msg_id: str) -> Append:
     return Append("group_x", (message("ann", msg_id),))
 
 
-def folded_in(path: Path) -> int:
+def count_of(path: Path, table: str) -> int:
     with closing(sqlite3.connect(path)) as db:
-        return int(db.execute("SELECT count(*) FROM entry_key").fetchone()[0])
+        return int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608
 
 
-@pytest.mark.parametrize(("written", "folded"), [(3, 0), (4, 4), (7, 4), (9, 8)])
+@pytest.mark.parametrize(("written", "folded"), [(3, 0), (4, 0), (5, 4), (8, 4), (9, 8)])
 async def test_keys_are_found_whether_folded_or_not(
     store: SqliteStore, path: Path, written: int, folded: int
 ) -> None:
     entries = [(await send(store, one(str(number)))).entries for number in range(written)]
-    assert folded_in(path) == folded
+    assert count_of(path, "entry") == count_of(path, "entry_key") == folded
     for number in range(written):
+        assert await store.log.find("group_x", "ann", str(number)) == entries[number][0]
         again = await send(store, one(str(number)))
         assert (again.entries, again.fresh) == (entries[number], False)
-        assert await store.log.find("group_x", "ann", str(number)) == entries[number][0]
     assert await store.log.find("group_x", "ann", "never") is None
 
 
-async def test_keys_are_found_after_a_start(store: SqliteStore, path: Path) -> None:
+async def test_keys_are_found_after_a_start(store: SqliteStore) -> None:
     for number in range(6):
         await send(store, one(str(number)))
     await store.close()
@@ -75,40 +73,38 @@ async def test_keys_of_a_batch_that_was_rolled_back_are_forgotten(store: SqliteS
     assert (await send(store, one("lost"))).entries[0].seq == 2
 
 
-@pytest.fixture
-def db(path: Path, clock: ManualClock) -> Iterator[sqlite3.Connection]:
-    """A file with one entry: Seq 1 of `group_x`, by ann, MsgID `m`."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        migrate(connection)
-        Logs(clock, SETTINGS).append(connection, one("m"))
-        yield connection
+@pytest.mark.parametrize("other", ["second", "third"])
+async def test_another_key_with_the_same_hash_is_another_key(
+    store: SqliteStore, path: Path, other: str
+) -> None:
+    await send(store, one("first"))
+    await send(store, one("second"))
+    await store.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        collide = "INSERT INTO entry_key SELECT log, ?, id FROM entry WHERE msg_id = 'first'"
+        db.execute(collide, (key_hash("ann", other),))
+    await store.open("secured")
+    seqs = {each: (await send(store, one(each))).entries[0].seq for each in ("first", other)}
+    assert seqs == {"first": 1, other: 2 if other == "second" else 3}
 
 
-def test_another_key_with_the_same_hash_is_another_key(db: sqlite3.Connection) -> None:
-    keys, hashed = Keys(max_unfolded=4), key_hash("ann", "m")
-    assert hashed is not None
-    assert keys.find(db, 1, hashed, "ann", "m") is not None
-    assert keys.find(db, 1, hashed, "ann", "other") is None
-    assert keys.find(db, 2, hashed, "ann", "m") is None
-
-
-@pytest.mark.parametrize("max_unfolded", [2, 9])
-def test_two_keys_with_one_hash_are_both_found(db: sqlite3.Connection, max_unfolded: int) -> None:
-    keys, logs = Keys(max_unfolded), Logs(ManualClock(), SETTINGS)
-    keys.find(db, 1, 7, "nobody", "nothing")
-    logs.append(db, one("other"))
-    keys.add(db, 1, key_hash("ann", "m"), 2)
-    hashed = key_hash("ann", "m")
-    assert hashed is not None
-    first = keys.find(db, 1, hashed, "ann", "m")
-    second = keys.find(db, 1, hashed, "ann", "other")
-    assert [row and row[0] for row in (first, second)] == [1, 2]
-
-
-def test_the_same_hash_is_told_apart_when_folded_too(db: sqlite3.Connection) -> None:
-    keys, hashed = Keys(max_unfolded=1), key_hash("ann", "m")
-    assert hashed is not None
-    keys.add(db, 1, hashed, 1)
-    assert db.execute("SELECT count(*) FROM entry_key").fetchone() == (1,)
-    assert keys.find(db, 1, hashed, "ann", "m") is not None
-    assert keys.find(db, 1, hashed, "bob", "m") is None
+async def test_keys_of_an_older_file_are_found(tmp_path: Path, clock: ManualClock) -> None:
+    """Before the journal, the newest keys were in no table but that of the entries."""
+    path = tmp_path / "older.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        for statement in (*schema.STEPS[0], *schema.STEPS[1]):
+            db.execute(statement)
+        db.execute("INSERT INTO log VALUES (1, 'group_x', 0)")
+        row = "VALUES (?, 1, ?, ?, 1, 0, 'message', 'ann', ?, CAST('{}' AS BLOB))"
+        for seq in (1, 2):
+            db.execute(f"INSERT INTO entry {row}", (seq, seq, seq, str(seq)))
+        db.execute("INSERT INTO entry_key VALUES (1, ?, 1)", (key_hash("ann", "1"),))
+        db.execute("UPDATE counter SET value = 1")
+        db.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+        db.execute("PRAGMA user_version = 2")
+    store = SqliteStore(path, SETTINGS, clock)
+    await store.open("secured")
+    seqs = [(await send(store, one(str(number)))).entries[0].seq for number in (1, 2, 3)]
+    assert seqs == [1, 2, 3]
+    await store.close()
+    assert check(path) == []

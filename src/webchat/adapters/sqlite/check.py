@@ -1,4 +1,7 @@
-"""Whether a store's file is whole, and keeps what its logs promise."""
+"""Whether a store's file is whole, and keeps what its logs promise.
+
+The tables are asked in SQL; what lies in the journal is held to go on from them.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
+from webchat.adapters.sqlite import journal
 from webchat.adapters.sqlite.files import existing
 from webchat.adapters.sqlite.keys import key_hash
 from webchat.adapters.sqlite.schema import VERSION, check_version
@@ -45,8 +51,7 @@ _PROMISES: Final[tuple[tuple[str, str], ...]] = (
     (
         "{}: the entry at Seq {} is not found by its key",
         """SELECT log.name, seq FROM entry JOIN log ON log.id = entry.log
-        WHERE entry.id <= (SELECT value FROM counter WHERE name = 'keys_folded')
-        AND msg_id <> '' AND NOT EXISTS (SELECT 1 FROM entry_key
+        WHERE msg_id <> '' AND NOT EXISTS (SELECT 1 FROM entry_key
             WHERE entry_key.log = entry.log AND hash = key_hash(sender, msg_id)
             AND entry = entry.id)""",
     ),
@@ -200,7 +205,7 @@ def check(path: Path) -> list[Finding]:
         if check_version(db, path) != VERSION:
             raise StoreRefused(f"{path} is older than this webchat; `serve` brings it up to date")
         try:
-            return [*_damages(db), *_broken_promises(db)]
+            return [*_damages(db), *_broken_promises(db), *_broken_journal(db)]
         except sqlite3.DatabaseError as error:
             return [*_damages(db), f"the file cannot be read: {error}"]
 
@@ -220,3 +225,42 @@ def _broken_promises(db: sqlite3.Connection) -> Iterator[Finding]:
     for words, query in _PROMISES:
         for row in db.execute(_SAID + query):
             yield words.format(*row)
+
+
+def _broken_journal(db: sqlite3.Connection) -> Iterator[Finding]:
+    """Entries of the journal that do not go on where their log ends in the tables, and positions
+    beyond. What the tables have already was folded before its time."""
+    ends: dict[int, tuple[int, int, int]] = {}
+    for batch in journal.batches(db):
+        for log, seq, n, _, members_seq, kind, _, _, envelope, _ in batch.entries:
+            last, counted, members_last = ends.get(log) or _end(db, log)
+            if seq > last:
+                expected = (last + 1, counted + (kind == "message"))
+                if (seq, n) != expected or members_seq not in (seq, members_last):
+                    yield f"{_name(db, log)}: the journal goes on with Seq {seq} after {last}"
+                if not _is_object(envelope):
+                    yield f"{_name(db, log)}: the entry at Seq {seq} is no JSON object"
+                ends[log] = (seq, n, members_seq)
+        for log, uid, delivered, displayed, _ in batch.positions:
+            last, _, _ = ends.get(log) or _end(db, log)
+            if not 0 <= displayed <= delivered <= last:
+                yield f"{_name(db, log)}: the journal has {uid} at {delivered}, the end is {last}"
+
+
+def _end(db: sqlite3.Connection, log: int) -> tuple[int, int, int]:
+    """`Seq`, `N` and `members_seq` of a log's last entry in the tables."""
+    query = "SELECT seq, n, members_seq FROM entry WHERE log = ? ORDER BY seq DESC LIMIT 1"
+    seq, n, members_seq = db.execute(query, (log,)).fetchone() or (0, 0, 0)
+    return seq, n, members_seq
+
+
+def _name(db: sqlite3.Connection, log: int) -> str:
+    row = db.execute("SELECT name FROM log WHERE id = ?", (log,)).fetchone()
+    return f"log {log}" if row is None else str(row[0])
+
+
+def _is_object(envelope: bytes) -> bool:
+    try:
+        return isinstance(msgspec.json.decode(envelope), dict)
+    except msgspec.DecodeError:
+        return False

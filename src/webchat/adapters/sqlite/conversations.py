@@ -9,10 +9,18 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from webchat.adapters.sqlite.keys import ENTRY_COLUMNS, entry_of, find_row
+from webchat.adapters.sqlite.ledger import Ledger
 from webchat.adapters.sqlite.logs import Logs
-from webchat.adapters.sqlite.reader import LAST_CHARACTER, Reader, as_list, bounded
+from webchat.adapters.sqlite.reader import (
+    LAST_CHARACTER,
+    MAX_INTEGER,
+    Reader,
+    Reading,
+    as_list,
+    bounded,
+)
 from webchat.adapters.sqlite.writer import Writer
-from webchat.model import ConvID, Entry, Group, Head, Membership, Seq, Uid
+from webchat.model import NO_HEAD, ConvID, Entry, Group, Head, Membership, Seq, Uid
 from webchat.ports.accounts import fold
 from webchat.ports.log import Append, AppendDone, check_append
 
@@ -61,12 +69,16 @@ _PUBLIC: Final = f"""{_GROUPS} public AND NOT closed AND folded >= ? AND folded 
 
 
 class SqliteLog:
-    """Logs. See `ports/log.py`."""
+    """Logs. See `ports/log.py`.
 
-    def __init__(self, logs: Logs, writer: Writer, reader: Reader) -> None:
+    Reads look into the tail first, then into the tables: what is folded between is seen twice.
+    """
+
+    def __init__(self, logs: Logs, writer: Writer, reader: Reading, ledger: Ledger) -> None:
         self._append = logs.append
         self._writer = writer
         self._reader = reader
+        self._tail = ledger.tail
 
     def append(self, request: Append, done: AppendDone) -> None:
         """Queue `request` for the next transaction."""
@@ -76,29 +88,45 @@ class SqliteLog:
     async def read(self, conv: ConvID, after: Seq, limit: int) -> list[Entry]:
         """Up to `limit` entries with `Seq` > `after`, ascending."""
         query = f"{_ENTRIES} AND seq > ? ORDER BY seq LIMIT ?"
-        return await self._read(conv, query, (conv, bounded(after), bounded(limit)))
+        tail = self._tail(conv)
+        found = await self._read(conv, query, (conv, bounded(after), bounded(limit)))
+        if tail is not None and len(found) < limit:
+            last = found[-1].seq if found else after
+            found += tail.between(last, last + 1 + limit - len(found))
+        return found
 
     async def read_before(self, conv: ConvID, before: Seq | None, limit: int) -> list[Entry]:
         """The newest `limit` entries with `Seq` < `before`, ascending."""
-        query = f"{_ENTRIES} AND seq < ifnull(?, {2**63 - 1}) ORDER BY seq DESC LIMIT ?"
-        end = None if before is None else bounded(before)
+        query = f"{_ENTRIES} AND seq < ? ORDER BY seq DESC LIMIT ?"
+        end = bounded(MAX_INTEGER if before is None else before)
+        tail = self._tail(conv)
         newest_first = await self._read(conv, query, (conv, end, bounded(limit)))
-        return newest_first[::-1]
+        found = newest_first[::-1]
+        if tail is not None:
+            found += tail.between(found[-1].seq if found else 0, end)
+        return found[-limit:] if limit else []
 
     async def find(self, conv: ConvID, sender: Uid, msg_id: str) -> Entry | None:
         """The entry with that key of idempotence."""
+        tail = self._tail(conv)
+        entry = None if tail is None else tail.with_key(sender, msg_id)
 
         def run(db: sqlite3.Connection) -> Entry | None:
             log = db.execute("SELECT id FROM log WHERE name = ?", (conv,)).fetchone()
             row = log and find_row(db, log[0], sender, msg_id)
             return entry_of(conv, row) if row else None
 
-        return await self._reader.read(run)
+        return entry or await self._reader.read(run)
 
     async def heads(self, convs: Sequence[ConvID]) -> Mapping[ConvID, Head]:
         """The heads of those that exist, by one query."""
+        tails = [(conv, tail) for conv in convs if (tail := self._tail(conv)) is not None]
+        ends = [(conv, end) for conv, tail in tails if (end := tail.end()) is not None]
         rows = await self._reader.read(lambda db: db.execute(_HEADS, (as_list(convs),)).fetchall())
-        return {name: Head(*head) for name, *head in rows}
+        heads = {name: Head(*head) for name, *head in rows}
+        for conv, end in ends:
+            heads[conv] = max(heads.get(conv, NO_HEAD), end)
+        return heads
 
     async def reactions(self, conv: ConvID, seqs: Sequence[Seq]) -> Mapping[Seq, Mapping[Uid, str]]:
         """Who reacted how to these entries."""

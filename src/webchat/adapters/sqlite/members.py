@@ -1,12 +1,11 @@
-"""What membership entries and positions do to their rows, within the writer's transaction."""
+"""What membership entries do to their rows, within the writer's transaction."""
 
 from __future__ import annotations
 
 import sqlite3
 from typing import Final
 
-from webchat.adapters.sqlite.recent import Recent
-from webchat.model import NO_POSITION, Membership, Position, Uid
+from webchat.model import Membership
 
 _SAVE: Final = "INSERT OR REPLACE INTO member VALUES (?, ?, ?, ?, ?)"
 _OPEN: Final = """
@@ -37,39 +36,3 @@ def count_members(db: sqlite3.Connection, log: int, change: int) -> None:
     """As many more are present, or fewer."""
     if change:
         db.execute("UPDATE log SET members = members + ? WHERE id = ?", (change, log))
-
-
-class PositionRows:
-    """Rows of `position`, the recent ones remembered. Used by the writer's thread alone."""
-
-    def __init__(self, max_remembered: int) -> None:
-        self._recent: Recent[tuple[int, Uid], Position] = Recent(max_remembered)
-        self._unwritten: dict[tuple[int, Uid], Position] = {}
-
-    def forget(self) -> None:
-        """The file may say otherwise than what is remembered."""
-        self._recent.clear()
-        self._unwritten.clear()
-
-    def get(self, db: sqlite3.Connection, log: int, uid: Uid) -> Position:
-        """How far `uid` has come; NO_POSITION without a row."""
-        place = (log, uid)
-        position = self._recent.get(place) or self._unwritten.get(place)
-        if position is None:
-            query = "SELECT delivered, displayed, n FROM position WHERE log = ? AND uid = ?"
-            row = db.execute(query, (log, uid)).fetchone()
-            position = NO_POSITION if row is None else Position(*row)
-        return position
-
-    def put(self, log: int, uid: Uid, position: Position) -> None:
-        """`uid` is here now; `write` says so to the file."""
-        self._unwritten[log, uid] = position
-        self._recent.put((log, uid), position)
-
-    def write(self, db: sqlite3.Connection) -> None:
-        """Write what was put, each row once: many messages of a batch move the same sender."""
-        db.executemany(
-            "INSERT OR REPLACE INTO position VALUES (?, ?, ?, ?, ?)",
-            [(*place, at.delivered, at.displayed, at.n) for place, at in self._unwritten.items()],
-        )
-        self._unwritten.clear()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Final
 
+from webchat.adapters.sqlite.ledger import Ledger
 from webchat.adapters.sqlite.logs import Logs
-from webchat.adapters.sqlite.reader import Reader, as_list, bounded
+from webchat.adapters.sqlite.reader import Reading, as_list, bounded
 from webchat.adapters.sqlite.writer import Writer
 from webchat.model import ConvID, Position, Seq, Uid
 from webchat.ports.positions import Move, MoveDone
@@ -27,19 +29,24 @@ _COUNTS: Final = """
     ifnull(sum(readers) FILTER (WHERE delivered >= asked.value), 0),
     ifnull(sum(readers) FILTER (WHERE shown >= asked.value), 0)
     FROM json_each(?3) AS asked LEFT JOIN reader ON since < asked.value GROUP BY asked.value"""
+_how_far: Final = attrgetter("delivered", "displayed")
 
 
 class SqlitePositions:
-    """How far members have come. See `ports/positions.py`."""
+    """How far members have come. See `ports/positions.py`.
 
-    def __init__(self, logs: Logs, writer: Writer, reader: Reader) -> None:
-        self._move = logs.move
+    Reads look into the tail first, then into the tables: what is folded between is seen twice.
+    """
+
+    def __init__(self, logs: Logs, writer: Writer, reader: Reading, ledger: Ledger) -> None:
+        self._logs = logs
         self._writer = writer
         self._reader = reader
+        self._tail = ledger.tail
 
     def move(self, moves: Sequence[Move], done: MoveDone) -> None:
         """Queue `moves` for the next transaction."""
-        self._writer.submit(self._move, moves, done)
+        self._writer.submit(self._logs.move, moves, done)
 
     async def of_user(self, uid: Uid, convs: Sequence[ConvID]) -> Mapping[ConvID, Position]:
         """The user's positions in these conversations."""
@@ -47,7 +54,9 @@ class SqlitePositions:
             SELECT log.name, delivered, displayed, n
             FROM json_each(?) AS asked JOIN log ON log.name = asked.value
             JOIN position ON position.log = log.id AND uid = ?"""
-        return await self._read(query, convs, uid)
+        tails = [(conv, tail) for conv in convs if (tail := self._tail(conv)) is not None]
+        moved = {conv: tail.moved.get(uid) for conv, tail in tails}
+        return _newer(await self._read(query, convs, uid), moved)
 
     async def of_members(self, conv: ConvID, uids: Sequence[Uid]) -> Mapping[Uid, Position]:
         """These members' positions in the conversation."""
@@ -56,7 +65,9 @@ class SqlitePositions:
             SELECT uid, delivered, displayed, n
             FROM json_each(?) AS asked CROSS JOIN position
             ON position.log = (SELECT id FROM log WHERE name = ?) AND uid = asked.value"""
-        return await self._read(query, uids, conv)
+        tail = self._tail(conv)
+        moved = {uid: tail.moved.get(uid) for uid in uids} if tail is not None else {}
+        return _newer(await self._read(query, uids, conv), moved)
 
     async def counts(
         self, conv: ConvID, author: Uid, seqs: Sequence[Seq]
@@ -64,6 +75,8 @@ class SqlitePositions:
         """How many others have these entries (delivered, displayed)."""
         asked = {bounded(seq) for seq in seqs}
         parameters = (conv, author, as_list(asked), min(asked, default=0) - 1)
+        if (tail := self._tail(conv)) is not None and tail.moved:
+            await self._writer.write(self._logs.settle, conv)
         rows = await self._reader.read(lambda db: db.execute(_COUNTS, parameters).fetchall())
         counted = {seq: (delivered, displayed) for seq, delivered, displayed in rows}
         return {seq: counted[bounded(seq)] for seq in seqs}
@@ -72,3 +85,13 @@ class SqlitePositions:
         parameters = (as_list(asked), of)
         rows = await self._reader.read(lambda db: db.execute(query, parameters).fetchall())
         return {name: Position(*position) for name, *position in rows}
+
+
+def _newer(
+    stored: dict[str, Position], moved: Mapping[str, Position | None]
+) -> Mapping[str, Position]:
+    """Of each the position further on: none ever goes back."""
+    for name, position in moved.items():
+        if position is not None:
+            stored[name] = max(stored.get(name, position), position, key=_how_far)
+    return stored

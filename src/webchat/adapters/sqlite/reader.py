@@ -8,13 +8,15 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
+from webchat.adapters.sqlite import journal
+from webchat.adapters.sqlite.writer import Writer
 from webchat.errors import Code, WebchatError
 
 R = TypeVar("R")
 
-_MAX_INTEGER: Final = 2**63 - 1
+MAX_INTEGER: Final = 2**63 - 1
 LAST_CHARACTER: Final = "\U0010ffff"
 """After a prefix: where the texts that begin with it end."""
 
@@ -52,9 +54,38 @@ class Reader:
             self._idle.put(connection)
 
 
+class Reading(Protocol):
+    """Whatever answers queries: a Reader, or one that does something first."""
+
+    async def read(self, query: Callable[[sqlite3.Connection], R]) -> R:
+        """The result of `query`. Raises WebchatError(UNAVAILABLE)."""
+
+
+class SettledReader:
+    """Reads of logs and positions beside a process that serves the file.
+
+    Before each, what that process has put into the journal goes into the tables.
+    """
+
+    def __init__(self, reader: Reader, writer: Writer) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def read(self, query: Callable[[sqlite3.Connection], R]) -> R:
+        """The result of `query`, run on a thread. Raises WebchatError(UNAVAILABLE)."""
+        if not await self._reader.read(journal.is_empty):
+            # Whatever this writer does begins with it.
+            await self._writer.write(_nothing, None)
+        return await self._reader.read(query)
+
+
+def _nothing(db: sqlite3.Connection, _: None) -> None:
+    pass
+
+
 def bounded(number: int) -> int:
     """`number` as SQLite can hold it; any `Seq` or count beyond means the same as the largest."""
-    return max(-1, min(number, _MAX_INTEGER))
+    return max(-1, min(number, MAX_INTEGER))
 
 
 def as_list(values: Iterable[str | int]) -> str:

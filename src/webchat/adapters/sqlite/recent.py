@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -29,6 +30,10 @@ class Recent(Generic[K, V]):
         self._values.move_to_end(key)
         if len(self._values) > self._limit:
             self._values.popitem(last=False)
+
+    def values(self) -> Iterable[V]:
+        """All values that are remembered."""
+        return self._values.values()
 
     def clear(self) -> None:
         """Forget everything."""

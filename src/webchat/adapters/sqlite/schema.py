@@ -1,8 +1,7 @@
 """The tables of an SQLite store, as steps from one version to the next.
 
-Layout (docs/adr/0003-store.md): entries lie in the order they came, so an append touches the same
-page as the one before; conversations are integers; keys of idempotence are folded into their table
-many at a time (`keys.py`).
+Layout (docs/adr/0003-store.md, 0008-journal.md): what comes in is a row of the journal first, and
+is folded from there many entries at a time; conversations are integers.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
+from webchat.adapters.sqlite.keys import key_hash
 from webchat.ports.store import StoreRefused
 
 APPLICATION_ID: Final = 0x77636874
@@ -181,7 +181,16 @@ _SECOND: Final = (
     ) WITHOUT ROWID""",
 )
 
-STEPS: Final[Sequence[Sequence[str]]] = (_FIRST, _SECOND)
+_THIRD: Final = (
+    # `batch`: see `journal.py`.
+    "CREATE TABLE journal (id INTEGER PRIMARY KEY, batch BLOB NOT NULL)",
+    # From now on a key comes into its table together with its entry.
+    """INSERT INTO entry_key SELECT log, key_hash(sender, msg_id), id FROM entry
+    WHERE id > (SELECT value FROM counter WHERE name = 'keys_folded') AND msg_id <> ''""",
+    "DROP TABLE counter",
+)
+
+STEPS: Final[Sequence[Sequence[str]]] = (_FIRST, _SECOND, _THIRD)
 """Step i brings a file from version i to i + 1. What was released is never changed."""
 
 VERSION: Final = len(STEPS)
@@ -204,6 +213,7 @@ def check_version(db: sqlite3.Connection, path: Path) -> int:
 
 def migrate(db: sqlite3.Connection) -> None:
     """Bring a file to VERSION, in one transaction. Raises sqlite3.Error."""
+    db.create_function("key_hash", 2, key_hash, deterministic=True)
     db.execute("BEGIN IMMEDIATE")
     try:
         # Read inside the transaction: another process may have been faster.

@@ -12,10 +12,11 @@ class SqliteSettings:
     `gather_ms`: how long the writer waits for more before it commits. `max_batch`: writes in one
     transaction. `max_waiting`: writes that are queued; beyond, they are refused as UNAVAILABLE.
     `max_heads`, `max_positions`: ends of logs and positions that the writer remembers.
-    `max_unfolded_keys`: entries whose keys of idempotence are not in an index yet; a start reads
-    as many. `busy_timeout_ms`: how long a write waits for
-    another process's. `readers`: threads for reads. `wal_pages`: after how many pages the journal
-    is folded into the file.
+    `journal_entries`, `journal_bytes`: from so many entries and positions, or bytes of them, on the
+    journal is folded into the tables; a start has about as many to fold. `fold_slice`: how many at
+    a time, if no more come in. `fold_interval_ms`: it is also folded when nothing was written for
+    so long. `busy_timeout_ms`: how long a write waits for another process's. `readers`: threads for
+    reads. `wal_pages`: after how many pages SQLite's write-ahead log is copied into the file.
     """
 
     gather_ms: float = 0.0
@@ -23,7 +24,10 @@ class SqliteSettings:
     max_waiting: int = 100_000
     max_heads: int = 50_000
     max_positions: int = 50_000
-    max_unfolded_keys: int = 10_000
+    journal_entries: int = 10_000
+    journal_bytes: int = 16 * 1024 * 1024
+    fold_slice: int = 1_000
+    fold_interval_ms: int = 1_000
     busy_timeout_ms: int = 5_000
     readers: int = 2
     wal_pages: int = 4_000

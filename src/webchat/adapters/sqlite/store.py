@@ -7,17 +7,18 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from webchat.adapters.sqlite import files, schema
+from webchat.adapters.sqlite import files, journal, schema
 from webchat.adapters.sqlite.accounts import SqliteAccounts
 from webchat.adapters.sqlite.conversations import SqliteLog, SqliteMembers
 from webchat.adapters.sqlite.held import SqliteHeld
 from webchat.adapters.sqlite.invitations import SqliteInvitations
+from webchat.adapters.sqlite.ledger import Ledger
 from webchat.adapters.sqlite.links import SqliteInviteLinks
 from webchat.adapters.sqlite.logins import SqliteKeptReceipts, SqliteLogins
 from webchat.adapters.sqlite.logs import Logs
 from webchat.adapters.sqlite.nodes import SqliteNodes
 from webchat.adapters.sqlite.positions import SqlitePositions
-from webchat.adapters.sqlite.reader import Reader
+from webchat.adapters.sqlite.reader import Reader, SettledReader
 from webchat.adapters.sqlite.settings import SqliteSettings
 from webchat.adapters.sqlite.writer import Writer
 from webchat.errors import WebchatError
@@ -69,12 +70,14 @@ class SqliteStore:
     async def open(self, mode: Mode) -> None:
         """Make or migrate the file and start the threads. Raises StoreRefused."""
         for_writes, *for_reads = await asyncio.to_thread(self._prepare, mode)
-        logs = Logs(self._clock, self._settings)
-        self._writer = writer = Writer(for_writes, self._settings, logs.finish, logs.forget)
+        ledger = Ledger(self._settings, keeps_journal=self._serves)
+        logs = Logs(self._clock, ledger)
+        self._writer = writer = Writer(for_writes, self._settings, logs)
         self._reader = reader = Reader(for_reads)
-        self.log = SqliteLog(logs, writer, reader)
+        told = reader if self._serves else SettledReader(reader, writer)
+        self.log = SqliteLog(logs, writer, told, ledger)
         self.members = SqliteMembers(reader)
-        self.positions = SqlitePositions(logs, writer, reader)
+        self.positions = SqlitePositions(logs, writer, told, ledger)
         self.accounts = SqliteAccounts(writer, reader)
         self.logins = SqliteLogins(writer, reader, self._clock)
         self.kept = SqliteKeptReceipts(writer)
@@ -109,6 +112,8 @@ class SqliteStore:
                 with closing(files.connect(self._path, self._settings)) as db:
                     self._make_schema(db)
                     self._settle_mode(db, mode)
+                    if self._serves:
+                        _settle(db)
                 return files.connect_all(self._path, self._settings)
             except BaseException:
                 self._release()
@@ -141,6 +146,13 @@ class SqliteStore:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
+
+
+def _settle(db: sqlite3.Connection) -> None:
+    """Make the tables say what a process that died left in the journal."""
+    db.execute("BEGIN IMMEDIATE")
+    journal.replay(db)
+    db.execute("COMMIT")
 
 
 def _probe_read(db: sqlite3.Connection) -> None:

@@ -1,7 +1,7 @@
 """The one thread that writes: what was queued since its last commit becomes one transaction.
 
 Knows nothing of what is written. No task and no future per write: `done` calls of a batch are
-delivered to the event loop together.
+delivered to the event loop together. When nothing is queued it does what its memory has left over.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from webchat.adapters.sqlite.settings import SqliteSettings
 from webchat.errors import Code, MembersChanged, WebchatError
@@ -42,25 +42,36 @@ class _Write(NamedTuple):
 _Batch = list[_Write]
 
 
+class Memory(Protocol):
+    """What acts remember of the file from one transaction to the next; on the writer's thread."""
+
+    def others_wrote(self, db: sqlite3.Connection) -> None:
+        """Another process has written since the last transaction; within one, before `begin`."""
+
+    def begin(self, db: sqlite3.Connection, arguments: Iterable[object]) -> None:
+        """The first thing in a transaction of acts with these arguments."""
+
+    def finish(self, db: sqlite3.Connection, *, is_idle: bool) -> None:
+        """The last thing before the commit. `is_idle`: for a while there were no acts."""
+
+    def committed(self) -> None:
+        """The transaction is durable; nobody has been told yet."""
+
+    def rolled_back(self) -> None:
+        """The transaction did nothing."""
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether `finish` has nothing to do when the writer is idle."""
+
+
 class Writer:
-    """Runs acts in order, in transactions, on `db`, which it owns from then on.
+    """Runs acts in order, in transactions, on `db`, which it owns from then on."""
 
-    On the writer's thread `finish` is called in each transaction, last before its commit, and
-    `forget` when what acts remember of the file may no longer hold: a batch was rolled back, or
-    another process wrote.
-    """
-
-    def __init__(
-        self,
-        db: sqlite3.Connection,
-        settings: SqliteSettings,
-        finish: Callable[[sqlite3.Connection], None],
-        forget: Callable[[], None],
-    ) -> None:
+    def __init__(self, db: sqlite3.Connection, settings: SqliteSettings, memory: Memory) -> None:
         self._db = db
         self._settings = settings
-        self._finish = finish
-        self._forget = forget
+        self._memory = memory
         self._loop = asyncio.get_running_loop()
         self._turn: _Batch = []
         self._handed: SimpleQueue[_Batch | None] = SimpleQueue()
@@ -132,11 +143,12 @@ class Writer:
             # The loop may be closed already when the process is being torn down.
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._deliver, batch, outcomes)
+        self._come_to_rest()
         self._db.close()
 
     def _next_batch(self) -> _Batch | None:
         """All that waits, up to about `max_batch` writes; None: closed and nothing left."""
-        batch = self._handed.get()
+        batch = self._first_of_batch()
         if batch is None:
             return None
         if self._settings.gather_ms:
@@ -150,6 +162,31 @@ class Writer:
                 batch += more
         return batch
 
+    def _first_of_batch(self) -> _Batch | None:
+        """What was handed over first; until then, work that is left over."""
+        idle_s = self._settings.fold_interval_ms / 1000
+        while not self._memory.is_at_rest:
+            try:
+                return self._handed.get(timeout=idle_s)
+            except Empty:
+                # Once begun, it goes on as long as nobody waits; a failure is tried again later.
+                idle_s = 0 if self._rest() else self._settings.fold_interval_ms / 1000
+        return self._handed.get()
+
+    def _come_to_rest(self) -> None:
+        """Do all that is left over, or leave it to the next who opens the file."""
+        while not self._memory.is_at_rest and self._rest():
+            pass
+
+    def _rest(self) -> bool:
+        """Do a piece of what is left over; False: it failed."""
+        try:
+            self._transact([], {}, is_idle=True)
+        except Exception as error:
+            self._roll_back(error)
+            return False
+        return True
+
     def _commit(self, batch: _Batch) -> list[object]:
         """The outcome of each write: all of them durable or refused, or none of them done."""
         failed: dict[int, Exception] = {}
@@ -160,7 +197,8 @@ class Writer:
                 # A defect in one act: the others are done without it.
                 self._roll_back(failure.cause)
                 failed[failure.index] = _error(Code.INTERNAL, "a write failed", failure.cause)
-            except sqlite3.Error as error:
+            except Exception as error:
+                # Mostly SQLite's; the thread has to outlive any.
                 self._roll_back(error)
                 self.is_failing = True
                 return [_error(Code.UNAVAILABLE, "the store is not answering", error)] * len(batch)
@@ -168,9 +206,12 @@ class Writer:
                 self.is_failing = False
                 return outcomes
 
-    def _transact(self, batch: _Batch, failed: dict[int, Exception]) -> list[object]:
+    def _transact(
+        self, batch: _Batch, failed: dict[int, Exception], *, is_idle: bool = False
+    ) -> list[object]:
         self._db.execute("BEGIN IMMEDIATE")
         self._notice_other_writers()
+        self._memory.begin(self._db, [write.argument for write in batch])
         outcomes: list[object] = []
         for index, (act, argument, _) in enumerate(batch):
             try:
@@ -181,19 +222,20 @@ class Writer:
                 if isinstance(error, sqlite3.Error) and not isinstance(error, _DEFECTS):
                     raise
                 raise _ActFailed(index, error) from error
-        self._finish(self._db)
+        self._memory.finish(self._db, is_idle=is_idle)
         self._db.execute("COMMIT")
+        self._memory.committed()
         return outcomes
 
     def _notice_other_writers(self) -> None:
         (data_version,) = self._db.execute("PRAGMA data_version").fetchone()
         if data_version != self._data_version:
             self._data_version = data_version
-            self._forget()
+            self._memory.others_wrote(self._db)
 
     def _roll_back(self, error: Exception) -> None:
         logging.getLogger(__name__).error("a batch was rolled back", exc_info=error)
-        self._forget()
+        self._memory.rolled_back()
         if self._db.in_transaction:
             with suppress(sqlite3.Error):
                 self._db.execute("ROLLBACK")

@@ -1,0 +1,278 @@
+"""The logs that the writer has open: their entries and positions beyond the tables.
+
+A transaction's additions become one row of the journal and stay in memory, until they are folded
+into the tables: sorted, many at a time, in slices that ride in later transactions, or when nothing
+else is to be written. A log whose rows an act must find in the tables is settled first. Used by the
+writer's thread alone, but for `tail`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import Final
+
+import msgspec
+
+from webchat.adapters.sqlite import journal
+from webchat.adapters.sqlite.keys import Key, absent, entry_of, find_row, key_hash
+from webchat.adapters.sqlite.openlog import LogTail, OpenLog, position_rows
+from webchat.adapters.sqlite.recent import Recent
+from webchat.adapters.sqlite.rows import EntryRow, write_entries, write_positions
+from webchat.adapters.sqlite.settings import SqliteSettings
+from webchat.model import NO_HEAD, NO_POSITION, ConvID, Draft, Entry, Head, Position, Seq, Uid
+
+_HEAD: Final = """
+    SELECT log.id, entry.seq, entry.n, entry.at, entry.members_seq
+    FROM log LEFT JOIN entry ON entry.log = log.id WHERE log.name = ?
+    ORDER BY entry.seq DESC LIMIT 1"""
+_MAKE: Final = "INSERT INTO log (name) VALUES (?)"
+_POSITION: Final = "SELECT delivered, displayed, n FROM position WHERE log = ? AND uid = ?"
+_N_AT: Final = "SELECT n FROM entry WHERE log = ? AND seq = ?"
+
+
+class _Fold(msgspec.Struct):
+    """The logs that are still to be written, until the journal's first batches can go.
+
+    `until`: the last of these batches; `records`, `size`: what all of them hold.
+    """
+
+    logs: list[OpenLog]
+    until: int
+    records: int
+    size: int
+
+
+class Ledger:
+    """Entries and positions as of now, read from the tables where nothing newer is known.
+
+    `keeps_journal` False: all goes into the tables at once, as it must beside the process that
+    serves.
+    """
+
+    def __init__(self, settings: SqliteSettings, *, keeps_journal: bool = True) -> None:
+        self._settings = settings
+        self._keeps_journal = keeps_journal
+        self._recent: Recent[ConvID, OpenLog] = Recent(settings.max_heads)
+        self._unfolded: dict[ConvID, OpenLog] = {}
+        self._positions = 0
+        self._newest = self._records = self._size = 0
+        self._fold: _Fold | None = None
+        self._absent: dict[Key, int] = {}
+        self._touched: dict[ConvID, tuple[OpenLog, LogTail, Head]] = {}
+        self._settled: set[ConvID] = set()
+        self._folded: list[tuple[OpenLog, LogTail, int]] = []
+
+    def tail(self, conv: ConvID) -> LogTail | None:
+        """What is committed of a log and not in the tables. For any thread."""
+        log = self._unfolded.get(conv)
+        return None if log is None else log.tail
+
+    # Logs
+
+    def log(self, db: sqlite3.Connection, conv: ConvID) -> OpenLog | None:
+        """The log of that name; None: it does not exist."""
+        log = self._unfolded.get(conv) or self._recent.get(conv)
+        if log is None and (row := db.execute(_HEAD, (conv,)).fetchone()) is not None:
+            log = OpenLog(row[0], conv, Head(*row[1:]) if row[1] else NO_HEAD)
+            self._recent.put(conv, log)
+        return log
+
+    def make(self, db: sqlite3.Connection, conv: ConvID) -> OpenLog:
+        """A new log."""
+        return OpenLog(db.execute(_MAKE, (conv,)).lastrowid or 0, conv)
+
+    def add(self, log: OpenLog, draft: Draft, entry: Entry, head: Head) -> None:
+        """An entry comes to the end of its log, which then ends at `head`."""
+        hashed = self._absent.get((log.id, draft.sender, draft.msg_id))
+        hashed = hashed or key_hash(draft.sender, draft.msg_id)
+        log.add(self._touch(log), draft, entry, head, hashed)
+
+    def find(self, db: sqlite3.Connection, log: OpenLog, draft: Draft) -> Entry | None:
+        """The entry with the draft's key of idempotence."""
+        sender, msg_id = draft.sender, draft.msg_id
+        entry = log.known(sender, msg_id)
+        if entry is None and (log.id, sender, msg_id) not in self._absent:
+            row = find_row(db, log.id, sender, msg_id)
+            return None if row is None else entry_of(log.conv, row)
+        return entry
+
+    def n_at(self, db: sqlite3.Connection, log: OpenLog, seq: Seq) -> int:
+        """The count of messages up to and including `seq`."""
+        known = log.n_at(seq)
+        return int(db.execute(_N_AT, (log.id, seq)).fetchone()[0]) if known is None else known
+
+    # Positions
+
+    def position(self, db: sqlite3.Connection, log: OpenLog, uid: Uid) -> Position:
+        """How far `uid` has come; NO_POSITION if nobody said so."""
+        position = log.positions.get(uid)
+        if position is None:
+            row = db.execute(_POSITION, (log.id, uid)).fetchone()
+            position = log.positions[uid] = NO_POSITION if row is None else Position(*row)
+            self._positions += 1
+        return position
+
+    def place(self, log: OpenLog, uid: Uid, position: Position) -> None:
+        """`uid` has come that far."""
+        self._positions += uid not in log.positions
+        log.positions[uid] = self._touch(log).new_moved[uid] = position
+
+    # What acts need to find in the tables
+
+    def settle(self, db: sqlite3.Connection, log: OpenLog) -> None:
+        """Write all of a log to the tables, within this transaction."""
+        tail = self._touch(log)
+        if log.conv not in self._settled:
+            _write(db, [(log, tail.rows, tail.moved)])
+        _write(db, [(log, tail.new_rows, tail.new_moved)])
+        for row in tail.new_rows:
+            self._absent.pop((row[0], row[6], row[7]), None)
+        tail.forget_new()
+        tail.keys = {}
+        self._settled.add(log.conv)
+
+    def settle_all(self, db: sqlite3.Connection) -> None:
+        """Write everything to the tables, within this transaction."""
+        for log in list(self._unfolded.values()):
+            self.settle(db, log)
+
+    # The life of a transaction: see `writer.py`
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether the tables say everything that was committed."""
+        return not self._unfolded
+
+    def settle_others(self, db: sqlite3.Connection) -> None:
+        """Before all else: beside a process that serves, write what it has in the journal."""
+        if not self._keeps_journal and not journal.is_empty(db):
+            journal.replay(db)
+
+    def ask(self, db: sqlite3.Connection, keys: Iterable[Key]) -> None:
+        """Look up the keys of a batch together, so that `find` costs no query for a new one."""
+        self._absent = absent(db, keys)
+
+    def finish(self, db: sqlite3.Connection, *, is_idle: bool) -> None:
+        """The last thing before the commit. `is_idle`: nothing waits, so fold before it is due."""
+        if not self._keeps_journal:
+            self.settle_all(db)
+            return
+        if self._fold is None and (is_idle or self._is_due()):
+            by_number = sorted(self._unfolded.values(), key=attrgetter("id"), reverse=True)
+            self._fold = _Fold(by_number, self._newest, self._records, self._size)
+        added = self._note(db)
+        if self._fold is not None:
+            # More than comes in, or the fold would never end.
+            self._fold_some(db, self._fold.logs, max(self._settings.fold_slice, 2 * added))
+            if not self._fold.logs:
+                journal.remove(db, self._fold.until)
+
+    def committed(self) -> None:
+        """The transaction is durable; what it did may be read."""
+        for _, tail, taken in self._folded:
+            tail.fold(taken)
+        for log, tail, _ in self._touched.values():
+            if log.conv in self._settled:
+                tail.fold(len(tail.rows))
+            tail.commit()
+        self._close_folded()
+        if self._fold is not None and not self._fold.logs:
+            self._records -= self._fold.records
+            self._size -= self._fold.size
+            self._fold = None
+        self._start_anew()
+
+    def rolled_back(self) -> None:
+        """The transaction did nothing: a fold begins again, as its slice was not written."""
+        for log, tail, head in self._touched.values():
+            tail.roll_back()
+            log.head, log.positions = head, dict(tail.moved)
+        self._recent.clear()
+        self._close_folded()
+        self._fold = None
+        self._start_anew()
+
+    def others_wrote(self, db: sqlite3.Connection) -> None:
+        """Another process wrote since the last transaction; maybe it has emptied the journal."""
+        self._recent.clear()
+        if self._unfolded and journal.is_empty(db):
+            self._unfolded, self._fold = {}, None
+            self._records = self._size = 0
+
+    def _start_anew(self) -> None:
+        self._absent, self._touched = {}, {}
+        self._settled, self._folded = set(), []
+
+    def _touch(self, log: OpenLog) -> LogTail:
+        """The tail of a log that this transaction changes."""
+        if log.conv in self._touched and log.tail is not None:
+            return log.tail
+        tail = log.tail = log.tail or LogTail()
+        self._touched[log.conv] = (log, tail, log.head)
+        self._unfolded[log.conv] = log
+        return tail
+
+    def _note(self, db: sqlite3.Connection) -> int:
+        """Put what the transaction added into the journal; returns how many records that are."""
+        touched = self._touched.values()
+        entries = [row for _, tail, _ in touched for row in tail.new_rows]
+        positions = [
+            row for log, tail, _ in touched for row in position_rows(log.id, tail.new_moved)
+        ]
+        added = len(entries) + len(positions)
+        if added:
+            # Counted up even if the transaction fails, so that no number comes twice.
+            self._newest += 1
+            self._size += journal.note(db, self._newest, journal.Batch(entries, positions))
+            self._records += added
+        return added
+
+    def _is_due(self) -> bool:
+        settings = self._settings
+        return self._records >= settings.journal_entries or self._size >= settings.journal_bytes
+
+    def _fold_some(self, db: sqlite3.Connection, logs: list[OpenLog], records: int) -> None:
+        """Write about as many records of `logs`; those that are done go from the list."""
+        while logs and records > 0:
+            log = logs[-1]
+            if log.tail is not None and log.conv not in self._settled:
+                taken = min(records, len(log.tail.rows))
+                self._folded.append((log, log.tail, taken))
+                records -= taken + len(log.tail.moved)
+                if taken < len(log.tail.rows):
+                    break
+            logs.pop()
+        _write(
+            db,
+            [
+                (log, tail.rows[:taken], tail.moved if taken == len(tail.rows) else {})
+                for log, tail, taken in self._folded
+            ],
+        )
+
+    def _close_folded(self) -> None:
+        """Let go of tails that are empty now; their logs are remembered as long as others."""
+        logs = [log for log, _, _ in self._folded] + [log for log, _, _ in self._touched.values()]
+        for log in logs:
+            if log.tail is not None and log.tail.is_empty:
+                log.tail = None
+                self._unfolded.pop(log.conv, None)
+                self._recent.put(log.conv, log)
+        if self._positions > self._settings.max_positions:
+            self._forget_positions()
+
+    def _forget_positions(self) -> None:
+        for log in [*self._unfolded.values(), *self._recent.values()]:
+            log.positions = dict(log.tail.moved) if log.tail else {}
+        self._positions = 0
+
+
+_Part = tuple[OpenLog, Sequence[EntryRow], Mapping[Uid, Position]]
+
+
+def _write(db: sqlite3.Connection, parts: Sequence[_Part]) -> None:
+    """Write entries and positions of logs to the tables."""
+    write_entries(db, [row for _, rows, _ in parts for row in rows])
+    write_positions(db, [row for log, _, moved in parts for row in position_rows(log.id, moved)])

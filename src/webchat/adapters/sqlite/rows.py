@@ -1,0 +1,42 @@
+"""Rows of entries and positions: written to their tables in bulk, sorted, with their keys."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from webchat.model import Seq, Uid
+
+# Plain tuples: a message makes one of each, and a named one costs it several times as much.
+EntryRow = tuple[int, Seq, int, int, Seq, str, Uid, str, bytes, int | None]
+"""log, seq, n, at, members_seq, kind, sender, msg_id, the draft's envelope, `keys.key_hash`.
+
+`members_seq`: `Seq` of the last membership entry up to this one."""
+
+PositionRow = tuple[int, Uid, Seq, Seq, int]
+"""log, uid, delivered, displayed, n."""
+
+_INSERT_ENTRY: Final = "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_KEY: Final = "INSERT INTO entry_key VALUES (?, ?, ?)"
+# A position never goes back, so of two rows of one member the one further on is the newer one.
+_SAVE_POSITION: Final = """
+    INSERT INTO position VALUES (?, ?, ?, ?, ?) ON CONFLICT (log, uid) DO UPDATE
+    SET delivered = excluded.delivered, displayed = excluded.displayed, n = excluded.n
+    WHERE excluded.delivered >= delivered AND excluded.displayed >= displayed"""
+
+
+def write_entries(db: sqlite3.Connection, rows: Sequence[EntryRow]) -> None:
+    """Write entries that the tables do not have, and what they are found by."""
+    if not rows:
+        return
+    (last,) = db.execute("SELECT ifnull(max(id), 0) FROM entry").fetchone()
+    numbered = list(enumerate(sorted(rows), last + 1))  # by log and `Seq`, which are no two alike
+    keys = [(row[0], row[-1], id_) for id_, row in numbered if row[-1] is not None]
+    db.executemany(_INSERT_ENTRY, [(id_, *row[:-1]) for id_, row in numbered])
+    db.executemany(_INSERT_KEY, sorted(keys))
+
+
+def write_positions(db: sqlite3.Connection, rows: Iterable[PositionRow]) -> None:
+    """Write how far members have come, unless the table says further."""
+    db.executemany(_SAVE_POSITION, rows)
