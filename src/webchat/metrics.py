@@ -59,8 +59,10 @@ class ChatCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """All of them, as they are now."""
         roster, stats = self._chat.roster, self._chat.stats
-        connections = 0 if self._endpoint is None else len(self._endpoint)
-        yield _gauge("connections", "Open Engine.IO connections.", connections)
+        if self._endpoint is not None:
+            waiting = self._endpoint.waiting_bytes()
+            yield _gauge("connections", "Open Engine.IO connections.", len(self._endpoint))
+            yield _gauge("outbox_bytes", "Bytes that wait for connections.", waiting)
         yield _gauge("users", "Users with a joined device.", len(roster.users))
         yield _gauge("held_logs", "Logs that somebody here follows.", len(roster.logs))
         yield _gauge("waiting_acks", "Acks that wait for the bus.", stats.waiting_acks)
@@ -85,16 +87,28 @@ class BusCollector(Collector):
         yield _total("bus_reconnects", "Times that the bus came back.", counts.reconnects)
 
 
-class NodesCollector(Collector):
-    """The numbers of the other nodes."""
+class Relayed(Protocol):
+    """What was passed on to other nodes since the start."""
 
-    def __init__(self, peers: Living) -> None:
+    requests: int
+    websockets: int
+
+
+class NodesCollector(Collector):
+    """The numbers of the other nodes; `relayed` None: nothing is passed on to them."""
+
+    def __init__(self, peers: Living, relayed: Relayed | None) -> None:
         self._peers = peers
+        self._relayed = relayed
 
     def collect(self) -> Iterator[Metric]:
         """All of them, as they are now."""
         living = 1 + len(self._peers.living())
         yield _gauge("nodes_living", "Nodes that live, this one too.", living)
+        if self._relayed is not None:
+            requests, websockets = self._relayed.requests, self._relayed.websockets
+            yield _total("relayed_requests", "Requests passed on to other nodes.", requests)
+            yield _total("relayed_websockets", "WebSockets passed on to other nodes.", websockets)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

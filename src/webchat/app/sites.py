@@ -95,4 +95,4 @@ def _collectors(
     if joint.stats is not None:
         yield BusCollector(joint.stats)
     if peering.peers is not None:
-        yield NodesCollector(peering.peers)
+        yield NodesCollector(peering.peers, peering.relay)

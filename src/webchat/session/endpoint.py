@@ -101,6 +101,10 @@ class Endpoint:
         """How many connections there are."""
         return len(self._connections)
 
+    def waiting_bytes(self) -> int:
+        """How much waits in all outboxes; looks at each connection."""
+        return sum(connection.outbox.waiting_bytes for connection in self._connections.values())
+
     def open(self, request: Request, wire: Wire | None = None) -> Connection:
         """Begin a connection, over `wire` or by polling. Raises Busy."""
         self.check_room(websocket=wire is not None)

@@ -73,14 +73,19 @@ class Outbox:
         self._waiters: list[asyncio.Future[None]] | None = None
 
     @property
+    def waiting_bytes(self) -> int:
+        """How much waits, its own and what the sink holds."""
+        return self._queued_bytes + self._held_bytes
+
+    @property
     def is_full(self) -> bool:
         """More waits than is allowed."""
-        return self._queued_bytes + self._held_bytes > self._bounds.max_bytes
+        return self.waiting_bytes > self._bounds.max_bytes
 
     @property
     def congested(self) -> bool:
         """More waits than the low-water mark."""
-        return self._queued_bytes + self._held_bytes > self._bounds.low_water_bytes
+        return self.waiting_bytes > self._bounds.low_water_bytes
 
     def put(self, packet: Packet) -> None:
         """Queue `packet`; it is written at the end of this turn if the sink takes it."""

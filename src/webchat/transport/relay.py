@@ -67,12 +67,17 @@ class Directory(Protocol):
 
 
 class Relay:
-    """What this node passes on to others, over connections that it keeps open."""
+    """What this node passes on to others, over connections that it keeps open.
+
+    `requests`, `websockets`: how many it has been asked to pass on since the start.
+    """
 
     def __init__(
         self, peers: Directory, sids: Sids, marks: Marks, clock: Clock, settings: RelaySettings
     ) -> None:
         self.settings = settings
+        self.requests = 0
+        self.websockets = 0
         self._peers = peers
         self._sids = sids
         self._marks = marks
@@ -126,6 +131,7 @@ class Relay:
 
         When the client goes away the node hears of it. Raises NoAnswer.
         """
+        self.requests += 1
         settings = self.settings
         timeout_s = settings.body_timeout_ms / 1000
         body = await read_body(receive, send, settings.max_body_bytes, timeout_s, fields)
@@ -157,6 +163,7 @@ class Relay:
         `request`: the head that the node gets (`upgrade_request`); what the client sends from now
         on follows it. `on_unreachable` answers where there is none. The connection's new protocol.
         """
+        self.websockets += 1
         splice = Splice(transport, connections, self._closing, self._forget_splice)
         splice.node.write(request)
         joining = asyncio.ensure_future(self._join(splice, urls, on_unreachable))
