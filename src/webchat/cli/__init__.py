@@ -14,6 +14,7 @@ from webchat import __version__
 from webchat.cli.complaints import exit_code
 from webchat.cli.serve import serve
 from webchat.cli.store import backup, check, store
+from webchat.cli.transfer import export, import_
 from webchat.cli.user import user
 
 
@@ -35,7 +36,7 @@ def version() -> None:
     click.echo(f"webchat {__version__}")
 
 
-for command in (serve, user, backup, check, store):
+for command in (serve, user, backup, check, export, import_, store):
     cli.add_command(command)
 
 

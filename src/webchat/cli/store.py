@@ -104,12 +104,13 @@ async def _init(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def opened_store(settings: Settings) -> AsyncIterator[Store]:
-    """The store, open for a command, whether or not servers serve it. Raises StoreRefused."""
+async def opened_store(settings: Settings, *, alone: bool = False) -> AsyncIterator[Store]:
+    """The store, open for a command, whether or not servers serve it; `alone`: a SQLite store is
+    refused if one does. Raises StoreRefused."""
     from webchat.adapters.memory import LoopClock
-    from webchat.app.vendors import store_beside
+    from webchat.app.vendors import store_beside, store_of
 
-    opened = store_beside(settings, LoopClock())
+    opened = (store_of if alone else store_beside)(settings, LoopClock())
     await opened.open(settings.mode)
     try:
         yield opened
