@@ -383,6 +383,25 @@ async def test_an_own_entry_that_a_gap_brings_first_keeps_its_place_for_the_ack(
     await node.chat.close()
 
 
+async def test_an_ack_that_has_its_place_already_goes_though_the_bus_fails_at_once(
+    world: World,
+) -> None:
+    watched = WatchedStore(world.store)
+    node = World(beside=world, store=watched)
+    anna = await node.joined("anna")
+    ben = await world.joined("ben")
+    await anna.send("ben", "first")
+    watched.log.outcomes = []
+    anna.say("chat", anna.message("ben", "mine"))
+    await settle()
+    await ben.send("anna", "after")
+    world.buses.go_down()
+    watched.log.tell()
+    await settle()
+    assert order(anna) == [("ack", 1), ("ack", 2), ("message", 3)]
+    await node.chat.close()
+
+
 async def test_an_own_entry_that_was_refused_though_it_is_in_the_log_comes_as_an_entry(
     world: World,
 ) -> None:

@@ -49,17 +49,18 @@ class OwnAck:
         if isinstance(result, Exception):
             self._publishing.failed(self.conv)
         self.is_published = True
-        if self._is_awaited:
+        if self._is_awaited or self.entry is not None:
             self._go_on()
 
     def bus_answered(self) -> None:
         """All that the ack waits for has been published, or has failed to be."""
         self.is_published = True
-        if self._is_awaited:
+        if self._is_awaited or self.entry is not None:
             self._go_on()
 
     def _go_on(self) -> None:
-        self._publishing.stats.waiting_acks -= 1
+        if self._is_awaited:
+            self._publishing.stats.waiting_acks -= 1
         if self.entry is not None:
             self.device.go_on_after(self, self.entry)
 
