@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import Final, Protocol
 
 from tests.cluster.balancer import Balancer
 from tests.ports import free_port
 from tests.servers import LogLine, Server
+
+START_WITHIN_S: Final = 30.0
 
 
 class Part(Protocol):
@@ -34,8 +37,16 @@ class Node:
         self.start()
 
     def start(self) -> None:
-        """Start it, and return once it listens."""
-        self.server = Server(self._data, *self._options, port=self.port)
+        """Start it, as a supervisor does: again and again, until all it stands on is there."""
+        deadline = time.monotonic() + START_WITHIN_S
+        while True:
+            try:
+                self.server = Server(self._data, *self._options, port=self.port)
+            except AssertionError:
+                if time.monotonic() > deadline:
+                    raise
+            else:
+                return
 
     def crash(self) -> None:
         """SIGKILL."""

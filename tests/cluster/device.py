@@ -60,6 +60,7 @@ class Device(Chatter):
         self.refused: dict[str, int] = {}
         self.live = False
         self._name = secrets.token_hex(4)
+        self._sending = asyncio.Lock()
         self._writing: dict[str, Writing] = {}
         self._by_id: dict[str, Writing] = {}
         self._ws: aiohttp.ClientWebSocketResponse | None = None
@@ -76,6 +77,10 @@ class Device(Chatter):
     async def write(self, conv: str, to: str) -> str | None:
         """Send one more message, or put it off while it is away; None: the window is full."""
         writing = self._writing.setdefault(conv, Writing(conv, to))
+        async with self._sending:
+            return await self._write(writing)
+
+    async def _write(self, writing: Writing) -> str | None:
         if len(writing.waiting) >= WINDOW:
             return None
         msg_id = f"{self.uid}.{self._name}.{next(_numbers)}"
@@ -100,12 +105,13 @@ class Device(Chatter):
         }
 
     async def _joined(self, ws: aiohttp.ClientWebSocketResponse) -> None:
-        self._ws, self.live = ws, True
-        self._changed.set()
-        for writing in self._writing.values():
-            self.resent += len(writing.waiting)
-            for msg_id in tuple(writing.waiting):
-                await self._send(ws, writing, msg_id)
+        async with self._sending:
+            self._ws, self.live = ws, True
+            self._changed.set()
+            for writing in self._writing.values():
+                self.resent += len(writing.waiting)
+                for msg_id in writing.waiting:
+                    await self._send(ws, writing, msg_id)
 
     async def _acked(self, ws: aiohttp.ClientWebSocketResponse, ack: dict[str, Any]) -> None:
         if "MsgID" not in ack:  # of a sync
