@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
+from functools import cache
 from typing import Any, Final
 
 from aiobotocore.config import AioConfig
-from aiobotocore.session import get_session
+from aiobotocore.session import AioSession, get_session
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -80,7 +83,7 @@ class DynamoTable:
             max_pool_connections=settings.connections,
             parameter_validation=False,
         )
-        made = get_session().create_client(
+        made = _session().create_client(
             "dynamodb",
             region_name=settings.region,
             endpoint_url=settings.endpoint or None,
@@ -233,6 +236,12 @@ class DynamoTable:
         if self.capacity is not None:
             self.capacity.count(answer, is_write=is_write)
         return answer
+
+
+@cache
+def _session() -> AioSession:
+    """One for the process: it keeps what it read of the API, which takes a quarter of a second."""
+    return get_session()
 
 
 class TableExistsError(Failed):
