@@ -1,0 +1,146 @@
+"""What acts cost a PostgreSQL store, in rows looked at: a large group as many as a small one.
+
+The database knows many small logs, as it does in use, so that its plans count on small ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final
+
+import asyncpg
+import pytest
+
+from tests.contract.asking import create, depart, edit, message, move, react, refer, send, to_pair
+from tests.engines.postgresql import shared_server
+from webchat.adapters.memory import ManualClock
+from webchat.adapters.postgresql import PostgresSettings, PostgresStore
+from webchat.model import ConvID
+from webchat.ports.log import Append
+from webchat.ports.positions import Move
+
+SMALL: Final = 10
+LARGE: Final = 1_000
+A_FEW_ROWS: Final = 12
+"""More than one version of a row may be met before the dead ones are gone."""
+
+_LOOKED_AT: Final = """
+    SELECT sum(read)::bigint FROM (
+        SELECT idx_tup_read AS read FROM pg_stat_user_indexes
+        UNION ALL SELECT seq_tup_read FROM pg_stat_user_tables
+    ) AS looks"""
+
+
+@pytest.fixture
+def url() -> str:
+    return shared_server().new_database()
+
+
+@pytest.fixture
+async def store(url: str, clock: ManualClock) -> AsyncIterator[PostgresStore]:
+    made = PostgresStore(url, PostgresSettings(read_connections=1), clock)
+    await made.init()
+    await made.open("secured")
+    pairs = [send(made, to_pair(f"a{number}", f"b{number}", "1")) for number in range(400)]
+    await asyncio.gather(*pairs)
+    for members in (SMALL, LARGE):
+        await make_group(made, members)
+    yield made
+    await made.close()
+
+
+async def make_group(store: PostgresStore, members: int) -> None:
+    """A group with as many messages as members, from Seq 2 on, and a reaction to each."""
+    conv = f"group_{members}"
+    await send(store, create(conv, *(f"u{number}" for number in range(members))))
+    asked = [
+        send(store, Append(conv, (message("u0", str(number)),), moves_sender=True))
+        for number in range(members)
+    ]
+    await asyncio.gather(*asked)
+    await asyncio.gather(*[send(store, react(conv, "u1", 2 + at, "👍")) for at in range(members)])
+
+
+def writes(store: PostgresStore, conv: ConvID) -> dict[str, Callable[[], Awaitable[object]]]:
+    """An act of each kind that changes something."""
+    asked: dict[str, Append] = {
+        "message": Append(conv, (message("u0", "new"),), members_as_of=1, moves_sender=True),
+        "message met again": Append(conv, (message("u0", "3"),), members_as_of=1),
+        "edit": edit(conv, "u0", 3, "changed"),
+        "react": react(conv, "u2", 3, "👎"),
+        "refer": refer(conv, "u0", "new"),
+        "depart": depart(conv, "u1", since=1),
+    }
+    acts = {name: lambda request=request: send(store, request) for name, request in asked.items()}
+    return {**acts, "move": lambda: move(store, Move(conv, "u2", 4, 3))}
+
+
+def reads(store: PostgresStore, conv: ConvID) -> dict[str, Callable[[], Awaitable[object]]]:
+    """An act of each kind that asks something."""
+    log, members, positions = store.log, store.members, store.positions
+    return {
+        "read": lambda: log.read(conv, 3, 2),
+        "read before": lambda: log.read_before(conv, None, 2),
+        "find": lambda: log.find(conv, "u0", "3"),
+        "heads": lambda: log.heads([conv]),
+        "reactions": lambda: log.reactions(conv, [3, 4]),
+        "spans": lambda: members.spans(conv, "u3"),
+        "page": lambda: members.page(conv, "u3", 2),
+        "count": lambda: members.count(conv),
+        "members as of now": lambda: members.at(conv, 10**6, 2),
+        "present among": lambda: members.present_among(conv, ["u3", "u4", "nobody"]),
+        "successor": lambda: members.successor(conv, "u0"),
+        "sharing": lambda: members.sharing("u3", ["u4", "nobody"]),
+        "conversations": lambda: members.of_user(f"u{SMALL - 1}"),
+        "positions of a user": lambda: positions.of_user("u3", [conv]),
+        "positions of members": lambda: positions.of_members(conv, ["u3", "u4"]),
+    }
+
+
+async def costs(
+    store: PostgresStore,
+    url: str,
+    acts: Callable[[PostgresStore, ConvID], dict[str, Callable[[], Awaitable[object]]]],
+) -> dict[str, tuple[int, int]]:
+    """The rows that each act looked at in the small group, and in the large one."""
+    watcher = await asyncpg.connect(url, server_settings={"search_path": "webchat"})
+    try:
+        await watcher.execute("ANALYZE")
+        small, large = [
+            {name: await looks(store, watcher, act) for name, act in acts(store, conv).items()}
+            for conv in (f"group_{SMALL}", f"group_{LARGE}")
+        ]
+    finally:
+        await watcher.close()
+    return {name: (small[name], large[name]) for name in small}
+
+
+async def looks(
+    store: PostgresStore, watcher: asyncpg.Connection, act: Callable[[], Awaitable[object]]
+) -> int:
+    """How many rows of tables and indexes `act` looks at."""
+    before = await looked_at(store, watcher)
+    await act()
+    return await looked_at(store, watcher) - before
+
+
+async def looked_at(store: PostgresStore, watcher: asyncpg.Connection) -> int:
+    """All that was looked at so far."""
+    for connections in (store._for_writes, store._for_others):
+        # Each connection tells what it did when it is next idle.
+        for _ in range(2):
+            await connections.fetch("SELECT pg_stat_force_next_flush()")
+    looks: int = await watcher.fetchval(_LOOKED_AT)
+    return looks
+
+
+@pytest.mark.parametrize("acts", [writes, reads])
+async def test_acts_look_at_no_more_in_a_large_group_than_in_a_small_one(
+    store: PostgresStore,
+    url: str,
+    acts: Callable[[PostgresStore, ConvID], dict[str, Callable[[], Awaitable[object]]]],
+) -> None:
+    told = await costs(store, url, acts)
+    assert all(small > 0 for small, _ in told.values()), told
+    assert {name: it for name, it in told.items() if it[1] > it[0] + A_FEW_ROWS} == {}
