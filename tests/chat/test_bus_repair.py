@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 
@@ -333,6 +334,88 @@ async def test_who_arrives_while_the_bus_comes_back_misses_nothing(world: World)
     await settle()
     assert ben.bodies() == ["in between"]
     await near.chat.close()
+
+
+class LateMembers:
+    """Members, of which `of_user` is told only when `tells` is set."""
+
+    def __init__(self, members: Any) -> None:
+        self._members = members
+        self.tells = asyncio.Event()
+
+    def __getattr__(self, method: str) -> Any:
+        return getattr(self._members, method)
+
+    async def of_user(self, uid: str) -> Any:
+        memberships = await self._members.of_user(uid)
+        await self.tells.wait()
+        return memberships
+
+
+@pytest.mark.parametrize("is_cut_off", [False, True])
+async def test_who_is_added_to_a_group_just_while_arriving_is_in_it(
+    world: World, is_cut_off: bool
+) -> None:
+    watched = WatchedStore(world.store)
+    watched.members = members = LateMembers(world.store.members)
+    near = World(beside=world, store=watched)
+    anna, ben = await world.joined("anna"), await near.person("ben")
+    if is_cut_off:
+        near.bus.cut_off()
+    ben.say("join", {"device": "d", "cursors": {}})
+    await settle()
+    await anna.do("create", G, "ben")
+    await anna.say_in(G, "hello")
+    members.tells.set()
+    await settle()
+    assert places(ben, G) == [1, 2]
+    await near.chat.close()
+
+
+async def test_who_writes_in_a_group_before_its_node_knows_gets_all_in_order(
+    world: World, other: World
+) -> None:
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    world.bus.cut_off()
+    await anna.do("create", G, "ben")
+    await anna.say_in(G, "hello")
+    ack = await ben.say_in(G, "I know already")
+    assert ack["Seq"] == 3
+    assert [said["Seq"] for _, said in ben.socket.packets if said.get("ConvID") == G] == [1, 2, 3]
+    await ben.say_in(G, "more")
+    world.bus.reconnect()
+    await settle()
+    assert anna.bodies() == ["I know already", "more"]
+    assert places(ben, G) == [1, 2]
+
+
+async def test_so_does_who_was_added_where_others_are_here(world: World, other: World) -> None:
+    anna, ben, cleo = (
+        await world.joined("anna"),
+        await other.joined("ben"),
+        await other.joined("cleo"),
+    )
+    await anna.do("create", G, "cleo")
+    world.bus.cut_off()
+    await anna.do("refer", G, "ben")
+    ack = await ben.say_in(G, "I know already")
+    assert ack["Seq"] == 3
+    await settle()
+    assert [said["Seq"] for _, said in ben.socket.packets if said.get("ConvID") == G] == [1, 2, 3]
+    assert places(cleo, G) == [1, 2, 3]
+
+
+async def test_who_writes_to_a_pair_that_only_the_other_follows_is_acked(
+    world: World, other: World
+) -> None:
+    phone, ben = await world.joined("anna"), await other.joined("ben")
+    anna = await other.joined("anna")
+    world.buses.fate = lambda topic, payload: int(topic == "user:ben" and b"added" in payload)
+    await phone.send("ben", "hello")
+    assert ben.bodies() == ["hello"]
+    assert anna.got("message") == []
+    assert (await anna.send("ben", "again"))["Seq"] == 2
+    assert places(anna) == [1]
 
 
 # Positions and receipts

@@ -17,6 +17,7 @@ class WatchedStore:
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
         self.log = WatchedLog(store.log)
+        self.members: Any = store.members
 
     def __getattr__(self, port: str) -> Any:
         return getattr(self._store, port)
@@ -24,7 +25,8 @@ class WatchedStore:
 
 class WatchedLog:
     """`reads`, `heads_of`: what was asked for. `outcomes`: while kept, of appends that were made;
-    None: they are told at once. `heads_wait`: heads that were read are told only when it is set."""
+    None: they are told at once. `heads_wait`: heads of several logs that were read are told
+    only when it is set."""
 
     def __init__(self, log: Any) -> None:
         self._log = log
@@ -44,7 +46,7 @@ class WatchedLog:
     async def heads(self, convs: Sequence[str]) -> Mapping[str, Head]:
         self.heads_of.append(tuple(convs))
         heads: Mapping[str, Head] = await self._log.heads(convs)
-        if self.heads_wait is not None:
+        if self.heads_wait is not None and len(convs) > 1:
             await self.heads_wait.wait()
         return heads
 

@@ -71,6 +71,8 @@ class Hub:
         For the device that sent it, its ack takes the entry's place.
         """
         held = self.roster.logs.get(entry.conv)
+        if ack is not None and entry.conv not in ack.device.user.logs:
+            held = self._take_in(ack.device.user, held, entry)
         if held is None:
             self.roster.note(entry.conv, Head(entry.seq, entry.n, entry.at, 0))
             held = self._begin_to_follow(entry)
@@ -120,6 +122,25 @@ class Hub:
         for uid in _people_of(entry):
             held = self._come_in(uid, entry) or held
         return held
+
+    def _take_in(self, user: User, held: HeldLog | None, entry: Entry) -> HeldLog | None:
+        """Somebody here has appended to a log that it was not known here to be in."""
+        left = user.left.get(entry.conv, 0)
+        is_over = entry.seq <= (left if held is None else max(left, held.last))
+        comes_in = _people_of(entry) if held is None else coming_in(entry)
+        if is_over or user.uid in comes_in or not user.devices:
+            return held
+        held = self.roster.follow(user, entry.conv, _before(entry))
+        self._brought_in(user, held, left + 1)
+        return held
+
+    def _brought_in(self, user: User, held: HeldLog, since: Seq) -> None:
+        """A user follows a log since an entry that did not come by."""
+        for device in user.devices:
+            device.come_in_late(held, since)
+            self.wake(device)
+        if is_group(held.conv):
+            self._spawn(self._watch(held))
 
     def _begin_to_follow_pair(self, conv: ConvID) -> HeldLog | None:
         """A pair nobody here followed has news: it is new to whom of the two is here."""
@@ -193,12 +214,7 @@ class Hub:
         )
         if conv in user.logs or self.roster.users.get(user.uid) is not user:
             return
-        held = self.roster.follow(user, conv, heads.get(conv, NO_HEAD))
-        for device in user.devices:
-            device.come_in_late(held, seq)
-            self.wake(device)
-        if is_group(conv):
-            await self._watch(held)
+        self._brought_in(user, self.roster.follow(user, conv, heads.get(conv, NO_HEAD)), seq)
 
 
 def _before(entry: Entry) -> Head:

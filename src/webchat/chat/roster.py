@@ -120,23 +120,23 @@ class Roster:
 
     async def _follow_all(self, user: User) -> None:
         held_for_now = []
-        self._want(user_log(user.uid))
+        own = user_log(user.uid)
+        self._want(own)
         try:
-            await self._subscribe(user_log(user.uid))
+            _, before = await asyncio.gather(self._subscribe(own), self._log.heads([own]))
             memberships = await self._members.of_user(user.uid)
             present = [row.conv for row in memberships if row.until is None]
             held_for_now = [conv for conv in present if is_group(conv)]
             for group in held_for_now:
                 self._want(group)
             await asyncio.gather(*map(self._subscribe, held_for_now))
-            convs = [*present, user_log(user.uid)]
-            heads = dict(await self._log.heads(convs))
-            self._begin(user, memberships, convs, heads)
+            heads = dict(await self._log.heads([*present, own]))
+            self._begin(user, memberships, heads, before.get(own, NO_HEAD))
         except BaseException:
             user.arrival = None
             self._arriving.discard(user)
             del self.users[user.uid]
-            self._drop(user_log(user.uid))
+            self._drop(own)
             raise
         finally:
             for group in held_for_now:
@@ -146,23 +146,30 @@ class Roster:
         self,
         user: User,
         memberships: Sequence[Membership],
-        convs: Sequence[ConvID],
         heads: dict[ConvID, Head],
+        own_head: Head,
     ) -> None:
-        """Follow what was read, corrected by what was noted meanwhile; all in one turn."""
+        """Follow what was read, corrected by what was noted meanwhile; all in one turn.
+
+        Its own log begins at `own_head`, where it was before the memberships were read: what came
+        after that may be news of a log that is not among them.
+        """
+        own = user_log(user.uid)
         user.left = {row.conv: row.until for row in memberships if row.until is not None}
-        for conv in convs:
+        for conv in (row.conv for row in memberships if row.until is None):
             self.follow(user, conv, max(heads.get(conv, NO_HEAD), user.moved.get(conv, NO_HEAD)))
+        self.follow(user, own, own_head)
         for conv, head in user.noted.items():
             if head is None:
                 self.unfollow(user, conv)
             else:
                 self.follow(user, conv, max(head, user.moved.get(conv, NO_HEAD)))
+        missed_own = max(heads.get(own, NO_HEAD), user.moved.get(own, NO_HEAD)) > own_head
         user.noted = {}
         user.moved = {}
         self._arriving.discard(user)
         user.arrival = None
-        if user.misses_something:
+        if user.misses_something or missed_own:
             self.came_late(user)
 
     def note(self, conv: ConvID, head: Head) -> None:
