@@ -26,3 +26,11 @@ async def open_world() -> AsyncIterator[World]:
     made = World(Settings(open_mode=True, kept=KeptSettings(kept_receipts=1_000)))
     yield made
     await made.chat.close()
+
+
+@pytest.fixture
+async def other(world: World) -> AsyncIterator[World]:
+    """A second node beside the secured one."""
+    made = World(beside=world)
+    yield made
+    await made.chat.close()

@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
 from tests.chat.watched import WatchedStore
-from tests.chat.world import Person, World, settle
+from tests.chat.world import World, settle
 from webchat.adapters.memory.bus import Delivery
 from webchat.chat.assembly import Settings
-from webchat.chat.notices import KeptSettings
 from webchat.chat.settings import RepairSettings
 
 CONV = "dm:anna:ben"
 G = "group_g"
-
-
-@pytest.fixture
-async def other(world: World) -> AsyncIterator[World]:
-    """A second node."""
-    made = World(beside=world)
-    yield made
-    await made.chat.close()
-
-
-def places(person: Person, conv: str = CONV) -> list[int]:
-    """The `Seq` of each entry and skip of a log, in the order they were sent."""
-    kinds = ("message", "create", "join", "depart", "conversation", "skip")
-    return [said["Seq"] for said in person.got(*kinds) if said["ConvID"] == conv]
 
 
 # What becomes of single publishes
@@ -60,7 +43,7 @@ async def test_publishes_that_come_late_and_in_any_order(
     world.buses.let_go(order)
     await settle()
     assert ben.bodies() == ["0", "1", "2", "3"]
-    assert places(ben) == [1, 2, 3, 4]
+    assert ben.places(CONV) == [1, 2, 3, 4]
 
 
 async def test_publishes_that_come_twice(world: World, other: World) -> None:
@@ -68,7 +51,7 @@ async def test_publishes_that_come_twice(world: World, other: World) -> None:
     world.buses.fate = lambda _topic, _payload: 2
     for number in range(3):
         await anna.send("ben", str(number))
-    assert places(ben) == [1, 2, 3]
+    assert ben.places(CONV) == [1, 2, 3]
 
 
 async def test_a_lost_publish_is_made_up_for_by_the_next(world: World, other: World) -> None:
@@ -91,7 +74,7 @@ async def test_without_a_next_one_the_sweep_finds_it(world: World, other: World)
     for _ in range(2):
         await world.pass_time(601.0)
     assert ben.bodies() == ["lost"]
-    assert places(ben, G) == [1]
+    assert ben.places(G) == [1]
 
 
 async def test_the_sweep_spreads_over_its_interval_in_pages(world: World) -> None:
@@ -159,7 +142,7 @@ async def test_one_node_cut_off_and_back_gives_and_gets_what_was_missed(
     await settle()
     assert anna.bodies() == near.bodies()[1:] == ["from outside"]
     for person in (ben, cleo, near):
-        seqs = places(person, G)
+        seqs = person.places(G)
         assert seqs == sorted(set(seqs))
     await third.chat.close()
 
@@ -174,7 +157,7 @@ async def test_while_the_bus_is_lost_others_get_it_within_five_seconds(
         assert len(ben.bodies()) == number
         await world.pass_time(4.0)
         assert ben.bodies() == [str(i) for i in range(number + 1)]
-    assert places(ben) == [1, 2, 3]
+    assert ben.places(CONV) == [1, 2, 3]
 
 
 async def test_what_was_sent_during_an_outage_is_there_once_the_bus_is_back(
@@ -188,7 +171,7 @@ async def test_what_was_sent_during_an_outage_is_there_once_the_bus_is_back(
     world.buses.come_back()
     await settle()
     assert ben.bodies() == ["hello"]
-    assert places(ben, G) == [1]
+    assert ben.places(G) == [1]
 
 
 async def test_an_outage_that_only_the_sender_noticed_is_made_up_for_by_its_heads(
@@ -217,7 +200,7 @@ async def test_heads_are_made_up_for_of_logs_that_nobody_here_follows(
     world.bus.reconnect()
     await settle()
     assert ben.bodies() == ["hello"]
-    assert places(ben, "user:ben") == [1]
+    assert ben.places("user:ben") == [1]
 
 
 async def test_beyond_what_is_remembered_all_that_is_held_is_made_up_for(world: World) -> None:
@@ -281,213 +264,3 @@ async def test_a_comparison_asked_for_while_one_runs_runs_once_more(world: World
     await settle()
     assert len(watched.log.heads_of) == 1
     await node.chat.close()
-
-
-# Coming in while the bus is down
-
-
-async def test_a_join_goes_live_at_once_while_the_bus_is_down(world: World, other: World) -> None:
-    anna = await world.joined("anna")
-    await anna.do("create", G, "ben")
-    world.buses.go_down()
-    ben = await other.joined("ben", {G: 1})
-    await anna.say_in(G, "while it is down")
-    assert ben.bodies() == []
-    await world.pass_time(4.0)
-    assert ben.bodies() == ["while it is down"]
-    world.buses.come_back()
-    await settle()
-    await anna.say_in(G, "live")
-    assert ben.bodies() == ["while it is down", "live"]
-
-
-async def test_a_group_newly_followed_while_the_bus_is_down(world: World, other: World) -> None:
-    anna, ben = await world.joined("anna"), await other.joined("ben")
-    world.buses.go_down()
-    await anna.do("create", G, "ben")
-    await anna.say_in(G, "one")
-    await world.pass_time(4.0)
-    assert ben.bodies() == ["one"]
-    await anna.say_in(G, "two")
-    await world.pass_time(4.0)
-    assert ben.bodies() == ["one", "two"]
-    world.buses.come_back()
-    await settle()
-    await anna.say_in(G, "three")
-    assert ben.bodies() == ["one", "two", "three"]
-
-
-async def test_who_arrives_while_the_bus_comes_back_misses_nothing(world: World) -> None:
-    watched = WatchedStore(world.store)
-    near = World(beside=world, store=watched)
-    anna = await world.joined("anna")
-    await anna.do("create", G, "ben")
-    near.bus.cut_off()
-    ben = await near.person("ben")
-    gate = watched.log.heads_wait = asyncio.Event()
-    ben.say("join", {"device": "d", "cursors": {G: 1}})
-    await settle()  # its heads have been read, and are not known here yet
-    await anna.say_in(G, "in between")
-    near.bus.reconnect()
-    await settle()
-    gate.set()
-    await settle()
-    assert ben.bodies() == ["in between"]
-    await near.chat.close()
-
-
-class LateMembers:
-    """Members, of which `of_user` is told only when `tells` is set."""
-
-    def __init__(self, members: Any) -> None:
-        self._members = members
-        self.tells = asyncio.Event()
-
-    def __getattr__(self, method: str) -> Any:
-        return getattr(self._members, method)
-
-    async def of_user(self, uid: str) -> Any:
-        memberships = await self._members.of_user(uid)
-        await self.tells.wait()
-        return memberships
-
-
-@pytest.mark.parametrize("is_cut_off", [False, True])
-async def test_who_is_added_to_a_group_just_while_arriving_is_in_it(
-    world: World, is_cut_off: bool
-) -> None:
-    watched = WatchedStore(world.store)
-    watched.members = members = LateMembers(world.store.members)
-    near = World(beside=world, store=watched)
-    anna, ben = await world.joined("anna"), await near.person("ben")
-    if is_cut_off:
-        near.bus.cut_off()
-    ben.say("join", {"device": "d", "cursors": {}})
-    await settle()
-    await anna.do("create", G, "ben")
-    await anna.say_in(G, "hello")
-    members.tells.set()
-    await settle()
-    assert places(ben, G) == [1, 2]
-    await near.chat.close()
-
-
-async def test_who_writes_in_a_group_before_its_node_knows_gets_all_in_order(
-    world: World, other: World
-) -> None:
-    anna, ben = await world.joined("anna"), await other.joined("ben")
-    world.bus.cut_off()
-    await anna.do("create", G, "ben")
-    await anna.say_in(G, "hello")
-    ack = await ben.say_in(G, "I know already")
-    assert ack["Seq"] == 3
-    assert [said["Seq"] for _, said in ben.socket.packets if said.get("ConvID") == G] == [1, 2, 3]
-    await ben.say_in(G, "more")
-    world.bus.reconnect()
-    await settle()
-    assert anna.bodies() == ["I know already", "more"]
-    assert places(ben, G) == [1, 2]
-
-
-async def test_so_does_who_was_added_where_others_are_here(world: World, other: World) -> None:
-    anna, ben, cleo = (
-        await world.joined("anna"),
-        await other.joined("ben"),
-        await other.joined("cleo"),
-    )
-    await anna.do("create", G, "cleo")
-    world.bus.cut_off()
-    await anna.do("refer", G, "ben")
-    ack = await ben.say_in(G, "I know already")
-    assert ack["Seq"] == 3
-    await settle()
-    assert [said["Seq"] for _, said in ben.socket.packets if said.get("ConvID") == G] == [1, 2, 3]
-    assert places(cleo, G) == [1, 2, 3]
-
-
-async def test_who_writes_to_a_pair_that_only_the_other_follows_is_acked(
-    world: World, other: World
-) -> None:
-    phone, ben = await world.joined("anna"), await other.joined("ben")
-    anna = await other.joined("anna")
-    world.buses.fate = lambda topic, payload: int(topic == "user:ben" and b"added" in payload)
-    await phone.send("ben", "hello")
-    assert ben.bodies() == ["hello"]
-    assert anna.got("message") == []
-    assert (await anna.send("ben", "again"))["Seq"] == 2
-    assert places(anna) == [1]
-
-
-# Positions and receipts
-
-
-async def test_a_position_moved_during_an_outage_is_told_when_the_bus_is_back(
-    world: World, other: World
-) -> None:
-    phone, laptop = await world.joined("anna"), await other.joined("anna")
-    ben = await world.joined("ben")
-    await ben.send("anna", "hello")
-    await phone.confirm("display", "ben", ConvID=CONV, Seq=1)
-    assert [said["displayed"] for said in laptop.got("position")] == [1]
-    await ben.send("anna", "more")
-    other.bus.cut_off()
-    await phone.confirm("display", "ben", ConvID=CONV, Seq=2)
-    assert len(laptop.got("position")) == 1
-    other.bus.reconnect()
-    await settle()
-    (_, position) = laptop.got("position")
-    assert (position["ConvID"], position["delivered"], position["displayed"]) == (CONV, 2, 2)
-    other.bus.cut_off()
-    other.bus.reconnect()
-    await settle()
-    assert len(laptop.got("position")) == 2
-
-
-async def test_a_position_that_could_not_be_published_is_published_later(
-    world: World, other: World
-) -> None:
-    phone, laptop = await world.joined("anna"), await other.joined("anna")
-    ben = await world.joined("ben")
-    for body in ("one", "two"):
-        await ben.send("anna", body)
-    world.bus.cut_off()
-    await phone.confirm("display", "ben", ConvID=CONV, Seq=1)
-    await phone.confirm("display", "ben", ConvID=CONV, Seq=2)
-    assert laptop.got("position") == []
-    world.bus.reconnect()
-    await settle()
-    assert [said["displayed"] for said in laptop.got("position")] == [2]
-
-
-async def test_receipts_that_could_not_be_published_are_published_later(
-    world: World, other: World
-) -> None:
-    anna, ben = await world.joined("anna"), await other.joined("ben")
-    for body in ("one", "two"):
-        await anna.send("ben", body)
-    other.bus.cut_off()
-    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
-    await ben.confirm("delivery", "anna", ConvID=CONV, Seq=2)
-    assert anna.got("delivery", "display") == []
-    other.bus.reconnect()
-    await settle()
-    told = {said["EvtType"]: said["Seq"] for said in anna.got("delivery", "display")}
-    assert told == {"delivery": 2, "display": 1}
-
-
-async def test_receipts_for_the_seeds_form_are_kept_once_the_bus_says_nobody_is_here() -> None:
-    node = World(Settings(open_mode=True, kept=KeptSettings(kept_receipts=10)))
-    beside = World(beside=node)
-    anna, ben = await node.person("anna"), await beside.joined("ben")
-    await anna.ask("join", "anna")
-    await anna.send("ben", "hello")
-    anna.leave()
-    beside.bus.cut_off()
-    await ben.confirm("delivery", "anna", ConvID=CONV, Seq=1)
-    beside.bus.reconnect()
-    await settle()
-    again = await node.person("anna")
-    await again.ask("join", "anna")
-    assert [said["MsgID"] for said in again.got("delivery")] == ["anna-hello"]
-    for world in (node, beside):
-        await world.chat.close()

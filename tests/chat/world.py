@@ -19,6 +19,7 @@ from webchat.protocol.socketio import Event, Packet
 from webchat.service.profiles import Profiles, new_profile
 from webchat.session.handler import Request
 
+RECEIPTS = ("delivery", "display")
 _TURNS = 60
 
 
@@ -150,6 +151,18 @@ class Person:
             for name, envelope in self.socket.packets
             if name == "chat" and (not kinds or envelope["EvtType"] in kinds)
         ]
+
+    def order(self, conv: str) -> list[tuple[str, int]]:
+        """What it was sent of a log, in order: the kinds of entries, acks, and their `Seq`."""
+        return [
+            ("ack" if name == "ack" else said["EvtType"], said["Seq"])
+            for name, said in self.socket.packets
+            if said.get("ConvID") == conv and "Seq" in said and said.get("EvtType") not in RECEIPTS
+        ]
+
+    def places(self, conv: str) -> list[int]:
+        """The `Seq` of each entry and skip it was sent of a log, in order."""
+        return [seq for kind, seq in self.order(conv) if kind != "ack"]
 
     def bodies(self) -> list[str]:
         return [envelope["Body"] for envelope in self.got("message")]

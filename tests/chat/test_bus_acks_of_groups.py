@@ -1,0 +1,115 @@
+"""Acks that wait for the bus in groups, by REST and in the seed's form."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.chat.world import World, settle
+from webchat.chat.assembly import Settings
+from webchat.model import Draft
+from webchat.ports.log import Append
+
+CONV = "dm:anna:ben"
+G = "group_g"
+
+
+async def test_a_create_waits_for_every_one_of_its_publishes(world: World, other: World) -> None:
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    world.bus.withhold()
+    ack_id = anna.say("chat", anna.act("create", G, Body='["ben"]'))
+    await settle()
+    assert ben.got("create")
+    world.bus.answer(2)  # of the group's entry, and of the first user log that follows
+    assert ack_id not in anna.socket.acks
+    world.bus.answer()
+    assert anna.socket.acks[ack_id]["Seq"] == 1
+
+
+async def test_who_refers_gets_the_join_and_then_its_ack(world: World, other: World) -> None:
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    await anna.do("create", G, "ben")
+    world.bus.withhold()
+    anna.say("chat", anna.act("refer", G, Body='["cleo"]'))
+    await settle()
+    ben.say("chat", ben.act("message", G, Body="after", MsgID="m"))
+    await settle()
+    assert ben.order(G)[-1] == ("join", 2)
+    assert anna.order(G) == [("ack", 1)]
+    world.bus.answer()
+    assert anna.order(G) == [("ack", 1), ("join", 2), ("ack", 2), ("message", 3)]
+
+
+async def test_who_departs_and_is_brought_back_meanwhile_misses_nothing(
+    world: World, other: World
+) -> None:
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    await anna.do("create", G, "ben")
+    world.bus.withhold()
+    anna.say("chat", anna.act("depart", G))
+    await settle()
+    await ben.say_in(G, "without her")
+    await ben.do("refer", G, "anna")
+    await ben.say_in(G, "with her")
+    world.bus.answer()
+    await settle()
+    assert anna.order(G) == [("ack", 1), ("ack", 2), ("skip", 3), ("join", 4), ("message", 5)]
+
+
+async def test_what_comes_by_rest_returns_when_the_bus_has_answered(
+    world: World, other: World
+) -> None:
+    draft = Draft("setting", "anna", "", b'{"EvtType":"setting"}')
+
+    async def decide() -> Append:
+        return Append("user:anna", (draft,))
+
+    world.bus.withhold()
+    act = asyncio.ensure_future(world.chat.appends.decided(decide))
+    await settle()
+    assert not act.done()
+    world.bus.answer()
+    assert (await act).entries[0].seq == 1
+
+
+# The seed's form
+
+
+async def test_a_seed_form_sender_waits_the_same_way() -> None:
+    node = World(Settings(open_mode=True))
+    beside = World(beside=node)
+    anna, ben = await node.person("anna"), await node.joined("ben")
+    await anna.ask("join", "anna")
+    node.bus.withhold()
+    anna.say("chat", anna.message("ben", "mine"))
+    await settle()
+    ben.say("chat", ben.message("anna", "after"))
+    await settle()
+    assert anna.order(CONV) == []
+    node.bus.answer()
+    assert anna.order(CONV) == [("ack", 1), ("message", 2)]
+    await anna.confirm("delivery", "ben", MsgID="ben-after")
+    node.bus.answer()
+    positions = await node.store.positions.of_user("anna", [CONV])
+    assert positions[CONV].delivered == 2
+    for world in (node, beside):
+        await world.chat.close()
+
+
+async def test_a_list_for_the_seeds_form_keeps_its_place_behind_an_ack() -> None:
+    node = World(Settings(open_mode=True))
+    beside = World(beside=node)
+    anna, ben = await node.person("anna"), await node.joined("ben")
+    await anna.ask("join", "anna")
+    await ben.do("create", G, "anna", "cleo")
+    node.bus.withhold()
+    anna.say("chat", anna.act("message", G, Body="mine", MsgID="m"))
+    await settle()
+    ben.say("chat", ben.act("remove", G, Body='["cleo"]'))
+    ben.say("chat", ben.act("message", G, Body="after", MsgID="n"))
+    await settle()
+    assert anna.order(G) == [("notify", 1)]
+    node.bus.answer()
+    await settle()
+    assert anna.order(G) == [("notify", 1), ("ack", 2), ("notify", 3), ("message", 4)]
+    for world in (node, beside):
+        await world.chat.close()

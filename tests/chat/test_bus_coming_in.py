@@ -1,0 +1,146 @@
+"""Who comes in while the bus is down, or before this node has heard of it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.chat.watched import WatchedStore
+from tests.chat.world import World, settle
+
+CONV = "dm:anna:ben"
+G = "group_g"
+
+
+async def test_a_join_goes_live_at_once_while_the_bus_is_down(world: World, other: World) -> None:
+    anna = await world.joined("anna")
+    await anna.do("create", G, "ben")
+    world.buses.go_down()
+    ben = await other.joined("ben", {G: 1})
+    await anna.say_in(G, "while it is down")
+    assert ben.bodies() == []
+    await world.pass_time(4.0)
+    assert ben.bodies() == ["while it is down"]
+    world.buses.come_back()
+    await settle()
+    await anna.say_in(G, "live")
+    assert ben.bodies() == ["while it is down", "live"]
+
+
+async def test_a_group_newly_followed_while_the_bus_is_down(world: World, other: World) -> None:
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    world.buses.go_down()
+    await anna.do("create", G, "ben")
+    await anna.say_in(G, "one")
+    await world.pass_time(4.0)
+    assert ben.bodies() == ["one"]
+    await anna.say_in(G, "two")
+    await world.pass_time(4.0)
+    assert ben.bodies() == ["one", "two"]
+    world.buses.come_back()
+    await settle()
+    await anna.say_in(G, "three")
+    assert ben.bodies() == ["one", "two", "three"]
+
+
+async def test_who_arrives_while_the_bus_comes_back_misses_nothing(world: World) -> None:
+    watched = WatchedStore(world.store)
+    near = World(beside=world, store=watched)
+    anna = await world.joined("anna")
+    await anna.do("create", G, "ben")
+    near.bus.cut_off()
+    ben = await near.person("ben")
+    gate = watched.log.heads_wait = asyncio.Event()
+    ben.say("join", {"device": "d", "cursors": {G: 1}})
+    await settle()  # its heads have been read, and are not known here yet
+    await anna.say_in(G, "in between")
+    near.bus.reconnect()
+    await settle()
+    gate.set()
+    await settle()
+    assert ben.bodies() == ["in between"]
+    await near.chat.close()
+
+
+class LateMembers:
+    """Members, of which `of_user` is told only when `tells` is set."""
+
+    def __init__(self, members: Any) -> None:
+        self._members = members
+        self.tells = asyncio.Event()
+
+    def __getattr__(self, method: str) -> Any:
+        return getattr(self._members, method)
+
+    async def of_user(self, uid: str) -> Any:
+        memberships = await self._members.of_user(uid)
+        await self.tells.wait()
+        return memberships
+
+
+@pytest.mark.parametrize("is_cut_off", [False, True])
+async def test_who_is_added_to_a_group_just_while_arriving_is_in_it(
+    world: World, is_cut_off: bool
+) -> None:
+    watched = WatchedStore(world.store)
+    watched.members = members = LateMembers(world.store.members)
+    near = World(beside=world, store=watched)
+    anna, ben = await world.joined("anna"), await near.person("ben")
+    if is_cut_off:
+        near.bus.cut_off()
+    ben.say("join", {"device": "d", "cursors": {}})
+    await settle()
+    await anna.do("create", G, "ben")
+    await anna.say_in(G, "hello")
+    members.tells.set()
+    await settle()
+    assert ben.places(G) == [1, 2]
+    await near.chat.close()
+
+
+async def test_who_writes_in_a_group_before_its_node_knows_gets_all_in_order(
+    world: World, other: World
+) -> None:
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    world.bus.cut_off()
+    await anna.do("create", G, "ben")
+    await anna.say_in(G, "hello")
+    ack = await ben.say_in(G, "I know already")
+    assert ack["Seq"] == 3
+    assert [said["Seq"] for _, said in ben.socket.packets if said.get("ConvID") == G] == [1, 2, 3]
+    await ben.say_in(G, "more")
+    world.bus.reconnect()
+    await settle()
+    assert anna.bodies() == ["I know already", "more"]
+    assert ben.places(G) == [1, 2]
+
+
+async def test_so_does_who_was_added_where_others_are_here(world: World, other: World) -> None:
+    anna, ben, cleo = (
+        await world.joined("anna"),
+        await other.joined("ben"),
+        await other.joined("cleo"),
+    )
+    await anna.do("create", G, "cleo")
+    world.bus.cut_off()
+    await anna.do("refer", G, "ben")
+    ack = await ben.say_in(G, "I know already")
+    assert ack["Seq"] == 3
+    await settle()
+    assert [said["Seq"] for _, said in ben.socket.packets if said.get("ConvID") == G] == [1, 2, 3]
+    assert cleo.places(G) == [1, 2, 3]
+
+
+async def test_who_writes_to_a_pair_that_only_the_other_follows_is_acked(
+    world: World, other: World
+) -> None:
+    phone, ben = await world.joined("anna"), await other.joined("ben")
+    anna = await other.joined("anna")
+    world.buses.fate = lambda topic, payload: int(topic == "user:ben" and b"added" in payload)
+    await phone.send("ben", "hello")
+    assert ben.bodies() == ["hello"]
+    assert anna.got("message") == []
+    assert (await anna.send("ben", "again"))["Seq"] == 2
+    assert anna.places(CONV) == [1]

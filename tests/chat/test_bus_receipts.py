@@ -1,0 +1,82 @@
+"""Positions and receipts that the bus did not bring."""
+
+from __future__ import annotations
+
+from tests.chat.world import World, settle
+from webchat.chat.assembly import Settings
+from webchat.chat.notices import KeptSettings
+
+CONV = "dm:anna:ben"
+G = "group_g"
+
+
+async def test_a_position_moved_during_an_outage_is_told_when_the_bus_is_back(
+    world: World, other: World
+) -> None:
+    phone, laptop = await world.joined("anna"), await other.joined("anna")
+    ben = await world.joined("ben")
+    await ben.send("anna", "hello")
+    await phone.confirm("display", "ben", ConvID=CONV, Seq=1)
+    assert [said["displayed"] for said in laptop.got("position")] == [1]
+    await ben.send("anna", "more")
+    other.bus.cut_off()
+    await phone.confirm("display", "ben", ConvID=CONV, Seq=2)
+    assert len(laptop.got("position")) == 1
+    other.bus.reconnect()
+    await settle()
+    (_, position) = laptop.got("position")
+    assert (position["ConvID"], position["delivered"], position["displayed"]) == (CONV, 2, 2)
+    other.bus.cut_off()
+    other.bus.reconnect()
+    await settle()
+    assert len(laptop.got("position")) == 2
+
+
+async def test_a_position_that_could_not_be_published_is_published_later(
+    world: World, other: World
+) -> None:
+    phone, laptop = await world.joined("anna"), await other.joined("anna")
+    ben = await world.joined("ben")
+    for body in ("one", "two"):
+        await ben.send("anna", body)
+    world.bus.cut_off()
+    await phone.confirm("display", "ben", ConvID=CONV, Seq=1)
+    await phone.confirm("display", "ben", ConvID=CONV, Seq=2)
+    assert laptop.got("position") == []
+    world.bus.reconnect()
+    await settle()
+    assert [said["displayed"] for said in laptop.got("position")] == [2]
+
+
+async def test_receipts_that_could_not_be_published_are_published_later(
+    world: World, other: World
+) -> None:
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    for body in ("one", "two"):
+        await anna.send("ben", body)
+    other.bus.cut_off()
+    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    await ben.confirm("delivery", "anna", ConvID=CONV, Seq=2)
+    assert anna.got("delivery", "display") == []
+    other.bus.reconnect()
+    await settle()
+    told = {said["EvtType"]: said["Seq"] for said in anna.got("delivery", "display")}
+    assert told == {"delivery": 2, "display": 1}
+
+
+async def test_receipts_for_the_seeds_form_are_kept_once_the_bus_says_nobody_is_here() -> None:
+    node = World(Settings(open_mode=True, kept=KeptSettings(kept_receipts=10)))
+    beside = World(beside=node)
+    anna, ben = await node.person("anna"), await beside.joined("ben")
+    await anna.ask("join", "anna")
+    await anna.send("ben", "hello")
+    anna.leave()
+    beside.bus.cut_off()
+    await ben.confirm("delivery", "anna", ConvID=CONV, Seq=1)
+    beside.bus.reconnect()
+    await settle()
+    again = await node.person("anna")
+    await again.ask("join", "anna")
+    assert [said["MsgID"] for said in again.got("delivery")] == ["anna-hello"]
+    for world in (node, beside):
+        await world.chat.close()
