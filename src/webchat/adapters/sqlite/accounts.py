@@ -68,11 +68,12 @@ class SqliteAccounts:
         first = fold(prefix)
         terms = (first, first + LAST_CHARACTER)
         rows = await self._reader.read(partial(_search, terms=terms, after=after, limit=limit))
-        return [_profile(*row) for row in rows]
+        return [profile_of(*row) for row in rows]
 
     async def recent(self, limit: int) -> Sequence[Profile]:
         """The accounts last added or saved, newest first."""
-        return await self._read(f"{_PROFILES} ORDER BY touched DESC LIMIT ?", (bounded(limit),))
+        query = f"{_PROFILES} ORDER BY saved_at DESC, touched DESC LIMIT ?"
+        return await self._read(query, (bounded(limit),))
 
     async def careful_among(self, uids: Sequence[Uid]) -> AbstractSet[Uid]:
         """Those of `uids` who want to be asked by strangers."""
@@ -86,12 +87,13 @@ class SqliteAccounts:
 
     async def _read(self, query: str, parameters: tuple[object, ...]) -> list[Profile]:
         rows = await self._reader.read(lambda db: db.execute(query, parameters).fetchall())
-        return [_profile(*row) for row in rows]
+        return [profile_of(*row) for row in rows]
 
 
-def _profile(
+def profile_of(
     uid: Uid, name: str, about: str, display_receipts: int, who_may_add_me: str, disabled: int
 ) -> Profile:
+    """The Profile of the first six columns of an account's row."""
     return Profile(uid, name, about, bool(display_receipts), who_may_add_me, bool(disabled))
 
 
@@ -122,14 +124,14 @@ def _save_profile(db: sqlite3.Connection, profile: Profile, *, at: int) -> None:
         ON CONFLICT (uid) DO UPDATE SET name = excluded.name, about = excluded.about,
             display_receipts = excluded.display_receipts,
             who_may_add_me = excluded.who_may_add_me, disabled = excluded.disabled,
-            touched = excluded.touched""",
+            saved_at = excluded.saved_at, touched = excluded.touched""",
         (profile.uid, *settings, at),
     )
     db.execute("INSERT OR IGNORE INTO given_uid VALUES (?)", (fold(profile.uid),))
-    _index_terms(db, profile)
+    index_terms(db, profile)
 
 
-def _index_terms(db: sqlite3.Connection, profile: Profile) -> None:
+def index_terms(db: sqlite3.Connection, profile: Profile) -> None:
     """Make the profile found by its terms, or by none if it is disabled."""
     db.execute("DELETE FROM account_term WHERE uid = ?", (profile.uid,))
     if not profile.disabled:

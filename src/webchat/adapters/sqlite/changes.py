@@ -6,6 +6,7 @@ Written in the transaction of their entry, so changes of a log come in the order
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
 from webchat.model import Entry, Group
 from webchat.ports.accounts import fold
@@ -24,12 +25,15 @@ def apply_change(db: sqlite3.Connection, log: int, change: Change, cause: Entry)
 
 def save_group(db: sqlite3.Connection, log: int, group: Group) -> None:
     """Write what is now true of a group."""
-    db.execute(
-        "INSERT OR REPLACE INTO chat_group VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            log, group.name, group.picture, group.history_open, group.announcements, group.public,
-            group.closed, fold(group.name),
-        ),
+    insert = "INSERT OR REPLACE INTO chat_group VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    db.execute(insert, group_row(log, group))
+
+
+def group_row(log: int | str, group: Group) -> Sequence[object]:
+    """The columns of a group's row; `log`: its id or, where that is looked up, its name."""
+    return (
+        log, group.name, group.picture, group.history_open, group.announcements, group.public,
+        group.closed, fold(group.name),
     )  # fmt: skip
 
 

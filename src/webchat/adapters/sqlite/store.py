@@ -20,6 +20,7 @@ from webchat.adapters.sqlite.nodes import SqliteNodes
 from webchat.adapters.sqlite.positions import SqlitePositions
 from webchat.adapters.sqlite.reader import Reader, SettledReader
 from webchat.adapters.sqlite.settings import SqliteSettings
+from webchat.adapters.sqlite.transfer import SqliteTransfer
 from webchat.adapters.sqlite.writer import Writer
 from webchat.errors import WebchatError
 from webchat.ports.accounts import Accounts, Logins
@@ -33,6 +34,7 @@ from webchat.ports.members import Members
 from webchat.ports.nodes import Nodes
 from webchat.ports.positions import Positions
 from webchat.ports.store import Mode, StoreRefused
+from webchat.ports.transfer import Transfer
 
 
 class SqliteStore:
@@ -51,6 +53,7 @@ class SqliteStore:
     invitations: Invitations
     links: InviteLinks
     nodes: Nodes
+    transfer: Transfer
 
     def __init__(self, path: Path, settings: SqliteSettings, clock: Clock) -> None:
         """The store that a server uses: `open` refuses if another process serves the file."""
@@ -85,6 +88,7 @@ class SqliteStore:
         self.invitations = SqliteInvitations(writer, reader)
         self.links = SqliteInviteLinks(writer, reader)
         self.nodes = SqliteNodes(writer, reader)
+        self.transfer = SqliteTransfer(self._path, self._settings, logs, writer, reader)
 
     async def trouble(self) -> str:
         """Why reads do not answer; or writes, if the last one failed."""
