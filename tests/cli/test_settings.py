@@ -89,6 +89,10 @@ REDIS = "redis://somewhere"
             {"store": POSTGRESQL, "bus": REDIS, "workers": 3, "peer_port": 65_534},
             "use a lower one",
         ),
+        (
+            {"store": POSTGRESQL, "bus": REDIS, "relay_answer_timeout_ms": 25_000},
+            "use a longer one",
+        ),
     ],
 )
 def test_what_cannot_be_together_names_what_to_use(values: dict[str, object], instead: str) -> None:

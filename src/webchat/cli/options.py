@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import Field, fields
+from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -29,7 +30,7 @@ def settings_options(names: Iterable[str] | None = None) -> Callable[[F], F]:
 
 
 def _option(spec: Field[Any]) -> Callable[[F], F]:
-    hint = get_type_hints(Settings)[spec.name]
+    hint = _hints()[spec.name]
     return click.option(
         option_name(spec.name),
         spec.name,
@@ -39,6 +40,12 @@ def _option(spec: Field[Any]) -> Callable[[F], F]:
         help=spec.metadata["help"],
         **_parsing(hint),
     )
+
+
+@cache
+def _hints() -> dict[str, Any]:
+    """The types of all fields, resolved once: that is what costs."""
+    return get_type_hints(Settings)
 
 
 def _parsing(hint: Any) -> dict[str, Any]:

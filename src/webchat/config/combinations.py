@@ -21,6 +21,8 @@ def contradictions(settings: Settings) -> Iterator[str]:
         )
     if settings.peer_port and settings.peer_port + settings.workers - 1 > 65_535:
         yield "--peer-port: no port is left for each of --workers; use a lower one"
+    if settings.is_bus_shared and settings.relay_answer_timeout_ms <= settings.ping_interval_ms:
+        yield "--relay-answer-timeout-ms: polls are held for --ping-interval-ms; use a longer one"
 
 
 def _beyond_sqlite(settings: Settings) -> Iterator[str]:
