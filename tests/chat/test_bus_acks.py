@@ -273,6 +273,24 @@ async def test_an_ack_that_has_its_place_already_goes_when_the_bus_answers_at_on
     await node.chat.close()
 
 
+async def test_an_own_entry_that_is_heard_twice_is_acked_once(world: World) -> None:
+    watched = WatchedStore(world.store)
+    node = World(beside=world, store=watched)
+    anna, elsewhere = await node.joined("anna"), await world.joined("anna")
+    await anna.send("ben", "first")
+    envelope = anna.message("ben", "mine")
+    watched.log.outcomes = []
+    anna.say("chat", envelope)
+    await settle()
+    for _ in range(2):
+        elsewhere.say("chat", envelope)
+        await settle()
+    watched.log.tell()
+    await settle()
+    assert anna.order(CONV) == [("ack", 1), ("ack", 2)]
+    await node.chat.close()
+
+
 async def test_an_own_entry_that_was_refused_though_it_is_in_the_log_comes_as_an_entry(
     world: World,
 ) -> None:

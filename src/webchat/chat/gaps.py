@@ -57,10 +57,10 @@ class Gaps:
                     self.pass_on(held, entry, self.ack_in_flight(entry))
 
     def ack_in_flight(self, entry: Entry) -> OwnAck | None:
-        """Of an entry that a connection here is having appended, if the store has not said so
-        yet."""
+        """Of an entry that a connection here is having appended, if the store has not said so yet
+        and it has no place so far: entries may come by more than once."""
         for device in self._roster.devices_of(entry.sender):
             ack = device.in_flight.get(entry.msg_id)
-            if ack is not None and ack.is_for(entry):
+            if ack is not None and ack.entry is None and ack.is_for(entry):
                 return ack
         return None
