@@ -124,7 +124,8 @@ class Device(Chatter):
             assert code == "unavailable", ack
             await ws.close()
             return
-        assert ack["MsgID"] == writing.waiting[0], (ack, writing.waiting)
+        assert writing.waiting, f"acked again: {ack}, {self.connections} connections"
+        assert ack["MsgID"] == writing.waiting[0], (ack, writing, self.connections)
         writing.acked[writing.waiting.popleft()] = ack["Seq"]
         self._take(ack["ConvID"], ack["Seq"], ack["MsgID"])
 
