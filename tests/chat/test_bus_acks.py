@@ -9,7 +9,6 @@ from webchat.chat.lag import BacklogSettings
 from webchat.errors import Code, WebchatError
 
 CONV = "dm:anna:ben"
-G = "group_g"
 
 
 async def test_all_others_get_an_entry_before_the_bus_has_answered_its_sender(

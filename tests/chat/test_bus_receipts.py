@@ -7,7 +7,6 @@ from webchat.chat.assembly import Settings
 from webchat.chat.notices import KeptSettings
 
 CONV = "dm:anna:ben"
-G = "group_g"
 
 
 async def test_a_position_moved_during_an_outage_is_told_when_the_bus_is_back(
