@@ -9,12 +9,20 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import command, refused
+from tests.engines import dynamodb
 from tests.engines.redis import RedisServer
 from tests.ports import free_port
 from tests.servers import Server
 
 SECRET = "hunter2"
 UNREACHABLE = "127.0.0.1:1"
+
+
+@pytest.fixture
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some that any engine takes."""
+    for name, value in dynamodb.CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
 
 
 def test_a_bus_out_of_reach_is_refused_with_its_address(shared: tuple[str, ...]) -> None:
@@ -40,6 +48,29 @@ def test_a_database_out_of_reach_is_refused_with_its_address(redis: RedisServer)
 
 def test_a_database_without_a_store_names_the_command_that_makes_one(database: str) -> None:
     assert "webchat store init" in refused("--store", database, "--port", "0")
+
+
+def test_a_table_out_of_reach_is_refused_with_its_address(credentials: None) -> None:
+    store = f"dynamodb://eu-central-1/chat?endpoint=http://{UNREACHABLE}"
+    assert UNREACHABLE in refused("--store", store, "--dynamodb-retry-within-ms", "200")
+
+
+def test_a_table_that_is_not_there_names_the_command_that_makes_one(credentials: None) -> None:
+    server = dynamodb.shared_server()
+    store = f"dynamodb://eu-central-1/{server.new_table()}?endpoint={server.endpoint}"
+    assert "webchat store init" in refused("--store", store, "--port", "0")
+
+
+def test_a_table_without_credentials_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    store = f"dynamodb://eu-central-1/chat?endpoint={dynamodb.shared_server().endpoint}"
+    for name in dynamodb.CREDENTIALS:
+        monkeypatch.delenv(name, raising=False)
+    assert "credentials" in refused("--store", store, "--port", "0").lower()
 
 
 def test_a_shared_store_of_the_other_mode_is_refused(shared: tuple[str, ...]) -> None:
@@ -100,6 +131,7 @@ def test_a_port_for_other_nodes_that_is_in_use_is_named(
     [
         ("redis", "hiredis", ["--store", "postgresql://a@b/c", "--bus", f"redis://{UNREACHABLE}"]),
         ("postgresql", "asyncpg", ["--store", f"postgresql://a@{UNREACHABLE}/c"]),
+        ("dynamodb", "aiobotocore", ["--store", f"dynamodb://a/b?endpoint=http://{UNREACHABLE}"]),
     ],
 )
 def test_what_is_not_installed_is_named_with_how_to_install_it(

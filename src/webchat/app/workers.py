@@ -6,6 +6,7 @@ itself (SO_REUSEPORT), so the kernel gives one that died no more connections.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -147,6 +148,7 @@ class Workers:
 
     def _start(self, worker: _Worker, signals: Signals) -> None:
         heard, ready = os.pipe()
+        os.set_blocking(heard, False)
         worker.pid = os.fork()
         if worker.pid == 0:
             signals.leave()
@@ -169,10 +171,11 @@ class Workers:
 
     @staticmethod
     def _hear(worker: _Worker) -> None:
-        """Note that it serves; to be called when it may have said so."""
-        if worker.ready >= 0 and os.read(worker.ready, 1):
-            os.close(worker.ready)
-            worker.ready = -1
+        """Note that it serves, if it has said so."""
+        with contextlib.suppress(BlockingIOError):
+            if worker.ready >= 0 and os.read(worker.ready, 1):
+                os.close(worker.ready)
+                worker.ready = -1
 
     @staticmethod
     def _exit_code(worker: _Worker) -> int | None:

@@ -1,0 +1,127 @@
+"""`webchat store`, `user`, `check`, `export` and `import` on stores that several nodes share."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.engines import dynamodb, postgresql
+
+PASSWORD = "correct horse battery\n"
+
+
+def new_database() -> str:
+    return postgresql.shared_server().new_database()
+
+
+def new_table() -> str:
+    server = dynamodb.shared_server()
+    return f"dynamodb://eu-central-1/{server.new_table()}?endpoint={server.endpoint}"
+
+
+@pytest.fixture(params=[new_database, new_table], ids=["postgresql", "dynamodb"])
+def empty(request: pytest.FixtureRequest, run: Run) -> str:
+    """The URL of a store that has been made ready."""
+    new: Callable[[], str] = request.param
+    url = new()
+    assert run("store", "init", "--store", url)[0] == 0
+    return url
+
+
+@pytest.fixture
+def store(empty: str, run: Run) -> str:
+    """The URL of a store with the accounts of alice and of bob, who is disabled."""
+    for uid, name in (("alice", "Alice Kim"), ("bob", "Bob")):
+        assert run("user", "add", uid, "--name", name, "--store", empty, stdin=PASSWORD)[0] == 0
+    assert run("user", "disable", "bob", "--store", empty)[0] == 0
+    return empty
+
+
+def accounts(run: Run, *place: str) -> str:
+    code, out, err = run("user", "list", *place)
+    assert code == 0, err
+    return out
+
+
+def test_init_does_not_mind_a_store_that_is_ready(run: Run, store: str) -> None:
+    assert run("store", "init", "--store", store)[0] == 0
+    assert accounts(run, "--store", store) == "alice\tAlice Kim\tenabled\nbob\tBob\tdisabled\n"
+
+
+def test_a_store_of_the_other_mode_is_refused(run: Run, store: str) -> None:
+    code, _, err = run("store", "init", "--open", "--store", store)
+    assert code == 1
+    assert "mode" in err
+    assert err.count("\n") == 1
+
+
+def test_passwords_are_set(run: Run, store: str) -> None:
+    code, out, _ = run("user", "passwd", "alice", "--store", store, stdin=PASSWORD)
+    assert (code, out) == (0, "alice: password set, logins ended\n")
+
+
+def test_a_sound_store_is_said_to_be_sound(run: Run, store: str) -> None:
+    code, out, _ = run("check", "--store", store)
+    assert code == 0
+    assert out.endswith("sound\n")
+
+
+def test_backup_names_what_copies_such_a_store(run: Run, store: str, tmp_path: Path) -> None:
+    code, _, err = run("backup", str(tmp_path / "copy"), "--store", store)
+    assert code == 2
+    assert "webchat export" in err
+
+
+def test_a_store_moves_to_a_file_and_from_there_to_another(
+    run: Run, store: str, tmp_path: Path
+) -> None:
+    file, data = str(tmp_path / "all.jsonl"), str(tmp_path / "data")
+    code, _, said = run("export", file, "--store", store)
+    assert code == 0, said
+    assert "2 of account" in said
+    assert stat.S_IMODE(Path(file).stat().st_mode) == 0o600
+    code, _, said = run("import", file, "--data", data)
+    assert code == 0, said
+    assert "2 of account" in said
+    assert accounts(run, "--data", data) == accounts(run, "--store", store)
+
+
+def test_a_sqlite_store_moves_to_a_shared_one(run: Run, empty: str, tmp_path: Path) -> None:
+    data, file = str(tmp_path / "data"), str(tmp_path / "all.jsonl")
+    run("user", "add", "carol", "--data", data, stdin=PASSWORD)
+    assert run("export", file, "--data", data)[0] == 0
+    code, _, said = run("import", file, "--store", empty)
+    assert code == 0, said
+    assert accounts(run, "--store", empty) == "carol\tcarol\tenabled\n"
+
+
+def test_a_store_that_is_not_empty_is_not_imported_into(
+    run: Run, store: str, tmp_path: Path
+) -> None:
+    file = str(tmp_path / "all.jsonl")
+    assert run("export", file, "--store", store)[0] == 0
+    code, _, err = run("import", file, "--store", store)
+    assert code == 1
+    assert "not empty" in err
+    assert err.count("\n") == 1
+
+
+def test_an_export_overwrites_nothing(run: Run, store: str, tmp_path: Path) -> None:
+    file = tmp_path / "precious"
+    file.write_text("precious")
+    code, _, err = run("export", str(file), "--store", store)
+    assert code == 1
+    assert str(file) in err
+    assert file.read_text() == "precious"
+
+
+def test_what_is_no_export_is_not_imported(run: Run, empty: str, tmp_path: Path) -> None:
+    file = tmp_path / "letter"
+    file.write_text("Dear all,\n")
+    code, _, err = run("import", str(file), "--store", empty)
+    assert code == 1
+    assert "no file of webchat export" in err
