@@ -43,7 +43,7 @@ def _check(ack: Ack, visit: Visit, disturbed: Spans, within_s: float) -> None:
     if ack.busless and ack.node.process.is_dead and visit.node is not ack.node:
         from_s = max(from_s, ack.node.died_s + 4 / 3 * LEASE_S)
     due_s = _calm_from(from_s, _merged([*disturbed, *visit.stalled]), within_s) + within_s
-    if due_s > visit.until_s:
+    if due_s > min(visit.until_s, visit.node.died_s):
         return
     reached_s = visit.reached_s(ack.conv, ack.seq)
     late = f"{ack.msg_id} at {ack.seq} of {ack.conv}, acked at {ack.at_s:.3f} s"
