@@ -29,6 +29,7 @@ _PAUSES_S: Final = (0.1, 0.5, 2.0, 5.0)
 _SOUND_AFTER_S: Final = 30.0
 """A worker that served for so long did not die of its start."""
 _KILL_AFTER_S: Final = 5.0
+_TELL_AGAIN_S: Final = 0.5
 _READY: Final = b"1"
 _log = structlog.get_logger()
 
@@ -130,13 +131,12 @@ class Workers:
 
     def _end_all(self, signals: Signals) -> None:
         """Let all drain; cut off who takes too long."""
-        self._tell(signal.SIGTERM)
         deadline_s = time.monotonic() + self._settings.drain_s + _KILL_AFTER_S
         while any(worker.pid for worker in self._workers):
-            left_s = deadline_s - time.monotonic()
-            if left_s <= 0:
-                self._tell(signal.SIGKILL)
-            signals.wait([], max(left_s, 0.1))
+            # Again and again: who was just being forked may have missed it.
+            is_late = time.monotonic() > deadline_s
+            self._tell(signal.SIGKILL if is_late else signal.SIGTERM)
+            signals.wait([], _TELL_AGAIN_S)
             for worker in self._workers:
                 if worker.pid:
                     self._exit_code(worker)

@@ -142,6 +142,15 @@ class Settings:
     )
     relay_connections: int = amount(64, "Idle connections kept to each other node.", 0)
     sqlite_gather_ms: int = amount(0, "Wait for more to commit together; 0 does not wait.", 0, 100)
+    sqlite_journal_entries: int = amount(
+        10_000, "Entries and positions in the journal, from which on it is folded."
+    )
+    sqlite_journal_bytes: int = amount(
+        16_777_216, "Bytes in the journal, from which on it is folded.", 65_536
+    )
+    sqlite_fold_interval_ms: int = amount(
+        1_000, "Wait after the last write until the journal is folded."
+    )
     postgresql_read_connections: int = amount(4, "Connections for all but appends and positions.")
     postgresql_statement_timeout_ms: int = amount(5_000, "Wait for PostgreSQL; then unavailable.")
     postgresql_connect_timeout_ms: int = amount(3_000, "Wait for a connection to PostgreSQL.")

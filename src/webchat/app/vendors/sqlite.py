@@ -18,4 +18,9 @@ def beside(settings: Settings, clock: Clock) -> SqliteStore:
 
 
 def _settings(settings: Settings) -> SqliteSettings:
-    return SqliteSettings(gather_ms=settings.sqlite_gather_ms)
+    return SqliteSettings(
+        gather_ms=settings.sqlite_gather_ms,
+        journal_entries=settings.sqlite_journal_entries,
+        journal_bytes=settings.sqlite_journal_bytes,
+        fold_interval_ms=settings.sqlite_fold_interval_ms,
+    )
