@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+import socketio
 
-from tests.cli.conftest import eventually, refused
+from tests.cli.conftest import command, eventually, refused
 from tests.engines.redis import RedisServer
 from tests.ports import free_port
 from tests.servers import Server
@@ -55,6 +58,35 @@ def test_a_polling_session_is_served_whichever_worker_its_requests_reach(server:
         url = f"{server.url}{POLLING}&sid={sid}"
         assert httpx.post(url, content="40{}").text == "ok"
         assert "log in first" in httpx.get(url).text
+
+
+async def test_a_message_reaches_who_is_connected_to_another_worker(
+    database: str, redis: RedisServer, tmp_path: Path
+) -> None:
+    command("store", "init", "--open", "--store", database)
+    options = ("--open", "--store", database, "--bus", redis.url, "--workers", "2")
+    with Server(tmp_path, *options) as server:
+        alice = await joined(server, "alice")
+        bobs = [await joined(server, "bob") for _ in range(12)]
+        heard: list[asyncio.Future[Any]] = []
+        for bob in bobs:
+            heard.append(asyncio.get_running_loop().create_future())
+            bob.on("chat", heard[-1].set_result)
+        assert len({bob.eio.sid.partition(".")[0] for bob in bobs}) == 2
+        said = {"EvtType": "message", "From": "alice", "To": "bob", "MsgID": "m1", "Body": "hi"}
+        assert (await alice.call("chat", said | {"Originated": "", "Timestamp": 1}))["ok"]
+        async with asyncio.timeout(5):
+            bodies = [envelope["Body"] for envelope in await asyncio.gather(*heard)]
+        assert bodies == ["hi"] * len(bobs)
+        for client in (alice, *bobs):
+            await client.disconnect()
+
+
+async def joined(server: Server, uid: str) -> socketio.AsyncClient:
+    client = socketio.AsyncClient(reconnection=False)
+    await client.connect(server.url, transports=["websocket"])
+    assert (await client.call("join", uid))["ok"]
+    return client
 
 
 def test_a_worker_that_died_is_started_anew_and_the_others_serve_on(server: Server) -> None:
