@@ -8,13 +8,16 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from tests.cluster.cluster import Part
+from tests.engines.dynamodb import CREDENTIALS, DynamoServer
 from tests.engines.postgresql import postgres_server
 from tests.engines.redis import RedisServer
 
-ENGINE: Final = os.environ.get("WEBCHAT_CLUSTER_STORE", "postgresql")
+ENGINE: Final = os.environ.get("WEBCHAT_CLUSTER_STORE", "dynamodb")
 """Which store clusters stand on."""
 QUICK: Final = (
     "--rate-registrations-per-min=100000",
@@ -68,4 +71,16 @@ def _postgresql() -> Iterator[tuple[str, Part]]:
         yield server.url(), Handle(server.kill, server.start, server.pause, server.resume)
 
 
-ENGINES: Final = {"postgresql": _postgresql}
+@contextmanager
+def _dynamodb() -> Iterator[tuple[str, Part]]:
+    for name, value in CREDENTIALS.items():
+        os.environ.setdefault(name, value)
+    with (
+        TemporaryDirectory(prefix="webchat-dynamodb-") as data,
+        DynamoServer(Path(data)) as server,
+    ):
+        engine = Handle(server.kill, server.start, server.pause, server.resume)
+        yield f"dynamodb://eu-west-1/webchat?endpoint={server.endpoint}", engine
+
+
+ENGINES: Final = {"dynamodb": _dynamodb, "postgresql": _postgresql}
