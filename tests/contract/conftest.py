@@ -8,7 +8,9 @@ from typing import Final, NamedTuple
 
 import pytest
 
+from tests.engines import dynamodb as dynamodb_engine
 from tests.engines.postgresql import shared_server
+from webchat.adapters.dynamodb import DynamoSettings, DynamoStore
 from webchat.adapters.memory import ManualClock, MemoryStore
 from webchat.adapters.postgresql import PostgresSettings, PostgresStore
 from webchat.adapters.sqlite import SqliteSettings, SqliteStore, check
@@ -38,6 +40,19 @@ def postgresql(settings: PostgresSettings) -> Kind:
     )
 
 
+def dynamodb(**limits: int) -> Kind:
+    """A store in a DynamoDB table of its own."""
+
+    def make(_: Path, clock: ManualClock) -> Store:
+        engine = dynamodb_engine.shared_server()
+        # The clock stands still, so nothing may ever have to be tried again.
+        limits.setdefault("attempt_timeout_ms", 60_000)
+        settings = DynamoSettings("eu-west-1", engine.new_table(), engine.endpoint, **limits)
+        return DynamoStore(settings, clock)
+
+    return Kind(make, lambda _: [])
+
+
 STORES: Final[dict[str, Kind]] = {
     "memory": Kind(lambda _, clock: MemoryStore(clock), lambda _: []),
     "sqlite": sqlite(SqliteSettings()),
@@ -47,6 +62,16 @@ STORES: Final[dict[str, Kind]] = {
     "postgresql": postgresql(PostgresSettings()),
     "postgresql that remembers little": postgresql(
         PostgresSettings(max_batch=2, max_known_logs=2, read_connections=1)
+    ),
+    "dynamodb": dynamodb(),
+    "dynamodb that remembers little": dynamodb(
+        inline_bytes=300,
+        kept_inline_bytes=150,
+        batch_bytes=600,
+        inline_senders=1,
+        follow_inline_bytes=100,
+        max_logs=2,
+        max_positions=2,
     ),
 }
 
@@ -63,7 +88,7 @@ async def store(
     """An open, empty store; a test must leave it whole."""
     kind = STORES[request.param]
     made = kind.make(tmp_path, clock)
-    if isinstance(made, PostgresStore):
+    if isinstance(made, PostgresStore | DynamoStore):
         await made.init()
     await made.open("secured")
     yield made

@@ -7,7 +7,7 @@ account and removed after it. Who finds one asks the account, so what a crash le
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
@@ -16,7 +16,7 @@ import msgspec
 from webchat.adapters.dynamodb import keys
 from webchat.adapters.dynamodb.head import as_bytes
 from webchat.adapters.dynamodb.steady import SteadyTable
-from webchat.adapters.dynamodb.table import Item, Key, Span, older
+from webchat.adapters.dynamodb.table import Item, Key, Span
 from webchat.errors import Code, WebchatError
 from webchat.model import Profile, Uid
 from webchat.ports.accounts import fold, search_terms
@@ -181,8 +181,7 @@ class DynamoAccounts:
         item = await self._table.get(key)
         make(read_accounts(item), recent)
         version = int(item["ver"]) + 1 if item else 1
-        await self._index(indexes(profile), uid, version)
-        await self._table.put({"pk": keys.RECENT, "sk": recent, "uid": uid})
+        await self._index(profile, version, [{"pk": keys.RECENT, "sk": recent, "uid": uid}])
         stale: Account | None = None
 
         def saved(item: Item | None) -> Item | None:
@@ -205,18 +204,17 @@ class DynamoAccounts:
         """Remove index items that pointed to what an account was, and renew the others."""
         if stale is None:
             return
-        await self._index(indexes(profile), profile.uid, version)
+        await self._index(profile, version)
         if stale.recent != recent:
             await self._table.delete(Key(keys.RECENT, stale.recent))
         for pk in indexes(stale.profile) - indexes(profile):
             await self._table.delete_older(Key(pk, profile.uid), version)
 
-    async def _index(self, pks: Iterable[str], uid: Uid, version: int) -> None:
-        async def put(pk: str) -> None:
-            item: Item = {"pk": pk, "sk": uid, "ver": version}
-            await self._table.put_if(item, older(version))
-
-        await self._table.each(put, pks)
+    async def _index(self, profile: Profile, version: int, more: Sequence[Item] = ()) -> None:
+        found_by: list[Item] = [
+            {"pk": pk, "sk": profile.uid, "ver": version} for pk in indexes(profile)
+        ]
+        await self._table.put_many([*found_by, *more])
 
 
 def read_accounts(item: Item | None) -> dict[Uid, Account]:

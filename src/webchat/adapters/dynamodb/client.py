@@ -167,8 +167,19 @@ class DynamoTable:
 
     async def put(self, item: Item, expect: Expect) -> None:
         """Write an item whole."""
-        request = {"Item": {name: _wire(value) for name, value in item.items()}}
+        request = {"Item": _wire_item(item)}
         await self._write(self._client.put_item, request, expect)
+
+    async def put_many(self, items: Sequence[Item]) -> None:
+        """Write up to 25 items whole."""
+        left: list[Wire] = [{"PutRequest": {"Item": _wire_item(item)}} for item in items]
+        while left:
+            request = {"RequestItems": {self._settings.table: left}}
+            answer = await self._send(self._client.batch_write_item, request, is_write=True)
+            still = answer.get("UnprocessedItems", {}).get(self._settings.table, [])
+            if len(still) == len(left):
+                raise Failed("the table is throttled", may_have_happened=True)
+            left = still
 
     async def delete(self, key: Key, expect: Expect) -> None:
         """Remove an item."""
@@ -302,6 +313,10 @@ def _page(answer: Wire) -> Page:
 
 def _wire_key(key: Key) -> Wire:
     return {"pk": {"S": key.pk}, "sk": {"S": key.sk}}
+
+
+def _wire_item(item: Item) -> Wire:
+    return {name: _wire(value) for name, value in item.items()}
 
 
 def _wire(value: str | int | bytes) -> Wire:

@@ -29,7 +29,8 @@ T = TypeVar("T")
 S = TypeVar("S")
 
 MOST_KEYS: Final = 100
-"""That one request reads."""
+MOST_PUT: Final = 25
+"""That one request reads, and writes."""
 
 
 class SteadyTable:
@@ -58,6 +59,12 @@ class SteadyTable:
     async def put(self, item: Item, expect: Expect = ANY) -> None:
         """Write an item whole. Raises ConditionFailed."""
         await self._insist(lambda: self._table.put(item, expect))
+
+    async def put_many(self, items: Iterable[Item]) -> None:
+        """Write any number of items with different keys whole, on no condition."""
+        everything = list(items)
+        chunks = [everything[at : at + MOST_PUT] for at in range(0, len(everything), MOST_PUT)]
+        await self.each(self._put_chunk, chunks)
 
     async def put_if(self, item: Item, expect: Expect) -> bool:
         """Write an item whole; False: refused (or done already by an attempt that timed out)."""
@@ -144,6 +151,9 @@ class SteadyTable:
 
     async def _get_chunk(self, chunk: Sequence[Key]) -> list[Item]:
         return await self._insist(lambda: self._table.get_many(chunk))
+
+    async def _put_chunk(self, chunk: Sequence[Item]) -> None:
+        await self._insist(lambda: self._table.put_many(chunk))
 
     async def _insist(self, ask: Callable[[], Awaitable[T]]) -> T:
         deadline_s = self._clock.monotonic_s() + self._settings.retry_within_ms / 1000

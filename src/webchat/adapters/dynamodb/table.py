@@ -95,6 +95,10 @@ class Table(Protocol):
     async def put(self, item: Item, expect: Expect) -> None:
         """Write an item whole. Raises ConditionFailed."""
 
+    async def put_many(self, items: Sequence[Item]) -> None:
+        """Write up to 25 items with different keys whole, on no condition; after Failed any of them
+        may be written."""
+
     async def delete(self, key: Key, expect: Expect) -> None:
         """Remove an item; `any` does not mind if it is not there. Raises ConditionFailed."""
 
