@@ -53,6 +53,8 @@ _FIRST: Final = (
     "CREATE UNIQUE INDEX member_present ON member (log, uid) WHERE until IS NULL",
     # Who was a member as of some Seq, in order; and how many, from what changed since.
     "CREATE INDEX member_since ON member (log, since, uid)",
+    # Who is next: the first that came in, the first admin.
+    "CREATE INDEX member_next ON member (log, since, uid) WHERE until IS NULL",
     "CREATE INDEX member_admin ON member (log, since, uid) WHERE role = 'admin' AND until IS NULL",
     "CREATE INDEX member_until ON member (log, until) WHERE until IS NOT NULL",
     # `folded`: the name as it is searched.

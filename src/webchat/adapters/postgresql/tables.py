@@ -42,11 +42,15 @@ _BY_KEY: Final = f"""
 _BY_PLACE: Final = f"""
     SELECT asked.conv, entry.{_ENTRY} FROM unnest($1::text[], $2::bigint[], $3::bigint[])
     AS asked (conv, log, place) JOIN entry ON entry.log = asked.log AND seq = place"""  # noqa: S608
+# LATERAL with a LIMIT: or a plan may read the members of a large group to find a few.
 _PEOPLE: Final = """
     SELECT asked.conv, asked.uid, since, role, delivered, displayed, n
     FROM unnest($1::text[], $2::bigint[], $3::text[]) AS asked (conv, log, uid)
-    LEFT JOIN member ON member.log = asked.log AND member.uid = asked.uid AND until IS NULL
-    LEFT JOIN position ON position.log = asked.log AND position.uid = asked.uid"""
+    LEFT JOIN LATERAL (
+        SELECT * FROM member WHERE log = asked.log AND uid = asked.uid AND until IS NULL LIMIT 1
+    ) AS present ON true LEFT JOIN LATERAL (
+        SELECT * FROM position WHERE log = asked.log AND uid = asked.uid LIMIT 1
+    ) AS place ON true"""
 
 _ENTRIES: Final = """
     INSERT INTO entry (log, seq, n, at, members_seq, kind, sender, msg_id, envelope)
