@@ -73,8 +73,8 @@ class Node:
         opened.push_async_callback(chat.close)
         await joint.open()
         peering = Peering(settings, self._sockets, self.id, store.nodes, clock, chat.compare)
-        await peering.start()
         opened.push_async_callback(peering.stop)
+        await peering.start()
         helpers = {"bus": joint.bus.trouble, **peering.checks}
         services = services_of(settings, store, people, chat, clock, helpers)
         server = server_of(settings, self._sockets, services, chat, joint, peering, clock)

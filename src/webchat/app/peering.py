@@ -64,8 +64,8 @@ class Peering:
         peers = Peers(
             self._nodes, self._clock, tuning.peer_settings(settings), row, self._on_lapsed
         )
-        await peers.start()
         self.peers = peers
+        await peers.start()
         if settings.is_bus_shared:
             await self._begin_to_relay(peers)
 
@@ -95,7 +95,8 @@ class Peering:
         return "; ".join(filter(None, reasons))
 
     async def _refuse_company(self) -> None:
-        """Without a bus nobody else may serve the store: rows that move are of nodes that live."""
+        """Without a bus nobody else may serve the store: rows that move are of nodes that live, the
+        others are removed. Raises NodeRefused."""
         before = _beats(await self._nodes.all())
         if not before:
             return
@@ -104,6 +105,7 @@ class Peering:
         for row in await self._nodes.all():
             if _beats([row]).items() - before.items():
                 raise NodeRefused(_shares_no_bus(row))
+            await self._nodes.remove(row.id, row.incarnation)
 
 
 def _beats(rows: Sequence[NodeRow]) -> dict[str, tuple[str, int]]:
