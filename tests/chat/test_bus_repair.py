@@ -264,3 +264,42 @@ async def test_a_comparison_asked_for_while_one_runs_runs_once_more(world: World
     await settle()
     assert len(watched.log.heads_of) == 1
     await node.chat.close()
+
+
+async def test_who_was_further_elsewhere_than_this_node_has_heard_of_is_not_sent_back(
+    world: World, other: World
+) -> None:
+    anna, laptop = await world.joined("anna"), await other.joined("ben")
+    await anna.send("ben", "one")
+    world.buses.go_down()
+    await anna.send("ben", "two")
+    assert laptop.bodies() == ["one"]
+    phone = await other.joined("ben", {CONV: 2, "user:ben": 1})
+    assert phone.got("skip", "message") == []
+    assert laptop.bodies() == ["one", "two"]
+
+
+async def test_a_page_is_not_sent_again_what_was_confirmed_elsewhere_during_an_outage(
+    world: World, other: World
+) -> None:
+    anna, phone = await world.joined("anna"), await world.joined("ben")
+    await anna.send("ben", "one")
+    await other.joined("ben", {CONV: 1})
+    world.buses.go_down()
+    await anna.send("ben", "two")
+    await phone.confirm("delivery", "ben", ConvID=CONV, Seq=2)
+    page = await other.person("ben")
+    assert (await page.ask("join", "ben"))["ok"]
+    assert page.bodies() == []
+
+
+async def test_a_cursor_beyond_the_end_counts_as_the_end_as_of_now(
+    world: World, other: World
+) -> None:
+    anna, laptop = await world.joined("anna"), await other.joined("ben")
+    await anna.send("ben", "one")
+    world.buses.go_down()
+    await anna.send("ben", "two")
+    phone = await other.joined("ben", {CONV: 9})
+    assert [skip["Seq"] for skip in phone.got("skip") if skip["ConvID"] == CONV] == [2]
+    assert laptop.bodies() == ["one", "two"]

@@ -142,6 +142,7 @@ class Chat:
         )
         joining = Joining(
             roster,
+            gaps,
             backlog,
             store.log,
             store.members,

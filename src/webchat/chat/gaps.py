@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from webchat.chat.acks import OwnAck
 from webchat.chat.patience import Patience
@@ -10,7 +10,7 @@ from webchat.chat.roster import HeldLog, Roster
 from webchat.chat.settings import RepairSettings
 from webchat.chat.stats import Stats
 from webchat.chat.tasks import Spawn
-from webchat.model import Entry, Seq
+from webchat.model import NO_HEAD, Entry, Seq
 from webchat.ports.log import Log
 
 
@@ -52,9 +52,26 @@ class Gaps:
             )
             if not entries:
                 held.seen = held.last
-            for entry in entries:
-                if entry.seq == held.last + 1:
-                    self.pass_on(held, entry, self.ack_in_flight(entry))
+            self._take(held, entries)
+
+    async def catch_up(self, logs: Sequence[HeldLog]) -> None:
+        """Somebody has been further in these logs than this node: return when it is at their end.
+
+        Raises WebchatError(UNAVAILABLE).
+        """
+        heads = await self._log.heads([held.conv for held in logs])
+        for held in logs:
+            last = heads.get(held.conv, NO_HEAD).last
+            while held.last < last and self._roster.logs.get(held.conv) is held:
+                entries = await self._log.read(held.conv, held.last, self._settings.gap_page)
+                if not entries:
+                    break
+                self._take(held, entries)
+
+    def _take(self, held: HeldLog, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            if entry.seq == held.last + 1:
+                self.pass_on(held, entry, self.ack_in_flight(entry))
 
     def ack_in_flight(self, entry: Entry) -> OwnAck | None:
         """Of an entry that a connection here is having appended, if the store has not said so yet
