@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -32,6 +33,7 @@ class PostgresHeld:
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
+        self._in_order = asyncio.Lock()
 
     async def hold(self, conv: ConvID, draft: Draft, at: int, limits: HeldLimits) -> None:
         """Keep a message, once. Raises WebchatError(RATE_LIMITED)."""
@@ -48,7 +50,8 @@ class PostgresHeld:
             said = (draft.kind, msg_id, draft.envelope)
             await connection.execute(_HOLD, conv, draft.sender, *said, at)
 
-        await self._connections.transact(run)
+        async with self._in_order:
+            await self._connections.transact(run)
 
     async def of_group(self, conv: ConvID, not_before: int) -> Sequence[HeldMessage]:
         """All that is held for a group."""
