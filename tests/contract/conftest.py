@@ -32,8 +32,9 @@ def sqlite(settings: SqliteSettings) -> Kind:
     )
 
 
-def postgresql(settings: PostgresSettings) -> Kind:
-    """A store in a PostgreSQL database of its own."""
+def postgresql(**limits: int) -> Kind:
+    """A store in a PostgreSQL database of its own, which is patient with a busy machine."""
+    settings = PostgresSettings(statement_timeout_ms=60_000, **limits)
     return Kind(
         lambda _, clock: PostgresStore(shared_server().new_database(), settings, clock),
         lambda _: [],
@@ -59,9 +60,9 @@ STORES: Final[dict[str, Kind]] = {
     "sqlite that remembers little": sqlite(
         SqliteSettings(max_batch=2, max_heads=2, max_positions=2, journal_entries=3, fold_slice=1)
     ),
-    "postgresql": postgresql(PostgresSettings()),
+    "postgresql": postgresql(),
     "postgresql that remembers little": postgresql(
-        PostgresSettings(max_batch=2, max_known_logs=2, read_connections=1)
+        max_batch=2, max_known_logs=2, read_connections=1
     ),
     "dynamodb": dynamodb(),
     "dynamodb that remembers little": dynamodb(
