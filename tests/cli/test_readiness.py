@@ -1,0 +1,63 @@
+"""`/readyz` of a node whose bus or store goes away and comes back: what it says, and as what."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.cli.conftest import command, eventually
+from tests.engines.postgresql import postgres_server
+from tests.engines.redis import RedisServer
+from tests.servers import Server
+
+LEASE = ("--lease-ms", "900")
+
+
+def state(server: Server) -> tuple[int, str]:
+    answer = httpx.get(server.url + "/readyz", timeout=10)
+    return answer.status_code, answer.json()["state"]
+
+
+def reason(server: Server, check: str) -> str:
+    checks = httpx.get(server.url + "/readyz", timeout=10).json()["checks"]
+    return str(checks[check].get("reason", ""))
+
+
+@pytest.mark.parametrize("end", ["stop", "pause"])
+def test_without_its_bus_a_node_is_degraded_until_it_is_back(
+    database: str, tmp_path: Path, end: str
+) -> None:
+    command("store", "init", "--store", database)
+    with RedisServer() as redis:
+        with Server(tmp_path, "--store", database, "--bus", redis.url) as server:
+            assert state(server) == (200, "ready")
+            getattr(redis, end)()
+            eventually(lambda: state(server) == (200, "degraded"), "degraded")
+            assert str(redis.port) in reason(server, "bus")
+            (redis.start if end == "stop" else redis.resume)()
+            eventually(lambda: state(server) == (200, "ready"), "ready again")
+
+
+def test_a_redis_that_evicts_is_said_to(database: str, tmp_path: Path) -> None:
+    command("store", "init", "--store", database)
+    with RedisServer("maxmemory 100mb", "maxmemory-policy allkeys-lru") as redis:
+        with Server(tmp_path, "--store", database, "--bus", redis.url) as server:
+            assert state(server) == (200, "degraded")
+            assert "evict" in reason(server, "bus")
+
+
+def test_without_its_store_a_node_is_not_ready_until_it_is_back(
+    redis: RedisServer, tmp_path: Path
+) -> None:
+    with postgres_server() as database:
+        url = database.new_database()
+        command("store", "init", "--store", url)
+        with Server(tmp_path, "--store", url, "--bus", redis.url, *LEASE) as server:
+            assert state(server) == (200, "ready")
+            database.kill()
+            eventually(lambda: state(server) == (503, "unavailable"), "unavailable")
+            assert reason(server, "store")
+            database.start()
+            eventually(lambda: state(server) == (200, "ready"), "ready again")
