@@ -98,11 +98,7 @@ class Followers:
     async def _turn(self, conv: ConvID, uid: Uid, spans: Spans, follows: Follows) -> None:
         """Write a member's row, and its newest span on the user's side."""
         row = await self._turn_row(conv, uid, spans, follows)
-        since, until, role = row.spans[-1]
-        item: Item = {
-            **keys.conversation(uid, conv)._asdict(),
-            "ver": row.seq, "since": since, "until": until, "role": role,
-        }  # fmt: skip
+        item = keys.conversation_item(uid, conv, row.seq, row.spans[-1])
         await self._table.put_if(item, older(row.seq))
 
     async def _turn_row(self, conv: ConvID, uid: Uid, spans: Spans, follows: Follows) -> MemberRow:

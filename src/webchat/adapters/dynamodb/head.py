@@ -26,6 +26,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, array_like=True):
     msg_id: str
     envelope: bytes
     token: bytes
+    is_membership: bool = False
 
     def entry(self, conv: ConvID, seq: Seq) -> Entry:
         """The entry that this is at `seq` of `conv`."""

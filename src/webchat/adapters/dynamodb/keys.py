@@ -75,6 +75,13 @@ def conversation(uid: Uid, conv: ConvID) -> Key:
     return Key(user(uid), f"{CONVERSATION}{conv}")
 
 
+def conversation_item(uid: Uid, conv: ConvID, seq: Seq, span: tuple[Seq, Seq, str]) -> Item:
+    """What the user's side says of the newest span, as of `seq`."""
+    since, until, role = span
+    key = conversation(uid, conv)
+    return {**key._asdict(), "ver": seq, "since": since, "until": until, "role": role}
+
+
 def reaction(conv: ConvID, seq: Seq, uid: Uid) -> Key:
     """How a member reacted to an entry."""
     return Key(log(conv), f"{REACTION}{padded(seq)}#{uid}")

@@ -134,7 +134,7 @@ class Planner:
             self._tail.append(
                 Record(
                     self._n, self._at, draft.kind, draft.sender, draft.msg_id, draft.envelope,
-                    self._token,
+                    self._token, request.is_membership,
                 )
             )  # fmt: skip
         records = tuple(self._tail[-len(request.drafts) :])

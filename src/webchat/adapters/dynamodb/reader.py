@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Final
 
 from webchat.adapters.dynamodb import keys
-from webchat.adapters.dynamodb.head import Batch, LogHead, read_batch, read_head
+from webchat.adapters.dynamodb.head import Batch, LogHead, Record, read_batch, read_head
 from webchat.adapters.dynamodb.steady import SteadyTable
 from webchat.adapters.dynamodb.table import Span
 from webchat.model import ConvID, Entry, Seq
@@ -61,6 +61,15 @@ class LogReader:
         pages = await self._table.each(lambda seq: self.after(head, seq - 1, 1), seqs)
         return [entry for page, seq in zip(pages, seqs, strict=True) for entry in page[:1]
                 if entry.seq == seq]  # fmt: skip
+
+    async def stored(self, head: LogHead) -> AsyncIterator[tuple[Seq, Record]]:
+        """All entries up to the last of `head`, as they are stored."""
+        async for batch in self.batches_from(head, 1):
+            for seq, record in enumerate(batch.records, batch.first):
+                if seq < head.first:
+                    yield seq, record
+        for seq, record in head.inline(0):
+            yield seq, record
 
     async def batch_with(self, conv: ConvID, seq: Seq) -> Batch | None:
         """The batch that holds the entry `seq`, if one does."""

@@ -40,7 +40,7 @@ class Rolling:
     async def roll_out(self, known: KnownLog, kept_bytes: int) -> None:
         """Put the older entries of the tail into a batch; `kept_bytes` of the newest stay."""
         head = known.head
-        if head is None or not (records := _older(head, kept_bytes)):
+        if head is None or not (records := older_than_kept(head, kept_bytes)):
             return
         batch: Batch | None = Batch(head.conv, head.first, records)
         if batch and not await self._table.put_if(batch.item(), ABSENT):
@@ -96,8 +96,8 @@ async def save_position(table: SteadyTable, conv: ConvID, uid: Uid, to: Position
     await table.change(keys.member(conv, uid), moved)
 
 
-def _older(head: LogHead, kept_bytes: int) -> tuple[Record, ...]:
-    """The entries of the tail but for the newest of `kept_bytes`."""
+def older_than_kept(head: LogHead, kept_bytes: int) -> tuple[Record, ...]:
+    """The entries of the tail but for the newest, of about `kept_bytes`."""
     kept = 0
     for place in range(len(head.tail) - 1, -1, -1):
         kept += size(head.tail[place : place + 1])

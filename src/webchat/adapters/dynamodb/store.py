@@ -22,6 +22,7 @@ from webchat.adapters.dynamodb.members import DynamoMembers
 from webchat.adapters.dynamodb.nodes import DynamoNodes
 from webchat.adapters.dynamodb.positions import DynamoPositions
 from webchat.adapters.dynamodb.reader import LogReader
+from webchat.adapters.dynamodb.restoring import Restoring
 from webchat.adapters.dynamodb.settings import DynamoSettings
 from webchat.adapters.dynamodb.steady import SteadyTable
 from webchat.adapters.dynamodb.table import ABSENT, Failed, Item, Key, Table
@@ -74,13 +75,15 @@ class DynamoPorts:
         self.members = DynamoMembers(steady, reader, followers, groups)
         self.positions = self._positions
         self.accounts = accounts
-        self.logins = DynamoLogins(steady, clock)
+        logins = DynamoLogins(steady, clock)
+        self.logins = logins
         self.kept = DynamoKeptReceipts(steady)
         self.held = DynamoHeld(steady)
         self.invitations = DynamoInvitations(steady)
         self.links = DynamoInviteLinks(steady)
         self.nodes = DynamoNodes(steady)
-        self.transfer = DynamoTransfer(steady, reader, writer, accounts)
+        restoring = Restoring(steady, reader, settings, accounts, logins)
+        self.transfer = DynamoTransfer(steady, reader, restoring)
 
     async def take_mode(self, mode: Mode, name: str) -> None:
         """Keep the mode of a new store. Raises StoreRefused: another mode, or another schema."""
