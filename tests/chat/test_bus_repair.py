@@ -290,6 +290,8 @@ async def test_a_page_is_not_sent_again_what_was_confirmed_elsewhere_during_an_o
     await phone.confirm("delivery", "ben", ConvID=CONV, Seq=2)
     page = await other.person("ben")
     assert (await page.ask("join", "ben"))["ok"]
+    world.buses.come_back()
+    await settle()
     assert page.bodies() == []
 
 

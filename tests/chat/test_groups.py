@@ -165,6 +165,39 @@ async def test_resends_of_group_acts_get_their_first_place(world: World) -> None
     assert (await anna.say_in(G, "hello")) == said
 
 
+class SlowMembers:
+    """`store`, which reads the spans of members only once `go` is set."""
+
+    def __init__(self, store: Any) -> None:
+        self.go = asyncio.Event()
+        self.members = self
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name, None) or getattr(self._store.members, name)
+
+    async def spans(self, conv: str, uid: str) -> Any:
+        await self.go.wait()
+        return await self._store.members.spans(conv, uid)
+
+
+async def test_a_depart_that_is_sent_again_while_it_is_under_way_gets_its_place(
+    world: World,
+) -> None:
+    _, ben, _ = await trio(world)
+    slow = SlowMembers(world.store)
+    node = World(beside=world, store=slow)
+    again = await node.person("ben")
+    assert (await again.join({G: 1}))["ok"]
+    ack_id = again.say("chat", ben.act("depart", G, MsgID="d1"))
+    await settle()
+    left = await ben.do("depart", G, MsgID="d1")
+    slow.go.set()
+    await settle()
+    assert again.socket.acks[ack_id] == left
+    await node.chat.close()
+
+
 async def test_a_resent_create_gets_its_own_place_instead_of_conflict(world: World) -> None:
     anna = await world.joined("anna")
     first = await anna.do("create", G, "ben", MsgID="c1")

@@ -206,7 +206,12 @@ class Groups:
             standing.check_member()
             return depart(standing, await self._members.successor(conv, uid), envelope)
 
-        await self._sender.append_decided(client, device, ack_id, decide)
+        try:
+            await self._sender.append_decided(client, device, ack_id, decide)
+        except WebchatError:
+            # The same `depart`, sent before on another connection, may have come in between.
+            if not await self._sender.is_resent(device, conv, envelope.msg_id, ack_id):
+                raise
 
     async def rejoin(
         self, client: Client, device: Device, envelope: Envelope, ack_id: int | None
