@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from tests.sim.faults import BUS, NODE, STORE
-from tests.sim.history import Ack, Visit
+from tests.sim.history import FOREVER, Ack, Visit
 from tests.sim.node import LEASE_S
 from tests.sim.violations import require
 
@@ -56,10 +56,17 @@ def _check(ack: Ack, visit: Visit, disturbed: Spans, within_s: float) -> None:
 
 
 def _is_for(world: World, ack: Ack, visit: Visit) -> bool:
-    """Whether a visit has a part in this entry: who has left sees only logs that it names."""
-    ledger, uid = world.ledgers[ack.conv], visit.device.uid
-    follows = uid in ledger.members() or ack.conv in visit.reached
-    return visit.device.full and follows and ledger.sees(uid, ack.seq)
+    """Whether a visit has a part in this entry. Of a time that its user's leaving has ended it has
+    what it names, or was following when the entry came."""
+    if not visit.device.full:
+        return False
+    for since, until in world.ledgers[ack.conv].spans.get(visit.device.uid, []):
+        if since <= ack.seq and until is None:
+            return True
+        if until is not None and since <= ack.seq <= until:
+            follows_s = visit.reached.get(ack.conv, [(0, FOREVER)])[0][1]
+            return follows_s <= max(ack.at_s, visit.since_s)
+    return False
 
 
 def _calm_from(from_s: float, disturbed: Spans, within_s: float) -> float:
