@@ -7,8 +7,8 @@ from webchat.chat.assembly import Settings as ChatLayerSettings
 from webchat.chat.grouping import GroupSettings
 from webchat.chat.handlers import ChatSettings
 from webchat.chat.joining import JoinSettings
+from webchat.chat.keeping import KeptSettings
 from webchat.chat.lag import BacklogSettings
-from webchat.chat.notices import KeptSettings
 from webchat.chat.settings import RepairSettings
 from webchat.config import Settings
 from webchat.ports.held import HeldLimits

@@ -8,7 +8,7 @@ import pytest
 
 from tests.chat.world import World
 from webchat.chat.assembly import Settings
-from webchat.chat.notices import KeptSettings
+from webchat.chat.keeping import KeptSettings
 
 
 @pytest.fixture

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
+from tests.chat.watched import WatchedStore
 from tests.chat.world import World, settle
 from webchat.chat.assembly import Settings
-from webchat.chat.notices import KeptSettings
+from webchat.chat.keeping import KeptSettings
 
 CONV = "dm:anna:ben"
 
@@ -77,5 +80,27 @@ async def test_receipts_for_the_seeds_form_are_kept_once_the_bus_says_nobody_is_
     again = await node.person("anna")
     await again.ask("join", "anna")
     assert [said["MsgID"] for said in again.got("delivery")] == ["anna-hello"]
+    for world in (node, beside):
+        await world.chat.close()
+
+
+@pytest.mark.parametrize("where", ["the same node", "another node"])
+async def test_who_comes_back_while_receipts_are_being_kept_gets_them_in_order(where: str) -> None:
+    settings = Settings(open_mode=True, kept=KeptSettings(kept_receipts=10))
+    beside = World(settings)
+    watched = WatchedStore(beside.store)
+    node = World(settings, beside=beside, store=watched)
+    ben = await node.joined("ben")
+    anna = await node.joined("anna")
+    await anna.send("ben", "hello")
+    anna.leave()
+    await ben.confirm("delivery", "anna", ConvID=CONV, Seq=1)
+    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    back = await (node if where == "the same node" else beside).person("anna")
+    await back.ask("join", "anna")
+    assert back.got("delivery", "display") == []
+    watched.kept.may_keep.set()
+    await settle()
+    assert [said["EvtType"] for said in back.got("delivery", "display")] == ["delivery", "display"]
     for world in (node, beside):
         await world.chat.close()

@@ -8,15 +8,17 @@ from typing import Any
 
 from webchat.adapters.memory.store import MemoryStore
 from webchat.model import Entry, Head
+from webchat.ports.kept import KeptReceipts
 from webchat.ports.log import Append, AppendDone, Appended
 
 
 class WatchedStore:
-    """`store`, seen through a WatchedLog."""
+    """`store`, seen through a WatchedLog and a WatchedKept."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
         self.log = WatchedLog(store.log)
+        self.kept = WatchedKept(store.kept)
         self.members: Any = store.members
 
     def __getattr__(self, port: str) -> Any:
@@ -64,3 +66,18 @@ class WatchedLog:
         outcomes, self.outcomes = self.outcomes or [], None
         for tell in outcomes:
             tell(instead)
+
+
+class WatchedKept:
+    """Receipts that are kept once `may_keep` is set."""
+
+    def __init__(self, kept: KeptReceipts) -> None:
+        self._kept = kept
+        self.may_keep = asyncio.Event()
+
+    async def keep(self, uid: str, envelopes: Sequence[bytes], newest: int) -> None:
+        await self.may_keep.wait()
+        await self._kept.keep(uid, envelopes, newest)
+
+    async def take(self, uid: str, limit: int) -> Sequence[bytes]:
+        return await self._kept.take(uid, limit)

@@ -16,9 +16,10 @@ from webchat.chat.handlers import ChatHandler, ChatSettings
 from webchat.chat.hub import Hub
 from webchat.chat.identity import Identity
 from webchat.chat.joining import Joining, JoinSettings
+from webchat.chat.keeping import Keeping, KeptSettings
 from webchat.chat.lag import BacklogSettings
 from webchat.chat.listening import Listening
-from webchat.chat.notices import KeptSettings, Notices
+from webchat.chat.notices import Notices
 from webchat.chat.patience import Patience
 from webchat.chat.publishing import Publishing
 from webchat.chat.reminding import Reminding
@@ -107,21 +108,21 @@ class Chat:
             tasks.spawn,
             settings.receipts,
         )
+        keeping = Keeping(store.kept, roster, bus, patience, tasks.spawn, settings.kept)
         notices = Notices(
             roster,
             bus,
             store.positions,
-            store.kept,
+            keeping,
             patience,
             clock,
             tasks.spawn,
-            settings.kept,
             Unheard(settings.repair.failed_notices),
         )
         receipts.listener = notices
         readers.counted = notices.author_counted
         reminding = Reminding(roster, store.positions, patience, tasks.spawn, settings.repair)
-        bus.listen(Listening(hub, notices, publishing, comparing, reminding, tasks.spawn))
+        bus.listen(Listening(hub, notices, keeping, publishing, comparing, reminding, tasks.spawn))
         self._identity = Identity(
             authenticate,
             store.logins,
@@ -150,7 +151,7 @@ class Chat:
             receipts,
             readers,
             profiles,
-            store.kept,
+            keeping,
             restarting,
             patience,
             clock,

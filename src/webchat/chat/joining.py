@@ -14,11 +14,11 @@ from webchat.chat.client import Client
 from webchat.chat.cursors import Cursors, is_waiting
 from webchat.chat.device import Device
 from webchat.chat.gaps import Gaps
+from webchat.chat.keeping import Keeping
 from webchat.chat.lag import BacklogSettings
 from webchat.chat.packets import (
     OK,
     ack_of_join,
-    kept_packet,
     position_packet,
     receipts_packet,
 )
@@ -30,7 +30,6 @@ from webchat.chat.tasks import Tasks
 from webchat.errors import Code, WebchatError
 from webchat.model import NO_POSITION, ConvID, Head, Seq, Uid, is_uid, user_log
 from webchat.ports.clock import Clock
-from webchat.ports.kept import KeptReceipts
 from webchat.ports.log import Log
 from webchat.ports.members import Members
 from webchat.ports.positions import Positions
@@ -38,8 +37,6 @@ from webchat.protocol.envelope import Join, decode_join
 from webchat.service.profiles import Profiles
 from webchat.service.read_positions import ReadPositions
 from webchat.service.receipts import Receipts
-
-_KEPT_PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,7 @@ class Joining:
         receipts: Receipts,
         readers: ReadPositions,
         profiles: Profiles,
-        kept: KeptReceipts,
+        keeping: Keeping,
         restarting: Restarting | None,
         patience: Patience,
         clock: Clock,
@@ -87,7 +84,7 @@ class Joining:
         self._receipts = receipts
         self._readers = readers
         self._profiles = profiles
-        self._kept = kept
+        self._keeping = keeping
         self._restarting = restarting
         self._patience = patience
         self._clock = clock
@@ -251,24 +248,11 @@ class Joining:
         device.begin(delivered)
         self._backlog.wake(device)
         if self._open_mode:
-            await self._hand_over_kept(device)
+            await self._keeping.hand_over(device)
 
     async def join_sender(self, client: Client, uid: Uid) -> None:
         """Engine.IO 3, open mode: the seed's client joins once a page and not after a reconnect."""
         await self._join_seed(client, uid, None)
-
-    async def _hand_over_kept(self, device: Device) -> None:
-        """Receipts that came while the user was away: once at most."""
-        uid = device.user.uid
-        while not device.socket.closed:
-            await device.socket.drained()
-            envelopes = await self._patience.insist(
-                lambda: self._kept.take(uid, _KEPT_PAGE), "kept receipts", uid=uid
-            )
-            for envelope in envelopes:
-                device.socket.emit(kept_packet(envelope))
-            if len(envelopes) < _KEPT_PAGE:
-                return
 
     # Both
 

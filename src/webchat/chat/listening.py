@@ -7,11 +7,12 @@ import structlog
 
 from webchat.chat.comparing import Comparing
 from webchat.chat.hub import Hub
+from webchat.chat.keeping import Keeping
 from webchat.chat.notices import Notices
 from webchat.chat.publishing import Publishing
 from webchat.chat.reminding import Reminding
 from webchat.chat.tasks import OneAtATime, Spawn
-from webchat.chat.topics import COUNTS, ENTRY, HEAD, NOTICE, POSITION, entry_of
+from webchat.chat.topics import COUNTS, ENTRY, HEAD, KEPT, NOTICE, POSITION, entry_of
 from webchat.model import ConvID, Seq, user_of
 
 _KIND_BYTES = len(ENTRY)
@@ -26,6 +27,7 @@ class Listening:
         self,
         hub: Hub,
         notices: Notices,
+        keeping: Keeping,
         publishing: Publishing,
         comparing: Comparing,
         reminding: Reminding,
@@ -33,6 +35,7 @@ class Listening:
     ) -> None:
         self._hub = hub
         self._notices = notices
+        self._keeping = keeping
         self._comparing = comparing
         self._reminding = reminding
         self._make_up = OneAtATime(publishing.make_up, spawn)
@@ -49,6 +52,8 @@ class Listening:
                 self._notices.heard_counts(said)
             elif kind == POSITION:
                 self._notices.heard_position(user_of(topic) or "", said)
+            elif kind == KEPT:
+                self._keeping.heard(user_of(topic) or "")
             elif kind == HEAD:
                 self._hub.heard_of(*_decode_head(said))
         except msgspec.DecodeError:

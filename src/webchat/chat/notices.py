@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
-import structlog
 
+from webchat.chat.keeping import Keeping
 from webchat.chat.packets import (
     kept_packet,
     position_packet,
@@ -19,11 +17,9 @@ from webchat.chat.roster import Roster
 from webchat.chat.tasks import Spawn
 from webchat.chat.topics import COUNTS, NOTICE, POSITION
 from webchat.chat.unheard import Unheard
-from webchat.errors import WebchatError
 from webchat.model import NO_POSITION, ConvID, Position, Seq, Uid, user_log
 from webchat.ports.bus import Bus
 from webchat.ports.clock import Clock
-from webchat.ports.kept import KeptReceipts
 from webchat.ports.positions import Positions
 from webchat.service.read_positions import Counts
 from webchat.service.receipts import Notice
@@ -32,14 +28,6 @@ _encode = msgspec.json.Encoder().encode
 _decode_counts = msgspec.json.Decoder(Counts).decode
 _decode_notice = msgspec.json.Decoder(Notice).decode
 _decode_position = msgspec.json.Decoder(tuple[ConvID, Seq, Seq, int]).decode
-_log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class KeptSettings:
-    """`kept_receipts`: how many are kept for an absent user (open mode), 0: none."""
-
-    kept_receipts: int = 0
 
 
 class Notices:
@@ -50,21 +38,19 @@ class Notices:
         roster: Roster,
         bus: Bus,
         positions: Positions,
-        kept: KeptReceipts,
+        keeping: Keeping,
         patience: Patience,
         clock: Clock,
         spawn: Spawn,
-        settings: KeptSettings,
         unheard: Unheard,
     ) -> None:
         self._roster = roster
         self._bus = bus
         self._positions = positions
-        self._kept = kept
+        self._keeping = keeping
         self._patience = patience
         self._clock = clock
         self._spawn = spawn
-        self._settings = settings
         self._unheard = unheard
 
     def reader_moved(self, conv: ConvID, uid: Uid, position: Position, source: object) -> None:
@@ -111,8 +97,8 @@ class Notices:
         def published(heard: int | Exception) -> None:
             if isinstance(heard, Exception):
                 self._unheard.keep_notice(notice, shown=shown)
-            elif not shown and heard == 0 and self._settings.kept_receipts:
-                self._spawn(self._keep(notice))
+            elif not shown and heard == 0 and self._keeping.is_on:
+                self._keeping.keep(notice.author, seed_receipts(notice, self._clock.now_ms()))
 
         self._bus.publish((user_log(notice.author),), NOTICE + _encode(notice), published)
 
@@ -148,13 +134,6 @@ class Notices:
     def heard_counts(self, payload: bytes) -> None:
         """Another node counted. Raises msgspec.DecodeError."""
         self._show_counts(_decode_counts(payload))
-
-    async def _keep(self, notice: Notice) -> None:
-        envelopes = seed_receipts(notice, self._clock.now_ms())
-        try:
-            await self._kept.keep(notice.author, envelopes, self._settings.kept_receipts)
-        except WebchatError as error:
-            _log.warning("receipts not kept", author=notice.author, why=error.message)
 
     def heard_notice(self, payload: bytes) -> None:
         """Another node told an author's. Raises msgspec.DecodeError."""

@@ -19,6 +19,8 @@ COUNTS: Final = b"1c"
 """Counts of a large group, JSON."""
 POSITION: Final = b"1p"
 """A user's own position, JSON: `[conv, delivered, displayed, n]`."""
+KEPT: Final = b"1k"
+"""Something was kept for a user, who may be back by now; nothing more."""
 HEAD: Final = b"1h"
 """Where a log ends whose publishes failed, JSON: `[conv, seq]`."""
 _REMEMBERED_LOGS: Final = 10_000

@@ -1,0 +1,94 @@
+"""Receipts for authors of the seed's form who are nowhere: kept, and handed over once (open mode).
+
+Source: docs/protocol.md, section 2, "Seed's form".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from webchat.chat.device import Device
+from webchat.chat.packets import kept_packet
+from webchat.chat.patience import Patience
+from webchat.chat.roster import Roster
+from webchat.chat.tasks import Spawn
+from webchat.chat.topics import KEPT
+from webchat.model import Uid, user_log
+from webchat.ports.bus import Bus
+from webchat.ports.kept import KeptReceipts
+
+_PAGE: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSettings:
+    """`kept_receipts`: how many are kept for an absent user (open mode), 0: none."""
+
+    kept_receipts: int = 0
+
+
+class Keeping:
+    """What is kept is looked for at the author's `join`, and told of once it is durable: so an
+    author who comes back in between gets it as well, on whichever node."""
+
+    def __init__(
+        self,
+        kept: KeptReceipts,
+        roster: Roster,
+        bus: Bus,
+        patience: Patience,
+        spawn: Spawn,
+        settings: KeptSettings,
+    ) -> None:
+        self._kept = kept
+        self._roster = roster
+        self._bus = bus
+        self._patience = patience
+        self._spawn = spawn
+        self._newest = settings.kept_receipts
+        self._waiting: dict[Uid, list[bytes]] = {}
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is kept at all."""
+        return self._newest > 0
+
+    def keep(self, uid: Uid, envelopes: Sequence[bytes]) -> None:
+        """Keep receipts of one author, in this order, as soon as the store takes them."""
+        is_idle = uid not in self._waiting
+        self._waiting[uid] = [*self._waiting.get(uid, ()), *envelopes][-self._newest :]
+        if is_idle:
+            self._spawn(self._write(uid))
+
+    async def _write(self, uid: Uid) -> None:
+        while envelopes := self._waiting[uid]:
+            self._waiting[uid] = []
+            await self._patience.insist(
+                lambda: self._kept.keep(uid, envelopes, self._newest),
+                "keeping receipts",
+                uid=uid,
+            )
+        del self._waiting[uid]
+        self.heard(uid)
+        self._bus.publish((user_log(uid),), KEPT)
+
+    def heard(self, uid: Uid) -> None:
+        """Something was kept for an author who may be here by now."""
+        for device in self._roster.devices_of(uid):
+            if not device.full:
+                self._spawn(self.hand_over(device))
+
+    async def hand_over(self, device: Device) -> None:
+        """Give a device what is kept for its user: once at most."""
+        uid = device.user.uid
+        while not device.socket.closed:
+            await device.socket.drained()
+            envelopes = await self._patience.insist(
+                lambda: self._kept.take(uid, _PAGE), "kept receipts", uid=uid
+            )
+            for envelope in envelopes:
+                device.socket.emit(kept_packet(envelope))
+            if len(envelopes) < _PAGE:
+                return
