@@ -6,12 +6,12 @@ journal (`journal.py`); the keys of a batch are looked up in it together.
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any, Final
+
+import msgspec
 
 from webchat.model import Draft, Entry, Uid, seal
 
@@ -23,6 +23,10 @@ _BY_KEY: Final = f"""
 _MET: Final = """
     SELECT log, hash FROM json_each(?) AS asked
     CROSS JOIN entry_key ON log = asked.value ->> 0 AND hash = asked.value ->> 1"""
+
+_HAS: Final = "SELECT 1 FROM entry_key WHERE log = ? AND hash = ?"
+_FEW: Final = 4
+"""So many keys are cheaper to look up one by one."""
 
 Columns = Sequence[Any]
 
@@ -53,14 +57,13 @@ def find_row(db: sqlite3.Connection, log: int, sender: Uid, msg_id: str) -> Colu
     return row
 
 
-def absent(db: sqlite3.Connection, keys: Iterable[Key]) -> dict[Key, int]:
-    """Those of `keys` which the tables do not have, with their hashes; one query."""
-    hashes: dict[Key, int] = {}
-    for key in keys:
-        # What cannot be encoded cannot be stored: its own act will say so.
-        with suppress(UnicodeEncodeError):
-            if (hashed := key_hash(key[1], key[2])) is not None:
-                hashes[key] = hashed
-    asked = json.dumps([(key[0], hashed) for key, hashed in hashes.items()])
-    met = set(db.execute(_MET, (asked,)))
+def absent(db: sqlite3.Connection, hashes: dict[Key, int]) -> dict[Key, int]:
+    """Those of `hashes`, keys with their `key_hash`, which the tables do not have."""
+    asked = [(key[0], hashed) for key, hashed in hashes.items()]
+    if len(asked) <= _FEW:
+        met = {place for place in asked if db.execute(_HAS, place).fetchone()}
+    else:
+        met = set(db.execute(_MET, (msgspec.json.encode(asked).decode(),)))
+    if not met:
+        return hashes
     return {key: hashed for key, hashed in hashes.items() if (key[0], hashed) not in met}

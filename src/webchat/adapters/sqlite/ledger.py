@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from itertools import chain
 from operator import attrgetter
 from typing import Final
 
@@ -127,7 +129,7 @@ class Ledger:
         if log.conv not in self._settled:
             _write(db, [(log, tail.rows, tail.moved)])
         _write(db, [(log, tail.new_rows, tail.new_moved)])
-        for row in tail.new_rows:
+        for row in chain(tail.rows, tail.new_rows):
             self._absent.pop((row[0], row[6], row[7]), None)
         tail.forget_new()
         tail.keys = {}
@@ -142,17 +144,27 @@ class Ledger:
 
     @property
     def is_folded(self) -> bool:
-        """Whether the tables say everything that was committed."""
-        return not self._unfolded
+        """Whether the tables say everything that was committed, and the journal nothing."""
+        return not self._records
 
     def settle_others(self, db: sqlite3.Connection) -> None:
         """Before all else: beside a process that serves, write what it has in the journal."""
         if not self._keeps_journal and not journal.is_empty(db):
             journal.replay(db)
 
-    def ask(self, db: sqlite3.Connection, keys: Iterable[Key]) -> None:
-        """Look up the keys of a batch together, so that `find` costs no query for a new one."""
-        self._absent = absent(db, keys)
+    def ask(self, db: sqlite3.Connection, conv: ConvID, drafts: Iterable[Draft]) -> None:
+        """Say that these keys will be looked for, so that `look_up` finds them together."""
+        log = self.log(db, conv)
+        if log is not None:
+            for draft in drafts:
+                # What cannot be encoded cannot be stored: its own act will say so.
+                with suppress(UnicodeEncodeError):
+                    if (hashed := key_hash(draft.sender, draft.msg_id)) is not None:
+                        self._absent[log.id, draft.sender, draft.msg_id] = hashed
+
+    def look_up(self, db: sqlite3.Connection) -> None:
+        """Look for all keys that were asked for: one that is new costs no query after this."""
+        self._absent = absent(db, self._absent)
 
     def finish(self, db: sqlite3.Connection, *, is_idle: bool) -> None:
         """The last thing before the commit. `is_idle`: nothing waits, so fold before it is due."""

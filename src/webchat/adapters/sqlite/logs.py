@@ -8,13 +8,12 @@ Semantics: `ports/log.py`, `ports/positions.py`.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
 
 from webchat.adapters.sqlite.changes import apply_change, save_group
 from webchat.adapters.sqlite.invitations import save_invitations
-from webchat.adapters.sqlite.keys import Key
 from webchat.adapters.sqlite.ledger import Ledger
 from webchat.adapters.sqlite.members import close_span, count_members, open_span
 from webchat.adapters.sqlite.openlog import OpenLog
@@ -51,8 +50,10 @@ class Logs:
     def begin(self, db: sqlite3.Connection, arguments: Iterable[object]) -> None:
         """Look up together what acts with these arguments will ask for."""
         self._ledger.settle_others(db)
-        appends = [each for each in arguments if isinstance(each, Append)]
-        self._ledger.ask(db, self._new_keys(db, appends))
+        for request in arguments:
+            if isinstance(request, Append):
+                self._ledger.ask(db, request.conv, request.drafts)
+        self._ledger.look_up(db)
 
     def finish(self, db: sqlite3.Connection, *, is_idle: bool) -> None:
         """Write what is left of a batch's acts; the last thing before its commit."""
@@ -104,14 +105,6 @@ class Logs:
     def settle_all(self, db: sqlite3.Connection, _: None) -> None:
         """Make the tables say everything."""
         self._ledger.settle_all(db)
-
-    def _new_keys(self, db: sqlite3.Connection, requests: Iterable[Append]) -> Iterator[Key]:
-        """The keys of drafts that may be in the tables."""
-        for request in requests:
-            if (log := self._ledger.log(db, request.conv)) is not None:
-                for draft in request.drafts:
-                    if draft.msg_id and log.known(draft.sender, draft.msg_id) is None:
-                        yield log.id, draft.sender, draft.msg_id
 
     def _known_entries(
         self, db: sqlite3.Connection, log: OpenLog, drafts: Iterable[Draft]
