@@ -7,6 +7,7 @@ locked (`batch.py`, `tables.py`).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Final
@@ -109,6 +110,7 @@ class Appends:
             self._fail(asked, error, deliver)
         except Exception as error:
             if len(asked) == 1:
+                logging.getLogger(__name__).error("a write failed", exc_info=error)
                 deliver(asked, [refusal(error)])
             else:
                 for each in asked:
@@ -118,6 +120,8 @@ class Appends:
             deliver(asked, outcomes)
 
     def _fail(self, asked: Sequence[Asked], error: WebchatError, deliver: Deliver) -> None:
+        if not self.is_failing:
+            logging.getLogger(__name__).error("a batch was not committed", exc_info=error)
         self.is_failing = error.code is Code.UNAVAILABLE
         deliver(asked, [error] * len(asked))
 

@@ -127,7 +127,7 @@ class Connections:
             raise WebchatError(Code.UNAVAILABLE, NOT_ANSWERING)
         try:
             connection = await connect(self._url, self._settings)
-        except BaseException:
+        except Exception:
             self._put_off()
             raise
         self._pause_ms = 0
