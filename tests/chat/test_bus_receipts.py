@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tests.chat.watched import WatchedStore
@@ -102,5 +104,27 @@ async def test_who_comes_back_while_receipts_are_being_kept_gets_them_in_order(w
     watched.kept.may_keep.set()
     await settle()
     assert [said["EvtType"] for said in back.got("delivery", "display")] == ["delivery", "display"]
+    for world in (node, beside):
+        await world.chat.close()
+
+
+async def test_a_receipt_that_comes_while_its_author_arrives_on_another_node_is_not_lost() -> None:
+    settings = Settings(open_mode=True, kept=KeptSettings(kept_receipts=10))
+    node = World(settings)
+    watched = WatchedStore(node.store)
+    watched.kept.may_keep.set()
+    beside = World(settings, beside=node, store=watched)
+    anna, ben = await node.person("anna"), await node.joined("ben")
+    await anna.ask("join", "anna")
+    await anna.send("ben", "hello")
+    anna.leave()
+    watched.log.heads_wait = asyncio.Event()
+    back = await beside.person("anna")
+    back.say("join", "anna")
+    await settle()
+    await ben.confirm("delivery", "anna", ConvID=CONV, Seq=1)
+    watched.log.heads_wait.set()
+    await settle()
+    assert [said["MsgID"] for said in back.got("delivery")] == ["anna-hello"]
     for world in (node, beside):
         await world.chat.close()

@@ -97,10 +97,14 @@ class Notices:
         def published(heard: int | Exception) -> None:
             if isinstance(heard, Exception):
                 self._unheard.keep_notice(notice, shown=shown)
-            elif not shown and heard == 0 and self._keeping.is_on:
-                self._keeping.keep(notice.author, seed_receipts(notice, self._clock.now_ms()))
+            elif not shown and heard == 0:
+                self._keep(notice)
 
         self._bus.publish((user_log(notice.author),), NOTICE + _encode(notice), published)
+
+    def _keep(self, notice: Notice) -> None:
+        if self._keeping.is_on:
+            self._keeping.keep(notice.author, seed_receipts(notice, self._clock.now_ms()))
 
     def _show_notice(self, notice: Notice) -> bool:
         now_ms = self._clock.now_ms()
@@ -136,8 +140,13 @@ class Notices:
         self._show_counts(_decode_counts(payload))
 
     def heard_notice(self, payload: bytes) -> None:
-        """Another node told an author's. Raises msgspec.DecodeError."""
-        self._show_notice(_decode_notice(payload))
+        """Another node told an author's. Raises msgspec.DecodeError.
+
+        That node counts on this one, also where the author has just gone or is still arriving.
+        """
+        notice = _decode_notice(payload)
+        if not self._show_notice(notice):
+            self._keep(notice)
 
     def heard_position(self, uid: Uid, payload: bytes) -> None:
         """Another node moved a user's position. Raises msgspec.DecodeError."""
