@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from webchat.protocol.errors import ProtocolError
-from webchat.protocol.websocket import BINARY, TEXT, frame
+from webchat.protocol.websocket import BINARY, TEXT, frame, frame_head
 
 OPEN: Final = "0"
 CLOSE: Final = "1"
@@ -33,20 +33,17 @@ _V3_LENGTH: Final = re.compile(r"(\d{1,9}):")
 _NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]")
 
 
-class Packet:
+class Packet(msgspec.Struct, eq=False, gc=False):
     """An encoded packet, ready to be sent to any number of connections by any transport.
 
     `kind`: the type digit, b"" for a packet that is binary only. `text`: what follows it, UTF-8.
-    `attachments`: binary messages that follow.
+    `attachments`: binary messages that follow. `framed`: `frames`, once they have been made.
     """
 
-    __slots__ = ("_frames", "attachments", "kind", "text")
-
-    def __init__(self, kind: bytes, text: bytes = b"", attachments: Sequence[bytes] = ()) -> None:
-        self.kind = kind
-        self.text = text
-        self.attachments = attachments
-        self._frames: bytes | None = None
+    kind: bytes
+    text: bytes = b""
+    attachments: Sequence[bytes] = ()
+    framed: bytes = b""
 
     @property
     def size(self) -> int:
@@ -59,10 +56,9 @@ class Packet:
     @property
     def frames(self) -> bytes:
         """Its WebSocket frames; made once, then the same object for every connection."""
-        frames = self._frames
-        if frames is None:
-            frames = self._frames = self._encode(b"")
-        return frames
+        if not self.framed:
+            self.framed = self._encode(b"")
+        return self.framed
 
     @property
     def frames_v3(self) -> bytes:
@@ -70,7 +66,9 @@ class Packet:
         return self._encode(_V3_BINARY_MESSAGE) if self.attachments else self.frames
 
     def _encode(self, binary_prefix: bytes) -> bytes:
-        text = frame(TEXT, self.kind + self.text) if self.kind else b""
+        text = b""
+        if self.kind:
+            text = frame_head(TEXT, len(self.text) + 1) + self.kind + self.text
         if not self.attachments:
             return text
         return text + b"".join(frame(BINARY, binary_prefix + each) for each in self.attachments)

@@ -11,13 +11,13 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from webchat.protocol import engineio
+from webchat.protocol.engineio import Packet
 from webchat.protocol.errors import ProtocolError
 
 __all__ = [
     "ACK", "BINARY_ACK", "BINARY_EVENT", "CONNECT", "CONNECT_ERROR", "DISCONNECT", "EVENT", "Event",
-    "Incoming", "Packet", "ProtocolError", "ROOT", "ack_packet", "connect_error_packet",
-    "connect_packet", "decode", "decode_auth", "decode_event", "event_packet",
+    "Incoming", "MESSAGE", "Packet", "ProtocolError", "ROOT", "ack_packet", "connect_error_packet",
+    "connect_packet", "decode", "decode_auth", "decode_event", "decode_root_event", "event_packet",
 ]  # fmt: skip
 
 CONNECT: Final = "0"
@@ -29,6 +29,8 @@ BINARY_EVENT: Final = "5"
 BINARY_ACK: Final = "6"
 
 ROOT: Final = "/"
+MESSAGE: Final = b"4"
+"""The kind of Engine.IO packet that carries all packets of Socket.IO."""
 
 T = TypeVar("T")
 
@@ -39,6 +41,7 @@ _WITH_ATTACHMENTS: Final = frozenset({BINARY_EVENT, BINARY_ACK})
 _FROM_CLIENTS: Final = _WITH_ARGUMENTS | {CONNECT, DISCONNECT}
 # Type, number of attachments, namespace, ack id. Fifteen digits are exact in every client.
 _HEAD: Final = re.compile(r"([0-6])(?:([0-9]{1,9})-)?(?:(/[^,]{0,255})(?:,|\Z))?([0-9]{1,15})?")
+_ROOT_EVENT: Final = re.compile(r"2([0-9]{0,15})\[")
 # Names that clients keep for themselves: socket.io-parser refuses them, too.
 _RESERVED: Final = frozenset({
     "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener",
@@ -63,39 +66,28 @@ class Incoming(msgspec.Struct, frozen=True, gc=False):
     data: str
 
 
-class Packet(engineio.Packet):
-    """An encoded packet, ready to be sent to any number of sockets.
-
-    `text`: the Socket.IO packet in UTF-8 (without the Engine.IO type). `attachments`: binary ones
-    that follow it.
-    """
-
-    __slots__ = ()
-
-    def __init__(self, text: bytes, attachments: Sequence[bytes] = ()) -> None:
-        self.kind = b"4"
-        self.text = text
-        self.attachments = attachments
-        self._frames = None
-
-
 def event_packet(args: bytes, attachments: Sequence[bytes] = (), namespace: str = ROOT) -> Packet:
     """An EVENT; `args`: its JSON array in UTF-8, with a placeholder for each of `attachments`."""
-    return Packet(_head("2", "5", attachments, namespace) + args, attachments)
+    if namespace == ROOT and not attachments:
+        return Packet(MESSAGE, b"2" + args)
+    return Packet(MESSAGE, _head("2", "5", attachments, namespace) + args, attachments)
 
 
 def ack_packet(
     ack_id: int, args: bytes, attachments: Sequence[bytes] = (), namespace: str = ROOT
 ) -> Packet:
     """The answer to the event `ack_id`; `args`: its JSON array in UTF-8."""
+    if namespace == ROOT and not attachments:
+        return Packet(MESSAGE, b"3%d%b" % (ack_id, args))
     head = _head("3", "6", attachments, namespace)
-    return Packet(b"%b%d%b" % (head, ack_id, args), attachments)
+    return Packet(MESSAGE, b"%b%d%b" % (head, ack_id, args), attachments)
 
 
 def connect_packet(sid: str, namespace: str, engine: int) -> Packet:
     """CONNECT: the socket is accepted. Clients of Engine.IO 3 are not told its id."""
     head = _head(CONNECT, CONNECT, (), namespace)
-    return Packet(head + msgspec.json.encode({"sid": sid}) if engine == 4 else head.rstrip(b","))
+    said = head + msgspec.json.encode({"sid": sid}) if engine == 4 else head.rstrip(b",")
+    return Packet(MESSAGE, said)
 
 
 def connect_error_packet(message: str, code: str | None, namespace: str, engine: int) -> Packet:
@@ -104,12 +96,24 @@ def connect_error_packet(message: str, code: str | None, namespace: str, engine:
     if code is not None:
         answer["data"] = {"code": code}
     payload = msgspec.json.encode(answer if engine == 4 else message)
-    return Packet(_head(CONNECT_ERROR, CONNECT_ERROR, (), namespace) + payload)
+    return Packet(MESSAGE, _head(CONNECT_ERROR, CONNECT_ERROR, (), namespace) + payload)
 
 
 def _head(plain: str, binary: str, attachments: Sequence[bytes], namespace: str) -> bytes:
     head = f"{binary}{len(attachments)}-" if attachments else plain
     return (head if namespace == ROOT else f"{head}{namespace},").encode()
+
+
+def decode_root_event(text: str, start: int) -> Event | None:
+    """The EVENT in `text` from index `start` on, if it is for `/` and has no attachments.
+
+    Nearly all that clients send is such; None: it is for `decode`.
+    """
+    head = _ROOT_EVENT.match(text, start)
+    if head is None:
+        return None
+    ack_id = head[1]
+    return Event(text[head.end() - 1 :], int(ack_id) if ack_id else None, ())
 
 
 def decode(text: str, start: int, max_attachments: int) -> Incoming:

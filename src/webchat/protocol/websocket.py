@@ -6,7 +6,7 @@ Source: RFC 6455, sections 5 to 7.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable
+import struct
 from typing import Final
 
 import msgspec
@@ -32,11 +32,18 @@ _FIN: Final = 0x80
 _RSV: Final = 0x70
 _CONTROL: Final = 0x08
 _MASKED: Final = 0x80
+_WHOLE_TEXT: Final = _FIN | TEXT
 _OPCODES: Final = frozenset({CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG})
 _MAX_CONTROL_BYTES: Final = 125
 _MAX_REASON_BYTES: Final = _MAX_CONTROL_BYTES - 2
 # Codes a peer may send: those registered at IANA that may appear on the wire, and 3000 to 4999.
 _CLOSE_CODES: Final = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
+_LENGTH_IN_TWO_BYTES: Final = 126
+_LENGTH_IN_EIGHT_BYTES: Final = 127
+_MOST_IN_TWO_BYTES: Final = 0xFFFF
+_short_head: Final = struct.Struct(">BB").pack
+_middle_head: Final = struct.Struct(">BBH").pack
+_long_head: Final = struct.Struct(">BBQ").pack
 # Below this many bytes one big XOR is the fastest way to unmask, above it four table look-ups are.
 _XOR_UP_TO_BYTES: Final = 512
 _Utf8: Final = codecs.getincrementaldecoder("utf-8")
@@ -108,26 +115,50 @@ class Parser:
                 return events
             data = bytes(self._pending)
         try:
-            self._keep(data, self._take_all(data, events))
+            at = self._take_all(data, events)
+            # An incomplete frame is held in a buffer that grows without being copied.
+            self._pending = bytearray(data[at:]) if at < len(data) else b""
         except _Broken as broken:
             self._finish()
             events.append(broken.refusal)
         return events
 
     def _take_all(self, data: bytes, events: list[Event]) -> int:
-        at = 0
-        while at < len(data):
+        at, size = 0, len(data)
+        while at < size:
+            if self._fragments is None:
+                at = self._take_texts(data, at, events)
+                if at == size:
+                    break
             end = self._take(data, at, events)
             if self._is_done:
-                return len(data)
+                return size
             if end == at:
                 break
             at = end
         return at
 
-    def _keep(self, data: bytes, at: int) -> None:
-        """Hold the incomplete frame at `at` in a buffer that grows without being copied."""
-        self._pending = bytearray(data[at:]) if at < len(data) else b""
+    def _take_texts(self, data: bytes, at: int, events: list[Event]) -> int:
+        """Read the whole, unfragmented texts of up to 64 KiB from `at` on; where they end.
+
+        Nearly all that comes is such, so this loop has no call for each part of a frame. Whatever
+        it does not take is `_take`'s to read, or to refuse.
+        """
+        total = len(data)
+        while at + 1 < total and data[at] == _WHOLE_TEXT:
+            body, size = at + 6, data[at + 1] - _MASKED
+            if size == _LENGTH_IN_TWO_BYTES:
+                body, size = at + 8, int.from_bytes(data[at + 2 : at + 4], "big")
+                if size < _LENGTH_IN_TWO_BYTES:
+                    break
+            elif size == _LENGTH_IN_EIGHT_BYTES:
+                break
+            end = body + size
+            if size < 0 or size > self._max_bytes or end > total:
+                break
+            events.append(_text(unmask(data[body:end], data[body - 4 : body])))
+            at = end
+        return at
 
     def _finish(self) -> None:
         self._is_done = True
@@ -144,7 +175,7 @@ class Parser:
         size = second & 0x7F
         body = at + 6
         if size > _MAX_CONTROL_BYTES:
-            width = 2 if size == 126 else 8
+            width = 2 if size == _LENGTH_IN_TWO_BYTES else 8
             if len(data) - at < 2 + width:
                 self._need_bytes = 2 + width
                 return at
@@ -185,8 +216,12 @@ class Parser:
     def _join(self, fragments: bytearray, payload: bytes) -> None:
         """Add a fragment; text that is broken already is not waited for."""
         fragments += payload
-        if self._utf8 is not None:
-            _decoded(self._utf8.decode, payload)
+        if self._utf8 is None:
+            return
+        try:
+            self._utf8.decode(payload)
+        except UnicodeDecodeError:
+            raise _Broken(INVALID_TEXT, "text is not UTF-8") from None
 
     def _joined(self, fragments: bytearray) -> str | bytes:
         is_text, self._utf8, self._fragments = self._utf8 is not None, None, None
@@ -214,18 +249,14 @@ def _check_head(first: int, second: int) -> None:
 
 def _extended_size(field: bytes) -> int:
     size = int.from_bytes(field, "big")
-    if size <= (_MAX_CONTROL_BYTES if len(field) == 2 else 0xFFFF) or size >> 63:
+    if size <= (_MAX_CONTROL_BYTES if len(field) == 2 else _MOST_IN_TWO_BYTES) or size >> 63:
         raise _Broken(PROTOCOL_ERROR, "length not in its shortest form")
     return size
 
 
 def _text(payload: bytes) -> str:
-    return _decoded(bytes.decode, payload)
-
-
-def _decoded(decode: Callable[[bytes], str], payload: bytes) -> str:
     try:
-        return decode(payload)
+        return payload.decode()
     except UnicodeDecodeError:
         raise _Broken(INVALID_TEXT, "text is not UTF-8") from None
 
@@ -257,13 +288,16 @@ def _unmask_by_tables(payload: bytes, key: bytes) -> bytes:
 
 def frame(opcode: int, payload: bytes) -> bytes:
     """One unfragmented frame of a server, which does not mask."""
-    size = len(payload)
-    first = _FIN | opcode
+    return frame_head(opcode, len(payload)) + payload
+
+
+def frame_head(opcode: int, size: int) -> bytes:
+    """What goes before a payload of `size` bytes to make it such a frame."""
     if size <= _MAX_CONTROL_BYTES:
-        return bytes((first, size)) + payload
-    if size <= 0xFFFF:
-        return bytes((first, 126)) + size.to_bytes(2, "big") + payload
-    return bytes((first, 127)) + size.to_bytes(8, "big") + payload
+        return _short_head(_FIN | opcode, size)
+    if size <= _MOST_IN_TWO_BYTES:
+        return _middle_head(_FIN | opcode, _LENGTH_IN_TWO_BYTES, size)
+    return _long_head(_FIN | opcode, _LENGTH_IN_EIGHT_BYTES, size)
 
 
 def close_frame(code: int, reason: str) -> bytes:
