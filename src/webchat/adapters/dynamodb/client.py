@@ -19,6 +19,7 @@ from botocore.exceptions import (
     HTTPClientError,
     NoCredentialsError,
 )  # fmt: skip
+from botocore.loaders import Loader, create_loader
 
 from webchat.adapters.dynamodb.settings import DynamoSettings
 from webchat.adapters.dynamodb.table import ConditionFailed, Expect, Failed, Item, Key, Page, Span
@@ -97,6 +98,11 @@ class DynamoTable:
     async def close(self) -> None:
         """Let go of the connections."""
         await self._life.aclose()
+
+    @property
+    def raw(self) -> Any:
+        """The SDK's own client."""
+        return self._client
 
     async def describe(self) -> Wire:
         """What the engine says of the table. Raises Failed, LookupError: no such table."""
@@ -250,9 +256,15 @@ class DynamoTable:
 
 
 @cache
+def _api() -> Loader:
+    """Reads the description of the API; once a process, since it takes a quarter of a second."""
+    return create_loader()
+
+
 def _session() -> AioSession:
-    """One for the process: it keeps what it read of the API, which takes a quarter of a second."""
-    return get_session()
+    session = get_session()
+    session.register_component("data_loader", _api())
+    return session
 
 
 class TableExistsError(Failed):

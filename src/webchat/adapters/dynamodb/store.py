@@ -103,6 +103,10 @@ class DynamoPorts:
         """Begin to finish what dead nodes left."""
         self._marks.start()
 
+    async def finish_left_behind(self) -> None:
+        """Look once for marks, and finish those seen for long enough. Raises UNAVAILABLE."""
+        await self._marks.sweep()
+
     async def trouble(self) -> str:
         """Why the table does not answer, or does not take writes; "": it does."""
         try:
