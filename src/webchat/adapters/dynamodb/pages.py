@@ -67,7 +67,7 @@ class KeyPages:
 
     async def _adopt_page(self, window: Window, number: int) -> int:
         """Learn the keys of a page, or of the entries it would be of; when (ms) they were new."""
-        page = await self._table.get(_page_key(window.conv, number))
+        page = await self._table.get(page_key(window.conv, number))
         if page is not None:
             window.adopt(_read_page(page), int(page["at"]))
             return int(page["at"])
@@ -94,7 +94,7 @@ class KeyPages:
         return at
 
     async def _write_page(self, conv: ConvID, number: int, pairs: Pairs, at: int) -> None:
-        key = _page_key(conv, number)
+        key = page_key(conv, number)
         item: Item = {
             **key._asdict(),
             "at": at,
@@ -107,7 +107,7 @@ class KeyPages:
         return self._clock.now_ms() - self._kept_ms
 
 
-def _page_key(conv: ConvID, number: int) -> Key:
+def page_key(conv: ConvID, number: int) -> Key:
     return Key(keys.log(conv), f"{keys.KEYS}{keys.padded(number)}")
 
 
