@@ -43,7 +43,7 @@ class Device:
         self.stalled = False
         self.outbox: dict[str, list[Sent]] = {}
         self.confirmed: dict[tuple[str, str], int] = {}
-        self.orders: dict[str, dict[str, int]] = {}
+        self.acts: list[Sent] = []
         self.forgets = 0
         self._receipts: dict[tuple[str, str], int] = {}
         self._orders = count(1)
@@ -160,7 +160,7 @@ class Device:
         conv = to if in_group else "dm:" + ":".join(sorted((self.uid, to)))
         sent = Sent(kind, conv, envelope, next(self._orders))
         self.outbox.setdefault(conv, []).append(sent)
-        self.orders.setdefault(conv, {})[sent.msg_id] = sent.order
+        self.acts.append(sent)
         self._send_outbox(conv)
 
     def confirm(self, kind: str, conv: str, seq: int) -> None:

@@ -1,22 +1,237 @@
-"""Promises broken on purpose, so that the checkers can be seen to find it."""
+"""Promises broken on purpose, so that the checkers can be seen to find it.
+
+Each sabotage puts something between the nodes and their world, or takes one line of repair out of
+the product for as long as a story lasts. There is no such switch outside of the simulation.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import patch
+
+import msgspec
 
 from tests.sim.node import Seams
+from webchat.chat.comparing import Comparing
+from webchat.chat.device import Device
+from webchat.chat.gaps import Gaps
+from webchat.chat.hub import Hub
+from webchat.chat.packets import ack_of_entry
+from webchat.chat.publishing import Publishing
+from webchat.model import NO_HEAD, NO_POSITION, seal
+from webchat.ports.bus import PublishDone
+from webchat.ports.log import Append, AppendDone, Appended
+from webchat.ports.positions import Move, Moved, MoveDone
+
+if TYPE_CHECKING:
+    from tests.sim.world import World
+
+IN_TIME: Final = "delivered in time"
+ORDER: Final = "one order"
+MEMBERS: Final = "membership at the log's position"
 
 
 @dataclass(frozen=True)
 class Sabotage:
-    """`breaks`: the promise, as the first words of the violation that shows it. `seams`: what is
-    put between each node and its world."""
+    """`breaks`: the promises that a violation of it may name. `seams`: what is put between each
+    node and its world. `instead`: methods of the product, and what they do for once. `world`: what
+    is done to the world at its beginning."""
 
     name: str
-    breaks: str
-    seams: Callable[[Any], Seams]
+    breaks: tuple[str, ...] = ()
+    seams: Callable[[Any], Seams] = lambda world: Seams()
+    instead: tuple[tuple[type, str, Any], ...] = ()
+    world: Callable[[Any], None] = field(default=lambda world: None)
+
+    @contextlib.contextmanager
+    def at_work(self) -> Iterator[None]:
+        """The product does what `instead` says."""
+        with contextlib.ExitStack() as stack:
+            for owner, name, does in self.instead:
+                stack.enter_context(patch.object(owner, name, does))
+            yield
+
+    def explains(self, violation: Exception) -> bool:
+        """Whether this is what it was to break."""
+        return str(violation).startswith(self.breaks)
 
 
-HONEST: Final = Sabotage("none", "", lambda world: Seams())
+HONEST: Final = Sabotage("none")
+
+
+class _Wrapped:
+    """A port of which one thing is done otherwise."""
+
+    def __init__(self, inner: Any, **instead: Any) -> None:
+        self._inner = inner
+        self.__dict__.update(instead)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+def _log(append: Callable[[Any, Any, Append, AppendDone], None]) -> Callable[[Any], Seams]:
+    """A store whose log appends like this: (world, log, request, done)."""
+
+    def seams(world: World) -> Seams:
+        def store(inner: Any) -> Any:
+            log = inner.log
+
+            def instead(request: Append, done: AppendDone) -> None:
+                append(world, log, request, done)
+
+            return _Wrapped(inner, log=_Wrapped(log, append=instead))
+
+        return Seams(store=store)
+
+    return seams
+
+
+def _ack_before_durable(world: World, log: Any, request: Append, done: AppendDone) -> None:
+    head = world.engine.truth.log._state.heads.get(request.conv, NO_HEAD)  # type: ignore[attr-defined]
+    entries = tuple(
+        seal(draft, request.conv, head.last + at, head.n + (draft.kind == "message") * at, head.at)
+        for at, draft in enumerate(request.drafts, 1)
+    )
+    world.loop.call_soon(done, Appended(entries, (), fresh=True))
+    log.append(request, lambda _: None)
+
+
+def _decide_on_no_members(world: World, log: Any, request: Append, done: AppendDone) -> None:
+    log.append(msgspec.structs.replace(request, members_as_of=None), done)
+
+
+def _announce_nothing(world: World, log: Any, request: Append, done: AppendDone) -> None:
+    if request.follow is not None and request.follow.announce:
+        follow = msgspec.structs.replace(request.follow, announce=())
+        request = msgspec.structs.replace(request, follow=follow)
+    log.append(request, done)
+
+
+def _append_some_later(world: World, log: Any, request: Append, done: AppendDone) -> None:
+    if world.rng.random() < 0.3:
+        world.loop.call_later(0.05, log.append, request, done)
+    else:
+        log.append(request, done)
+
+
+class _Forgetful(dict[Any, Any]):
+    """Keys of idempotence that nobody remembers."""
+
+    def __setitem__(self, key: Any, seq: Any) -> None:
+        """Forget it at once."""
+
+
+def _forget_keys(world: World) -> None:
+    world.engine.truth.log._state.keys = _Forgetful()  # type: ignore[attr-defined]
+
+
+def _store_no_receipts(world: World) -> Seams:
+    def store(inner: Any) -> Any:
+        def move(moves: Sequence[Move], done: MoveDone) -> None:
+            said = [Moved(each.conv, each.uid, NO_POSITION, NO_POSITION) for each in moves]
+            world.loop.call_soon(done, said)
+
+        return _Wrapped(inner, positions=_Wrapped(inner.positions, move=move))
+
+    return Seams(store=store)
+
+
+def _answer_at_once(world: World) -> Seams:
+    def bus(inner: Any) -> Any:
+        def publish(
+            topics: Sequence[str], payload: bytes, done: PublishDone | None = None
+        ) -> None:
+            inner.publish(topics, payload)
+            if done is not None:
+                done(1)
+
+        return _Wrapped(inner, publish=publish)
+
+    return Seams(bus=bus)
+
+
+def _no_lease_watched(world: World) -> Seams:
+    return Seams(chat=lambda chat: setattr(chat, "compare", lambda: None))
+
+
+async def _nothing(self: Any, *_: Any) -> None:
+    """Leave it."""
+
+
+def _leave(self: Any, *_: Any) -> None:
+    """Leave it."""
+
+
+def _fan_out_at_once(self: Any, entry: Any, ack: Any = None) -> None:
+    held = self.roster.logs.get(entry.conv)
+    if held is not None and entry.seq > held.last + 1:
+        self._fan_out(held, entry, ack)
+    else:
+        _PASS_ON(self, entry, ack)
+
+
+_PASS_ON: Final = Hub.pass_on
+_RECEIVE: Final = Device.receive
+_SENT_IT: Final = Device.sent_it
+
+
+def _leave_own_out(self: Any, held: Any, entry: Any, packet: Any) -> None:
+    if entry.sender != self.user.uid:
+        _RECEIVE(self, held, entry, packet)
+
+
+def _echo(self: Any, held: Any, entry: Any, packet: Any, ack: Any) -> None:
+    self.socket.emit(packet)
+    _SENT_IT(self, held, entry, packet, ack)
+
+
+def _ack_out_of_turn(self: Any, held: Any, entry: Any, packet: Any, ack: Any) -> None:
+    if ack.ack_id is not None and entry.kind == "message":
+        self.socket.ack(ack.ack_id, ack_of_entry(entry))
+    else:
+        _SENT_IT(self, held, entry, packet, ack)
+
+
+SABOTAGES: Final = (
+    Sabotage(
+        "acks before the entry is durable", ("durable before the ack",), _log(_ack_before_durable)
+    ),
+    Sabotage("acks without waiting for the bus", ("published before the ack",), _answer_at_once),
+    Sabotage("forgets keys of idempotence", ("appended once",), world=_forget_keys),
+    Sabotage("does not decide on the members of the log", (MEMBERS,), _log(_decide_on_no_members)),
+    Sabotage("tells nobody of new groups", ("nobody is forgotten",), _log(_announce_nothing)),
+    Sabotage("lets appends overtake", ("a sender's order",), _log(_append_some_later)),
+    Sabotage("acks receipts that it does not store", ("receipts",), _store_no_receipts),
+    Sabotage("closes no gap", (IN_TIME, "comes to rest"), instead=((Gaps, "close", _leave),)),
+    Sabotage("passes on ahead of a gap", (ORDER,), instead=((Hub, "pass_on", _fan_out_at_once),)),
+    Sabotage(
+        "compares nothing after an outage", (IN_TIME,), instead=((Comparing, "compare", _leave),)
+    ),
+    Sabotage(
+        "makes no failed publish up", (IN_TIME,), instead=((Publishing, "make_up", _nothing),)
+    ),
+    Sabotage(
+        "does not mind that nodes die", (IN_TIME,), _no_lease_watched,
+        instead=((Comparing, "sweep", _nothing),),
+    ),
+    Sabotage(
+        "leaves a sender's other devices out", (ORDER, IN_TIME),
+        instead=((Device, "receive", _leave_own_out),),
+    ),
+    Sabotage(
+        "sends a device its own", ("the sending device gets the ack only", ORDER),
+        instead=((Device, "sent_it", _echo),),
+    ),
+    Sabotage(
+        "acks out of turn", ("acks in order", ORDER, "published before the ack"),
+        instead=((Device, "sent_it", _ack_out_of_turn),),
+    ),
+    Sabotage(
+        "goes on sending to who has left", (MEMBERS, ORDER),
+        instead=((Hub, "_let_out", _leave),),
+    ),
+)  # fmt: skip

@@ -56,7 +56,7 @@ class Story:
         handler = _Errors(self.history.errors)
         logging.getLogger("webchat").addHandler(handler)
         try:
-            with capture_logs() as logged:
+            with capture_logs() as logged, self.world.sabotage.at_work():
                 self._run_on(loop)
             errors = [line for line in logged if line["log_level"] == "error"]
             self.history.errors += [f"{line['event']} {line.get('exc_info')!r}" for line in errors]

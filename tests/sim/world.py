@@ -73,6 +73,7 @@ class World:
 
     async def begin(self, nodes: int) -> None:
         """People, nodes that serve, and devices that are off."""
+        self.sabotage.world(self)
         accounts = self.engine.truth.accounts
         for uid in self.people:
             await accounts.create(new_profile(uid, uid.title()), "hash", 0)

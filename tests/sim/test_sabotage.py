@@ -1,0 +1,21 @@
+"""The checkers find what is broken on purpose, and name the promise."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.sim.sabotage import SABOTAGES, Sabotage
+from tests.sim.story import tell
+
+WITHIN_SEEDS = 80
+
+
+@pytest.mark.parametrize("sabotage", SABOTAGES, ids=lambda sabotage: sabotage.name)
+def test_a_broken_promise_is_found(sabotage: Sabotage) -> None:
+    found = []
+    for seed in range(0, 2 * WITHIN_SEEDS, 2):
+        found = tell(seed, sabotage).violations
+        if found:
+            break
+    assert found, f"nothing was found within {WITHIN_SEEDS} seeds"
+    assert sabotage.explains(found[0]), f"it was to break {sabotage.breaks}, and broke: {found[0]}"
