@@ -30,22 +30,26 @@ def test_without_its_bus_a_node_is_degraded_until_it_is_back(
     database: str, tmp_path: Path, end: str
 ) -> None:
     command("store", "init", "--store", database)
-    with RedisServer() as redis:
-        with Server(tmp_path, "--store", database, "--bus", redis.url) as server:
-            assert state(server) == (200, "ready")
-            getattr(redis, end)()
-            eventually(lambda: state(server) == (200, "degraded"), "degraded")
-            assert str(redis.port) in reason(server, "bus")
-            (redis.start if end == "stop" else redis.resume)()
-            eventually(lambda: state(server) == (200, "ready"), "ready again")
+    with (
+        RedisServer() as redis,
+        Server(tmp_path, "--store", database, "--bus", redis.url) as server,
+    ):
+        assert state(server) == (200, "ready")
+        getattr(redis, end)()
+        eventually(lambda: state(server) == (200, "degraded"), "degraded")
+        assert str(redis.port) in reason(server, "bus")
+        (redis.start if end == "stop" else redis.resume)()
+        eventually(lambda: state(server) == (200, "ready"), "ready again")
 
 
 def test_a_redis_that_evicts_is_said_to(database: str, tmp_path: Path) -> None:
     command("store", "init", "--store", database)
-    with RedisServer("maxmemory 100mb", "maxmemory-policy allkeys-lru") as redis:
-        with Server(tmp_path, "--store", database, "--bus", redis.url) as server:
-            assert state(server) == (200, "degraded")
-            assert "evict" in reason(server, "bus")
+    with (
+        RedisServer("maxmemory 100mb", "maxmemory-policy allkeys-lru") as redis,
+        Server(tmp_path, "--store", database, "--bus", redis.url) as server,
+    ):
+        assert state(server) == (200, "degraded")
+        assert "evict" in reason(server, "bus")
 
 
 def test_without_its_store_a_node_is_not_ready_until_it_is_back(

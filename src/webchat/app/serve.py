@@ -6,14 +6,17 @@ import asyncio
 import gc
 import os
 import signal
+from typing import TYPE_CHECKING
 
 import structlog
 
 from webchat import __version__
 from webchat.app.node import Node
 from webchat.app.sockets import bind_all
-from webchat.app.workers import Lifeline
 from webchat.config import Settings
+
+if TYPE_CHECKING:
+    from webchat.app.workers import Lifeline
 
 _COLLECTOR_THRESHOLDS = (10_000, 20, 50)
 _log = structlog.get_logger()

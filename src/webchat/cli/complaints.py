@@ -11,11 +11,9 @@ from webchat.errors import WebchatError
 from webchat.ports.bus import BusRefused
 from webchat.ports.nodes import NodeRefused
 from webchat.ports.store import StoreRefused
-from webchat.service.transfer import TransferRefused
 
 FAILED = 1
 MISUSED = 2
-_REFUSALS = (StoreRefused, BusRefused, NodeRefused, TransferRefused)
 
 
 def exit_code(act: Callable[[], int | None]) -> int:
@@ -29,7 +27,7 @@ def exit_code(act: Callable[[], int | None]) -> int:
         return _complain(error.format_message(), error.exit_code)
     except SettingsError as error:
         return _complain(str(error), MISUSED)
-    except (*_REFUSALS, WebchatError, OSError) as error:
+    except (StoreRefused, BusRefused, NodeRefused, WebchatError, OSError) as error:
         return _complain(str(error), FAILED)
     except (click.Abort, KeyboardInterrupt):
         return _complain("stopped", FAILED)

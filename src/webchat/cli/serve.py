@@ -34,7 +34,6 @@ def _serve(settings: Settings) -> int:
 
     from webchat import logs
     from webchat.app.serve import run
-    from webchat.app.workers import Workers
 
     logs.configure(sys.stderr, settings.log_level)
     if settings.open:
@@ -44,6 +43,8 @@ def _serve(settings: Settings) -> int:
         )
     if settings.workers == 1:
         return uvloop.run(run(settings))
+    from webchat.app.workers import Workers
+
     return Workers(
         settings,
         lambda own, lifeline: exit_code(lambda: uvloop.run(run(own, lifeline))),

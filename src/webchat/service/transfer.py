@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from webchat.ports.store import Mode, Store
+from webchat.ports.store import Mode, Store, StoreRefused
 from webchat.ports.transfer import ReactionRecord, Record
 
 FORMAT: Final = 1
@@ -50,7 +50,7 @@ class Trailer(msgspec.Struct, frozen=True, tag="end"):
     kinds: dict[str, Tally]
 
 
-class TransferRefused(Exception):  # noqa: N818
+class TransferRefused(StoreRefused):
     """An import cannot be done, or was not; the message says why, for a person at a terminal."""
 
 
