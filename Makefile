@@ -12,18 +12,20 @@ RUN_READY := $(VENV)/run.stamp
 DEV_READY := $(VENV)/dev.stamp
 WEB_READY := web/node_modules/.stamp
 WIRE_READY := tests/wire/node_modules/.stamp
+DYNALITE_READY := tests/engines/dynalite/node_modules/.stamp
+DYNOXIDE := $(VENV)/cargo/bin/dynoxide
 PEER_READY := bench/peers/socketio/node_modules/.stamp
 CLIENT := src/webchat/static/index.html
 WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' 2>/dev/null)
 
-.PHONY: run test lint format types imports web web-test pytest bench bench-groups docs lock clean kill soak properties setup
+.PHONY: run test lint format types imports web web-test pytest bench bench-groups docs lock clean kill soak properties setup test-dynoxide
 
 run: $(RUN_READY) $(CLIENT)
 	$(BIN)/webchat serve --host 127.0.0.1 --port $(PORT)
 
 test: setup lint types imports web-test pytest
 
-setup: $(DEV_READY) $(WEB_READY) $(WIRE_READY)
+setup: $(DEV_READY) $(WEB_READY) $(WIRE_READY) $(DYNALITE_READY)
 	scripts/need chromium redis-server haproxy openssl '/usr/lib/postgresql/*/bin/initdb:postgresql'
 
 lint: $(DEV_READY)
@@ -48,8 +50,13 @@ web-test: $(CLIENT)
 	npm --prefix web run lint
 	npm --prefix web run test
 
-pytest: $(DEV_READY) $(WIRE_READY) $(CLIENT)
+pytest: $(DEV_READY) $(WIRE_READY) $(DYNALITE_READY) $(CLIENT)
 	$(BIN)/pytest
+
+# The DynamoDB store on a second engine, written in Rust: built once, some minutes.
+test-dynoxide: $(DEV_READY) $(DYNOXIDE)
+	PATH="$(abspath $(dir $(DYNOXIDE))):$$PATH" WEBCHAT_DYNAMODB_ENGINE=dynoxide \
+	  $(BIN)/pytest tests/contract -k dynamodb
 
 kill: $(DEV_READY)
 	WEBCHAT_KILL_ROUNDS=$${WEBCHAT_KILL_ROUNDS:-50} $(BIN)/pytest tests/kill/test_kill.py -s
@@ -79,10 +86,12 @@ lock:
 	  --extra all --extra dev pyproject.toml -o requirements/dev.lock
 	cd web && npm install --package-lock-only --omit-lockfile-registry-resolved
 	cd tests/wire && npm install --package-lock-only --omit-lockfile-registry-resolved
+	cd tests/engines/dynalite && npm install --package-lock-only --omit-lockfile-registry-resolved
 	cd bench/peers/socketio && npm install --package-lock-only --omit-lockfile-registry-resolved
 
 clean:
 	rm -rf $(VENV) dist build src/webchat/static web/node_modules tests/wire/node_modules \
+	  tests/engines/dynalite/node_modules \
 	  bench/peers/socketio/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 	  .import_linter_cache
 
@@ -94,9 +103,14 @@ $(RUN_READY) $(DEV_READY): $(VENV)/%.stamp: requirements/%.lock pyproject.toml h
 	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
 	touch $@
 
-$(WEB_READY) $(WIRE_READY) $(PEER_READY): %/node_modules/.stamp: %/package-lock.json
+$(WEB_READY) $(WIRE_READY) $(DYNALITE_READY) $(PEER_READY): %/node_modules/.stamp: %/package-lock.json
 	npm --prefix $* ci --no-audit --no-fund
 	touch $@
+
+$(DYNOXIDE): | $(BIN)/pip
+	scripts/need-rust 1.88
+	cargo install --root $(VENV)/cargo dynoxide-rs --version 1.5.0 --locked \
+	  --no-default-features --features native-sqlite,http-server,cli
 
 $(CLIENT): $(WEB_READY) $(WEB_SOURCES)
 	npm --prefix web run build
