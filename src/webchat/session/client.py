@@ -98,6 +98,10 @@ class Client:
             return
         if self._partial is not None:
             raise ProtocolError("text where an attachment was announced")
+        event = socketio.decode_root_event(message, 1)
+        if event is not None:
+            self._event(self._find(socketio.ROOT), event)
+            return
         packet = socketio.decode(message, 1, self._server.settings.max_attachments)
         if packet.attachments:
             self._partial = (packet, [])

@@ -42,27 +42,24 @@ class State(Enum):
 class Connection:
     """An Engine.IO session over polling, a WebSocket, or the first and then the second.
 
-    Nothing that a peer sends raises out of it: it closes itself instead.
+    Nothing that a peer sends raises out of it: it closes itself instead. `is_open`: messages still
+    go both ways, in POLLING and WEBSOCKET.
     """
 
-    __slots__ = ("_endpoint", "_poll", "_upgrade", "_wire", "application", "outbox", "request",
-                 "sid", "state")  # fmt: skip
+    __slots__ = ("_endpoint", "_poll", "_upgrade", "_wire", "application", "is_open", "outbox",
+                 "request", "sid", "state")  # fmt: skip
 
     def __init__(self, endpoint: Endpoint, sid: str, request: Request) -> None:
         self.sid = sid
         self.request = request
         self.state = State.POLLING
+        self.is_open = True
         self.outbox = Outbox(endpoint.bounds, self)
         self.application: Application = endpoint.application(self)
         self._endpoint = endpoint
         self._wire: Wire | None = None
         self._poll: Poll | None = None
         self._upgrade: Upgrade | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Messages still go both ways."""
-        return self.state is State.WEBSOCKET or self.state is State.POLLING
 
     @property
     def is_polled(self) -> bool:
@@ -83,8 +80,16 @@ class Connection:
         self.application.opened()
 
     def text(self, text: str) -> None:
-        """A packet came as text."""
-        self.guarded(self._text, text)
+        """A packet came as text. Not by `guarded`: on the path of a message a call less."""
+        if not self.is_open:
+            return
+        try:
+            if text[:1] == engineio.MESSAGE:
+                self.application.message(text)
+            else:
+                self._control(text)
+        except Exception as error:
+            self._pay_for(error)
 
     def binary(self, data: bytes) -> None:
         """A binary frame came."""
@@ -111,16 +116,14 @@ class Connection:
             return
         try:
             handle(*args)
-        except ProtocolError as error:
-            self.close(Closing.PROTOCOL_ERROR, str(error))
-        except Exception:
-            self._fail()
+        except Exception as error:
+            self._pay_for(error)
 
-    def _text(self, text: str) -> None:
-        if text[:1] == engineio.MESSAGE:
-            self.application.message(text)
+    def _pay_for(self, error: Exception) -> None:
+        if isinstance(error, ProtocolError):
+            self.close(Closing.PROTOCOL_ERROR, str(error))
         else:
-            self._control(text)
+            self._fail()
 
     def _frame(self, data: bytes) -> None:
         v4 = self.request.engine == 4
@@ -287,7 +290,7 @@ class Connection:
         self._endpoint.forget(self)
 
     def _stop(self, state: State) -> None:
-        was_open, self.state = self.is_open, state
+        was_open, self.is_open, self.state = self.is_open, False, state
         if not was_open:
             return
         self._endpoint.heartbeat.end(self)

@@ -91,7 +91,8 @@ class Outbox:
         """Queue `packet`; it is written at the end of this turn if the sink takes it."""
         queue = self._queue
         queue.append(packet)
-        self._queued_bytes += packet.size
+        size = packet.size if packet.attachments else len(packet.text) + 1
+        self._queued_bytes += size
         if self._queued_bytes + self._held_bytes > self._bounds.max_bytes:
             self._owner.overflow()
         elif len(queue) == 1 and self._sink is not None:
@@ -105,7 +106,8 @@ class Outbox:
         self._queue, self._queued_bytes = [], 0
         if not sink.send(queue) and self._sink is sink:
             self._sink = None
-        self._wake()
+        if self._waiters is not None:
+            self._wake()
 
     def open(self, sink: Sink) -> None:
         """`sink` takes packets from now on; what waits is written at once."""

@@ -28,6 +28,7 @@ class ClientSocket:
 
     __slots__ = (
         "_connection",
+        "_outbox",
         "_waiting",
         "deciding",
         "namespace",
@@ -44,6 +45,7 @@ class ClientSocket:
         self.stage = Stage.CONNECTING
         self.state: Any = None
         self._connection = connection
+        self._outbox = connection.outbox
         self._waiting: list[Event] | None = None
         self.deciding: asyncio.Task[None] | None = None
 
@@ -55,7 +57,7 @@ class ClientSocket:
     @property
     def congested(self) -> bool:
         """More waits to be written than the low-water mark."""
-        return self._connection.outbox.congested
+        return self._outbox.congested
 
     @property
     def polling(self) -> bool:
@@ -65,15 +67,16 @@ class ClientSocket:
     def emit(self, packet: Packet) -> None:
         """Queue an encoded packet; on a socket that is not connected: nothing."""
         if self.stage is Stage.CONNECTED:
-            self._connection.outbox.put(packet)
+            self._outbox.put(packet)
 
     def ack(self, ack_id: int, args: bytes) -> None:
         """Queue the answer to the event `ack_id`; `args`: a JSON array in UTF-8."""
-        self.emit(ack_packet(ack_id, args, namespace=self.namespace))
+        if self.stage is Stage.CONNECTED:
+            self._outbox.put(ack_packet(ack_id, args, (), self.namespace))
 
     async def drained(self) -> None:
         """Return when no longer congested, or closed."""
-        await self._connection.outbox.drained()
+        await self._outbox.drained()
 
     def close(self, why: Closing, message: str, *, retry_after_ms: int | None = None) -> None:
         """Close the connection: event `error` if it can still be written, then the transport."""

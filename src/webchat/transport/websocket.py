@@ -50,10 +50,12 @@ class WebSocket(asyncio.Protocol):
         """Write them all at once; whether it takes more."""
         if self._is_closing:
             return False
-        if len(packets) == 1:
-            self._transport.write(self._frames(packets[0]))
+        if self._engine != 4:
+            self._transport.write(b"".join([packet.frames_v3 for packet in packets]))
+        elif len(packets) == 1:
+            self._transport.write(packets[0].framed or packets[0].frames)
         else:
-            self._transport.write(b"".join(map(self._frames, packets)))
+            self._transport.write(b"".join([each.framed or each.frames for each in packets]))
         return not self._is_paused
 
     def close(self, code: int, reason: str) -> None:
@@ -68,9 +70,6 @@ class WebSocket(asyncio.Protocol):
     def abort(self) -> None:
         """End the TCP connection at once, whatever waits to be written."""
         self._transport.abort()
-
-    def _frames(self, packet: Packet) -> bytes:
-        return packet.frames if self._engine == 4 else packet.frames_v3
 
     # asyncio.Protocol: what the network does with it.
 
