@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,7 @@ import pytest
 import socketio
 
 from tests.cli.conftest import command, eventually, refused
-from tests.engines.redis import RedisServer
-from tests.ports import free_port
+from tests.engines.redis import RedisServer, free_port
 from tests.servers import Server
 
 POLLING = "/socket.io/?EIO=4&transport=polling"
@@ -40,6 +41,15 @@ def lives(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def two_free_ports() -> int:
+    """The first of two neighbours."""
+    while True:
+        first = free_port()
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", first + 1))
+            return first
 
 
 def opened(server: Server) -> str:
@@ -124,7 +134,7 @@ def test_a_port_that_other_workers_have_is_refused(server: Server, shared: tuple
 def test_each_worker_has_its_own_name_and_port_for_the_others(
     shared: tuple[str, ...], tmp_path: Path
 ) -> None:
-    first = free_port()
+    first = two_free_ports()
     options = (*shared, "--workers", "2", "--node-id", "n", "--peer-port", str(first))
     with Server(tmp_path, *options) as server:
         named = [line["node"] for line in server.log if line["event"] == "a worker serves"]
