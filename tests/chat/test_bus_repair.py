@@ -279,6 +279,23 @@ async def test_who_was_further_elsewhere_than_this_node_has_heard_of_is_not_sent
     assert laptop.bodies() == ["one", "two"]
 
 
+async def test_a_log_that_this_node_has_not_heard_of_begins_where_the_device_says(
+    world: World, other: World
+) -> None:
+    anna, laptop = await world.joined("anna"), await other.joined("ben")
+    world.buses.go_down()
+    await anna.send("ben", "one")
+    await anna.do("create", G, "ben")
+    phone = await other.joined("ben", {CONV: 1, G: 1, "user:ben": 2, "dm:cleo:dora": 7})
+    await settle()
+    assert phone.got("message", "create", "conversation", "skip") == []
+    await anna.send("ben", "two")
+    world.buses.come_back()
+    await settle()
+    assert phone.bodies() == ["two"]
+    assert laptop.bodies() == ["one", "two"]
+
+
 async def test_a_page_is_not_sent_again_what_was_confirmed_elsewhere_during_an_outage(
     world: World, other: World
 ) -> None:

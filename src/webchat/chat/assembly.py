@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from webchat.chat.ahead import Ahead
 from webchat.chat.amending import Amending
 from webchat.chat.backlog import Backlog
 from webchat.chat.comparing import Comparing
@@ -143,7 +144,7 @@ class Chat:
         )
         joining = Joining(
             roster,
-            gaps,
+            Ahead(hub, gaps, store.members),
             backlog,
             store.log,
             store.members,

@@ -206,12 +206,19 @@ class Hub:
             if conv in user.logs:
                 self._gaps.close(user.logs[conv], said["Seq"])
         elif conv not in user.logs and said["Seq"] > user.left.get(conv, 0):
-            self._spawn(self._come_in_late(user, conv, said["Seq"]))
+            self._spawn(self._come_in_at_last(user, conv, said["Seq"]))
 
-    async def _come_in_late(self, user: User, conv: ConvID, seq: Seq) -> None:
-        heads = await self._patience.insist(
-            lambda: self._log.heads([conv]), "reading a head", conv=conv
+    async def _come_in_at_last(self, user: User, conv: ConvID, seq: Seq) -> None:
+        await self._patience.insist(
+            lambda: self.come_in_late(user, conv, seq), "reading a head", conv=conv
         )
+
+    async def come_in_late(self, user: User, conv: ConvID, seq: Seq) -> None:
+        """A user is in a log since its entry `seq`, which did not come by: follow it.
+
+        Raises WebchatError(UNAVAILABLE).
+        """
+        heads = await self._log.heads([conv])
         if conv in user.logs or self.roster.users.get(user.uid) is not user:
             return
         self._brought_in(user, self.roster.follow(user, conv, heads.get(conv, NO_HEAD)), seq)

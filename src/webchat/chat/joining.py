@@ -5,15 +5,15 @@ Source: docs/protocol.md, section 2; seed flows 2 and 3.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from webchat.chat.ahead import Ahead
 from webchat.chat.backlog import Backlog
 from webchat.chat.client import Client
 from webchat.chat.cursors import Cursors, is_waiting
 from webchat.chat.device import Device
-from webchat.chat.gaps import Gaps
 from webchat.chat.keeping import Keeping
 from webchat.chat.lag import BacklogSettings
 from webchat.chat.packets import (
@@ -28,7 +28,7 @@ from webchat.chat.roster import HeldLog, Roster, User
 from webchat.chat.seed import SeedDevice
 from webchat.chat.tasks import Tasks
 from webchat.errors import Code, WebchatError
-from webchat.model import NO_POSITION, ConvID, Head, Seq, Uid, is_uid, user_log
+from webchat.model import NO_POSITION, ConvID, Head, Uid, is_uid, user_log
 from webchat.ports.clock import Clock
 from webchat.ports.log import Log
 from webchat.ports.members import Members
@@ -56,7 +56,7 @@ class Joining:
     def __init__(
         self,
         roster: Roster,
-        gaps: Gaps,
+        ahead: Ahead,
         backlog: Backlog,
         log: Log,
         members: Members,
@@ -76,7 +76,7 @@ class Joining:
     ) -> None:
         self._open_mode = open_mode
         self._roster = roster
-        self._gaps = gaps
+        self._ahead = ahead
         self._backlog = backlog
         self._log = log
         self._members = members
@@ -116,7 +116,7 @@ class Joining:
             return
         device = Device(client.socket, user, self._backlog.wake, self._queued_entries)
         try:
-            await self._catch_up(user, request.cursors)
+            await self._ahead.catch_up(user, request.cursors)
             device.past = await self._past_logs(user, request.cursors)
         except WebchatError:
             self._roster.release(user)
@@ -143,7 +143,7 @@ class Joining:
         self, client: Client, device: Device, request: Join, ack_id: int | None, ack: bytes
     ) -> None:
         """From the ack on the new places hold, so nothing of the old ones may come after it."""
-        await self._catch_up(device.user, request.cursors)
+        await self._ahead.catch_up(device.user, request.cursors)
         past = await self._past_logs(device.user, request.cursors)
         client.answer(ack_id, ack)
         device.past.update((conv, held) for conv, held in past.items() if conv not in device.lags)
@@ -165,14 +165,6 @@ class Joining:
         if not client.socket.closed:
             self._cursors.stop_waiting(device)
             self._backlog.wake(device)
-
-    async def _catch_up(self, user: User, places: Mapping[ConvID, Seq]) -> None:
-        """Where a user has been further than this node has heard of, the log is asked: what the
-        bus has not brought yet is not beyond the last."""
-        logs = [user.logs[conv] for conv in places if conv in user.logs]
-        ahead = [held for held in logs if places[held.conv] > held.last]
-        if ahead:
-            await self._gaps.catch_up(ahead)
 
     async def _past_logs(self, user: User, cursors: Iterable[ConvID]) -> dict[ConvID, HeldLog]:
         """Groups named that the user has left: their logs, up to its own `depart`."""
@@ -243,7 +235,7 @@ class Joining:
         )
         delivered = {conv: position.delivered for conv, position in positions.items()}
         await self._patience.insist(
-            lambda: self._catch_up(device.user, delivered), "joining", uid=uid
+            lambda: self._ahead.catch_up(device.user, delivered), "joining", uid=uid
         )
         device.begin(delivered)
         self._backlog.wake(device)

@@ -1,0 +1,48 @@
+"""A device that was further, on another node, than this one has heard of: the store is asked first.
+
+Else its cursors would be taken for wrong ones, and it would be sent again what it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from webchat.chat.gaps import Gaps
+from webchat.chat.hub import Hub
+from webchat.chat.roster import User
+from webchat.model import ConvID, Seq, user_of
+from webchat.ports.members import Members
+
+
+class Ahead:
+    """Brings this node to where a user says it has been."""
+
+    def __init__(self, hub: Hub, gaps: Gaps, members: Members) -> None:
+        self._hub = hub
+        self._gaps = gaps
+        self._members = members
+
+    async def catch_up(self, user: User, places: Mapping[ConvID, Seq]) -> None:
+        """Follow what the user is in of the logs named, and read those that it was further in.
+
+        Raises WebchatError(UNAVAILABLE). Costs nothing where this node has heard of everything.
+        """
+        await self._follow_unheard(user, places)
+        logs = [user.logs[conv] for conv in places if conv in user.logs]
+        ahead = [held for held in logs if places[held.conv] > held.last]
+        if ahead:
+            await self._gaps.catch_up(ahead)
+
+    async def _follow_unheard(self, user: User, places: Mapping[ConvID, Seq]) -> None:
+        unheard = [
+            conv
+            for conv, seq in places.items()
+            if conv not in user.logs and seq > user.left.get(conv, 0) and user_of(conv) is None
+        ]
+        if not unheard:
+            return
+        memberships = await self._members.of_user(user.uid)
+        since = {row.conv: row.since for row in memberships if row.until is None}
+        for conv in unheard:
+            if conv in since:
+                await self._hub.come_in_late(user, conv, since[conv])
