@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from webchat.chat.publishing import Publishing
 from webchat.model import ConvID, Entry
 from webchat.service.membership import JOIN
@@ -15,52 +17,46 @@ if TYPE_CHECKING:
     from webchat.chat.device import Device
 
 
-class OwnAck:
+class OwnAck(msgspec.Struct, eq=False):
     """It goes once its place in the connection's order has come and the bus has answered.
 
     `ack_id`: None where none was asked for. `entry`: what it is kept for, from when its place is
     known. `is_published`: the bus took the entry, or failed to. `is_due`: all that comes before it
-    has been sent, or is not sent at all.
+    has been sent, or is not sent at all. `is_awaited`: the bus was asked, and did not answer at
+    once.
     """
 
-    __slots__ = (
-        "_is_awaited", "_publishing", "ack_id", "conv", "device", "entry", "is_due", "is_published",
-    )  # fmt: skip
-
-    def __init__(
-        self, device: Device, ack_id: int | None, conv: ConvID, publishing: Publishing
-    ) -> None:
-        self.device = device
-        self.ack_id = ack_id
-        self.conv = conv
-        self._publishing = publishing
-        self.entry: Entry | None = None
-        self.is_published = False
-        self.is_due = False
-        self._is_awaited = False
+    device: Device
+    ack_id: int | None
+    conv: ConvID
+    publishing: Publishing
+    entry: Entry | None = None
+    is_published: bool = False
+    is_due: bool = False
+    is_awaited: bool = False
 
     def await_bus(self) -> None:
         """The bus has been asked, and has not answered yet."""
-        self._is_awaited = True
-        self._publishing.stats.waiting_acks += 1
+        self.is_awaited = True
+        self.publishing.stats.waiting_acks += 1
 
     def published(self, result: int | Exception) -> None:
         """The bus has answered, well or not."""
         if isinstance(result, Exception):
-            self._publishing.failed(self.conv)
+            self.publishing.failed(self.conv)
         self.is_published = True
-        if self._is_awaited or self.entry is not None:
+        if self.is_awaited or self.entry is not None:
             self._go_on()
 
     def bus_answered(self) -> None:
         """All that the ack waits for has been published, or has failed to be."""
         self.is_published = True
-        if self._is_awaited or self.entry is not None:
+        if self.is_awaited or self.entry is not None:
             self._go_on()
 
     def _go_on(self) -> None:
-        if self._is_awaited:
-            self._publishing.stats.waiting_acks -= 1
+        if self.is_awaited:
+            self.publishing.stats.waiting_acks -= 1
         if self.entry is not None:
             self.device.go_on_after(self, self.entry)
 

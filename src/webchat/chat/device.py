@@ -63,15 +63,12 @@ class Device:
             self.receive(held, entry, packet)
             return
         lag = self._lag_at(held, entry) if self.lags else None
-        if lag is None and ack.is_published:
-            self._acknowledge_next(entry, packet, ack.ack_id)
-        else:
+        if lag is not None or not ack.is_published:
             self._wait_with(lag, entry, packet, ack)
-
-    def _acknowledge_next(self, entry: Entry, packet: Packet, ack_id: int) -> None:
+            return
         if not comes_instead(entry):
             self.socket.emit(packet)
-        self.socket.ack(ack_id, ack_of_entry(entry))
+        self.socket.ack(ack.ack_id, ack_of_entry(entry))
 
     def place_ack(self, held: HeldLog | None, entry: Entry, ack: OwnAck) -> None:
         """The ack of an entry that was passed on before."""

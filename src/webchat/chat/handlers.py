@@ -165,17 +165,13 @@ class ChatHandler:
                 decode_event(event)  # A placeholder without its attachment breaks the protocol.
             envelope = decode_chat(event.data, self._settings.extension_bytes)
             if envelope is None:
-                return self._guarded(client, ack_id, None, self._other(client, event))
-            msg_id = envelope.msg_id
-            later = self._chat(client, envelope, event)
+                later: Later | None = self._other(client, event)
+            else:
+                msg_id = envelope.msg_id
+                later = self._chat(client, envelope, event)
         except WebchatError as error:
             self._refuse(client, ack_id, error, msg_id if msg_id is not None else error.msg_id)
             return None
-        return self._guarded(client, ack_id, msg_id, later)
-
-    def _guarded(
-        self, client: Client, ack_id: int | None, msg_id: str | None, later: Later | None
-    ) -> Later | None:
         return None if later is None else self._finish(client, ack_id, msg_id, later)
 
     async def _finish(
@@ -242,15 +238,15 @@ class ChatHandler:
     def _message(
         self, client: Client, device: Device, envelope: Envelope, ack_id: int | None
     ) -> Later | None:
-        if is_group(envelope.to):
+        uid, to = device.user.uid, envelope.to
+        conv = pair_conv(uid, to)
+        is_new = conv not in device.user.logs  # else `to` is a user's id, which need not be shown
+        if is_new and is_group(to):
             return self._groups.message(client, device, envelope, ack_id)
-        uid = device.user.uid
-        check_message(uid, envelope, self._settings.text_bytes)
-        conv = pair_conv(uid, envelope.to)
-        is_new = conv not in device.user.logs
+        check_message(uid, envelope, self._settings.text_bytes, is_new=is_new)
         append = pair_message(uid, envelope, conv, is_new=is_new, moves=device.full)
-        if is_new and self._profiles.peek(envelope.to) is None:
-            return self._to_somebody_new(client, device, envelope.to, ack_id, append)
+        if is_new and self._profiles.peek(to) is None:
+            return self._to_somebody_new(client, device, to, ack_id, append)
         self._sender.append(client, device, ack_id, append)
         return None
 

@@ -5,7 +5,6 @@ Source: docs/protocol.md, sections 2 to 7.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -13,30 +12,37 @@ import msgspec
 
 from webchat.errors import WebchatError
 from webchat.model import ConvID, Entry, Position, Seq, Uid, is_group
-from webchat.protocol.socketio import Packet, event_packet
+from webchat.protocol.socketio import MESSAGE, Packet, event_packet
 from webchat.service.receipts import Notice
 
 _encode: Final = msgspec.json.Encoder().encode
+_CHAT: Final = event_packet(b'["chat",%b]').text
+"""The text of a `chat` event, its envelope left out."""
 OK: Final = b'[{"ok":true}]'
 
 
 def entry_packet(entry: Entry) -> Packet:
     """An entry, encoded once for all who get it."""
-    return event_packet(b'["chat",' + entry.envelope + b"]")
+    return Packet(MESSAGE, _CHAT % entry.envelope)
 
 
 def chat_packet(envelope: dict[str, Any]) -> Packet:
     """What is no entry, as a `chat` event."""
-    return event_packet(b'["chat",' + _encode(envelope) + b"]")
+    return Packet(MESSAGE, _CHAT % _encode(envelope))
+
+
+class _Ack(msgspec.Struct, gc=False):
+    ok: bool
+    msg_id: str = msgspec.field(name="MsgID")
+    conv_id: ConvID = msgspec.field(name="ConvID")
+    seq: Seq = msgspec.field(name="Seq")
+    n: int = msgspec.field(name="N")
+    stored_at: int = msgspec.field(name="StoredAt")
 
 
 def ack_of_entry(entry: Entry) -> bytes:
     """The ack of a logged kind: `{ok, MsgID, ConvID, Seq, N, StoredAt}`."""
-    msg_id = json.dumps(entry.msg_id)
-    return (
-        f'[{{"ok":true,"MsgID":{msg_id},"ConvID":"{entry.conv}","Seq":{entry.seq},'
-        f'"N":{entry.n},"StoredAt":{entry.at}}}]'
-    ).encode()
+    return _encode((_Ack(True, entry.msg_id, entry.conv, entry.seq, entry.n, entry.at),))
 
 
 def ack_of_receipt(msg_id: str, conv: ConvID) -> bytes:
@@ -153,7 +159,7 @@ def seed_receipts(notice: Notice, time_ms: int) -> list[bytes]:
 
 def kept_packet(envelope: bytes) -> Packet:
     """A receipt's envelope as `seed_receipts` made it."""
-    return event_packet(b'["chat",' + envelope + b"]")
+    return Packet(MESSAGE, _CHAT % envelope)
 
 
 def _receipt(kind: str, notice: Notice, msg_id: str, time_ms: int) -> dict[str, Any]:

@@ -16,7 +16,9 @@ class Bucket:
 
     def take(self, now_s: float, per_s: float, burst: int) -> int:
         """Use one token: 0, or in how many ms there will be one; then nothing was used."""
-        tokens = min(float(burst), self._tokens + (now_s - self._stamp_s) * per_s)
+        tokens = self._tokens + (now_s - self._stamp_s) * per_s
+        if tokens > burst:
+            tokens = float(burst)
         self._stamp_s = now_s
         if tokens >= 1.0:
             self._tokens = tokens - 1.0

@@ -60,10 +60,32 @@ class Sender:
     ) -> None:
         """Queue an append; what becomes of it reaches the device by itself. `again`: what to do
         when the members changed since it was decided."""
-        sending = _Sending(self, client, device, ack_id, append, again)
+        sending = self._sending(client, device, ack_id, append, again)
         if self.timing.sampled is None:
             self.timing.begin(sending)
         self.log.append(append, sending)
+
+    def _sending(
+        self,
+        client: Client,
+        device: Device,
+        ack_id: int | None,
+        append: Append,
+        again: Callable[[], None] | None,
+    ) -> _Sending:
+        msg_id = append.drafts[0].msg_id
+        sending = device.in_flight[msg_id] = _Sending(
+            device,
+            ack_id,
+            append.conv,
+            self.publishing,
+            sender=self,
+            client=client,
+            append=append,
+            again=again,
+            msg_id=msg_id,
+        )
+        return sending
 
     async def append_decided(
         self, client: Client, device: Device, ack_id: int | None, decide: Decide
@@ -82,7 +104,7 @@ class Sender:
     ) -> bool:
         """Append; False: members changed, decide again."""
         outcome = _Outcome()
-        sending = _Sending(self, client, device, ack_id, append, outcome.members_changed)
+        sending = self._sending(client, device, ack_id, append, outcome.members_changed)
         self.log.append(append, lambda result: outcome.after(sending, result))
         return await outcome.is_final()
 
@@ -160,27 +182,14 @@ class Sender:
             self.notices.say_position(entry.conv, device.user.uid)
 
 
-class _Sending(OwnAck):
+class _Sending(OwnAck, eq=False, kw_only=True):
     """The `done` of one append, and the ack that comes of it."""
 
-    __slots__ = ("again", "append", "client", "msg_id", "sender")
-
-    def __init__(
-        self,
-        sender: Sender,
-        client: Client,
-        device: Device,
-        ack_id: int | None,
-        append: Append,
-        again: Callable[[], None] | None,
-    ) -> None:
-        OwnAck.__init__(self, device, ack_id, append.conv, sender.publishing)
-        self.sender = sender
-        self.client = client
-        self.append = append
-        self.again = again
-        self.msg_id = append.drafts[0].msg_id
-        device.in_flight[self.msg_id] = self
+    sender: Sender
+    client: Client
+    append: Append
+    again: Callable[[], None] | None
+    msg_id: str
 
     def is_for(self, entry: Entry) -> bool:
         """Whether `entry` is what is being appended. Without a MsgID that can be said only of what

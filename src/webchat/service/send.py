@@ -12,11 +12,14 @@ from webchat.protocol.envelope import Envelope, encode_said
 KIND: Final = "message"
 
 
-def check_message(sender: Uid, envelope: Envelope, text_bytes: int) -> None:
-    """Refuse what can never be sent to a pair: FORBIDDEN, BAD_REQUEST, TOO_LARGE."""
+def check_message(sender: Uid, envelope: Envelope, text_bytes: int, *, is_new: bool) -> None:
+    """Refuse what can never be sent to a pair: FORBIDDEN, BAD_REQUEST, TOO_LARGE.
+
+    `is_new`: the pair has no conversation yet, so that `To` may be anything.
+    """
     if envelope.from_ != sender:
         raise WebchatError(Code.FORBIDDEN, "From must be the one who sends")
-    if not is_uid(envelope.to):
+    if is_new and not is_uid(envelope.to):
         raise WebchatError(Code.BAD_REQUEST, "To is no user's id")
     check_body(envelope, text_bytes)
 
@@ -25,12 +28,13 @@ def check_body(envelope: Envelope, text_bytes: int) -> None:
     """Refuse a message without its key, or with too long a text."""
     if not envelope.msg_id:
         raise WebchatError(Code.BAD_REQUEST, "a message needs a MsgID")
-    check_text(envelope.body, text_bytes)
+    if len(envelope.body) * 4 > text_bytes:  # as many bytes as a character may have
+        check_text(envelope.body, text_bytes)
 
 
 def check_text(text: str, text_bytes: int) -> None:
     """Refuse a text that is over its limit. Raises WebchatError(TOO_LARGE)."""
-    if len(text) * 4 > text_bytes and len(text.encode()) > text_bytes:
+    if len(text.encode()) > text_bytes:
         raise WebchatError(Code.TOO_LARGE, f"a text may have {text_bytes} bytes")
 
 
