@@ -1,7 +1,10 @@
 /* The load: Socket.IO clients over WebSocket in one thread, lean enough never to be the bottleneck.
  *
- * usage: load pairs|idle|group|readers HOST PORT COUNT IN_FLIGHT BYTES
+ * usage: load pairs|idle|group|readers|offered HOST PORT COUNT IN_FLIGHT BYTES
  *   pairs: COUNT senders, each with a receiver of its own; IN_FLIGHT messages of BYTES each.
+ *   offered: as many pairs; IN_FLIGHT messages a second by all senders together, in turn, whether
+ *          or not the ones before are acked. Says P50_US P99_US too: from when a message was due,
+ *          not from when it could be sent, until its ack.
  *   idle:  COUNT connections that have joined and answer pings.
  *   group: COUNT members of a group (room) `group_bench`; the first sends, the others get.
  *   readers: COUNT members; all but the first display the last 100 of BYTES entries of the log,
@@ -22,15 +25,18 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { IN_BYTES = 16384, OUT_BYTES = 16384, BATCH = 512, STDIN = -1, MESSAGES = 100 };
-enum mode { PAIRS, IDLE, GROUP, READERS };
+enum { IN_BYTES = 16384, OUT_BYTES = 16384, BATCH = 512, STDIN = -1, TIMER = -2, MESSAGES = 100 };
+enum { WAITING = 1024, SLOWEST_US = 1 << 20 };
+enum mode { PAIRS, IDLE, GROUP, READERS, OFFERED };
 #define GROUP_ID "group_bench"
 
 struct conn {
-    int fd, index, displayed, confirmed;
+    int fd, index, displayed, confirmed, sent;
+    uint64_t *due; /* of the last WAITING messages that were offered; acks come in their order */
     size_t in_len, out_len;
     char *in, *out; /* of senders and receivers; idle ones share, as they hold nothing */
 };
@@ -41,7 +47,9 @@ static int count, in_flight, text_bytes;
 static enum mode mode;
 static struct conn *conns;
 static char shared_in[IN_BYTES], shared_out[OUT_BYTES];
-static uint64_t acked, received, next_id;
+static uint64_t acked, received, next_id, offered, began_us;
+static uint32_t acked_after[SLOWEST_US + 1]; /* how many acks by microseconds */
+static int timer;
 static uint32_t mask_state = 2463534242u;
 
 static void die(const char *what, const char *more)
@@ -130,6 +138,34 @@ static void go_on_reading(struct conn *c)
     for (int k = 0; k < in_flight && c->displayed < MESSAGES; k++) put_display(c);
 }
 
+/* All messages that are due by now, however late the server is with the ones before. */
+static void offer(void)
+{
+    uint64_t fired, due;
+    if (read(timer, &fired, sizeof fired) < 0) return;
+    while ((due = began_us + offered * 1000000 / in_flight) <= now_us()) {
+        struct conn *c = &conns[offered++ % count * 2];
+        if (c->sent - c->confirmed == WAITING) die("offered", "the server is too far behind");
+        c->due[c->sent++ % WAITING] = due;
+        put_message(c);
+        flush_out(c);
+    }
+}
+
+static void note_ack(struct conn *c)
+{
+    uint64_t us = now_us() - c->due[(c->confirmed - 1) % WAITING];
+    acked_after[us < SLOWEST_US ? us : SLOWEST_US]++;
+}
+
+static int percentile_us(double share)
+{
+    uint64_t seen = 0;
+    int us = 0;
+    while (us < SLOWEST_US && (seen += acked_after[us]) < share * acked) us++;
+    return us;
+}
+
 static void handle(struct conn *c, const char *text, size_t len)
 {
     if (len == 1 && text[0] == '2') {
@@ -139,6 +175,7 @@ static void handle(struct conn *c, const char *text, size_t len)
         acked++;
         c->confirmed++;
         if (mode == READERS) go_on_reading(c);
+        else if (mode == OFFERED) note_ack(c);
         else put_message(c);
     } else if (len > 30 && !memcmp(text, "42[\"chat\"", 9)) {
         if (mode == READERS ? memmem(text, len, "\"receipts\"", 10) : memmem(text, len, "\"message\"", 9))
@@ -271,6 +308,7 @@ static void turn(int epoll, int timeout_ms, int *stdin_ready)
     int n = epoll_wait(epoll, events, BATCH, timeout_ms);
     for (int i = 0; i < n; i++) {
         if (events[i].data.fd == STDIN) *stdin_ready = 1;
+        else if (events[i].data.fd == TIMER) offer();
         else on_readable(&conns[events[i].data.fd]);
     }
 }
@@ -286,6 +324,12 @@ static void run_for(int epoll, double seconds)
 
 static void begin(void)
 {
+    if (mode == OFFERED) {
+        struct timespec often = {.tv_nsec = 100000};
+        struct itimerspec times = {.it_interval = often, .it_value = often};
+        began_us = now_us();
+        timerfd_settime(timer, 0, &times, NULL);
+    }
     int senders = mode == PAIRS ? 2 * count : mode == GROUP ? 1 : 0;
     for (int i = 0; i < senders; i += 2) {
         for (int k = 0; k < in_flight; k++) put_message(&conns[i]);
@@ -304,19 +348,22 @@ static void measure(int epoll, double warmup_s, double seconds)
         run_for(epoll, warmup_s);
     }
     acked = received = 0;
+    memset(acked_after, 0, sizeof acked_after);
     puts("start");
     uint64_t wall = now_us(), cpu = cpu_us();
     if (mode == READERS) begin();
     run_for(epoll, seconds);
-    printf("end %llu %llu %llu %llu\n", (unsigned long long)acked, (unsigned long long)received,
+    printf("end %llu %llu %llu %llu", (unsigned long long)acked, (unsigned long long)received,
         (unsigned long long)(cpu_us() - cpu), (unsigned long long)(now_us() - wall));
+    if (mode == OFFERED) printf(" %d %d", percentile_us(0.5), percentile_us(0.99));
+    puts("");
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 7) die("usage", "load pairs|idle|group|readers HOST PORT COUNT IN_FLIGHT BYTES");
-    const char *modes[] = {"pairs", "idle", "group", "readers"};
-    while (mode < 3 && strcmp(argv[1], modes[mode])) mode++;
+    if (argc != 7) die("usage", "load pairs|idle|group|readers|offered HOST PORT COUNT IN_FLIGHT BYTES");
+    const char *modes[] = {"pairs", "idle", "group", "readers", "offered"};
+    while (mode < OFFERED && strcmp(argv[1], modes[mode])) mode++;
     host = argv[2];
     count = atoi(argv[4]);
     in_flight = atoi(argv[5]);
@@ -332,10 +379,13 @@ int main(int argc, char **argv)
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
 
-    int total = mode == PAIRS ? 2 * count : count, epoll = epoll_create1(0), has_input = 0;
+    int total = mode == PAIRS || mode == OFFERED ? 2 * count : count, epoll = epoll_create1(0), has_input = 0;
     double warmup_s, seconds;
     conns = calloc(total, sizeof *conns);
+    timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+    watch(epoll, timer, TIMER);
     for (int i = 0; i < total; i++) {
+        if (mode == OFFERED) conns[i].due = calloc(WAITING, sizeof *conns[i].due);
         connect_one(&conns[i], i);
         watch(epoll, conns[i].fd, i);
     }

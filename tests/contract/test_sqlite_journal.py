@@ -154,6 +154,23 @@ async def test_a_tool_beside_sees_what_the_journal_alone_has_and_is_noticed(
     await tool.close()
 
 
+async def test_what_comes_close_together_shares_a_commit_but_the_first_does_not_wait(
+    path: Path, clock: ManualClock
+) -> None:
+    settings = SqliteSettings(gather_ms=500, fold_interval_ms=3_600_000)
+    store = await opened(path, clock, settings)
+    await send(store, create("group_x", "ann", "bob"))
+    await move(store, Move("group_x", "bob", 1, 1))
+    batches = count(path, "journal")
+    asked = []
+    for number in (1, 2, 3):
+        asked.append(send(store, say(number)))
+        await asyncio.sleep(0)
+    assert [outcome.entries[0].seq for outcome in await asyncio.gather(*asked)] == [2, 3, 4]
+    assert count(path, "journal") == batches + 1
+    await store.close()
+
+
 async def test_it_is_folded_when_nothing_is_written_for_a_while(
     path: Path, clock: ManualClock
 ) -> None:

@@ -78,6 +78,7 @@ class Writer:
         self._waiting = 0
         self._closed = False
         self._data_version = 0
+        self._began_s = 0.0
         self.is_failing = False
         """The newest batch could not be committed."""
         self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
@@ -151,8 +152,7 @@ class Writer:
         batch = self._first_of_batch()
         if batch is None:
             return None
-        if self._settings.gather_ms:
-            time.sleep(self._settings.gather_ms / 1000)
+        self._gather()
         with suppress(Empty):
             while len(batch) < self._settings.max_batch:
                 more = self._handed.get_nowait()
@@ -161,6 +161,13 @@ class Writer:
                     break
                 batch += more
         return batch
+
+    def _gather(self) -> None:
+        """Let commits begin `gather_ms` apart: what comes close together is committed together."""
+        early_s = self._began_s + self._settings.gather_ms / 1000 - time.monotonic()
+        if early_s > 0:
+            time.sleep(early_s)
+        self._began_s = time.monotonic()
 
     def _first_of_batch(self) -> _Batch | None:
         """What was handed over first; until then, work that is left over."""
