@@ -1,4 +1,4 @@
-"""What a durable message costs in the PostgreSQL store: CPU and time per append, by appends in flight.
+"""What a durable message costs in the PostgreSQL store: CPU and time, by appends in flight.
 
 Each append is one message to one of 1,000 pairs at random, moves its sender, and is told durable by
 `done`. CPU is that of this process and of all of the server's, which runs on this machine and syncs
