@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
@@ -14,6 +15,7 @@ from webchat.ports.log import Change
 
 MARK_SHARDS: Final = 4
 _OVERHEAD_BYTES: Final = 512
+_DEFLATE_LEVEL: Final = 6
 
 
 class Record(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -61,7 +63,7 @@ class Mark(msgspec.Struct, frozen=True, array_like=True):
 
 
 encode: Final = msgspec.msgpack.Encoder().encode
-decode_records: Final = msgspec.msgpack.Decoder(tuple[Record, ...]).decode
+_decode_records: Final = msgspec.msgpack.Decoder(tuple[Record, ...]).decode
 decode_follows: Final = msgspec.msgpack.Decoder(Follows).decode
 _decode_marks: Final = msgspec.msgpack.Decoder(tuple[Mark, ...]).decode
 _decode_moved: Final = msgspec.msgpack.Decoder(dict[Uid, tuple[Seq, int]]).decode
@@ -100,7 +102,7 @@ class LogHead(msgspec.Struct, frozen=True):
             **keys.head(self.conv)._asdict(),
             "ver": self.ver, "last": self.last, "n": self.n, "at": self.at,
             "m": self.members_seq, "first": self.first,
-            "tail": encode(self.tail), "moved": encode(self.moved),
+            "tail": pack(self.tail), "moved": encode(self.moved),
         }  # fmt: skip
         if self.marks:
             item |= {
@@ -120,14 +122,24 @@ def read_head(item: Item) -> LogHead:
         at=int(item["at"]),
         members_seq=int(item["m"]),
         first=int(item["first"]),
-        tail=decode_records(as_bytes(item["tail"])),
+        tail=unpack(as_bytes(item["tail"])),
         moved=_decode_moved(as_bytes(item["moved"])),
         marks=_decode_marks(as_bytes(item["marks"])) if "marks" in item else (),
     )
 
 
+def pack(records: Sequence[Record]) -> bytes:
+    """Records as one value: deflated, since units are paid by the KB and envelopes are alike."""
+    return zlib.compress(encode(records), _DEFLATE_LEVEL)
+
+
+def unpack(value: bytes) -> tuple[Record, ...]:
+    """The records of a value."""
+    return _decode_records(zlib.decompress(value))
+
+
 def size(records: Sequence[Record]) -> int:
-    """Bytes that these take in an item."""
+    """Bytes that these take in an item at most, that is before they are deflated."""
     return sum(len(each.envelope) + len(each.sender) + len(each.msg_id) + 48 for each in records)
 
 
@@ -159,14 +171,14 @@ class Batch(msgspec.Struct, frozen=True):
         key = keys.batch(self.conv, self.first)
         return {
             **key._asdict(), "ver": self.ver, "last": self.last, "at": self.records[-1].at,
-            "entries": encode(self.records),
+            "entries": pack(self.records),
         }  # fmt: skip
 
 
 def read_batch(item: Item) -> Batch:
     """The batch that `item` is."""
     first = int(str(item["sk"]).removeprefix(keys.BATCH))
-    records = decode_records(as_bytes(item["entries"]))
+    records = unpack(as_bytes(item["entries"]))
     return Batch(keys.conv_of(str(item["pk"])), first, records, int(item["ver"]))
 
 
