@@ -156,8 +156,10 @@ class Append(msgspec.Struct, frozen=True):
 
     def follows(self, first: Seq) -> list[Follow]:
         """What has to follow when the first draft gets the `Seq` `first`."""
-        candidates = (self.follow, self.on_first if first == 1 else None)
-        return [follow for follow in candidates if follow is not None]
+        follows = [] if self.follow is None else [self.follow]
+        if first == 1 and self.on_first is not None:
+            follows.append(self.on_first)
+        return follows
 
 
 def check_append(request: Append) -> None:

@@ -57,7 +57,7 @@ class Packet(msgspec.Struct, eq=False, gc=False):
     def frames(self) -> bytes:
         """Its WebSocket frames; made once, then the same object for every connection."""
         if not self.framed:
-            self.framed = self._encode(b"")
+            self.framed = self._text_frame() if not self.attachments else self._encode(b"")
         return self.framed
 
     @property
@@ -66,12 +66,11 @@ class Packet(msgspec.Struct, eq=False, gc=False):
         return self._encode(_V3_BINARY_MESSAGE) if self.attachments else self.frames
 
     def _encode(self, binary_prefix: bytes) -> bytes:
-        text = b""
-        if self.kind:
-            text = frame_head(TEXT, len(self.text) + 1) + self.kind + self.text
-        if not self.attachments:
-            return text
+        text = self._text_frame() if self.kind else b""
         return text + b"".join(frame(BINARY, binary_prefix + each) for each in self.attachments)
+
+    def _text_frame(self) -> bytes:
+        return frame_head(TEXT, len(self.text) + 1) + self.kind + self.text
 
 
 CLOSE_PACKET: Final = Packet(b"1")

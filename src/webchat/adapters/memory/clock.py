@@ -13,18 +13,18 @@ _START_MS: Final = 1_750_000_000_000
 
 
 class LoopClock:
-    """The running event loop's timers and the system's wall clock. Made on the loop's thread."""
+    """The running event loop's timers and the system's wall clock. Made on the loop's thread.
+
+    `monotonic_s`: the loop's own time, in seconds; asked for with every message, hence no method.
+    """
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self.monotonic_s: Callable[[], float] = self._loop.time
 
     def now_ms(self) -> int:
         """Milliseconds since 1970, UTC."""
         return time.time_ns() // 1_000_000
-
-    def monotonic_s(self) -> float:
-        """The loop's own time, in seconds."""
-        return self._loop.time()
 
     def call_later(self, delay_s: float, call: Callable[[], object]) -> asyncio.TimerHandle:
         """Run `call` once in `delay_s` seconds, on the loop's thread."""
