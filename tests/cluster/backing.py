@@ -28,6 +28,8 @@ QUICK: Final = (
     "--lease-ms=3000",
 )
 """Limits that many tests at one address would meet, cheap passwords, and short leases."""
+BUSY: Final = ("--rate-burst=100000", "--backlog-entries=1000000", "--join-entries=1000000")
+"""For devices that write much, and count on being sent all of what they missed."""
 
 
 @dataclass(frozen=True)

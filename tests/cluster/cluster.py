@@ -36,6 +36,11 @@ class Node:
         self._options = (*options, f"--peer-port={free_port()}")
         self.start()
 
+    @property
+    def url(self) -> str:
+        """Where it serves."""
+        return self.server.url
+
     def start(self) -> None:
         """Start it, as a supervisor does: again and again, until all it stands on is there."""
         deadline = time.monotonic() + START_WITHIN_S
@@ -66,16 +71,24 @@ class Node:
 
 
 class Cluster:
-    """Nodes behind a balancer; a context. `url`: the balancer's."""
+    """Nodes behind a balancer; a context. `url`: the balancer's. `first`: of node 0 alone."""
 
-    def __init__(self, directory: Path, options: Sequence[str], nodes: int = 3) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        options: Sequence[str],
+        nodes: int = 3,
+        *,
+        first: Sequence[str] = (),
+    ) -> None:
         self._ending = ExitStack()
         self.nodes: list[Node] = []
         try:
             for number in range(nodes):
                 data = directory / f"node{number}"
                 data.mkdir(parents=True)
-                self.nodes.append(Node(f"node {number}", data, options))
+                own = first if number == 0 else ()
+                self.nodes.append(Node(f"node {number}", data, (*options, *own)))
                 self._ending.callback(self._end, self.nodes[-1])
             self.balancer = Balancer(directory, [node.port for node in self.nodes])
             self._ending.callback(self.balancer.stop)

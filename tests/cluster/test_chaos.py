@@ -17,7 +17,7 @@ from statistics import median
 import aiohttp
 import pytest
 
-from tests.cluster.backing import Backing
+from tests.cluster.backing import BUSY, Backing
 from tests.cluster.chaos import Chaos, counterpart, talk
 from tests.cluster.cluster import Cluster
 from tests.cluster.device import Device
@@ -31,10 +31,7 @@ CATCH_UP_S = 60.0
 RECOVERY_S = 5.0
 """Within which a message reaches everybody once all parts are back (docs/protocol.md, 5)."""
 SILENCE_S = 3.0
-OPTIONS = (
-    "--ping-interval-ms=1000", "--ping-timeout-ms=1000", "--rate-burst=100000",
-    "--backlog-entries=1000000", "--join-entries=1000000",
-)  # fmt: skip
+OPTIONS = (*BUSY, "--ping-interval-ms=1000", "--ping-timeout-ms=1000")
 
 
 @pytest.mark.timeout(240 + 2 * CHAOS_S)

@@ -13,7 +13,8 @@ class Partition:
     """Passes TCP connections on from a `port` of its own to another one of this machine.
 
     What connections of before `begin` send is held up until `end`, whether who made them is still
-    there or not; connections that are made later pass. Use it as a context.
+    there or not; connections that are made later pass. While it is `cut` there are none at all.
+    Use it as a context.
     """
 
     def __init__(self, to_port: int) -> None:
@@ -24,6 +25,17 @@ class Partition:
         self._ways: set[asyncio.Task[None]] = set()
         self._old_ways: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
+        self._is_cut = False
+
+    def cut(self) -> None:
+        """End all connections and take no more."""
+        self._is_cut = True
+        for way in self._ways:
+            way.cancel()
+
+    def mend(self) -> None:
+        """Take connections again."""
+        self._is_cut = False
 
     def begin(self) -> None:
         """Hold up the connections of now."""
@@ -55,6 +67,9 @@ class Partition:
         await asyncio.gather(*ways, return_exceptions=True)
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._is_cut:
+            writer.close()
+            return
         there = await asyncio.open_connection("127.0.0.1", self._to_port)
         for way in (_pass(reader, there[1], self._gate), _pass(there[0], writer, self._gate)):
             self._ways.add(asyncio.create_task(way))
