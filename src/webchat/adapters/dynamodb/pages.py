@@ -13,7 +13,7 @@ from webchat.adapters.dynamodb import keys
 from webchat.adapters.dynamodb.head import LogHead, as_bytes
 from webchat.adapters.dynamodb.reader import LogReader
 from webchat.adapters.dynamodb.settings import DynamoSettings
-from webchat.adapters.dynamodb.steady import SteadyTable
+from webchat.adapters.dynamodb.steady import MOST_KEYS, SteadyTable
 from webchat.adapters.dynamodb.table import ABSENT, Item, Key
 from webchat.adapters.dynamodb.window import RUN_KEYS, Window, hashed
 from webchat.model import ConvID, Seq
@@ -59,18 +59,29 @@ class KeyPages:
         if head.first == 1 or (head.tail and head.tail[0].at < self._oldest()):
             return window
         number = (head.first - 1) // RUN_KEYS
-        at = await self._adopt_batches(window, number * RUN_KEYS, head.first)
+        at, count = await self._adopt_batches(window, number * RUN_KEYS, head.first), 2
         while number > 0 and at >= self._oldest():
-            number -= 1
-            at = await self._adopt_page(window, number)
+            wanted = range(number - 1, max(number - 1 - count, -1), -1)
+            at = await self._adopt_pages(window, wanted)
+            number, count = wanted[-1], min(count * 4, MOST_KEYS)
         return window
 
-    async def _adopt_page(self, window: Window, number: int) -> int:
-        """Learn the keys of a page, or of the entries it would be of; when (ms) they were new."""
-        page = await self._table.get(page_key(window.conv, number))
-        if page is not None:
-            window.adopt(_read_page(page), int(page["at"]))
-            return int(page["at"])
+    async def _adopt_pages(self, window: Window, numbers: range) -> int:
+        """Learn the keys of pages, newest first; when (ms) the last of them was new."""
+        found = await self._table.get_many(page_key(window.conv, number) for number in numbers)
+        at = self._clock.now_ms()
+        for number in numbers:
+            if at < self._oldest():
+                break
+            page = found.get(page_key(window.conv, number))
+            if page is None:
+                at = await self._make_page(window, number)
+            else:
+                window.adopt(_read_page(page), at := int(page["at"]))
+        return at
+
+    async def _make_page(self, window: Window, number: int) -> int:
+        """Learn the keys of the entries that a page would be of, and write it."""
         first, end = number * RUN_KEYS, (number + 1) * RUN_KEYS + 1
         at = await self._adopt_batches(window, first, end)
         await self._write_page(window.conv, number, window.between(first + 1, end - 1), at)
