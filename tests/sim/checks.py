@@ -1,4 +1,4 @@
-"""What must hold when a story has come to rest: every promise, for every log, device and receipt."""
+"""What must hold when a story has come to rest: each promise, for each log, device and receipt."""
 
 from __future__ import annotations
 

@@ -48,7 +48,6 @@ class Memory:
         self.positions: dict[str, tuple[int, int, int]] = {}
         self.snapshots: dict[str, list[list[Any]]] = {}
         self._claimed: set[str] = set()
-        self._log_unnamed = False
 
     def of(self, conv: str) -> Known:
         """What it keeps of a conversation."""
@@ -58,7 +57,6 @@ class Memory:
         """A connection begins at these places, the others at 0."""
         self.now = {}
         self._claimed.clear()
-        self._log_unnamed = user_log(self.uid) not in cursors
         self.go_to(cursors)
 
     def go_to(self, cursors: dict[str, int]) -> None:
@@ -91,14 +89,13 @@ class Memory:
             known.position, known.n = seq, n
 
     def skip(self, conv: str, seq: int, n: int, *, more: bool) -> None:
-        """A `skip` came. Raises Violation if it moves nothing, or back without having been asked."""
+        """A `skip` came. Raises Violation if it moves nothing, or back unasked."""
         position, known = self.now.get(conv, 0), self.of(conv)
         require(seq != position, "skips", f"{self.name}: one in {conv} moves nothing ({seq})")
         if seq < position:
             require(conv in self._claimed, "skips", f"{self.name}: back in {conv} to {seq}")
             known.start = known.position = seq
         elif conv == user_log(self.uid):
-            require(self._log_unnamed, "nobody is forgotten", f"{self.name}: skip in its own log")
             known.start = max(known.start, seq)
         else:
             self.skips.append(Skip(conv, position, seq, n, more))

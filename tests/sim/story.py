@@ -18,9 +18,8 @@ from tests.sim.device import Device
 from tests.sim.faults import draw_episodes
 from tests.sim.history import History
 from tests.sim.loop import VirtualLoop
-from tests.sim.node import LEASE_S, SWEEP_S
+from tests.sim.node import LEASE_S
 from tests.sim.sabotage import HONEST, Sabotage
-from tests.sim.seed_device import SeedDevice
 from tests.sim.violations import Violation
 from tests.sim.world import World
 
