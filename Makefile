@@ -18,12 +18,12 @@ PEER_READY := bench/peers/socketio/node_modules/.stamp
 CLIENT := src/webchat/static/index.html
 WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' 2>/dev/null)
 
-.PHONY: run test lint format types imports web web-test pytest bench bench-groups docs lock clean kill soak properties setup test-dynoxide
+.PHONY: run test lint format types imports web web-test pytest bench bench-groups bench-nodes bench-peers docs lock clean kill soak properties setup test-dynoxide cluster cluster-up chaos
 
 run: $(RUN_READY) $(CLIENT)
 	$(BIN)/webchat serve --host 127.0.0.1 --port $(PORT)
 
-test: setup lint types imports web-test pytest
+test: setup lint types imports web-test pytest cluster
 
 setup: $(DEV_READY) $(WEB_READY) $(WIRE_READY) $(DYNALITE_READY)
 	scripts/need chromium redis-server haproxy openssl '/usr/lib/postgresql/*/bin/initdb:postgresql'
@@ -53,10 +53,23 @@ web-test: $(CLIENT)
 pytest: $(DEV_READY) $(WIRE_READY) $(DYNALITE_READY) $(CLIENT)
 	$(BIN)/pytest
 
+# The flows with everybody on a node of their own: three nodes, Redis, a DynamoDB engine, a balancer.
+cluster: $(DEV_READY) $(WIRE_READY) $(DYNALITE_READY) $(CLIENT)
+	$(BIN)/pytest --on-cluster tests/wire/test_flow_*.py
+
+# The same, to be used by hand: it says where, and ends with Ctrl-C.
+cluster-up: $(DEV_READY) $(DYNALITE_READY) $(CLIENT)
+	$(BIN)/python -m tests.cluster
+
+chaos: $(DEV_READY) $(DYNALITE_READY)
+	WEBCHAT_CHAOS_S=$${WEBCHAT_CHAOS_S:-300} $(BIN)/pytest tests/cluster/test_chaos.py -s
+
 # The DynamoDB store on a second engine, written in Rust: built once, some minutes.
 test-dynoxide: $(DEV_READY) $(DYNOXIDE)
 	PATH="$(abspath $(dir $(DYNOXIDE))):$$PATH" WEBCHAT_DYNAMODB_ENGINE=dynoxide \
 	  $(BIN)/pytest tests/contract -k dynamodb
+	PATH="$(abspath $(dir $(DYNOXIDE))):$$PATH" WEBCHAT_DYNAMODB_ENGINE=dynoxide \
+	  $(BIN)/pytest --on-cluster tests/wire/test_flow_*.py
 
 kill: $(DEV_READY)
 	WEBCHAT_KILL_ROUNDS=$${WEBCHAT_KILL_ROUNDS:-50} $(BIN)/pytest tests/kill/test_kill.py -s
@@ -71,6 +84,12 @@ bench: $(DEV_READY) $(PEER_READY)
 bench-groups: $(DEV_READY) $(PEER_READY)
 	scripts/need cc:build-essential taskset:util-linux
 	$(BIN)/python -m bench.groups
+
+bench-nodes: $(DEV_READY) $(PEER_READY)
+	scripts/need cc:build-essential redis-server '/usr/lib/postgresql/*/bin/initdb:postgresql'
+	$(BIN)/python -m bench.nodes
+
+bench-peers: $(PEER_READY)
 
 properties: $(DEV_READY)
 	HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/properties -s --timeout=0

@@ -1,0 +1,29 @@
+"""`make cluster-up`: a cluster to be used by hand, until Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.cluster.backing import backing
+from tests.cluster.cluster import Cluster
+
+
+def main() -> None:
+    """Start everything, say where, wait, end everything."""
+    mode = sys.argv[1:]
+    with (
+        TemporaryDirectory() as directory,
+        backing(*mode) as made,
+        Cluster(Path(directory), [*made.options, *mode]) as cluster,
+    ):
+        nodes = ", ".join(node.url for node in cluster.nodes)
+        sys.stdout.write(f"a balancer at {cluster.url}, nodes at {nodes}; Ctrl-C ends it\n")
+        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+
+
+if __name__ == "__main__":
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    main()
