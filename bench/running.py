@@ -1,0 +1,128 @@
+"""The processes of a measurement: how they are started, where they run, what CPU they took."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+HERE = Path(__file__).parent
+SERVER_CORE, LOAD_CORE = 0, 1
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+OPEN_FILES = 20_000
+
+
+@dataclass(frozen=True)
+class Running:
+    """Servers under measurement: one, or the nodes of a cluster."""
+
+    pids: tuple[int, ...]
+    ports: tuple[int, ...]
+
+    @property
+    def port(self) -> int:
+        """Of the first."""
+        return self.ports[0]
+
+    def cpu_s(self) -> float:
+        """User and system time of all threads of all of them so far."""
+        return sum(map(_cpu_s, self.pids))
+
+    def memory_kib(self, kind: str = "VmRSS") -> int:
+        """Their resident memory; `kind` "VmHWM": the most they had."""
+        return sum(_memory_kib(pid, kind) for pid in self.pids)
+
+
+class RunError(Exception):
+    """A server or the load did not do its part; the message says what it said."""
+
+
+@contextmanager
+def process(
+    command: Sequence[str], core: int | None = None, stderr: int | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """A child, on one core if told so, killed in the end."""
+    pinned = [] if core is None else ["taskset", "-c", str(core)]
+    child = subprocess.Popen(
+        [*pinned, *command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+    )
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.communicate()
+
+
+@contextmanager
+def load(
+    mode: str,
+    ports: Sequence[int],
+    *numbers: int,
+    core: int | None = LOAD_CORE,
+) -> Iterator[subprocess.Popen[str]]:
+    """The load client (bench/load), ready: what it does next is up to `go`."""
+    command = [str(_load_client()), mode, "127.0.0.1", ",".join(map(str, ports))]
+    with process([*command, *map(str, numbers)], core) as client:
+        expect(client, "ready")
+        yield client
+
+
+def go(client: subprocess.Popen[str], warmup_s: float, seconds: float) -> None:
+    """Let the load begin; returns when what is measured starts."""
+    assert client.stdin is not None
+    client.stdin.write(f"go {warmup_s} {seconds}\n")
+    client.stdin.flush()
+    expect(client, "start")
+
+
+def expect(client: subprocess.Popen[str], word: str) -> list[int]:
+    """The numbers of the next line, which begins with `word`. Raises RunError."""
+    assert client.stdout is not None
+    line = client.stdout.readline().split()
+    if not line or line[0] != word:
+        raise RunError(f"the load client said {line} instead of {word}")
+    return [int(number) for number in line[1:]]
+
+
+def raise_open_files() -> None:
+    """Allow this process and its children as many sockets as a measurement takes."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = hard if hard != resource.RLIM_INFINITY else OPEN_FILES
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(OPEN_FILES, most), hard))
+
+
+@cache
+def compiled(source: str) -> Path:
+    """What the system's C compiler makes of the folder or file `source` of bench/, once a run."""
+    place = HERE / source
+    sources = sorted(place.glob("*.c")) if place.is_dir() else [place]
+    binary = Path(mkdtemp(prefix="webchat-bench-")) / place.stem
+    options = ["-O2", "-Wall", "-Wextra", "-Werror", "-o", str(binary)]
+    subprocess.run(["cc", *options, *map(str, sources)], check=True)
+    return binary
+
+
+def _load_client() -> Path:
+    return compiled("load")
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+
+
+def _memory_kib(pid: int, kind: str) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{kind}:"):
+            return int(line.split()[1])
+    raise ProcessLookupError(pid)
