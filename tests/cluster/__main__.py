@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,16 +15,18 @@ from tests.cluster.cluster import Cluster
 def main() -> None:
     """Start everything, say where, wait, end everything."""
     mode = sys.argv[1:]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with (
+        suppress(KeyboardInterrupt),
         TemporaryDirectory() as directory,
         backing(*mode) as made,
         Cluster(Path(directory), [*made.options, *mode]) as cluster,
     ):
         nodes = ", ".join(node.url for node in cluster.nodes)
         sys.stdout.write(f"a balancer at {cluster.url}, nodes at {nodes}; Ctrl-C ends it\n")
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        sys.stdout.flush()
+        signal.pause()
 
 
 if __name__ == "__main__":
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     main()
