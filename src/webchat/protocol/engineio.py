@@ -57,20 +57,22 @@ class Packet(msgspec.Struct, eq=False, gc=False):
     def frames(self) -> bytes:
         """Its WebSocket frames; made once, then the same object for every connection."""
         if not self.framed:
-            self.framed = self._text_frame() if not self.attachments else self._encode(b"")
+            text = b""
+            if self.kind:
+                text = frame_head(TEXT, len(self.text) + 1) + self.kind + self.text
+            self.framed = text + self._binary_frames(b"") if self.attachments else text
         return self.framed
 
     @property
     def frames_v3(self) -> bytes:
         """Its WebSocket frames in protocol 3, where binary ones bear their type."""
-        return self._encode(_V3_BINARY_MESSAGE) if self.attachments else self.frames
+        if not self.attachments:
+            return self.frames
+        text = frame(TEXT, self.kind + self.text) if self.kind else b""
+        return text + self._binary_frames(_V3_BINARY_MESSAGE)
 
-    def _encode(self, binary_prefix: bytes) -> bytes:
-        text = self._text_frame() if self.kind else b""
-        return text + b"".join(frame(BINARY, binary_prefix + each) for each in self.attachments)
-
-    def _text_frame(self) -> bytes:
-        return frame_head(TEXT, len(self.text) + 1) + self.kind + self.text
+    def _binary_frames(self, prefix: bytes) -> bytes:
+        return b"".join(frame(BINARY, prefix + each) for each in self.attachments)
 
 
 CLOSE_PACKET: Final = Packet(b"1")

@@ -156,7 +156,10 @@ class Parser:
             end = body + size
             if size < 0 or size > self._max_bytes or end > total:
                 break
-            events.append(_text(unmask(data[body:end], data[body - 4 : body])))
+            try:
+                events.append(unmask(data[body:end], data[body - 4 : body]).decode())
+            except UnicodeDecodeError:
+                raise _Broken(INVALID_TEXT, "text is not UTF-8") from None
             at = end
         return at
 

@@ -1,0 +1,120 @@
+"""How many calls each act on a hot path makes: bounds that a change has to raise on purpose.
+
+A count is the same on every machine and under any load, which a time is not. Counted are calls in
+the product's own code, of Python and of C functions alike, from the frame that comes in to the
+frames that go out; not the store's. A bound is what the act costs now: lower it with the cost.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.costs.world import Calls, Node, Person, client_frame, counted, event, message, settle
+
+_SLACK = 0.85
+
+
+@pytest.fixture
+async def node() -> Node:
+    return Node()
+
+
+async def test_a_message_to_a_pair(node: Node) -> None:
+    anne, ben = await _pair(node)
+    with counted() as calls:
+        anne.asks(2, "chat", message("anne", "ben", "m2"))
+        await settle()
+    assert _last(anne).startswith('32[{"ok":true,"MsgID":"m2"')
+    assert _last(ben).startswith('2["chat",{"EvtType":"message"')
+    _within(calls, python=65, total=115)
+
+
+async def test_each_of_eight_messages_in_one_read(node: Node) -> None:
+    anne, ben = await _pair(node)
+    frames = [
+        client_frame(event(2 + at, "chat", message("anne", "ben", f"n{at}"))) for at in range(8)
+    ]
+    with counted() as calls:
+        anne.socket.data_received(b"".join(frames))
+        await settle()
+    assert len(anne.wire.written) == len(ben.wire.written) == 1
+    _within(calls, python=8 * 49, total=8 * 85)
+
+
+async def test_a_copy_of_a_message_to_a_group(node: Node) -> None:
+    few, many = 20, 120
+    people = [await node.person(f"person{at}") for at in range(many)]
+    small = await _message_to_group(people[:few], "group_small")
+    large = await _message_to_group(people, "group_large")
+    copies = many - few
+    assert all(len(person.wire.written) == 1 for person in people)
+    _within(_difference(large, small), python=6 * copies, total=11 * copies)
+
+
+async def test_a_receipt_that_joins_others(node: Node) -> None:
+    anne, ben = await _pair(node)
+    for at in range(10):
+        anne.asks(2 + at, "chat", message("anne", "ben", f"m{at}"))
+    await settle()
+    ben.asks(1, "chat", _display(1))
+    with counted() as calls:
+        ben.asks(2, "chat", _display(2))
+    _within(calls, python=26, total=58)
+
+
+async def test_an_idle_ping(node: Node) -> None:
+    person = await node.person("anne")
+    with counted() as calls:
+        await node.pass_time(25.0)
+        person.says("3")
+        await settle()
+    assert person.wire.written == [b"\x81\x012"]
+    _within(calls, python=29, total=61)
+
+
+def _within(calls: Calls, *, python: int, total: int) -> None:
+    """At most so many; and not so far below that the bound has lost its meaning."""
+    assert _SLACK * python <= calls.python.total() <= python, calls.python.most_common()
+    assert _SLACK * total <= calls.total <= total, calls.c.most_common()
+
+
+def _difference(more: Calls, fewer: Calls) -> Calls:
+    calls = Calls()
+    calls.python, calls.c = more.python - fewer.python, more.c - fewer.c
+    return calls
+
+
+def _last(person: Person) -> str:
+    return person.wire.written[-1].split(b"4", 1)[1].decode(errors="replace")
+
+
+async def _pair(node: Node) -> tuple[Person, Person]:
+    """Two people who have a conversation."""
+    anne, ben = await node.person("anne"), await node.person("ben")
+    anne.asks(1, "chat", message("anne", "ben", "m1"))
+    await settle()
+    for person in (anne, ben):
+        person.wire.written.clear()
+    return anne, ben
+
+
+async def _message_to_group(people: list[Person], group: str) -> Calls:
+    sender, uids = people[0], [person.uid for person in people[1:]]
+    create = message(sender.uid, group, f"create {group}", body=str(uids).replace("'", '"'))
+    sender.asks(1, "chat", create | {"EvtType": "create"})
+    await settle()
+    sender.asks(2, "chat", message(sender.uid, group, f"first {group}"))
+    await settle()
+    for person in people:
+        person.wire.written.clear()
+    with counted() as calls:
+        sender.asks(3, "chat", message(sender.uid, group, f"second {group}"))
+        await settle()
+    return calls
+
+
+def _display(seq: int) -> dict[str, object]:
+    return {
+        "EvtType": "display", "From": "ben", "Originated": "", "To": "anne", "MsgID": "",
+        "Timestamp": 1_700_000_000, "Body": "", "ConvID": "dm:anne:ben", "Seq": seq,
+    }  # fmt: skip
