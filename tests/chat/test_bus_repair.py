@@ -322,3 +322,43 @@ async def test_a_cursor_beyond_the_end_counts_as_the_end_as_of_now(
     phone = await other.joined("ben", {CONV: 9})
     assert [skip["Seq"] for skip in phone.got("skip") if skip["ConvID"] == CONV] == [2]
     assert laptop.bodies() == ["one", "two"]
+
+
+async def test_who_came_in_and_left_while_the_bus_was_down_sees_that_and_nothing_after(
+    world: World, other: World
+) -> None:
+    anna, ben, away = (
+        await world.joined("anna"),
+        await world.joined("ben"),
+        await other.joined("ben"),
+    )
+    cleo = await other.joined("cleo")
+    world.buses.go_down()
+    await anna.do("create", G, "ben", "cleo")
+    await anna.say_in(G, "one")
+    await ben.do("depart", G)
+    await anna.say_in(G, "two")
+    world.buses.come_back()
+    await settle()
+    await anna.say_in(G, "three")
+    assert [entry["EvtType"] for entry in away.got() if entry["ConvID"] == G] == [
+        "create", "message", "depart",
+    ]  # fmt: skip
+    assert cleo.bodies() == ["one", "two", "three"]
+
+
+async def test_a_depart_sent_again_elsewhere_is_acked_in_its_place(
+    world: World, other: World
+) -> None:
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    await anna.do("create", G, "ben")
+    await anna.say_in(G, "one")
+    await ben.do("depart", G, MsgID="d1")
+    again = await other.person("ben")
+    again.say("join", {"device": "d", "cursors": {G: 1}})
+    again.say("chat", again.act("depart", G, MsgID="d1"))
+    await settle()
+    said = [said for _, said in again.socket.packets if said.get("ConvID") == G]
+    assert [(entry.get("EvtType", "ack"), entry["Seq"]) for entry in said] == [
+        ("message", 2), ("ack", 3),
+    ]  # fmt: skip

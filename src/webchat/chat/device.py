@@ -70,9 +70,9 @@ class Device:
             self.socket.emit(packet)
         self.socket.ack(ack.ack_id, ack_of_entry(entry))
 
-    def place_ack(self, held: HeldLog | None, entry: Entry, ack: OwnAck) -> None:
+    def place_ack(self, entry: Entry, ack: OwnAck) -> None:
         """The ack of an entry that was passed on before."""
-        lag = self.lags.get(entry.conv) if held is not None and self.lags else None
+        lag = self.lags.get(entry.conv) if self.log_of(entry.conv) is not None else None
         if lag is not None and entry.seq > lag.position:
             lag.keep_ack(entry, ack)
         else:
@@ -225,6 +225,17 @@ class Device:
     def come_in_late(self, held: HeldLog, seq: Seq) -> None:
         """Its user came into a log by the entry `seq`, which was not passed on."""
         self._come_in_at(held, self.ended.pop(held.conv, 0))
+
+    def come_and_go(self, conv: ConvID, end: Head, since: Seq) -> None:
+        """Its user was in a log from the entry `since` to the one at `end`, neither of which was
+        passed on: what it has not been sent of that still comes."""
+        self._come_and_go_at(conv, end, self.ended.pop(conv, 0))
+
+    def _come_and_go_at(self, conv: ConvID, end: Head, position: Seq) -> None:
+        if conv in self.past:
+            position = self.lags.pop(conv).position
+        self.past[conv] = HeldLog(conv, end)
+        self.fall_behind(self.past[conv], position)
 
     def _come_in_at(self, held: HeldLog, position: Seq) -> None:
         self.past.pop(held.conv, None)

@@ -78,7 +78,7 @@ class Hub:
             held = self._begin_to_follow(entry)
         if held is None or entry.seq <= held.last:
             if ack is not None and ack.ack_id is not None:
-                ack.device.place_ack(held, entry, ack)
+                ack.device.place_ack(entry, ack)
         elif entry.seq == held.last + 1:
             self._fan_out(held, entry, ack)
         else:
@@ -214,14 +214,28 @@ class Hub:
         )
 
     async def come_in_late(self, user: User, conv: ConvID, seq: Seq) -> None:
-        """A user is in a log since its entry `seq`, which did not come by: follow it.
+        """A user came into a log by its entry `seq`, which did not come by: follow it, unless the
+        user has left again.
 
         Raises WebchatError(UNAVAILABLE).
         """
-        heads = await self._log.heads([conv])
+        head = (await self._log.heads([conv])).get(conv, NO_HEAD)
+        span = await self.roster.newest_span(conv, user.uid)
+        end = await self._log.read(conv, span.until - 1, 1) if span and span.until else []
         if conv in user.logs or self.roster.users.get(user.uid) is not user:
             return
-        self._brought_in(user, self.roster.follow(user, conv, heads.get(conv, NO_HEAD)), seq)
+        if end:
+            self._came_and_went(user, seq, end[0])
+        else:
+            self._brought_in(user, self.roster.follow(user, conv, head), seq)
+
+    def _came_and_went(self, user: User, since: Seq, end: Entry) -> None:
+        """A user's time in a log, neither end of which came by."""
+        if end.seq > user.left.get(end.conv, 0):
+            user.left[end.conv] = end.seq
+            for device in user.devices:
+                device.come_and_go(end.conv, Head(end.seq, end.n, end.at, 0), since)
+                self.wake(device)
 
 
 def _before(entry: Entry) -> Head:

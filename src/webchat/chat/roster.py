@@ -182,6 +182,11 @@ class Roster:
         for user in self._arriving:
             user.misses_something = True
 
+    async def newest_span(self, conv: ConvID, uid: Uid) -> Membership | None:
+        """The newest time of a user in a log; None: it is not known to have been in it."""
+        spans = await self._members.spans(conv, uid)
+        return spans[-1] if spans else None
+
     def follow(self, user: User, conv: ConvID, head: Head) -> HeldLog:
         """The held log, which the user follows from now on; `head`: where it is if it is new."""
         held = self.logs.get(conv)
