@@ -18,7 +18,7 @@ PEER_READY := bench/peers/socketio/node_modules/.stamp
 CLIENT := src/webchat/static/index.html
 WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' 2>/dev/null)
 
-.PHONY: run test lint format types imports web web-test pytest bench bench-groups bench-nodes bench-peers docs lock clean kill soak properties setup test-dynoxide cluster cluster-up chaos
+.PHONY: run test lint format types imports web web-test pytest bench bench-groups bench-nodes bench-peers docs lock clean kill soak properties sim setup test-dynoxide cluster cluster-up chaos
 
 run: $(RUN_READY) $(CLIENT)
 	$(BIN)/webchat serve --host 127.0.0.1 --port $(PORT)
@@ -93,6 +93,9 @@ bench-peers: $(PEER_READY)
 
 properties: $(DEV_READY)
 	HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/properties -s --timeout=0
+
+sim: $(DEV_READY)
+	$(BIN)/python -m tests.sim --first $${FIRST:-0} --seeds $${SEEDS:-10000} --workers 2
 
 docs: $(DEV_READY)
 	$(BIN)/python -m scripts.settings_reference

@@ -181,9 +181,7 @@ class Device:
     def _cursors(self) -> dict[str, int]:
         """Where it is in each log; a device that forgets has less."""
         forgets, self.forgets = self.forgets, 0
-        return {
-            conv: max(0, known.position - forgets) for conv, known in self.memory.known.items()
-        }
+        return {conv: max(0, known.position - forgets) for conv, known in self.memory.known.items()}
 
     def _ask(self, name: str, sent: Sent) -> None:
         assert self.link is not None

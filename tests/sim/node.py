@@ -49,13 +49,13 @@ class NodeSettings:
     )
     engine: EngineSettings = field(
         default_factory=lambda: EngineSettings(
-            ping_interval_ms=5_000, ping_timeout_ms=4_000,
-            max_outbox_bytes=8_000, low_water_bytes=1_500,
+            ping_interval_ms=5_000,
+            ping_timeout_ms=4_000,
+            max_outbox_bytes=8_000,
+            low_water_bytes=1_500,
         )
     )
-    peers: PeerSettings = field(
-        default_factory=lambda: PeerSettings(lease_ms=int(LEASE_S * 1000))
-    )
+    peers: PeerSettings = field(default_factory=lambda: PeerSettings(lease_ms=int(LEASE_S * 1000)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Node:
         self.name = f"node {index}.{life}"
         self.process = Process(self.name)
         self.bus = SimBus(broker, self.process, index)
-        self.is_serving = False
+        self.serves = asyncio.Event()
         self.died_s = float("inf")
         self._loop = loop
         self._broker = broker
@@ -124,7 +124,7 @@ class Node:
             settings.engine,
             origin_allowed=lambda headers, secure: True,
         )
-        self.is_serving = True
+        self.serves.set()
 
     async def _join_peers(self, chat: Chat) -> None:
         while True:
@@ -142,7 +142,7 @@ class Node:
 
     def accept(self, link: Link) -> bool:
         """A device connects; False: nobody is there yet. Called in the node's process."""
-        if not self.is_serving or self._endpoint is None:
+        if not self.serves.is_set() or self._endpoint is None:
             return False
         self._links[link] = None
         self._endpoint.open(_REQUEST, link)
@@ -151,7 +151,7 @@ class Node:
     def kill(self, *, silently: bool) -> None:
         """It is dead, in the middle of whatever it does. `silently`: so is its machine, so that
         nobody is told. Called in the world."""
-        self.is_serving = False
+        self.serves = asyncio.Event()
         self.died_s = self._loop.time()
         self._loop.kill(self.process)
         self._broker.forget(self.bus)
@@ -172,7 +172,7 @@ class Node:
         assert self.chat is not None
         assert self._endpoint is not None
         assert self._peers is not None
-        self.is_serving = False
+        self.serves.clear()
         self.chat.drain()
         self._endpoint.drain()
         await asyncio.sleep(0.1)

@@ -142,9 +142,7 @@ def _store_no_receipts(world: World) -> Seams:
 
 def _answer_at_once(world: World) -> Seams:
     def bus(inner: Any) -> Any:
-        def publish(
-            topics: Sequence[str], payload: bytes, done: PublishDone | None = None
-        ) -> None:
+        def publish(topics: Sequence[str], payload: bytes, done: PublishDone | None = None) -> None:
             inner.publish(topics, payload)
             if done is not None:
                 done(1)

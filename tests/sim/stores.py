@@ -28,9 +28,7 @@ class Engine(Protocol):
 class MemoryEngine:
     """One MemoryStore behind each node's faulty network."""
 
-    def __init__(
-        self, loop: VirtualLoop, faults: Faults, rng: Random, clock: SimClock
-    ) -> None:
+    def __init__(self, loop: VirtualLoop, faults: Faults, rng: Random, clock: SimClock) -> None:
         self._memory = MemoryStore(clock)
         self._loop = loop
         self._faults = faults
@@ -47,8 +45,6 @@ class MemoryEngine:
         return len(entries) >= seq and entries[seq - 1].msg_id == msg_id
 
 
-def engine_of(
-    seed: int, loop: VirtualLoop, faults: Faults, rng: Random, clock: SimClock
-) -> Engine:
+def engine_of(seed: int, loop: VirtualLoop, faults: Faults, rng: Random, clock: SimClock) -> Engine:
     """The store of a seed's story."""
     return MemoryEngine(loop, faults, rng, clock)

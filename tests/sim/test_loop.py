@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import count
 from random import Random
 
 import pytest
@@ -37,7 +38,7 @@ def test_an_hour_costs_no_time() -> None:
 
 
 def test_timers_run_in_the_order_of_their_moments() -> None:
-    loop, ran = VirtualLoop(Random(1)), []
+    loop, ran = VirtualLoop(Random(1)), list[float]()
     for moment in (0.3, 0.1, 0.2):
         loop.call_later(moment, ran.append, moment)
     loop.call_later(0.15, ran.append, 0.15).cancel()
@@ -87,7 +88,7 @@ def test_the_seed_says_who_goes_first() -> None:
 
 def test_what_spins_or_waits_for_ever_is_told_of() -> None:
     async def spin() -> None:
-        while True:
+        for _ in count():
             await asyncio.sleep(0)
 
     async def wait() -> None:

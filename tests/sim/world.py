@@ -80,8 +80,7 @@ class World:
         self.nodes = [self._new_node(index) for index in range(nodes)]
         for node in self.nodes:
             node.start()
-        while not all(node.is_serving for node in self.nodes):
-            await asyncio.sleep(0.05)
+        await asyncio.gather(*(node.serves.wait() for node in self.nodes))
         for uid in self.people:
             self.devices.append(Device(self, uid, "phone", self.rng.choice((1, 1, 4))))
             if self.rng.random() < 0.6:
