@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from itertools import chain
 from operator import attrgetter
 from typing import Final
@@ -87,18 +86,29 @@ class Ledger:
 
     def add(self, log: OpenLog, draft: Draft, entry: Entry, head: Head) -> None:
         """An entry comes to the end of its log, which then ends at `head`."""
-        hashed = self._absent.get((log.id, draft.sender, draft.msg_id))
-        hashed = hashed or key_hash(draft.sender, draft.msg_id)
-        log.add(self._touch(log), draft, entry, head, hashed)
+        tail = self._touch(log)
+        log.head = head
+        tail.new_entries.append(entry)
+        sender, msg_id = draft.sender, draft.msg_id
+        hashed = None
+        if msg_id:
+            hashed = self._absent.get((log.id, sender, msg_id)) or key_hash(sender, msg_id)
+            tail.keys[sender, msg_id] = entry
+        row = (
+            log.id, head.last, head.n, head.at, head.members_seq, draft.kind, sender, msg_id,
+            draft.envelope, hashed,
+        )  # fmt: skip
+        tail.new_rows.append(row)
 
     def find(self, db: sqlite3.Connection, log: OpenLog, draft: Draft) -> Entry | None:
         """The entry with the draft's key of idempotence."""
         sender, msg_id = draft.sender, draft.msg_id
-        entry = log.known(sender, msg_id)
-        if entry is None and (log.id, sender, msg_id) not in self._absent:
-            row = find_row(db, log.id, sender, msg_id)
-            return None if row is None else entry_of(log.conv, row)
-        return entry
+        if log.tail is not None and (entry := log.tail.keys.get((sender, msg_id))) is not None:
+            return entry
+        if (log.id, sender, msg_id) in self._absent:
+            return None
+        row = find_row(db, log.id, sender, msg_id)
+        return None if row is None else entry_of(log.conv, row)
 
     def n_at(self, db: sqlite3.Connection, log: OpenLog, seq: Seq) -> int:
         """The count of messages up to and including `seq`."""
@@ -154,13 +164,16 @@ class Ledger:
 
     def ask(self, db: sqlite3.Connection, conv: ConvID, drafts: Iterable[Draft]) -> None:
         """Say that these keys will be looked for, so that `look_up` finds them together."""
-        log = self.log(db, conv)
-        if log is not None:
-            for draft in drafts:
+        if (log := self.log(db, conv)) is None:
+            return
+        for draft in drafts:
+            sender, msg_id = draft.sender, draft.msg_id
+            try:
+                if (hashed := key_hash(sender, msg_id)) is not None:
+                    self._absent[log.id, sender, msg_id] = hashed
+            except UnicodeEncodeError:
                 # What cannot be encoded cannot be stored: its own act will say so.
-                with suppress(UnicodeEncodeError):
-                    if (hashed := key_hash(draft.sender, draft.msg_id)) is not None:
-                        self._absent[log.id, draft.sender, draft.msg_id] = hashed
+                continue
 
     def look_up(self, db: sqlite3.Connection) -> None:
         """Look for all keys that were asked for: one that is new costs no query after this."""
@@ -219,9 +232,11 @@ class Ledger:
 
     def _touch(self, log: OpenLog) -> LogTail:
         """The tail of a log that this transaction changes."""
-        if log.conv in self._touched and log.tail is not None:
-            return log.tail
-        tail = log.tail = log.tail or LogTail()
+        tail = log.tail
+        if tail is not None and log.conv in self._touched:
+            return tail
+        if tail is None:
+            tail = log.tail = LogTail()
         self._touched[log.conv] = (log, tail, log.head)
         self._unfolded[log.conv] = log
         return tail

@@ -88,8 +88,9 @@ class Logs:
             log = self._ledger.make(db, request.conv)
         entries = self._write(log, request, self._clock.now_ms())
         followed: list[Entry] = []
-        for follow in request.follows(entries[0].seq):
-            followed += self._follow(db, follow, log, entries[0])
+        if request.follow is not None or entries[0].seq == 1:
+            for follow in request.follows(entries[0].seq):
+                followed += self._follow(db, follow, log, entries[0])
         moved = self._move_sender(db, log, entries[-1]) if request.moves_sender else None
         return Appended(tuple(entries), tuple(followed), fresh=True, moved=moved)
 

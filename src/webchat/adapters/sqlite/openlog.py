@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from webchat.adapters.sqlite.rows import EntryRow, PositionRow
-from webchat.model import NO_HEAD, ConvID, Draft, Entry, Head, Position, Seq, Uid
+from webchat.model import NO_HEAD, ConvID, Entry, Head, Position, Seq, Uid
 
 
 class LogTail:
@@ -87,24 +87,6 @@ class OpenLog:
         self.head = head
         self.positions: dict[Uid, Position] = {}
         self.tail: LogTail | None = None
-
-    def add(
-        self, tail: LogTail, draft: Draft, entry: Entry, head: Head, hashed: int | None
-    ) -> None:
-        """Its next entry, after which it ends at `head`."""
-        self.head = head
-        row = (
-            self.id, head.last, head.n, head.at, head.members_seq, draft.kind, draft.sender,
-            draft.msg_id, draft.envelope, hashed,
-        )  # fmt: skip
-        tail.new_rows.append(row)
-        tail.new_entries.append(entry)
-        if hashed is not None:
-            tail.keys[draft.sender, draft.msg_id] = entry
-
-    def known(self, sender: Uid, msg_id: str) -> Entry | None:
-        """The entry with that key of idempotence, if it is not in the tables."""
-        return None if self.tail is None else self.tail.keys.get((sender, msg_id))
 
     def n_at(self, seq: Seq) -> int | None:
         """The count of messages up to and including `seq`, if the tables need not be asked."""
