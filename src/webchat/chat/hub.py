@@ -83,7 +83,7 @@ class Hub:
             self._fan_out(held, entry, ack)
         else:
             if ack is not None:
-                held.acks[entry.seq] = ack
+                held.keep_ack(entry.seq, ack)
             self._gaps.close(held, entry.seq)
 
     def _fan_out(self, held: HeldLog, entry: Entry, ack: OwnAck | None) -> None:

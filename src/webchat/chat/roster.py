@@ -25,6 +25,9 @@ class HeldLog:
     `seen`: the highest `Seq` heard of, beyond `last` while a gap is being read; `acks`: by `Seq`,
     those of entries that came before such a gap was closed. Who may write in a
     group as of `last` is remembered where it was looked up since the last entry that changed it.
+
+    Most are of pairs, twenty to a connection: two users are a tuple, and what only a gap or a group
+    needs is made when it is needed.
     """
 
     __slots__ = ("_open", "_ruled", "_writers", "acks", "at", "conv", "last", "n", "seen", "users")
@@ -35,33 +38,51 @@ class HeldLog:
         self.n = head.n
         self.at = head.at
         self.seen: Seq = head.last
-        self.acks: dict[Seq, OwnAck] = {}
-        self.users: dict[User, None] = {}
+        self.acks: dict[Seq, OwnAck] | None = None
+        self.users: dict[User, None] | tuple[User, ...] = {} if is_group(conv) else ()
         self._open = False
-        self._writers: set[Uid] = set()
+        self._writers: set[Uid] | None = None
         self._ruled: Seq = 0
 
     def lets_write(self, uid: Uid) -> bool:
         """Whether this member is known to be allowed to write; False: ask the store."""
-        return self._open or uid in self._writers
+        return self._open or (self._writers is not None and uid in self._writers)
 
     def learn(self, standing: Standing) -> None:
         """What was read of the group, if nothing that changed it was passed on since."""
         if standing.head.last >= self._ruled:
             self._open = standing.all_may_write
             if standing.may_write:
+                self._writers = self._writers or set()
                 self._writers.add(standing.uid)
 
     def forget_rules(self, seq: Seq) -> None:
         """The entry `seq` says who may write from there on."""
         self._ruled = seq
         self._open = False
-        self._writers.clear()
+        self._writers = None
+
+    def keep_ack(self, seq: Seq, ack: OwnAck) -> None:
+        """The ack of the entry `seq`, which comes after a gap."""
+        if self.acks is None:
+            self.acks = {}
+        self.acks[seq] = ack
+
+    def add(self, user: User) -> None:
+        """The user follows this log, and did not."""
+        if isinstance(self.users, dict):
+            self.users[user] = None
+        else:
+            self.users += (user,)
 
     def forget(self, user: User) -> None:
         """The user follows this log no more."""
-        del self.users[user]
-        self._writers.discard(user.uid)
+        if isinstance(self.users, dict):
+            del self.users[user]
+        else:
+            self.users = tuple(other for other in self.users if other is not user)
+        if self._writers is not None:
+            self._writers.discard(user.uid)
 
 
 class User:
@@ -193,8 +214,8 @@ class Roster:
         if held is None:
             held = self.logs[conv] = HeldLog(conv, head)
         if conv not in user.logs:
-            user.logs[conv] = held
-            held.users[user] = None
+            user.logs[held.conv] = held  # one text as the key for all who follow it
+            held.add(user)
             user.left.pop(conv, None)
             if is_group(conv):
                 self._want(conv)
