@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
 from tests.engines.dynamodb import DynamoServer
 from webchat.adapters.dynamodb import DynamoPorts, DynamoSettings
 from webchat.adapters.dynamodb.client import DynamoTable
-from webchat.adapters.dynamodb.table import Expect, Failed, Item, Key, Page, Span
+from webchat.adapters.dynamodb.table import Expect, Failed, Item, Key, Page, Span, Table
 from webchat.adapters.memory import LoopClock
 from webchat.ports.clock import Clock
 from webchat.ports.store import Mode
+
+T = TypeVar("T")
 
 
 class FaultyTable:
@@ -24,8 +27,8 @@ class FaultyTable:
     gets through: its process is dead.
     """
 
-    def __init__(self, table: DynamoTable) -> None:
-        self.table = table
+    def __init__(self, table: Table) -> None:
+        self.table: Any = table
         self.puts: Counter[str] = Counter()
         self.reads: Counter[str] = Counter()
         self.before_put: Callable[[Item], Awaitable[None]] | None = None
@@ -35,41 +38,49 @@ class FaultyTable:
     async def die(self, _: Item) -> None:
         """Never go on: a hook for a process that is killed at this moment."""
         await self.is_gone.wait()
-        raise Failed("this node is dead", may_have_happened=True, may_help=False)
+        raise _dead()
 
     async def get(self, key: Key) -> Item | None:
         self.reads["get"] += 1
-        return await self.table.get(key)
+        return await self._alive(self.table.get(key))
 
     async def get_many(self, keys: Sequence[Key]) -> list[Item]:
         self.reads["get_many"] += 1
-        return await self.table.get_many(keys)
+        return await self._alive(self.table.get_many(keys))
 
     async def put(self, item: Item, expect: Expect) -> None:
         self.puts[str(item["sk"])[:1]] += 1
-        if self.is_gone.is_set():
-            await self.die(item)
         if self.before_put is not None:
             await self.before_put(item)
-        await self.table.put(item, expect)
+        await self._alive(self.table.put(item, expect))
         if self.after_put is not None:
             await self.after_put(item)
 
     async def put_many(self, items: Sequence[Item]) -> None:
-        await self.table.put_many(items)
+        await self._alive(self.table.put_many(items))
 
     async def delete(self, key: Key, expect: Expect) -> None:
-        await self.table.delete(key, expect)
+        await self._alive(self.table.delete(key, expect))
 
     async def query(self, span: Span, limit: int, after: Key | None = None) -> Page:
         self.reads["query"] += 1
-        return await self.table.query(span, limit, after)
+        return await self._alive(self.table.query(span, limit, after))
 
     async def marked(self, shard: str, limit: int) -> list[Key]:
-        return await self.table.marked(shard, limit)
+        return await self._alive(self.table.marked(shard, limit))
 
     async def scan(self, limit: int, after: Key | None = None) -> Page:
-        return await self.table.scan(limit, after)
+        return await self._alive(self.table.scan(limit, after))
+
+    async def _alive(self, request: Coroutine[object, object, T]) -> T:
+        """What `request` comes to, unless this node is dead before it is sent, or answered."""
+        if self.is_gone.is_set():
+            request.close()
+            raise _dead()
+        answer = await request
+        if self.is_gone.is_set():
+            raise _dead()
+        return answer
 
 
 class Node(DynamoPorts):
@@ -126,6 +137,10 @@ async def cluster_of(server: DynamoServer, **limits: int) -> AsyncIterator[Clust
         yield cluster
     finally:
         await cluster.close()
+
+
+def _dead() -> Failed:
+    return Failed("this node is dead", may_have_happened=True, may_help=False)
 
 
 def timed_out() -> Failed:
