@@ -11,6 +11,7 @@ from webchat.adapters.dynamodb.head import LogHead, Mark, further
 from webchat.adapters.dynamodb.logs import Answers, KnownLog, Pending
 from webchat.adapters.dynamodb.plan import Outcome, Plan, Repeated, Written, gather
 from webchat.adapters.dynamodb.reader import LogReader
+from webchat.adapters.dynamodb.steady import as_refusal
 from webchat.errors import Code, WebchatError
 from webchat.model import ConvID, Entry, Position, Seq, Uid, user_log
 from webchat.ports.log import Appended
@@ -102,8 +103,8 @@ class Answering:
             for pending, outcome in outer:
                 try:
                     told = await self._tell(known, pending, outcome, base, moved)
-                except WebchatError as error:
-                    told = error
+                except Exception as error:
+                    told = as_refusal(error)
                 calls.append(_telling(pending, told))
         self._settle(known, answers, calls)
         self._writer.wake(known)
@@ -176,8 +177,8 @@ class Answering:
     async def _tell_repeated(self, known: KnownLog, pending: Pending, outcome: Repeated) -> None:
         try:
             told = await self._repeated(known, pending, outcome)
-        except WebchatError as error:
-            told = error
+        except Exception as error:
+            told = as_refusal(error)
         pending.done(told)
 
     def _settle(self, known: KnownLog, answers: Answers, calls: list[Callable[[], None]]) -> None:

@@ -13,9 +13,8 @@ from webchat.adapters.dynamodb.head import LogHead, further
 from webchat.adapters.dynamodb.reader import LogReader
 from webchat.adapters.dynamodb.rows import MemberRow, forward, read_row, uid_of
 from webchat.adapters.dynamodb.settings import DynamoSettings
-from webchat.adapters.dynamodb.steady import SteadyTable
+from webchat.adapters.dynamodb.steady import SteadyTable, as_refusal
 from webchat.adapters.dynamodb.table import Item, Key
-from webchat.errors import WebchatError
 from webchat.model import NO_POSITION, ConvID, Position, Seq, Uid
 from webchat.ports.positions import Move, Moved, MoveDone
 
@@ -134,8 +133,8 @@ class DynamoPositions:
             by_place.setdefault((move.conv, move.uid), []).append(move)
         try:
             outcomes = await self._table.each(self._move_one, by_place.values())
-        except WebchatError as error:
-            done(error)
+        except Exception as error:
+            done(as_refusal(error))
             return
         told = {place: iter(moved) for place, moved in zip(by_place, outcomes, strict=True)}
         done([next(told[move.conv, move.uid]) for move in moves])

@@ -175,6 +175,15 @@ def unavailable(failure: Failed) -> WebchatError:
     return error
 
 
+def as_refusal(error: Exception) -> WebchatError:
+    """What a failed act is called to those who asked for it; what nobody expected is reported."""
+    if isinstance(error, WebchatError):
+        return error
+    context = {"message": "an act of the store failed", "exception": error}
+    asyncio.get_running_loop().call_exception_handler(context)
+    return WebchatError(Code.INTERNAL, "something went wrong here")
+
+
 def key_of(item: Item) -> Key:
     """The key of an item."""
     return Key(str(item["pk"]), str(item["sk"]))

@@ -21,7 +21,7 @@ from webchat.adapters.dynamodb.plan import Plan, Planner, Settled
 from webchat.adapters.dynamodb.reader import LogReader
 from webchat.adapters.dynamodb.rolling import Rolling
 from webchat.adapters.dynamodb.settings import DynamoSettings
-from webchat.adapters.dynamodb.steady import SteadyTable
+from webchat.adapters.dynamodb.steady import SteadyTable, as_refusal
 from webchat.adapters.dynamodb.table import version
 from webchat.errors import Code, WebchatError
 from webchat.model import ConvID, Entry, Seq, Uid
@@ -141,7 +141,7 @@ class LogWriter:
         except Exception as error:
             known.head = None
             known.followed.clear()
-            self._answering.refuse(known, batch, _told(error), answers)
+            self._answering.refuse(known, batch, as_refusal(error), answers)
             return
         self._answering.conclude(known, batch, base, plan, answers)
         try:
@@ -236,12 +236,3 @@ class LogWriter:
             batch = await self._reader.batch_with(known.conv, before.last + 1)
             records += batch.records if batch else ()
         return any(record.token == token for record in records)
-
-
-def _told(error: Exception) -> WebchatError:
-    """What a failed write is called to those who asked for it."""
-    if isinstance(error, WebchatError):
-        return error
-    context = {"message": "an append failed", "exception": error}
-    asyncio.get_running_loop().call_exception_handler(context)
-    return WebchatError(Code.INTERNAL, "something went wrong here")
