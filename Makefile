@@ -18,7 +18,7 @@ PEER_READY := bench/peers/socketio/node_modules/.stamp
 CLIENT := src/webchat/static/index.html
 WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' 2>/dev/null)
 
-.PHONY: run test lint format types imports web web-test pytest bench bench-groups bench-nodes bench-peers docs lock clean kill soak properties sim setup test-dynoxide cluster cluster-up chaos
+.PHONY: run test lint format types imports web web-test pytest bench bench-long bench-nodes bench-peers docs lock clean kill soak properties sim setup test-dynoxide cluster cluster-up chaos
 
 run: $(RUN_READY) $(CLIENT)
 	$(BIN)/webchat serve --host 127.0.0.1 --port $(PORT)
@@ -77,17 +77,14 @@ kill: $(DEV_READY)
 soak: $(DEV_READY)
 	WEBCHAT_SOAK_S=$${WEBCHAT_SOAK_S:-600} $(BIN)/pytest tests/kill/test_soak.py -s
 
-bench: $(DEV_READY) $(PEER_READY)
-	scripts/need cc:build-essential taskset:util-linux
-	$(BIN)/python -m bench.run
+bench bench-long bench-nodes: $(DEV_READY) $(PEER_READY)
+	scripts/need cc:build-essential taskset:util-linux redis-server \
+	  '/usr/lib/postgresql/*/bin/initdb:postgresql'
+	$(BIN)/python -m $(BENCHMARK)
 
-bench-groups: $(DEV_READY) $(PEER_READY)
-	scripts/need cc:build-essential taskset:util-linux
-	$(BIN)/python -m bench.groups
-
-bench-nodes: $(DEV_READY) $(PEER_READY)
-	scripts/need cc:build-essential redis-server '/usr/lib/postgresql/*/bin/initdb:postgresql'
-	$(BIN)/python -m bench.nodes
+bench: BENCHMARK := bench
+bench-long: BENCHMARK := bench --size long
+bench-nodes: BENCHMARK := bench.nodes
 
 bench-peers: $(PEER_READY)
 

@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
+from webchat.ports.store import Mode
+
 HERE = Path(__file__).parent
 SERVER_CORE, LOAD_CORE = 0, 1
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -67,12 +69,21 @@ def process(
 def load(
     mode: str,
     ports: Sequence[int],
-    *numbers: int,
+    count: int,
+    in_flight: int = 0,
+    size: int = 0,
+    *,
+    first: int = 0,
+    store: Mode = "open",
     core: int | None = LOAD_CORE,
 ) -> Iterator[subprocess.Popen[str]]:
-    """The load client (bench/load), ready: what it does next is up to `go`."""
-    command = [str(_load_client()), mode, "127.0.0.1", ",".join(map(str, ports))]
-    with process([*command, *map(str, numbers)], core) as client:
+    """The load client (bench/load), ready: what it does next is up to `go`.
+
+    `count`, `in_flight`, `size`, `first` as main.c says by `mode`; `store`: of the server.
+    """
+    address = ["127.0.0.1", ",".join(map(str, ports))]
+    numbers = map(str, (count, in_flight, size, first))
+    with process([str(compiled("load")), mode, *address, *numbers, store], core) as client:
         expect(client, "ready")
         yield client
 
@@ -83,6 +94,14 @@ def go(client: subprocess.Popen[str], warmup_s: float, seconds: float) -> None:
     client.stdin.write(f"go {warmup_s} {seconds}\n")
     client.stdin.flush()
     expect(client, "start")
+
+
+def stop(client: subprocess.Popen[str]) -> list[int]:
+    """End what is measured now; what it counted."""
+    assert client.stdin is not None
+    client.stdin.write("stop\n")
+    client.stdin.flush()
+    return expect(client, "end")
 
 
 def expect(client: subprocess.Popen[str], word: str) -> list[int]:
@@ -110,10 +129,6 @@ def compiled(source: str) -> Path:
     options = ["-O2", "-Wall", "-Wextra", "-Werror", "-o", str(binary)]
     subprocess.run(["cc", *options, *map(str, sources)], check=True)
     return binary
-
-
-def _load_client() -> Path:
-    return compiled("load")
 
 
 def _cpu_s(pid: int) -> float:

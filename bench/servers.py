@@ -12,12 +12,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO
 
-from bench.running import HERE, SERVER_CORE, RunError, Running, process
+from bench.running import HERE, SERVER_CORE, RunError, Running, compiled, process
 from tests.engines.postgresql import PostgresServer, postgres_server
 from tests.engines.redis import RedisServer
 
 UNLIMITED = ("--rate-burst=1000000000", "--rate-events-per-s=1000000000")
 """One connection stands for many here."""
+OPEN, SECURED = "--open", ""
 SOCKETIO = ("node", str(HERE / "peers" / "socketio" / "server.js"))
 
 
@@ -32,16 +33,23 @@ class Cluster:
 
 @contextmanager
 def webchat(
-    prepare: Callable[[Path], object] = lambda _: None, mode: str = "--open"
+    prepare: Callable[[Path], object] = lambda _: None, mode: str = OPEN
 ) -> Iterator[Running]:
     """webchat on SQLite in a fresh folder; every message is on the disk before its ack.
 
-    `prepare` may put a store into the folder first. `mode`: "--open", or "" for secured.
+    `prepare` may put a store into the folder first. `mode`: OPEN or SECURED.
     """
     with TemporaryDirectory() as data:
         prepare(Path(data))
-        with _webchat([f"--data={data}", *filter(None, [mode])], SERVER_CORE) as running:
+        with webchat_on(Path(data), mode) as running:
             yield running
+
+
+@contextmanager
+def webchat_on(data: Path, mode: str) -> Iterator[Running]:
+    """webchat on the folder `data`; `mode` as above."""
+    with _webchat([f"--data={data}", *filter(None, [mode])], SERVER_CORE) as running:
+        yield running
 
 
 @contextmanager
@@ -84,6 +92,13 @@ def python_socketio() -> Iterator[Running]:
     """python-socketio on aiohttp and uvloop."""
     peer = [sys.executable, str(HERE / "peers" / "python_socketio.py")]
     with _peer(peer, SERVER_CORE) as running:
+        yield running
+
+
+@contextmanager
+def bare_loop() -> Iterator[Running]:
+    """A C loop around send(), the floor (peers/bare.c)."""
+    with _peer([str(compiled("peers/bare.c"))], SERVER_CORE) as running:
         yield running
 
 

@@ -65,10 +65,10 @@ static void put_connect(struct conn *c)
     else put_frame(c, "40", 2);
 }
 
-/* The cursors of a device that was here: it has all but the newest entry (storm), or all. */
+/* The cursors of a device that was here: it has all, or all but the newest entries (storm). */
 static int sprint_cursors(char *to, const char *uid)
 {
-    int len = sprintf(to, "\"user:%s\":0", uid);
+    int len = sprintf(to, "\"user:%s\":%d", uid, options.in_flight);
     int seq = options.bytes - (options.mode == STORM);
     for (int k = 0; k < options.in_flight; k++)
         len += sprintf(to + len, ",\"dm:friend%02d:%s\":%d", k, uid, seq);

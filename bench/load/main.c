@@ -1,6 +1,6 @@
 /* The load: Socket.IO clients over WebSocket in one thread, lean enough never to be the bottleneck.
  *
- * usage: load MODE HOST PORT[,PORT...] COUNT IN_FLIGHT BYTES [FIRST_UID]
+ * usage: load MODE HOST PORT[,PORT...] COUNT IN_FLIGHT BYTES FIRST_UID open|secured
  *   pairs: COUNT senders, each with a receiver of its own; IN_FLIGHT messages of BYTES each, a next
  *          one when one is acked and received.
  *   offered: as many pairs; IN_FLIGHT messages a second by all together, in turn, whether or not
@@ -12,10 +12,10 @@
  *   known: COUNT devices that have all of their user's IN_FLIGHT conversations up to Seq BYTES.
  *   storm: the same, but all connect at once at `go`, and lack the last entry of each
  *          conversation. Ends when all have all.
- * Connections take the ports in turn. With FIRST_UID they log in with tokens, and their uids count
- * from there. Says `ready`; `go WARMUP_S SECONDS` on stdin begins; says `start`, then
- * `end ACKED RECEIVED CPU_US WALL_US`; offered, after it: p50, p99, p99.9 and most, in microseconds,
- * of acks and of receiving. Ends when stdin does. Any fault ends it with a message. */
+ * Connections take the ports in turn, uids count from FIRST_UID; `secured`: they log in with tokens.
+ * Says `ready`; `go WARMUP_S SECONDS` on stdin begins, any other line ends it sooner; says
+ * `start`, then `end ACKED RECEIVED CPU_US WALL_US`; offered, after it: p50, p99, p99.9 and most, in
+ * microseconds, of acks and of receiving. Ends when stdin does. Any fault ends it with a message. */
 #include "load.h"
 
 #include <stdio.h>
@@ -109,7 +109,7 @@ static void wake_when_due(void)
 static void run_for(double seconds)
 {
     uint64_t end = now_us() + (uint64_t)(seconds * 1e6);
-    while (now_us() < end && !is_done()) {
+    while (now_us() < end && !is_done() && !has_input) {
         if (options.mode == OFFERED) wake_when_due();
         turn(10);
     }
@@ -137,7 +137,7 @@ static void measure(double warmup_s, double seconds)
 static void read_options(int argc, char **argv)
 {
     const char *modes[] = {"pairs", "offered", "group", "readers", "idle", "known", "storm"};
-    if (argc != 7 && argc != 8) die("usage", "load MODE HOST PORTS COUNT IN_FLIGHT BYTES [FIRST_UID]");
+    if (argc != 9) die("usage", "load MODE HOST PORTS COUNT IN_FLIGHT BYTES FIRST_UID open|secured");
     while (options.mode < MODES && strcmp(argv[1], modes[options.mode])) options.mode++;
     if (options.mode == MODES) die("no such mode", argv[1]);
     options.host = argv[2];
@@ -146,8 +146,8 @@ static void read_options(int argc, char **argv)
     options.count = atoi(argv[4]);
     options.in_flight = atoi(argv[5]);
     options.bytes = atoi(argv[6]);
-    options.has_tokens = argc == 8;
-    options.first_uid = options.has_tokens ? atoi(argv[7]) : 0;
+    options.first_uid = atoi(argv[7]);
+    options.has_tokens = !strcmp(argv[8], "secured");
     total = options.mode <= OFFERED ? 2 * options.count : options.count;
 }
 
@@ -169,6 +169,7 @@ int main(int argc, char **argv)
     watch(EPOLL_CTL_ADD, EPOLLIN, timer, TIMER);
     puts("ready");
     while (!has_input) turn(-1);
+    has_input = 0;
     if (scanf("go %lf %lf", &warmup_s, &seconds) == 2) measure(warmup_s, seconds);
     return 0;
 }

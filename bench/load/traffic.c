@@ -8,7 +8,7 @@
 enum { MESSAGES = 100 };
 
 uint64_t acked, received;
-static uint64_t first_id, next_id, began_us;
+static uint64_t first_id = UINT64_MAX, next_id, began_us;
 static struct histogram ack_us, receive_us;
 
 static void put_message(struct conn *c)
@@ -59,12 +59,15 @@ void offer(void)
     }
 }
 
-static void note_latency(struct histogram *h, const char *text, size_t len)
+/* The MsgID in a message or ack; 0: none, or one of before `begin`. */
+static uint64_t id_in(const char *text, size_t len)
 {
     const char *at = memmem(text, len, "\"MsgID\":\"", 9);
-    if (!at) die("no MsgID in", strndup(text, len));
-    note(h, now_us() - due_us(strtoull(at + 9, NULL, 16) - first_id));
+    uint64_t id = at ? strtoull(at + 9, NULL, 16) : 0;
+    return id >= first_id ? id : 0;
 }
+
+static void note_latency(struct histogram *h, uint64_t id) { note(h, now_us() - due_us(id - first_id)); }
 
 /* A message is done when it is acked, and in a pair received, too; then the next one goes. */
 static void go_on_sending(struct conn *c)
@@ -79,19 +82,30 @@ static void on_ack(struct conn *c, const char *text, size_t len)
     acked++;
     c->confirmed++;
     if (options.mode == READERS) go_on_reading(c);
-    else if (options.mode == OFFERED) note_latency(&ack_us, text, len);
+    else if (options.mode == OFFERED) note_latency(&ack_us, id_in(text, len));
     else go_on_sending(c);
+}
+
+static void on_received(struct conn *c, const char *text, size_t len)
+{
+    uint64_t id = id_in(text, len);
+    if (!id) return;
+    received++;
+    if (options.mode == OFFERED) {
+        note_latency(&receive_us, id);
+        return;
+    }
+    struct conn *sender = &conns[c->index ^ 1];
+    sender->received++;
+    go_on_sending(sender);
 }
 
 static void on_chat(struct conn *c, const char *text, size_t len)
 {
-    const char *counted = options.mode == READERS ? "\"receipts\"" : "\"message\"";
-    if (!memmem(text, len, counted, strlen(counted))) return;
-    received++;
-    if (options.mode == OFFERED) note_latency(&receive_us, text, len);
-    if (options.mode != PAIRS) return;
-    conns[c->index ^ 1].received++;
-    go_on_sending(&conns[c->index ^ 1]);
+    if (options.mode == READERS) received += memmem(text, len, "\"receipts\"", 10) != NULL;
+    else if (!memmem(text, len, "\"message\"", 9)) return;
+    else if (options.mode <= OFFERED) on_received(c, text, len);
+    else received++;
 }
 
 /* A packet for a device that has joined. */
