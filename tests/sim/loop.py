@@ -102,6 +102,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Run `callback` in `delay` virtual seconds."""
         return self.call_at(self._now_s + max(delay, 0.0), callback, *args, context=context)
 
+    call_soon_threadsafe = call_soon
+
+    def _asyncgen_finalizer_hook(self, agen: Any) -> None:
+        """One that was left half read just ends: a task for it would come when the collector does,
+        and the seed has no say in that."""
+
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         """It stays in the heap, and is passed over when its time comes."""
 

@@ -11,6 +11,7 @@ from tests.sim.bus import Broker, SimBus
 from tests.sim.clock import SimClock
 from tests.sim.loop import Process, VirtualLoop
 from tests.sim.network import Link
+from tests.sim.stores import Engine
 from webchat.adapters.memory.cache import MemoryProfileCache
 from webchat.chat.assembly import Chat, Settings
 from webchat.chat.handlers import ChatSettings
@@ -75,7 +76,7 @@ class Node:
         loop: VirtualLoop,
         index: int,
         life: int,
-        make_store: Callable[[Process, SimClock], Store],
+        engine: Engine,
         broker: Broker,
         clock_skew_ms: int,
         node_id: str,
@@ -92,7 +93,8 @@ class Node:
         self._links: dict[Link, None] = {}
         self._settings = NodeSettings()
         self._clock = SimClock(loop, clock_skew_ms)
-        self._store: Store = seams.store(make_store(self.process, self._clock))
+        self._engine = engine
+        self._store: Store = seams.store(engine.store_of(index, self.process, self._clock))
         self._seen_bus: Bus = seams.bus(self.bus)
         self._seams = seams
         self._node_id = node_id
@@ -109,6 +111,7 @@ class Node:
 
     async def _start(self) -> None:
         settings = self._settings
+        self._engine.start(self._store)
         accounts = self._store.accounts
         profiles = Profiles(accounts, MemoryProfileCache(), self._clock, open_mode=False)
         chat = self.chat = Chat(
@@ -180,6 +183,7 @@ class Node:
         await self.chat.close()
         await self._peers.stop()
         await self._seen_bus.close()
+        await self._engine.stop(self._store)
         ended.set_result(None)
 
 

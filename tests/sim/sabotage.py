@@ -91,7 +91,7 @@ def _log(append: Callable[[Any, Any, Append, AppendDone], None]) -> Callable[[An
 
 
 def _ack_before_durable(world: World, log: Any, request: Append, done: AppendDone) -> None:
-    head = world.engine.truth.log._state.heads.get(request.conv, NO_HEAD)  # type: ignore[attr-defined]
+    head = world.engine.truth.log._state.heads.get(request.conv, NO_HEAD)
     entries = tuple(
         seal(draft, request.conv, head.last + at, head.n + (draft.kind == "message") * at, head.at)
         for at, draft in enumerate(request.drafts, 1)
@@ -126,7 +126,7 @@ class _Forgetful(dict[Any, Any]):
 
 
 def _forget_keys(world: World) -> None:
-    world.engine.truth.log._state.keys = _Forgetful()  # type: ignore[attr-defined]
+    world.engine.truth.log._state.keys = _Forgetful()
 
 
 def _store_no_receipts(world: World) -> Seams:

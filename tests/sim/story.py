@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import random
 from collections.abc import Callable
 from itertools import count
 from random import Random
@@ -51,6 +52,7 @@ class Story:
 
     def run(self) -> Story:
         """From the beginning to the checks."""
+        random.seed(self.seed)  # the product has chances of its own
         loop = self.world.loop
         loop.set_exception_handler(self._fault)
         handler = _Errors(self.history.errors)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from functools import partial
 from random import Random
 from typing import Any, Final, TypeVarTuple
 
@@ -95,7 +94,7 @@ class World:
             self.loop,
             index,
             self._lives,
-            partial(self.engine.store_of, index),
+            self.engine,
             self.broker,
             self._skews[index],
             node_id,
@@ -147,13 +146,16 @@ class World:
     def acked(self, ack: Ack) -> None:
         """An act was called durable."""
         self.history.acks.append(ack)
-        found = self.engine.holds(ack.conv, ack.seq, ack.msg_id)
-        if not found:
-            said = f"{ack.uid}'s {ack.msg_id}, acked at {ack.seq} of {ack.conv}, is not stored"
-            self.broke(Violation(f"durable before the ack: {said}"))
+        self.loop.create_task(self._check_durable(ack))
         if not ack.busless and (ack.conv, ack.seq) not in self.broker.entries:
             said = f"{ack.msg_id} at {ack.seq} of {ack.conv} is acked, and no bus was told"
             self.broke(Violation(f"published before the ack: {said}"))
+
+    async def _check_durable(self, ack: Ack) -> None:
+        entries = await self.engine.truth.log.read(ack.conv, ack.seq - 1, 1)
+        if [entry.msg_id for entry in entries] != [ack.msg_id]:
+            said = f"{ack.uid}'s {ack.msg_id}, acked at {ack.seq} of {ack.conv}, is not stored"
+            self.broke(Violation(f"durable before the ack: {said}"))
 
     def told(self, device: Any, kind: str, conv: str, reader: str, seq: int) -> None:
         """An author was told of a reader."""

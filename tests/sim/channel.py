@@ -1,7 +1,8 @@
-"""The one store as a node reaches it: over a network that delays, refuses, and forgets answers.
+"""The store as a node reaches it: over a network that delays, refuses, and forgets answers.
 
-Every call is a request and an answer. The request may be refused or lost; it may have its effect
-and be answered UNAVAILABLE all the same; a node that dies in between has asked or has not.
+Every call is a request and an answer. The request may be refused or lost; it may have its effect,
+at once or later, and be answered as failed all the same; a node that dies in between has asked or
+has not.
 """
 
 from __future__ import annotations
@@ -14,43 +15,37 @@ from typing import Any, Final
 
 from tests.sim.faults import Faults
 from tests.sim.loop import Process, VirtualLoop
-from webchat.adapters.memory.store import MemoryStore
-from webchat.errors import Code, WebchatError
 
 _QUEUED: Final = frozenset({"append", "move"})
 _TRAVEL_S: Final = (0.0005, 0.006)
 _TIMEOUT_S: Final = 1.0
+_LATE_S: Final = 3.0
 Done = Callable[[Any], None]
+Act = Callable[[Done], None]
 
 
-class FaultyStore:
-    """`store` as `process`, node number `node`, reaches it: each port by its name."""
+class Channel:
+    """From node number `node`, which is `process`, to the store. `failure`: what a node is told
+    that has no answer, by whether its request may have had its effect."""
 
     def __init__(
         self,
-        store: MemoryStore,
         loop: VirtualLoop,
         process: Process,
         node: int,
         faults: Faults,
         rng: Random,
+        failure: Callable[[bool], Exception],
     ) -> None:
-        self._store = store
         self.loop = loop
         self.process = process
         self._node = node
         self._faults = faults
         self._rng = rng
+        self._failure = failure
         self._asked_s = self._answered_s = 0.0
-        self._ports: dict[str, _Port] = {}
 
-    def __getattr__(self, name: str) -> Any:
-        port = self._ports.get(name)
-        if port is None:
-            port = self._ports[name] = _Port(self, getattr(self._store, name))
-        return port
-
-    def ask(self, act: Callable[[Done], None], answer: Done, *, in_order: bool) -> None:
+    def ask(self, act: Act, answer: Done, *, in_order: bool) -> None:
         """Send a request; `answer` is called in the node with what came of it."""
         if self.process.is_dead:
             return
@@ -60,7 +55,7 @@ class FaultyStore:
         arrive = partial(self._arrive, act, answer, in_order)
         self.loop.call_at(arrives_s, arrive, context=self.loop.world.context)
 
-    def _arrive(self, act: Callable[[Done], None], answer: Done, in_order: bool) -> None:
+    def _arrive(self, act: Act, answer: Done, in_order: bool) -> None:
         standing = self._faults.at("store stands still", self._node)
         if standing is not None:
             again = partial(self._arrive, act, answer, in_order)
@@ -68,23 +63,29 @@ class FaultyStore:
             return
         if self.process.is_dead and self._rng.random() < 0.5:
             return  # it died before it had asked
-        has_effect, is_answered = self._fate()
         back = partial(self._back, answer, in_order)
-        if has_effect:
-            act(back if is_answered else lambda _: None)
-        if not is_answered:
-            late_s = _TIMEOUT_S if has_effect or self._rng.random() < 0.5 else 0.0
-            lost = partial(back, _unavailable())
-            self.loop.call_later(late_s, lost, context=self.loop.world.context)
+        if self._is_sound():
+            act(back)
+        else:
+            self._fail(act, back)
 
-    def _fate(self) -> tuple[bool, bool]:
-        """Whether a request has its effect, and whether its answer says so."""
-        if self._faults.at("store down", self._node) is not None:
-            return self._rng.random() < 0.1, False
+    def _is_sound(self) -> bool:
         flaky = self._faults.at("store flaky", self._node)
-        if flaky is not None and self._rng.random() < flaky.p:
-            return self._rng.random() < 0.5, False
-        return True, True
+        is_up = self._faults.at("store down", self._node) is None
+        return is_up and (flaky is None or self._rng.random() >= flaky.p)
+
+    def _fail(self, act: Act, back: Done) -> None:
+        """It is refused, or has its effect and is not answered: now, or after it was given up."""
+        chance, timeout_s = self._rng.random(), _TIMEOUT_S
+        if chance < 0.3:
+            act(_unheard)
+        elif chance < 0.4:
+            late_s = self._rng.uniform(0.0, _LATE_S)
+            self.loop.call_later(late_s, act, _unheard, context=self.loop.world.context)
+        elif chance < 0.7:
+            timeout_s = 0.0
+        failure = self._failure(timeout_s > 0.0)
+        self.loop.call_later(timeout_s, back, failure, context=self.loop.world.context)
 
     def _back(self, answer: Done, in_order: bool, outcome: Any) -> None:
         returns_s = self.loop.time() + self._travel_s()
@@ -97,11 +98,12 @@ class FaultyStore:
         return self._rng.uniform(*_TRAVEL_S) * (1.0 if slow is None else 200.0 * slow.p)
 
 
-class _Port:
-    """One port of the store: plain calls that queue keep their order, the others overtake."""
+class FarPort:
+    """`port` at the other end of a channel: plain calls that queue keep their order, the others
+    overtake. None of its methods ever waits for anything itself."""
 
-    def __init__(self, store: FaultyStore, port: Any) -> None:
-        self._store = store
+    def __init__(self, channel: Channel, port: Any) -> None:
+        self._channel = channel
         self._port = port
 
     def __getattr__(self, name: str) -> Any:
@@ -111,11 +113,11 @@ class _Port:
         return made
 
     def _queued(self, method: Any, request: Any, done: Done) -> None:
-        self._store.ask(partial(method, request), done, in_order=True)
+        self._channel.ask(partial(method, request), done, in_order=True)
 
     async def _asked(self, method: Any, *args: Any, **options: Any) -> Any:
-        answered: asyncio.Future[Any] = self._store.loop.create_future()
-        self._store.ask(
+        answered: asyncio.Future[Any] = self._channel.loop.create_future()
+        self._channel.ask(
             lambda done: done(_outcome(method(*args, **options))),
             partial(_settle, answered),
             in_order=False,
@@ -126,15 +128,28 @@ class _Port:
         return outcome
 
 
+class FarStore:
+    """All ports of `store` at the other end of a channel."""
+
+    def __init__(self, channel: Channel, store: Any) -> None:
+        self._channel = channel
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        port = FarPort(self._channel, getattr(self._store, name))
+        setattr(self, name, port)
+        return port
+
+
 def _outcome(work: Coroutine[Any, Any, Any]) -> Any:
-    """What a method of the memory store comes to: none of them ever waits."""
+    """What a method comes to that waits for nothing."""
     try:
         work.send(None)
     except StopIteration as returned:
         return returned.value
-    except WebchatError as refusal:
+    except Exception as refusal:
         return refusal
-    raise AssertionError("the memory store waited for something")
+    raise AssertionError("the other end of a channel waited for something")
 
 
 def _settle(answered: asyncio.Future[Any], outcome: Any) -> None:
@@ -142,5 +157,5 @@ def _settle(answered: asyncio.Future[Any], outcome: Any) -> None:
         answered.set_result(outcome)
 
 
-def _unavailable() -> WebchatError:
-    return WebchatError(Code.UNAVAILABLE, "the store is not answering")
+def _unheard(_: Any) -> None:
+    """The answer is lost."""
