@@ -1,14 +1,17 @@
-"""What acts cost an SQLite store, in SQLite's own steps: the same in a large group as in a small.
+"""What acts cost an SQLite store: the same in a large group as in a small, and few calls a message.
 
-Steps are counted rather than time, so that the outcome is the same on any machine.
+SQLite's own steps and Python's calls are counted rather than time, so that the outcome is the same
+on any machine.
 """
 
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
+from types import FrameType
 from typing import Final
 
 import pytest
@@ -26,6 +29,10 @@ SMALL: Final = 10
 LARGE: Final = 2_000
 A_FEW_STEPS: Final = 25
 """A search in a deeper tree may take a little longer."""
+BATCH: Final = 100
+CALLS_A_MESSAGE: Final = 42
+"""Of Python's functions, and of C's from Python, for a message in a batch of as many, until it is
+durable; raise it on purpose only."""
 
 
 def steps_of(db: sqlite3.Connection, act: Callable[[], object]) -> int:
@@ -101,3 +108,38 @@ def test_acts_cost_a_large_group_what_they_cost_a_small_one(
     large = costs(db, logs, make_group(db, logs, LARGE))
     assert min(small.values()) > 0
     assert {name for name in small if large[name] > small[name] + A_FEW_STEPS} == set()
+
+
+def calls_of(act: Callable[[], object]) -> int:
+    """How many functions `act` calls."""
+    calls = 0
+
+    def count(frame: FrameType, event: str, arg: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        act()
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+def test_a_message_takes_few_calls(db: sqlite3.Connection, logs: Logs) -> None:
+    convs = [make_group(db, logs, members) for members in range(2, 12)]
+    requests = [
+        Append(convs[number % 10], (message("u0", f"c{number}"),), None, moves_sender=True)
+        for number in range(BATCH)
+    ]
+
+    def batch() -> None:
+        db.execute("BEGIN")
+        logs.begin(db, requests)
+        for request in requests:
+            logs.append(db, request)
+        logs.finish(db, is_idle=False)
+        db.execute("COMMIT")
+        logs.committed()
+
+    assert calls_of(batch) <= CALLS_A_MESSAGE * BATCH
