@@ -144,3 +144,21 @@ async def test_who_writes_to_a_pair_that_only_the_other_follows_is_acked(
     assert anna.got("message") == []
     assert (await anna.send("ben", "again"))["Seq"] == 2
     assert anna.places(CONV) == [1]
+
+
+async def test_a_first_message_is_acked_alone_though_the_other_has_come_with_it_in_the_meantime(
+    world: World,
+) -> None:
+    watched = WatchedStore(world.store)
+    near = World(beside=world, store=watched)
+    ben = await near.joined("ben")
+    watched.log.outcomes = []
+    ben.say("chat", ben.message("anna", "hello"))
+    await settle()
+    anna = await near.joined("anna")  # with the log as it is in the store
+    watched.log.tell()
+    await settle()
+    assert [said["Seq"] for name, said in ben.socket.packets if said.get("ConvID") == CONV] == [1]
+    assert ben.bodies() == []
+    assert anna.bodies() == ["hello"]
+    await near.chat.close()

@@ -124,9 +124,12 @@ class Hub:
         return held
 
     def _take_in(self, user: User, held: HeldLog | None, entry: Entry) -> HeldLog | None:
-        """Somebody here has appended to a log that it was not known here to be in."""
+        """Somebody here has appended to a log that it was not known here to be in. What has been
+        passed on here may have let it out of a group again; nobody leaves a pair."""
         left = user.left.get(entry.conv, 0)
-        is_over = entry.seq <= (left if held is None else max(left, held.last))
+        is_over = entry.seq <= left
+        if held is not None and is_group(entry.conv):
+            is_over = entry.seq <= max(left, held.last)
         comes_in = _people_of(entry) if held is None else coming_in(entry)
         if is_over or user.uid in comes_in or not user.devices:
             return held
