@@ -25,8 +25,9 @@ run: $(RUN_READY) $(CLIENT)
 
 test: setup lint types imports web-test pytest cluster
 
-setup: $(DEV_READY) $(WEB_READY) $(WIRE_READY) $(DYNALITE_READY)
-	scripts/need chromium redis-server haproxy openssl '/usr/lib/postgresql/*/bin/initdb:postgresql'
+setup: $(DEV_READY) $(WEB_READY) $(WIRE_READY) $(DYNALITE_READY) $(PEER_READY)
+	scripts/need chromium redis-server haproxy openssl cc:build-essential taskset:util-linux \
+	  '/usr/lib/postgresql/*/bin/initdb:postgresql'
 
 lint: $(DEV_READY)
 	$(BIN)/ruff check .
@@ -50,7 +51,7 @@ web-test: $(CLIENT)
 	npm --prefix web run lint
 	npm --prefix web run test
 
-pytest: $(DEV_READY) $(WIRE_READY) $(DYNALITE_READY) $(CLIENT)
+pytest: $(DEV_READY) $(WIRE_READY) $(DYNALITE_READY) $(PEER_READY) $(CLIENT)
 	$(BIN)/pytest
 
 # The flows with everybody on a node of their own: three nodes, Redis, a DynamoDB engine, a balancer.
@@ -84,7 +85,7 @@ bench bench-long bench-nodes: $(DEV_READY) $(PEER_READY)
 
 bench: BENCHMARK := bench
 bench-long: BENCHMARK := bench --size long
-bench-nodes: BENCHMARK := bench.nodes
+bench-nodes: BENCHMARK := bench --size long --rows nodes
 
 bench-peers: $(PEER_READY)
 

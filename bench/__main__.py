@@ -30,7 +30,8 @@ def main(args: Sequence[str] | None = None) -> None:
     running.raise_open_files()
     asked = [row for row in rows(sizes) if row.name.startswith(tuple(options.rows))]
     found = results.measure(asked, options.rounds or sizes.rounds)
-    kept = results.save(options.size, asked, found, {**vars(options), "sizes": asdict(sizes)})
+    name = "-".join(filter(None, [options.size, *options.rows]))
+    kept = results.save(name, asked, found, {**vars(options), "sizes": asdict(sizes)})
     for row in asked:
         print(f"\n{results.table(row.title, found[row.name])}")
     print(f"\nsaved to {kept}")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import http.client
+import os
 import random
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 from urllib.parse import quote
 
 from bench import servers
@@ -44,11 +45,26 @@ def start(prepare: Callable[[Path], object], mode: str) -> Sample:
             return {"ready_s": time.perf_counter() - begun}
 
 
+def sync(rounds: int) -> Sample:
+    """How long the disk takes to have a page that was appended to a file (fdatasync)."""
+    waits = []
+    with TemporaryFile() as file:
+        for _ in range(rounds):
+            begun = time.perf_counter()
+            os.write(file.fileno(), bytes(4_096))
+            os.fdatasync(file.fileno())
+            waits.append(time.perf_counter() - begun)
+    return _waited(waits)
+
+
 def _asked(prepare: Callable[[Path], None], paths: Iterable[str]) -> Sample:
     with servers.webchat(prepare, servers.SECURED) as server:
         connection = _connected(server)
-        waits = sorted(_get(connection, path) for path in paths)
-    at_99 = waits[min(len(waits) - 1, len(waits) * 99 // 100)]
+        return _waited([_get(connection, path) for path in paths])
+
+
+def _waited(waits: Sequence[float]) -> Sample:
+    at_99 = sorted(waits)[min(len(waits) - 1, len(waits) * 99 // 100)]
     return {"p50_ms": statistics.median(waits) * 1e3, "p99_ms": at_99 * 1e3}
 
 

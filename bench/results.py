@@ -61,12 +61,12 @@ HEADINGS: Mapping[str, tuple[str, int]] = {
 """How each measure is called, and its digits."""
 
 
-def measure(rows: Sequence[Row], rounds: int, say: Callable[[str], None] = print) -> Found:
+def measure(rows: Sequence[Row], rounds: int) -> Found:
     """All rounds of all rows, the contestants of a row in turn."""
     found: Found = {row.name: {name: [] for name in row.contestants} for row in rows}
     for number in range(rounds):
         for row in rows:
-            say(f"round {number + 1} of {rounds}: {row.title}")
+            print(f"round {number + 1} of {rounds}: {row.title}", flush=True)
             for name, run in row.contestants.items():
                 found[row.name][name].append(run())
     return found
@@ -103,11 +103,17 @@ def _cell(samples: Sequence[Sample], measure: str) -> str:
     return middle(values, HEADINGS[measure][1]) if values else "–"  # noqa: RUF001
 
 
-def save(name: str, rows: Sequence[Row], found: Found, options: Mapping[str, object]) -> Path:
-    """Write every sample to a file of its own under bench/results."""
-    RESULTS.mkdir(exist_ok=True)
+def save(
+    name: str,
+    rows: Sequence[Row],
+    found: Found,
+    options: Mapping[str, object],
+    folder: Path = RESULTS,
+) -> Path:
+    """Write every sample to a file of its own."""
+    folder.mkdir(exist_ok=True)
     now = time.gmtime()
-    path = RESULTS / time.strftime(f"{name}-%Y%m%dT%H%M%SZ.json", now)
+    path = folder / time.strftime(f"{name}-%Y%m%dT%H%M%SZ.json", now)
     kept = {
         "about": {"measured": time.strftime("%Y-%m-%d", now), **about()},
         "options": dict(options),

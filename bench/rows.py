@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from bench import answers, cases, servers
+from bench import answers, cases, nodes, servers
 from bench.cases import MESSAGES, Pace
 from bench.group_store import group_of, last_seq
+from bench.nodes import NPM, OURS
 from bench.results import Row
 from bench.stores import LongTalk, Talks, copy_of
 from webchat.model import pair_conv
 
-OURS, NPM, PYTHON, BARE = "webchat", "npm socket.io", "python-socketio", "bare C loop"
+PYTHON, BARE = "python-socketio", "bare C loop"
 CONVERSATIONS = 20
 """Of a user that comes back."""
 KNOWN = (CONVERSATIONS, 2)
@@ -42,6 +43,7 @@ class Sizes:
     most_stored: int
     most_talks: int
     requests: int
+    nodes: tuple[int, ...]
     in_flight: int = 8
     bytes: int = 250
     readers_in_flight: int = 10
@@ -53,19 +55,20 @@ SIZES = {
         rounds=1, pace=Pace(0.1, 0.0, 0.0), pairs=2, offered_per_s=50, idle=3, known=3, storm=3,
         calm=(1, 20, 250), online=(3,), members=(3,), readers=3, among=(2, 3), stored=(10, 20),
         talks=(1, 2), most_stored=60, most_talks=3, requests=3,
+        nodes=(2,),
     ),
     "short": Sizes(
-        rounds=2, pace=Pace(2.0, 0.5, 0.5), pairs=100, offered_per_s=2_000, idle=1_000, known=1_000,
+        rounds=2, pace=Pace(1.5, 0.3, 0.3), pairs=100, offered_per_s=2_000, idle=1_000, known=1_000,
         storm=1_000, calm=(50, 200, 250), online=(100, 1_000), members=(100, 10_000), readers=200,
         among=(1_000, 3_000), stored=(100, 50_000), talks=(10, 1_000), most_stored=50_000,
-        most_talks=1_000, requests=200,
+        most_talks=1_000, requests=200, nodes=(2,),
     ),
     "long": Sizes(
-        rounds=5, pace=Pace(5.0, 1.0, 2.0), pairs=100, offered_per_s=2_000, idle=5_000, known=5_000,
+        rounds=5, pace=Pace(3.0, 1.0, 1.5), pairs=100, offered_per_s=2_000, idle=5_000, known=5_000,
         storm=5_000, calm=(50, 200, 250), online=(10, 100, 1_000, 5_000),
         members=(10, 1_000, 100_000), readers=1_000, among=(1_000, 5_000, 19_000),
         stored=(100, 10_000, 1_000_000), talks=(10, 1_000, 10_000), most_stored=1_000_000,
-        most_talks=10_000, requests=1_000, all_peers=True,
+        most_talks=10_000, requests=1_000, nodes=(1, 2, 4), all_peers=True,
     ),
 }  # fmt: skip
 """tiny: proves that every row runs; short: `make bench`; long: `make bench-long`."""
@@ -74,15 +77,17 @@ SIZES = {
 def rows(sizes: Sizes) -> list[Row]:
     """All rows of that size."""
     return [
-        *_chatting(sizes), *_groups(sizes), *_connections(sizes), *_curves(sizes), *_answers(sizes)
+        *_chatting(sizes), *_groups(sizes), *_connections(sizes), *_curves(sizes),
+        *_answers(sizes),
+        nodes.row(sizes.pace, sizes.nodes, sizes.pairs, sizes.in_flight, sizes.bytes),
     ]  # fmt: skip
 
 
 def _chatting(sizes: Sizes) -> Iterator[Row]:
     pace, pairs, size = sizes.pace, sizes.pairs, sizes.bytes
-    starts = {OURS: servers.webchat, NPM: servers.npm_socketio, BARE: servers.bare_loop}
+    starts = {OURS: servers.webchat, NPM: servers.npm_socketio}
     if sizes.all_peers:
-        starts[PYTHON] = servers.python_socketio
+        starts |= {BARE: servers.bare_loop, PYTHON: servers.python_socketio}
     for in_flight in (sizes.in_flight, 1):
         yield Row(
             f"pairs-{'many' if in_flight > 1 else 'one'}",
@@ -197,6 +202,7 @@ def _answers(sizes: Sizes) -> Iterator[Row]:
     full = partial(answers.start, long_talk, servers.SECURED)
     empty = partial(answers.start, lambda _: None, servers.SECURED)
     stored = f"{sizes.most_stored:,}"
+    yield Row("sync", "a page to the disk", {"disk": partial(answers.sync, sizes.requests)})
     yield Row("history", f"page of 50 of {stored} messages", {OURS: history})
     yield Row("list", f"page of 50 of {sizes.most_talks:,} conversations", {OURS: listed})
     yield Row("start", "start on an empty store", {OURS: empty})

@@ -13,7 +13,7 @@ class Costs:
     """Of one core of the machine they were measured on.
 
     `message_us`: node CPU of a durable message between two nodes, both of them, without its copies
-    (`make bench-nodes`). `copy_us`: of one copy of a group's message (`make bench-groups`).
+    (`make bench-nodes`). `copy_us`: of one copy of a group's message (`make bench-long`).
     `ping_us`: of a ping and its answer. `connect_us`, `connection_kib`: of a device with twenty
     conversations (`make bench-long`). `publish_us`: Redis's CPU of one publish that one node hears
     (`python -m bench.bus`). `append_us`: PostgreSQL's CPU of one append at 64 in flight

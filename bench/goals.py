@@ -1,0 +1,158 @@
+"""What the measurements are held against: each goal, and how it is worked out from the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from bench.nodes import NPM, OURS
+from bench.results import Found, median
+from bench.rows import BARE
+
+TIMES = "\N{MULTIPLICATION SIGN}"
+
+MESSAGE_US_BY_TINODE = 436.0
+"""Server and database CPU per message of Tinode 0.25 on PostgreSQL, measured once beside npm
+socket.io, which took 20.1 µs there."""
+SMALL_GROUP = 100
+"""Goals for fan-out begin with groups of so many online."""
+
+
+class Medians:
+    """The middle of each measure. Raises KeyError where something was not measured."""
+
+    def __init__(self, found: Found) -> None:
+        self._found = found
+
+    def of(self, row: str, measure: str, contestant: str = OURS) -> float:
+        """One measure of one contestant of a row."""
+        return median(self._found[row][contestant], measure)
+
+    def against(self, row: str, measure: str, other: str = NPM) -> float:
+        """Ours as a share of another's."""
+        return self.of(row, measure) / max(1e-9, self.of(row, measure, other))
+
+    def curve(self, family: str) -> list[tuple[int, str]]:
+        """The rows `family-N`, by N. Raises KeyError if there are none."""
+        names = [row for row in self._found if row.rpartition("-")[0] == family]
+        if not names:
+            raise KeyError(family)
+        return sorted((int(name.rpartition("-")[2]), name) for name in names)
+
+
+@dataclass(frozen=True)
+class Goal:
+    """`measured` gives a figure in `unit` (TIMES: a ratio) that is to be `most` at the highest, and
+    would better be `stretch`. `because`: what is known about why it is not, when it is not."""
+
+    title: str
+    unit: str
+    most: float
+    stretch: float | None
+    measured: Callable[[Medians], float]
+    because: str = ""
+
+
+def _against_npm(row: str, measure: str) -> Callable[[Medians], float]:
+    return lambda medians: medians.against(row, measure)
+
+
+def _of(row: str, measure: str) -> Callable[[Medians], float]:
+    return lambda medians: medians.of(row, measure)
+
+
+def _later(percentile: str) -> Callable[[Medians], float]:
+    """By how much more than npm socket.io's and one sync of the disk an ack takes, in ms."""
+
+    def excess_ms(medians: Medians) -> float:
+        measure = f"ack_{percentile}_us"
+        ours, theirs = medians.of("offered", measure), medians.of("offered", measure, NPM)
+        return (ours - theirs) / 1e3 - medians.of("sync", f"{percentile}_ms", "disk")
+
+    return excess_ms
+
+
+def _fan_out(other: str) -> Callable[[Medians], float]:
+    """The worst of all groups that are not small."""
+
+    def worst(medians: Medians) -> float:
+        groups = [row for online, row in medians.curve("group") if online >= SMALL_GROUP]
+        if not groups:
+            raise KeyError("group")
+        return max(medians.against(row, "copy_us", other) for row in groups)
+
+    return worst
+
+
+def _flat(family: str) -> Callable[[Medians], float]:
+    """The worst of a curve against its beginning."""
+
+    def growth(medians: Medians) -> float:
+        costs = [medians.of(row, "server_us") for _, row in medians.curve(family)]
+        return max(costs) / max(1e-9, costs[0])
+
+    return growth
+
+
+def _receipt(medians: Medians) -> float:
+    return medians.of("receipts", "receipt_us") / medians.of("pairs-many", "server_us")
+
+
+def _returning(medians: Medians) -> float:
+    return medians.of("known", "connect_us") / medians.of("idle", "connect_us", NPM)
+
+
+def _storm(medians: Medians) -> float:
+    theirs = medians.of("storm", "connect_us", f"{NPM}, connects alone")
+    return medians.of("storm", "connect_us") / theirs
+
+
+def _storm_beside(medians: Medians) -> float:
+    return medians.of("storm-beside", "storm_p99_us") / medians.of("storm-beside", "ack_p99_us")
+
+
+def _postgresql(medians: Medians) -> float:
+    return sum(medians.of("postgresql", each) for each in ("nodes_us", "database_us"))
+
+
+def _nodes(medians: Medians) -> float:
+    ours, theirs = (medians.of("nodes", "nodes_us", f"{who}, 2 nodes") for who in (OURS, NPM))
+    return ours / theirs
+
+
+GOALS = (
+    Goal("1:1, 8 in flight", TIMES, 0.50, 0.35, _against_npm("pairs-many", "server_us")),
+    Goal("1:1, one in flight", TIMES, 0.90, 0.70, _against_npm("pairs-one", "server_us")),
+    Goal("1:1 at a rate that is offered", TIMES, 1.1, 0.9, _against_npm("offered", "server_us")),
+    Goal("its acks, p50, beyond socket.io's and one sync", "ms", 3.0, 0.0, _later("p50")),
+    Goal("its acks, p99, beyond socket.io's and one sync", "ms", 3.0, 0.0, _later("p99")),
+    Goal("fan-out per copy, worst group from 100 online", TIMES, 0.65, 0.60, _fan_out(NPM)),
+    Goal("the same, against a bare C loop of send()", TIMES, 1.2, None, _fan_out(BARE)),
+    Goal("a receipt, against one of our 1:1 messages", TIMES, 0.2, None, _receipt),
+    Goal("idle, logged in, 20 conversations", "KiB", 8.0, 6.0, _of("known", "kib")),
+    Goal("log in and sync 20, against its bare connect", TIMES, 1.0, 0.7, _returning),
+    Goal("a storm of devices, against its bare connects", TIMES, 2.0, 1.2, _storm),
+    Goal("others' ack p99 in the storm, against calm", TIMES, 5.0, None, _storm_beside),
+    Goal("a message among more connections, worst by fewest", TIMES, 1.15, None, _flat("among")),
+    Goal("with more messages stored, worst by fewest", TIMES, 1.15, None, _flat("stored")),
+    Goal("with more conversations, worst by fewest", TIMES, 1.15, None, _flat("talks")),
+    Goal("page of history, p50", "ms", 5.0, 2.0, _of("history", "p50_ms")),
+    Goal("page of conversations, p50", "ms", 10.0, 4.0, _of("list", "p50_ms")),
+    Goal(
+        "1:1 on PostgreSQL, server and database", "µs",
+        0.25 * MESSAGE_US_BY_TINODE, 0.15 * MESSAGE_US_BY_TINODE, _postgresql,
+    ),
+    Goal("1:1 across two nodes on Redis, both nodes", TIMES, 0.6, 0.4, _nodes),
+    Goal("start on an empty store", "s", 1.0, 0.5, _of("start", "ready_s")),
+    Goal("start on a full store", "s", 3.0, 0.5, _of("start-full", "ready_s")),
+)  # fmt: skip
+
+
+def verdicts(found: Found) -> Iterator[tuple[Goal, float | None]]:
+    """Each goal with what was measured; None: not in these rows."""
+    medians = Medians(found)
+    for goal in GOALS:
+        try:
+            yield goal, goal.measured(medians)
+        except KeyError:
+            yield goal, None
