@@ -41,7 +41,7 @@ _WITH_ATTACHMENTS: Final = frozenset({BINARY_EVENT, BINARY_ACK})
 _FROM_CLIENTS: Final = _WITH_ARGUMENTS | {CONNECT, DISCONNECT}
 # Type, number of attachments, namespace, ack id. Fifteen digits are exact in every client.
 _HEAD: Final = re.compile(r"([0-6])(?:([0-9]{1,9})-)?(?:(/[^,]{0,255})(?:,|\Z))?([0-9]{1,15})?")
-_ROOT_EVENT: Final = re.compile(r"2([0-9]{0,15})\[")
+_ROOT_EVENT: Final = re.compile(r"2([0-9]{0,15})(\[.*)", re.DOTALL)
 # Names that clients keep for themselves: socket.io-parser refuses them, too.
 _RESERVED: Final = frozenset({
     "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener",
@@ -109,11 +109,11 @@ def decode_root_event(text: str, start: int) -> Event | None:
 
     Nearly all that clients send is such; None: it is for `decode`.
     """
-    head = _ROOT_EVENT.match(text, start)
-    if head is None:
+    packet = _ROOT_EVENT.match(text, start)
+    if packet is None:
         return None
-    ack_id = head[1]
-    return Event(text[head.end() - 1 :], int(ack_id) if ack_id else None, ())
+    ack_id, data = packet.groups()
+    return Event(data, int(ack_id) if ack_id else None, ())
 
 
 def decode(text: str, start: int, max_attachments: int) -> Incoming:
