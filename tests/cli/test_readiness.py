@@ -10,6 +10,7 @@ import pytest
 from tests.cli.conftest import command, eventually
 from tests.engines.postgresql import postgres_server
 from tests.engines.redis import RedisServer
+from tests.ports import free_port
 from tests.servers import Server
 
 LEASE = ("--lease-ms", "900")
@@ -50,6 +51,30 @@ def test_a_redis_that_evicts_is_said_to(database: str, tmp_path: Path) -> None:
     ):
         assert state(server) == (200, "degraded")
         assert "evict" in reason(server, "bus")
+
+
+def test_a_node_that_is_not_where_it_says_is_degraded(
+    shared: tuple[str, ...], tmp_path: Path
+) -> None:
+    port = free_port()
+    there = ("--node-id", "there", "--peer-port", str(port))
+    elsewhere = (*shared, "--advertise", f"http://127.0.0.1:{port}")
+    with Server(tmp_path, *elsewhere) as server:
+        assert state(server) == (200, "degraded")
+        assert reason(server, "nodes").startswith(f"nobody answers at http://127.0.0.1:{port}")
+        with Server(tmp_path, *shared, *there) as other:
+            assert state(other) == (200, "ready")
+            assert reason(server, "nodes").startswith("node there answers at")
+
+
+def test_a_node_with_an_address_of_its_own_for_others_is_ready(
+    shared: tuple[str, ...], tmp_path: Path
+) -> None:
+    port = free_port()
+    options = ("--host", "0.0.0.0", "--advertise", "http://127.0.0.1", "--peer-port", str(port))  # noqa: S104
+    with Server(tmp_path, *shared, *options) as server:
+        checks = httpx.get(f"http://127.0.0.1:{server.port}/readyz", timeout=10).json()["checks"]
+        assert checks["nodes"] == {"ok": True}
 
 
 def test_without_its_store_a_node_is_not_ready_until_it_is_back(

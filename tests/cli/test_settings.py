@@ -131,6 +131,8 @@ def test_a_shared_store_serves_one_process_or_many_on_a_bus(values: dict[str, ob
         {"advertise": "http://a:0"},
         {"advertise": "http://a:99999"},
         {"advertise": "a:4001"},
+        {"advertise": "http://0.0.0.0:4001"},
+        {"advertise": "http://[::]"},
     ],
 )
 def test_urls_that_cannot_be_read_are_refused_with_the_form_they_should_have(

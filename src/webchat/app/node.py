@@ -76,7 +76,7 @@ class Node:
         opened.push_async_callback(peering.stop)
         await peering.start()
         helpers = {"bus": joint.bus.trouble, **peering.checks}
-        services = services_of(settings, store, people, chat, clock, helpers)
+        services = services_of(settings, store, people, chat, clock, helpers, self.id)
         server = server_of(settings, self._sockets, services, chat, joint, peering, clock)
         chat.start()
         await server.start()

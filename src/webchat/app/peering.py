@@ -15,6 +15,7 @@ from webchat.ports.clock import Clock, pause
 from webchat.ports.nodes import NodeRefused, NodeRow, Nodes
 from webchat.service.peers import Peers, own_row
 from webchat.session.sids import Sids
+from webchat.transport.links import NoAnswer
 from webchat.transport.relay import Relay
 from webchat.transport.rest.services import Check
 
@@ -92,7 +93,20 @@ class Peering:
         reasons = [await self.peers.trouble()]
         if self.relay is None:
             reasons += map(_shares_no_bus, self.peers.living())
+        else:
+            reasons.append(await self._unreached(self.relay))
         return "; ".join(filter(None, reasons))
+
+    async def _unreached(self, relay: Relay) -> str:
+        """Why other nodes do not find this one where it says; "": this one itself does."""
+        try:
+            found = await relay.name_of(self._url)
+        except NoAnswer:
+            found = None
+        if found == self._node_id:
+            return ""
+        who = "nobody" if found is None else f"node {found}" if found else "what is no node"
+        return f"{who} answers at {self._url}, where others look for this node: see --advertise"
 
     async def _refuse_company(self) -> None:
         """Without a bus nobody else may serve the store: rows that move are of nodes that live, the

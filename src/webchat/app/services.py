@@ -80,6 +80,7 @@ def services_of(
     chat: Chat,
     clock: Clock,
     helpers: Mapping[str, Check],
+    node_id: str,
 ) -> Services:
     """What REST calls; `helpers`: what `/readyz` asks besides the store."""
     profiles = people.profiles
@@ -98,4 +99,5 @@ def services_of(
         {"store": store.trouble},
         helpers,
         CollectorRegistry(),
+        node_id,
     )

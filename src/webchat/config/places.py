@@ -95,6 +95,11 @@ def advertised(url: str) -> tuple[str, int | None]:
         or (port == 0)
     ):
         raise SettingsError("--advertise: write it as http://HOST[:PORT], no path")
+    if is_wildcard(parts.hostname):
+        raise SettingsError(
+            "--advertise: write it as http://HOST[:PORT], HOST an address of this machine alone, "
+            f"which {parts.hostname} is not"
+        )
     return parts.hostname, port
 
 

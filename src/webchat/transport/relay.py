@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, MutableSet, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
 
 from webchat.ports.clock import Clock
 from webchat.ports.nodes import NodeRow
@@ -28,6 +29,8 @@ from webchat.transport.splice import Splice
 
 IS_RELAYED: Final = "webchat.is_relayed"
 """In the scope of a request that another node passed on."""
+NODE: Final = "x-webchat-node"
+"""In the answer to `/healthz`: which node it is."""
 
 _HOP_BY_HOP: Final = frozenset(
     {
@@ -176,6 +179,16 @@ class Relay:
         return Unavailable(
             Busy("The session's node does not answer.", self.settings.retry_after_ms)
         )
+
+    async def name_of(self, url: str) -> str:
+        """The id of the node that is reached at `url`; "": it is no node. Raises NoAnswer."""
+        request = _head(b"GET", b"/healthz", [(b"host", urlsplit(url).netloc.encode())])
+        link = await self._links.take(url)
+        try:
+            await link.ask(request, has_body=True)
+            return dict(link.fields).get(NODE.encode(), b"").decode("latin-1")
+        finally:
+            self._links.give_back(link)
 
     def upgrade_request(
         self, method: bytes, target: bytes, fields: Fields, client: Client

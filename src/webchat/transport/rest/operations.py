@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from webchat.errors import Code, WebchatError
+from webchat.transport.relay import NODE
 from webchat.transport.rest.endpoint import at
 from webchat.transport.rest.guard import CLIENT
 from webchat.transport.rest.resource import json_response
@@ -34,7 +35,10 @@ class Operations:
         ]
 
     async def _healthz(self, _request: Request) -> Response:
-        return json_response({"status": "ok"})
+        response = json_response({"status": "ok"})
+        if self._services.node_id:
+            response.headers[NODE] = self._services.node_id
+        return response
 
     async def _readyz(self, _request: Request) -> Response:
         checks = {**self._services.checks, **self._services.helpers}

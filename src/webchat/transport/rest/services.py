@@ -48,7 +48,8 @@ class ResolvesClients(Protocol):
 @dataclass(frozen=True, slots=True)
 class Services:
     """The services that routes call. By name, what `/readyz` asks: without what is in `checks`
-    the server cannot serve, without what is in `helpers` it serves, but not as it should."""
+    the server cannot serve, without what is in `helpers` it serves, but not as it should.
+    `node_id`: who answers, for other nodes."""
 
     accounts: AccountService
     profiles: Profiles
@@ -61,6 +62,7 @@ class Services:
     checks: Mapping[str, Check]
     helpers: Mapping[str, Check]
     registry: CollectorRegistry
+    node_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
