@@ -10,6 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 RUN_READY := $(VENV)/run.stamp
 DEV_READY := $(VENV)/dev.stamp
+PLOTS_READY := $(VENV)/bench.stamp
 WEB_READY := web/node_modules/.stamp
 WIRE_READY := tests/wire/node_modules/.stamp
 DYNALITE_READY := tests/engines/dynalite/node_modules/.stamp
@@ -18,7 +19,7 @@ PEER_READY := bench/peers/socketio/node_modules/.stamp
 CLIENT := src/webchat/static/index.html
 WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' 2>/dev/null)
 
-.PHONY: run test lint format types imports web web-test pytest bench bench-long bench-nodes bench-peers docs lock clean kill soak properties sim setup test-dynoxide cluster cluster-up chaos
+.PHONY: run test lint format types imports web web-test pytest bench bench-long bench-nodes bench-peers bench-report docs lock clean kill soak properties sim setup test-dynoxide cluster cluster-up chaos
 
 run: $(RUN_READY) $(CLIENT)
 	$(BIN)/webchat serve --host 127.0.0.1 --port $(PORT)
@@ -89,6 +90,12 @@ bench-nodes: BENCHMARK := bench --size long --rows nodes
 
 bench-peers: $(PEER_READY)
 
+# Results into docs/performance.md: the newest of `make bench-long`, or RESULTS="FILE FILE".
+RESULTS ?= $(lastword $(sort $(wildcard bench/results/long-2*.json)))
+bench-report: $(DEV_READY) $(PLOTS_READY)
+	$(BIN)/python -m bench.report $(RESULTS)
+	$(BIN)/python -m bench.plots $(RESULTS)
+
 properties: $(DEV_READY)
 	HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/properties -s --timeout=0
 
@@ -104,6 +111,8 @@ lock:
 	  --extra all pyproject.toml -o requirements/run.lock
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --extra build \
 	  --extra all --extra dev pyproject.toml -o requirements/dev.lock
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --extra build \
+	  --extra all --extra bench pyproject.toml -o requirements/bench.lock
 	cd web && npm install --package-lock-only --omit-lockfile-registry-resolved
 	cd tests/wire && npm install --package-lock-only --omit-lockfile-registry-resolved
 	cd tests/engines/dynalite && npm install --package-lock-only --omit-lockfile-registry-resolved
@@ -118,7 +127,7 @@ clean:
 $(BIN)/pip:
 	PYTHON=$(PYTHON) scripts/venv $(VENV)
 
-$(RUN_READY) $(DEV_READY): $(VENV)/%.stamp: requirements/%.lock pyproject.toml hatch_build.py | $(BIN)/pip
+$(RUN_READY) $(DEV_READY) $(PLOTS_READY): $(VENV)/%.stamp: requirements/%.lock pyproject.toml hatch_build.py | $(BIN)/pip
 	$(BIN)/python -m pip install -q --require-hashes -r requirements/$*.lock
 	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
 	touch $@

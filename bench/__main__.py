@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from bench import results, running
+from bench import running, samples
 from bench.rows import SIZES, rows
 
 
@@ -29,11 +29,11 @@ def main(args: Sequence[str] | None = None) -> None:
     sizes = SIZES[options.size]
     running.raise_open_files()
     asked = [row for row in rows(sizes) if row.name.startswith(tuple(options.rows))]
-    found = results.measure(asked, options.rounds or sizes.rounds)
+    found = samples.measure(asked, options.rounds or sizes.rounds)
     name = "-".join(filter(None, [options.size, *options.rows]))
-    kept = results.save(name, asked, found, {**vars(options), "sizes": asdict(sizes)})
+    kept = samples.save(name, asked, found, {**vars(options), "sizes": asdict(sizes)})
     for row in asked:
-        print(f"\n{results.table(row.title, found[row.name])}")
+        print(f"\n{samples.table(row.title, found[row.name])}")
     print(f"\nsaved to {kept}")
 
 

@@ -8,14 +8,15 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from urllib.parse import quote
 
 from bench import servers
 from bench.group_store import uid_of
-from bench.results import Sample
 from bench.running import RunError, Running
+from bench.samples import Sample
 from bench.stores import token_of
 from webchat.model import ConvID
 
@@ -41,7 +42,8 @@ def start(prepare: Callable[[Path], object], mode: str) -> Sample:
         prepare(Path(data))
         begun = time.perf_counter()
         with servers.webchat_on(Path(data), mode) as server:
-            _get(_connected(server), "/readyz")
+            with closing(_connected(server)) as connection:
+                _get(connection, "/readyz")
             return {"ready_s": time.perf_counter() - begun}
 
 
@@ -58,8 +60,10 @@ def sync(rounds: int) -> Sample:
 
 
 def _asked(prepare: Callable[[Path], None], paths: Iterable[str]) -> Sample:
-    with servers.webchat(prepare, servers.SECURED) as server:
-        connection = _connected(server)
+    with (
+        servers.webchat(prepare, servers.SECURED) as server,
+        closing(_connected(server)) as connection,
+    ):
         return _waited([_get(connection, path) for path in paths])
 
 

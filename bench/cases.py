@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from bench import running, servers
-from bench.results import Sample
 from bench.running import RunError, Running, expect, go
+from bench.samples import Sample
 from bench.stores import BYSTANDERS
 from webchat.ports.store import Mode
 

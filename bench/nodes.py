@@ -14,8 +14,8 @@ from functools import partial
 
 from bench import running, servers
 from bench.cases import Pace
-from bench.results import Row, Sample
 from bench.running import expect, go
+from bench.samples import Row, Sample
 from bench.servers import Cluster
 
 OURS, NPM = "webchat", "npm socket.io"

@@ -15,11 +15,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.goals import Goal, verdicts
-from bench.results import Found, line, table
 from bench.running import HERE
+from bench.samples import Found, line, table
 
 TARGET = HERE.parent / "docs" / "performance.md"
 BEGIN, END = "<!-- figures: made by bench.report -->", "<!-- end of figures -->"
+DRAWN = {
+    "messages": "Server CPU per message, one to one",
+    "group": "Server CPU per copy by members online",
+    "members": "Server CPU per message by members of a group, ten of them online",
+    "among": "Server CPU per message by connections",
+    "stored": "Server CPU per message by messages stored in the conversation",
+    "talks": "Server CPU per message by conversations of the user",
+}
+"""What bench.plots draws."""
 
 
 @dataclass
@@ -45,7 +54,8 @@ def read(paths: Sequence[Path]) -> Measured:
 def markdown(measured: Measured) -> str:
     """All that is said between the marks."""
     tables = [table(measured.titles[name], row) for name, row in measured.rows.items()]
-    parts = [_about(measured.about), _goals(measured.rows), "## Every row", *tables]
+    parts = [_about(measured.about), _goals(measured.rows), "## Every row", *tables, "## Drawn"]
+    parts += [f"![{text}](performance/{name}.svg)" for name, text in DRAWN.items()]
     return "\n\n".join(parts)
 
 

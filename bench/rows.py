@@ -10,7 +10,7 @@ from bench import answers, cases, nodes, servers
 from bench.cases import MESSAGES, Pace
 from bench.group_store import group_of, last_seq
 from bench.nodes import NPM, OURS
-from bench.results import Row
+from bench.samples import Row
 from bench.stores import LongTalk, Talks, copy_of
 from webchat.model import pair_conv
 

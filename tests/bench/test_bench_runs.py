@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import report, results
+from bench import report, samples
 from bench.goals import SMALL_GROUP, verdicts
 from bench.rows import SIZES, rows
 
@@ -20,12 +20,11 @@ def test_every_row_gives_samples_that_the_report_shows_and_the_goals_are_worked_
     tmp_path: Path,
 ) -> None:
     asked = rows(SIZES["tiny"])
-    found = results.measure(asked, rounds=1)
-    for contestants in found.values():
-        for samples in contestants.values():
-            assert all(math.isfinite(value) for sample in samples for value in sample.values())
-            assert all(sample.get("messages_per_s", 1) > 0 for sample in samples)
-    kept = results.save("tiny", asked, found, {}, folder=tmp_path)
+    found = samples.measure(asked, rounds=1)
+    for sample in (each for row in found.values() for run in row.values() for each in run):
+        assert all(map(math.isfinite, sample.values()))
+        assert sample.get("messages_per_s", 1) > 0
+    kept = samples.save("tiny", asked, found, {}, folder=tmp_path)
     written = report.markdown(report.read([kept]))
     assert all(f"| {row.title} |" in written for row in asked)
     unmeasured = [goal.title for goal, value in verdicts(found) if value is None]

@@ -7,7 +7,7 @@ import pytest
 from bench import report
 from bench.goals import GOALS, TIMES, verdicts
 from bench.nodes import NPM, OURS
-from bench.results import Found, table
+from bench.samples import Found, table
 
 MET, STRETCHED, MISSED = 30.0, 20.0, 90.0
 THEIRS = 80.0
