@@ -162,3 +162,40 @@ async def test_a_first_message_is_acked_alone_though_the_other_has_come_with_it_
     assert ben.bodies() == []
     assert anna.bodies() == ["hello"]
     await near.chat.close()
+
+
+class LateReads:
+    """A store of which logs are read only when `tells` is set."""
+
+    def __init__(self, store: Any) -> None:
+        self.log = self
+        self.tells = asyncio.Event()
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name, None) or getattr(self._store.log, name)
+
+    async def read(self, conv: str, after: int, limit: int) -> Any:
+        await self.tells.wait()
+        return await self._store.log.read(conv, after, limit)
+
+
+async def test_who_joins_while_the_last_other_device_leaves_is_live(world: World) -> None:
+    late = LateReads(world.store)
+    near = World(beside=world, store=late)
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    await anna.do("create", G, "ben")
+    await ben.do("depart", G)
+    ben.leave()
+    phone = await near.joined("ben", {"user:ben": 2})
+    laptop = await near.person("ben")
+    ack_id = laptop.say("join", {"device": "d", "cursors": {G: 1, "user:ben": 2}})
+    await settle()  # it has arrived, and reads where it left the group
+    phone.leave()
+    late.tells.set()
+    await settle()
+    assert laptop.socket.acks[ack_id]["ok"]
+    await anna.send("ben", "hello")
+    await settle()
+    assert laptop.bodies() == ["hello"]
+    await near.chat.close()

@@ -124,6 +124,10 @@ class Joining:
         if client.socket.closed:
             self._roster.release(user)
             return
+        if not self._roster.is_here(user):
+            # Its other devices have left meanwhile, and it with them: it arrives again.
+            await self._join_full(client, request, ack_id)
+            return
         self._enter(client, device, ack_id)
         self._cursors.join(device, request.cursors, more=request.more)
         await self._after_cursors(client, device, request)

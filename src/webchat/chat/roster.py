@@ -282,6 +282,10 @@ class Roster:
             self.unfollow(user, conv)
         self._drop(user_log(user.uid))
 
+    def is_here(self, user: User) -> bool:
+        """Whether it has not been let go of since it arrived."""
+        return self.users.get(user.uid) is user
+
     def devices_of(self, uid: Uid) -> Iterable[Device]:
         """The live devices of a user here."""
         user = self.users.get(uid)
