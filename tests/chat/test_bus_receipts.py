@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
 from tests.chat.watched import WatchedStore
 from tests.chat.world import World, settle
 from webchat.chat.assembly import Settings
+from webchat.chat.joining import JoinSettings
 from webchat.chat.keeping import KeptSettings
 
 CONV = "dm:anna:ben"
@@ -66,6 +68,38 @@ async def test_receipts_that_could_not_be_published_are_published_later(
     await settle()
     told = {said["EvtType"]: said["Seq"] for said in anna.got("delivery", "display")}
     assert told == {"delivery": 2, "display": 1}
+
+
+async def test_what_was_read_while_the_author_s_node_had_no_bus_is_shown_when_it_is_back(
+    world: World, other: World
+) -> None:
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    await anna.send("ben", "hello")
+    await anna.ask("sync", {"cursors": {}, "receipts": [CONV]})
+    await settle()
+    world.bus.cut_off()
+    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    assert anna.got("display") == []
+    world.bus.reconnect()
+    await settle()
+    before, after = (json.loads(said["Body"]) for said in anna.got("receipts"))
+    assert (before, after) == ([["anna", 1, 1], ["ben", 0, 0]], [["anna", 1, 1], ["ben", 1, 1]])
+
+
+async def test_of_the_snapshots_asked_for_the_newest_come_again_after_an_outage() -> None:
+    node = World(Settings(open_mode=True, join=JoinSettings(snapshots=2)))
+    anna = await node.joined("anna")
+    for uid in ("ben", "cora", "dan"):
+        await node.person(uid)
+        await anna.send(uid, "hello")
+        await anna.ask("sync", {"cursors": {}, "receipts": [f"dm:anna:{uid}"]})
+    await settle()
+    asked = len(anna.got("receipts"))
+    node.bus.cut_off()
+    node.bus.reconnect()
+    await settle()
+    again = [said["ConvID"] for said in anna.got("receipts")[asked:]]
+    assert again == ["dm:anna:cora", "dm:anna:dan"]
 
 
 async def test_receipts_for_the_seeds_form_are_kept_once_the_bus_says_nobody_is_here() -> None:

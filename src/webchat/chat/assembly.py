@@ -28,6 +28,7 @@ from webchat.chat.restarting import Restarting
 from webchat.chat.roster import Roster
 from webchat.chat.sending import Sender
 from webchat.chat.settings import RepairSettings
+from webchat.chat.snapshots import Snapshots
 from webchat.chat.stats import Stats
 from webchat.chat.tasks import Tasks
 from webchat.chat.unheard import Unheard
@@ -123,7 +124,14 @@ class Chat:
         receipts.listener = notices
         readers.counted = notices.author_counted
         reminding = Reminding(roster, store.positions, patience, tasks.spawn, settings.repair)
-        bus.listen(Listening(hub, notices, keeping, publishing, comparing, reminding, tasks.spawn))
+        snapshots = Snapshots(
+            roster, readers, store.positions, patience, tasks.spawn, settings.join.snapshots
+        )
+        bus.listen(
+            Listening(
+                hub, notices, keeping, publishing, comparing, reminding, snapshots, tasks.spawn
+            )
+        )
         self._identity = Identity(
             authenticate,
             store.logins,
@@ -150,7 +158,7 @@ class Chat:
             store.members,
             store.positions,
             receipts,
-            readers,
+            snapshots,
             profiles,
             keeping,
             restarting,

@@ -23,12 +23,13 @@ class Device:
 
     `past`: groups its user has left, which it is still being sent the rest of; `ended`: those it
     has been sent to the end, with its place there. `in_flight`: by MsgID, what it is having
-    appended. `budget`: how many entries its join may still ask for.
+    appended. `budget`: how many entries its join may still ask for. `watched`: of which
+    conversations it wants to know who has read what, the one asked for last at the end.
     """
 
     __slots__ = (
         "_queued_entries", "_wake", "budget", "ended", "in_flight", "lags", "past", "pumping",
-        "socket", "user",
+        "socket", "user", "watched",
     )  # fmt: skip
 
     full = True
@@ -46,6 +47,7 @@ class Device:
         self.in_flight: dict[str, OwnAck] = {}
         self.pumping = False
         self.budget = 0
+        self.watched: tuple[ConvID, ...] = ()
 
     # Live
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from webchat.chat.ahead import Ahead
 from webchat.chat.backlog import Backlog
@@ -19,23 +18,21 @@ from webchat.chat.lag import BacklogSettings
 from webchat.chat.packets import (
     OK,
     ack_of_join,
-    position_packet,
-    receipts_packet,
 )
 from webchat.chat.patience import Patience
 from webchat.chat.restarting import Restarting
 from webchat.chat.roster import HeldLog, Roster, User
 from webchat.chat.seed import SeedDevice
+from webchat.chat.snapshots import Snapshots
 from webchat.chat.tasks import Tasks
 from webchat.errors import Code, WebchatError
-from webchat.model import NO_POSITION, ConvID, Head, Uid, is_uid, user_log
+from webchat.model import ConvID, Head, Uid, is_uid
 from webchat.ports.clock import Clock
 from webchat.ports.log import Log
 from webchat.ports.members import Members
 from webchat.ports.positions import Positions
 from webchat.protocol.envelope import Join, decode_join
 from webchat.service.profiles import Profiles
-from webchat.service.read_positions import ReadPositions
 from webchat.service.receipts import Receipts
 
 
@@ -62,7 +59,7 @@ class Joining:
         members: Members,
         positions: Positions,
         receipts: Receipts,
-        readers: ReadPositions,
+        snapshots: Snapshots,
         profiles: Profiles,
         keeping: Keeping,
         restarting: Restarting | None,
@@ -82,7 +79,7 @@ class Joining:
         self._members = members
         self._positions = positions
         self._receipts = receipts
-        self._readers = readers
+        self._snapshots = snapshots
         self._profiles = profiles
         self._keeping = keeping
         self._restarting = restarting
@@ -162,7 +159,7 @@ class Joining:
             )
         self._backlog.wake(device)
         if request.receipts:
-            self._tasks.spawn(self._show_snapshots(device, request.receipts))
+            self._snapshots.ask(device, request.receipts)
 
     def _no_more(self, client: Client, device: Device) -> None:
         client.more_timer = None
@@ -179,21 +176,6 @@ class Joining:
             for entry in entries:
                 past[conv] = HeldLog(conv, Head(entry.seq, entry.n, entry.at, 0))
         return past
-
-    async def _show_snapshots(self, device: Device, convs: Sequence[ConvID]) -> None:
-        uid = device.user.uid
-        mine = [conv for conv in dict.fromkeys(convs) if conv in device.user.logs]
-        for conv in mine:
-            if conv != user_log(uid):
-                show = partial(self._show_snapshot, device, conv)
-                await self._patience.insist(show, "a snapshot", conv=conv)
-
-    async def _show_snapshot(self, device: Device, conv: ConvID) -> None:
-        uid = device.user.uid
-        rows = await self._readers.snapshot(conv, uid)
-        positions = await self._positions.of_user(uid, [conv])
-        device.socket.emit(position_packet(conv, positions.get(conv, NO_POSITION)))
-        device.socket.emit(receipts_packet(conv, rows))
 
     def _check(self, request: Join) -> None:
         if len(request.cursors) > self._settings.cursors:

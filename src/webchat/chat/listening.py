@@ -11,6 +11,7 @@ from webchat.chat.keeping import Keeping
 from webchat.chat.notices import Notices
 from webchat.chat.publishing import Publishing
 from webchat.chat.reminding import Reminding
+from webchat.chat.snapshots import Snapshots
 from webchat.chat.tasks import OneAtATime, Spawn
 from webchat.chat.topics import COUNTS, ENTRY, HEAD, KEPT, NOTICE, POSITION, entry_of
 from webchat.model import ConvID, Seq, user_of
@@ -31,6 +32,7 @@ class Listening:
         publishing: Publishing,
         comparing: Comparing,
         reminding: Reminding,
+        snapshots: Snapshots,
         spawn: Spawn,
     ) -> None:
         self._hub = hub
@@ -38,6 +40,7 @@ class Listening:
         self._keeping = keeping
         self._comparing = comparing
         self._reminding = reminding
+        self._snapshots = snapshots
         self._make_up = OneAtATime(publishing.make_up, spawn)
 
     def published(self, topic: str, payload: bytes) -> None:
@@ -71,3 +74,4 @@ class Listening:
         self._make_up.ask()
         self._notices.make_up()
         self._reminding.remind()
+        self._snapshots.show_again()

@@ -1,0 +1,77 @@
+"""Snapshots: where everybody is in the conversations that a device asks for.
+
+What was asked for is remembered, the newest of it: after an outage of the bus it is said again,
+since receipts that were published meanwhile have passed this node by (docs/protocol.md, 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from webchat.chat.device import Device
+from webchat.chat.packets import position_packet, receipts_packet
+from webchat.chat.patience import Patience
+from webchat.chat.roster import Roster
+from webchat.chat.tasks import OneAtATime, Spawn
+from webchat.model import NO_POSITION, ConvID, user_log
+from webchat.ports.positions import Positions
+from webchat.service.read_positions import ReadPositions
+
+
+class Snapshots:
+    """`remembered`: of one device, how many conversations at most."""
+
+    def __init__(
+        self,
+        roster: Roster,
+        readers: ReadPositions,
+        positions: Positions,
+        patience: Patience,
+        spawn: Spawn,
+        remembered: int,
+    ) -> None:
+        self._roster = roster
+        self._readers = readers
+        self._positions = positions
+        self._patience = patience
+        self._spawn = spawn
+        self._remembered = remembered
+        self._all = OneAtATime(self._show_all_again, spawn)
+
+    def ask(self, device: Device, convs: Sequence[ConvID]) -> None:
+        """Show them soon; those that the device's user has no part in are passed over."""
+        user = device.user
+        mine = [c for c in dict.fromkeys(convs) if c in user.logs and c != user_log(user.uid)]
+        before = [conv for conv in device.watched if conv not in mine]
+        device.watched = (*before, *mine)[-self._remembered :]
+        self._spawn(self._show(device, mine))
+
+    def show_again(self) -> None:
+        """Show every device here what it has asked for, one device after the other."""
+        self._all.ask()
+
+    async def _show_all_again(self) -> None:
+        for user in list(self._roster.users.values()):
+            for device in list(user.devices):
+                if device.socket.congested:  # nobody waits for it
+                    self._spawn(self._show_when_drained(device))
+                else:
+                    await self._show(device, device.watched)
+
+    async def _show_when_drained(self, device: Device) -> None:
+        await device.socket.drained()
+        await self._show(device, device.watched)
+
+    async def _show(self, device: Device, convs: Sequence[ConvID]) -> None:
+        for conv in convs:
+            if conv in device.user.logs and not device.socket.closed:
+                show = partial(self._show_one, device, conv)
+                await self._patience.insist(show, "a snapshot", conv=conv)
+
+    async def _show_one(self, device: Device, conv: ConvID) -> None:
+        uid = device.user.uid
+        rows = await self._readers.snapshot(conv, uid)
+        positions = await self._positions.of_user(uid, [conv])
+        device.socket.emit(position_packet(conv, positions.get(conv, NO_POSITION)))
+        device.socket.emit(receipts_packet(conv, rows))
