@@ -100,7 +100,7 @@ class Client:
             raise ProtocolError("text where an attachment was announced")
         event = socketio.decode_root_event(message, 1)
         if event is not None:
-            self._event(self._find(socketio.ROOT), event)
+            self._event(socketio.ROOT, event)
             return
         packet = socketio.decode(message, 1, self._server.settings.max_attachments)
         if packet.attachments:
@@ -120,10 +120,11 @@ class Client:
             self._packet(packet, attachments)
 
     def _packet(self, packet: Incoming, attachments: Sequence[bytes]) -> None:
-        socket = self._find(packet.namespace)
         if packet.type in (socketio.EVENT, socketio.BINARY_EVENT):
-            self._event(socket, Event(packet.data, packet.ack_id, attachments))
-        elif packet.type == socketio.CONNECT:
+            self._event(packet.namespace, Event(packet.data, packet.ack_id, attachments))
+            return
+        socket = self._find(packet.namespace)
+        if packet.type == socketio.CONNECT:
             if socket is not None and self._connection.request.engine == 4:
                 raise ProtocolError("CONNECT to a namespace that it is in")
             if socket is None:
@@ -134,8 +135,11 @@ class Client:
             # Nothing is emitted here that asks for an ACK: one that comes is passed over.
             raise ProtocolError("an ACK of nothing")
 
-    def _event(self, socket: ClientSocket | None, event: Event) -> None:
-        if socket is None:
+    def _event(self, namespace: str, event: Event) -> None:
+        for socket in self._sockets:
+            if socket.namespace == namespace:
+                break
+        else:
             raise ProtocolError("an event for a namespace that it is not in")
         if socket.stage is Stage.CONNECTED:
             self._server.handler.event(socket, event)
