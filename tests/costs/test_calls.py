@@ -26,7 +26,7 @@ async def test_a_message_to_a_pair(node: Node) -> None:
         await settle()
     assert _last(anne).startswith('32[{"ok":true,"MsgID":"m2"')
     assert _last(ben).startswith('2["chat",{"EvtType":"message"')
-    _within(calls, python=65, total=115)
+    _within(calls, python=63, total=112)
 
 
 async def test_each_of_eight_messages_in_one_read(node: Node) -> None:
@@ -38,7 +38,7 @@ async def test_each_of_eight_messages_in_one_read(node: Node) -> None:
         anne.socket.data_received(b"".join(frames))
         await settle()
     assert len(anne.wire.written) == len(ben.wire.written) == 1
-    _within(calls, python=8 * 49, total=8 * 85)
+    _within(calls, python=8 * 48, total=8 * 84)
 
 
 async def test_a_copy_of_a_message_to_a_group(node: Node) -> None:
@@ -59,7 +59,7 @@ async def test_a_receipt_that_joins_others(node: Node) -> None:
     ben.asks(1, "chat", _display(1))
     with counted() as calls:
         ben.asks(2, "chat", _display(2))
-    _within(calls, python=26, total=58)
+    _within(calls, python=24, total=56)
 
 
 async def test_an_idle_ping(node: Node) -> None:
@@ -69,7 +69,7 @@ async def test_an_idle_ping(node: Node) -> None:
         person.says("3")
         await settle()
     assert person.wire.written == [b"\x81\x012"]
-    _within(calls, python=29, total=61)
+    _within(calls, python=28, total=60)
 
 
 def _within(calls: Calls, *, python: int, total: int) -> None:
