@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from bench import running, samples
-from bench.rows import SIZES, rows
+from bench.rows import rows
+from bench.sizes import SIZES
 
 
 def options_of(args: Sequence[str] | None = None) -> argparse.Namespace:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from bench.nodes import NPM, OURS
-from bench.rows import BARE
+from bench.rows import BARE, CONVERSATIONS
 from bench.samples import Found, median
 
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -14,6 +14,7 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 MESSAGE_US_BY_TINODE = 436.0
 """Server and database CPU per message of Tinode 0.25 on PostgreSQL, measured once beside npm
 socket.io, which took 20.1 µs there."""
+RETURNING = f"returning-{CONVERSATIONS}"
 SMALL_GROUP = 100
 """Goals for fan-out begin with groups of so many online."""
 
@@ -104,7 +105,7 @@ def _receipt(medians: Medians) -> float:
 
 
 def _returning(medians: Medians) -> float:
-    return ratio(medians.of("known", "connect_us"), medians.of("idle", "connect_us", NPM))
+    return ratio(medians.of(RETURNING, "connect_us"), medians.of("idle", "connect_us", NPM))
 
 
 def _storm(medians: Medians) -> float:
@@ -135,7 +136,7 @@ GOALS = (
     Goal("fan-out per copy, worst group from 100 online", TIMES, 0.65, 0.60, _fan_out(NPM)),
     Goal("the same, against a bare C loop of send()", TIMES, 1.2, None, _fan_out(BARE)),
     Goal("a receipt, against one of our 1:1 messages", TIMES, 0.2, None, _receipt),
-    Goal("idle, logged in, 20 conversations", "KiB", 8.0, 6.0, _of("known", "kib")),
+    Goal("idle, logged in, 20 conversations", "KiB", 8.0, 6.0, _of(RETURNING, "kib")),
     Goal("log in and sync 20, against its bare connect", TIMES, 1.0, 0.7, _returning),
     Goal("a storm of devices, against its bare connects", TIMES, 2.0, 1.2, _storm),
     Goal("others' ack p99 in the storm, against calm", TIMES, 5.0, None, _storm_beside),

@@ -28,6 +28,7 @@ CURVES: Mapping[str, tuple[str, str]] = {
     "stored": ("server_us", "messages stored in the conversation"),
     "talks": ("server_us", "conversations of the user"),
     "group": ("copy_us", "members online"),
+    "returning": ("connect_us", "conversations of the user, without news"),
     "members": ("server_us", "members, ten of them online"),
 }
 """Families of rows: what is drawn, and over what."""

@@ -24,6 +24,7 @@ DRAWN = {
     "messages": "Server CPU per message, one to one",
     "group": "Server CPU per copy by members online",
     "members": "Server CPU per message by members of a group, ten of them online",
+    "returning": "Server CPU per device that logs in and syncs, by its conversations",
     "among": "Server CPU per message by connections",
     "stored": "Server CPU per message by messages stored in the conversation",
     "talks": "Server CPU per message by conversations of the user",

@@ -1,77 +1,24 @@
-"""The rows of `make bench`: every load with those who are put under it, in three sizes."""
+"""The rows of `make bench`: every load with those who are put under it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 
 from bench import answers, cases, nodes, servers
-from bench.cases import MESSAGES, Pace
+from bench.cases import MESSAGES
 from bench.group_store import group_of, last_seq
 from bench.nodes import NPM, OURS
 from bench.samples import Row
+from bench.sizes import Sizes
 from bench.stores import LongTalk, Talks, copy_of
 from webchat.model import pair_conv
 
-PYTHON, BARE = "python-socketio", "bare C loop"
-CONVERSATIONS = 20
-"""Of a user that comes back."""
-KNOWN = (CONVERSATIONS, 2)
-"""Conversations, and the entries in each."""
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """How much of everything; every row is in every size. `talks`, `stored`, `among`: where the
-    curves are looked at. `most_stored`: messages in a store for pages and for starting on it."""
-
-    rounds: int
-    pace: Pace
-    pairs: int
-    offered_per_s: int
-    idle: int
-    known: int
-    storm: int
-    calm: tuple[int, int, int]
-    online: tuple[int, ...]
-    members: tuple[int, ...]
-    readers: int
-    among: tuple[int, ...]
-    stored: tuple[int, ...]
-    talks: tuple[int, ...]
-    most_stored: int
-    most_talks: int
-    requests: int
-    nodes: tuple[int, ...]
-    in_flight: int = 8
-    bytes: int = 250
-    readers_in_flight: int = 10
-    all_peers: bool = False
-
-
-SIZES = {
-    "tiny": Sizes(
-        rounds=1, pace=Pace(0.1, 0.0, 0.0), pairs=2, offered_per_s=50, idle=3, known=3, storm=3,
-        calm=(1, 20, 250), online=(3,), members=(3,), readers=3, among=(2, 3), stored=(10, 20),
-        talks=(1, 2), most_stored=60, most_talks=3, requests=3,
-        nodes=(2,),
-    ),
-    "short": Sizes(
-        rounds=2, pace=Pace(1.5, 0.3, 0.3), pairs=100, offered_per_s=2_000, idle=1_000, known=1_000,
-        storm=1_000, calm=(50, 200, 250), online=(100, 1_000), members=(100, 10_000), readers=200,
-        among=(1_000, 3_000), stored=(100, 50_000), talks=(10, 1_000), most_stored=50_000,
-        most_talks=1_000, requests=200, nodes=(2,),
-    ),
-    "long": Sizes(
-        rounds=5, pace=Pace(3.0, 1.0, 1.5), pairs=100, offered_per_s=2_000, idle=5_000, known=5_000,
-        storm=5_000, calm=(50, 200, 250), online=(10, 100, 1_000, 5_000),
-        members=(10, 1_000, 100_000), readers=1_000, among=(1_000, 5_000, 19_000),
-        stored=(100, 10_000, 1_000_000), talks=(10, 1_000, 10_000), most_stored=1_000_000,
-        most_talks=10_000, requests=1_000, nodes=(1, 2, 4), all_peers=True,
-    ),
-}  # fmt: skip
-"""tiny: proves that every row runs; short: `make bench`; long: `make bench-long`."""
+PYTHON, RUST, BARE = "python-socketio", "socketioxide", "bare C loop"
+CONVERSATIONS, ENTRIES = 20, 2
+"""Of a user that comes back, and in each of its conversations."""
+MOST_PREPARED = 100_000
+"""Conversations in a store of people who come back; with many each, fewer people do."""
 
 
 def rows(sizes: Sizes) -> list[Row]:
@@ -85,9 +32,7 @@ def rows(sizes: Sizes) -> list[Row]:
 
 def _chatting(sizes: Sizes) -> Iterator[Row]:
     pace, pairs, size = sizes.pace, sizes.pairs, sizes.bytes
-    starts = {OURS: servers.webchat, NPM: servers.npm_socketio}
-    if sizes.all_peers:
-        starts |= {BARE: servers.bare_loop, PYTHON: servers.python_socketio}
+    starts = {OURS: servers.webchat, NPM: servers.npm_socketio, **_more_peers(sizes)}
     for in_flight in (sizes.in_flight, 1):
         yield Row(
             f"pairs-{'many' if in_flight > 1 else 'one'}",
@@ -119,6 +64,7 @@ def _groups(sizes: Sizes) -> Iterator[Row]:
         starts: dict[str, cases.Start] = {
             OURS: ours,
             NPM: servers.npm_socketio,
+            **_rust(sizes),
             BARE: servers.bare_loop,
         }
         yield Row(
@@ -148,33 +94,40 @@ def _groups(sizes: Sizes) -> Iterator[Row]:
 
 def _connections(sizes: Sizes) -> Iterator[Row]:
     pace, npm = sizes.pace, servers.npm_socketio
-    known = _secured(Talks("secured", sizes.known, *KNOWN))
     yield Row(
         "idle",
         f"{sizes.idle:,} connections that do nothing",
         {
             OURS: partial(cases.connections, servers.webchat, pace, sizes.idle),
-            NPM: partial(cases.connections, npm, pace, sizes.idle),
+            **{
+                name: partial(cases.connections, start, pace, sizes.idle)
+                for name, start in {NPM: npm, **_more_peers(sizes)}.items()
+            },
         },
     )
-    yield Row(
-        "known",
-        f"{sizes.known:,} devices log in and sync {CONVERSATIONS} conversations without news",
-        {OURS: partial(cases.returning, known, pace, sizes.known, *KNOWN)},
-    )
-    back = _secured(Talks("secured", sizes.storm, *KNOWN, bystanders=2 * sizes.calm[0]))
+    for conversations in sizes.returning_talks:
+        devices = min(sizes.returning, MOST_PREPARED // conversations)
+        back = _secured(Talks("secured", devices, conversations, ENTRIES))
+        run = partial(cases.returning, back, pace, devices, conversations, ENTRIES)
+        yield Row(
+            f"returning-{conversations}",
+            f"{devices:,} devices log in and sync {conversations} conversations without news",
+            {OURS: run},
+        )
+    known = (CONVERSATIONS, ENTRIES)
+    back = _secured(Talks("secured", sizes.storm, *known, bystanders=2 * sizes.calm[0]))
     yield Row(
         "storm",
         f"{sizes.storm:,} devices at once, {CONVERSATIONS} messages to fetch each",
         {
-            OURS: partial(cases.storm, back, sizes.storm, *KNOWN),
+            OURS: partial(cases.storm, back, sizes.storm, *known),
             f"{NPM}, connects alone": partial(cases.storm, npm, sizes.storm, 0, 0),
         },
     )
     yield Row(
         "storm-beside",
         f"others, {sizes.calm[1]} messages/s, while {sizes.storm:,} devices come at once",
-        {OURS: partial(cases.storm_beside, back, pace, sizes.storm, KNOWN, sizes.calm)},
+        {OURS: partial(cases.storm_beside, back, pace, sizes.storm, known, sizes.calm)},
     )
 
 
@@ -207,6 +160,17 @@ def _answers(sizes: Sizes) -> Iterator[Row]:
     yield Row("list", f"page of 50 of {sizes.most_talks:,} conversations", {OURS: listed})
     yield Row("start", "start on an empty store", {OURS: empty})
     yield Row("start-full", f"start on {stored} messages", {OURS: full})
+
+
+def _more_peers(sizes: Sizes) -> dict[str, cases.Start]:
+    if not sizes.all_peers:
+        return {}
+    return {**_rust(sizes), PYTHON: servers.python_socketio, BARE: servers.bare_loop}
+
+
+def _rust(sizes: Sizes) -> dict[str, cases.Start]:
+    is_there = sizes.all_peers and servers.SOCKETIOXIDE.exists()
+    return {RUST: servers.socketioxide} if is_there else {}
 
 
 def _secured(talks: Talks) -> cases.Start:

@@ -15,7 +15,8 @@ from tempfile import mkdtemp
 from webchat.ports.store import Mode
 
 HERE = Path(__file__).parent
-SERVER_CORE, LOAD_CORE = 0, 1
+_CORES = sorted(os.sched_getaffinity(0))
+SERVER_CORE, LOAD_CORE = _CORES[0], _CORES[-1]
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 OPEN_FILES = 20_000
 

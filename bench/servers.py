@@ -21,6 +21,9 @@ UNLIMITED = ("--rate-burst=1000000000", "--rate-events-per-s=1000000000")
 OPEN, SECURED = "--open", ""
 SOCKETIO = ("node", str(HERE / "peers" / "socketio" / "server.js"))
 
+_CARGO = HERE / "peers" / "socketioxide"
+SOCKETIOXIDE = _CARGO / "target" / "release" / "webchat-bench-socketioxide"
+
 
 @dataclass(frozen=True)
 class Cluster:
@@ -92,6 +95,13 @@ def python_socketio() -> Iterator[Running]:
     """python-socketio on aiohttp and uvloop."""
     peer = [sys.executable, str(HERE / "peers" / "python_socketio.py")]
     with _peer(peer, SERVER_CORE) as running:
+        yield running
+
+
+@contextmanager
+def socketioxide() -> Iterator[Running]:
+    """socketioxide on axum, where cargo could build it (SOCKETIOXIDE)."""
+    with _peer([str(SOCKETIOXIDE)], SERVER_CORE) as running:
         yield running
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from bench import report, samples
 from bench.goals import SMALL_GROUP, verdicts
-from bench.rows import SIZES, rows
+from bench.rows import rows
+from bench.sizes import SIZES
 
 ABOUT_LARGE_GROUPS = 2
 """Goals that the tiny size has no rows for."""
