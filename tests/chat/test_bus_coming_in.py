@@ -199,3 +199,37 @@ async def test_who_joins_while_the_last_other_device_leaves_is_live(world: World
     await settle()
     assert laptop.bodies() == ["hello"]
     await near.chat.close()
+
+
+async def test_a_first_message_that_its_sender_is_told_of_before_the_store_answers_is_acked_alone(
+    world: World,
+) -> None:
+    watched = WatchedStore(world.store)
+    near = World(beside=world, store=watched)
+    ben = await near.joined("ben")
+    watched.log.outcomes = []
+    ben.say("chat", ben.message("anna", "hello"))
+    await settle()
+    near.chat.compare()  # the log of ben says that there is something new
+    await settle()
+    watched.log.tell()
+    await settle()
+    assert [name for name, said in ben.socket.packets if said.get("ConvID") == CONV] == ["ack"]
+    await near.chat.close()
+
+
+async def test_a_depart_sent_again_where_others_lack_what_was_before_it_is_acked(
+    world: World, other: World
+) -> None:
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    cleo = await other.joined("cleo")
+    await anna.do("create", G, "ben", "cleo")
+    world.buses.go_down()
+    await anna.say_in(G, "one")
+    left = await ben.do("depart", G, MsgID="d1")
+    again = await other.person("ben")
+    again.say("join", {"device": "d", "cursors": {G: 1}})
+    ack_id = again.say("chat", again.act("depart", G, MsgID="d1"))
+    await settle()
+    assert again.socket.acks[ack_id] == left
+    assert [entry["EvtType"] for entry in cleo.got("message", "depart")] == ["message", "depart"]

@@ -65,6 +65,14 @@ class OwnAck(msgspec.Struct, eq=False):
         return False
 
 
+def in_flight(device: Device, entry: Entry) -> OwnAck | None:
+    """The ack of an entry that this connection is having appended, if the store has not said so
+    yet and it has no place so far: entries may come by more than once."""
+    ack = device.in_flight.get(entry.msg_id)
+    is_its = ack is not None and ack.entry is None and ack.is_for(entry)
+    return ack if is_its and entry.sender == device.user.uid else None
+
+
 def comes_instead(entry: Entry) -> bool:
     """Whether the ack takes an own entry's place. Who refers somebody gets the `join`, then the
     ack."""

@@ -7,6 +7,7 @@ from functools import partial
 
 import structlog
 
+from webchat.chat.acks import in_flight
 from webchat.chat.device import Device
 from webchat.chat.lag import BacklogSettings, Lag
 from webchat.chat.patience import Patience
@@ -133,6 +134,9 @@ class Backlog:
             if entry.seq > min(held.last, until):
                 break
             packet = await device.in_its_form(entry)
+            ack = in_flight(device, entry)
+            if ack is not None and ack.ack_id is not None:
+                lag.keep_ack(entry, ack)
             await lag.until_free(entry.seq)
             if entry.seq == lag.position + 1 and device.is_behind(held, lag):
                 device.send(entry, packet, lag)

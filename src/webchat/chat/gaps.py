@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from webchat.chat.acks import OwnAck
+from webchat.chat.acks import OwnAck, in_flight
 from webchat.chat.patience import Patience
 from webchat.chat.roster import HeldLog, Roster
 from webchat.chat.settings import RepairSettings
@@ -74,10 +74,9 @@ class Gaps:
                 self.pass_on(held, entry, self.ack_in_flight(entry))
 
     def ack_in_flight(self, entry: Entry) -> OwnAck | None:
-        """Of an entry that a connection here is having appended, if the store has not said so yet
-        and it has no place so far: entries may come by more than once."""
+        """Of an entry that a connection here is having appended."""
         for device in self._roster.devices_of(entry.sender):
-            ack = device.in_flight.get(entry.msg_id)
-            if ack is not None and ack.entry is None and ack.is_for(entry):
+            ack = in_flight(device, entry)
+            if ack is not None:
                 return ack
         return None

@@ -107,6 +107,8 @@ class Hub:
                     device.sent_it(held, entry, packet, ack)
                 else:
                     device.receive(held, entry, packet)
+        if ack is not None and ack.device.user not in held.users:
+            ack.device.place_ack(entry, ack)  # of a `depart` sent again, say
         self._stats.passed_on += 1
         self._stats.copies += copies
         if entry.kind in _MEMBERSHIP:
