@@ -73,6 +73,19 @@ async def test_keys_of_a_batch_that_was_rolled_back_are_forgotten(store: SqliteS
     assert (await send(store, one("lost"))).entries[0].seq == 2
 
 
+async def test_a_log_made_in_a_batch_that_was_rolled_back_is_made_again(
+    store: SqliteStore, path: Path
+) -> None:
+    lost = send(store, Append("group_y", (message("ann", "first"),)))
+    with pytest.raises(Exception, match="a write failed"):
+        await send(store, Append("group_y", (message("ann", "\ud800"),)))
+    assert (await lost).entries[0].seq == 1
+    await store.close()
+    assert count_of(path, "log") == 1
+    await store.open("secured")
+    assert len(await store.log.read("group_y", 0, 9)) == 1
+
+
 @pytest.mark.parametrize("other", ["second", "third"])
 async def test_another_key_with_the_same_hash_is_another_key(
     store: SqliteStore, path: Path, other: str

@@ -92,7 +92,7 @@ class SqliteLog:
         found = await self._read(conv, query, (conv, bounded(after), bounded(limit)))
         if tail is not None and len(found) < limit:
             last = found[-1].seq if found else after
-            found += tail.between(last, last + 1 + limit - len(found))
+            found += tail.between(conv, last, last + 1 + limit - len(found))
         return found
 
     async def read_before(self, conv: ConvID, before: Seq | None, limit: int) -> list[Entry]:
@@ -103,13 +103,13 @@ class SqliteLog:
         newest_first = await self._read(conv, query, (conv, end, bounded(limit)))
         found = newest_first[::-1]
         if tail is not None:
-            found += tail.between(found[-1].seq if found else 0, end)
+            found += tail.between(conv, found[-1].seq if found else 0, end)
         return found[-limit:] if limit else []
 
     async def find(self, conv: ConvID, sender: Uid, msg_id: str) -> Entry | None:
         """The entry with that key of idempotence."""
         tail = self._tail(conv)
-        entry = None if tail is None else tail.with_key(sender, msg_id)
+        entry = None if tail is None else tail.with_key(conv, sender, msg_id, new=False)
 
         def run(db: sqlite3.Connection) -> Entry | None:
             log = db.execute("SELECT id FROM log WHERE name = ?", (conv,)).fetchone()

@@ -9,9 +9,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from hashlib import blake2b
+from itertools import chain
 from typing import Any, Final
-
-import msgspec
 
 from webchat.model import Draft, Entry, Uid, seal
 
@@ -20,15 +19,24 @@ ENTRY_COLUMNS: Final = "seq, n, at, kind, sender, msg_id, envelope"
 _BY_KEY: Final = f"""
     SELECT {ENTRY_COLUMNS} FROM entry_key JOIN entry ON entry.id = entry_key.entry
     WHERE entry_key.log = ? AND hash = ? AND sender = ? AND msg_id = ?"""  # noqa: S608
-_MET: Final = """
-    SELECT log, hash FROM json_each(?) AS asked
-    CROSS JOIN entry_key ON log = asked.value ->> 0 AND hash = asked.value ->> 1"""
-
 _HAS: Final = "SELECT 1 FROM entry_key WHERE log = ? AND hash = ?"
 _FEW: Final = 4
 """So many keys are cheaper to look up one by one."""
 
+
+def _met(places: int) -> str:
+    """The query for those of so many (log, hash) that the table has."""
+    return f"""
+        WITH asked (log, hash) AS (VALUES {", ".join(["(?, ?)"] * places)})
+        SELECT log, hash FROM asked CROSS JOIN entry_key USING (log, hash)"""  # noqa: S608
+
+
+_MET: Final = {places: _met(places) for places in (8, 64)}
+
 Columns = Sequence[Any]
+
+_Place = tuple[int, int]
+"""log, `key_hash`: where a key lies in its table."""
 
 Key = tuple[int, Uid, str]
 """log, sender, msg_id: what an entry is found by when it is sent again."""
@@ -60,10 +68,13 @@ def find_row(db: sqlite3.Connection, log: int, sender: Uid, msg_id: str) -> Colu
 def absent(db: sqlite3.Connection, hashes: dict[Key, int]) -> dict[Key, int]:
     """Those of `hashes`, keys with their `key_hash`, which the tables do not have."""
     asked = [(key[0], hashed) for key, hashed in hashes.items()]
-    if len(asked) <= _FEW:
-        met = {place for place in asked if db.execute(_HAS, place).fetchone()}
-    else:
-        met = set(db.execute(_MET, (msgspec.json.encode(asked).decode(),)))
+    met: set[_Place] = set()
+    while len(asked) > _FEW:
+        size = 64 if len(asked) > 32 else 8
+        some, asked = asked[:size], asked[size:]
+        some += some[-1:] * (size - len(some))
+        met.update(db.execute(_MET[size], tuple(chain.from_iterable(some))))
+    met.update(place for place in asked if db.execute(_HAS, place).fetchone())
     if not met:
         return hashes
     return {key: hashed for key, hashed in hashes.items() if (key[0], hashed) not in met}

@@ -9,8 +9,7 @@ writer's thread alone, but for `tail`.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterable, Mapping
 from operator import attrgetter
 from typing import Final
 
@@ -18,11 +17,23 @@ import msgspec
 
 from webchat.adapters.sqlite import journal
 from webchat.adapters.sqlite.keys import Key, absent, entry_of, find_row, key_hash
-from webchat.adapters.sqlite.openlog import LogTail, OpenLog, position_rows
+from webchat.adapters.sqlite.openlog import LogTail, OpenLog
 from webchat.adapters.sqlite.recent import Recent
-from webchat.adapters.sqlite.rows import EntryRow, write_entries, write_positions
+from webchat.adapters.sqlite.rows import EntryRow, PositionRow, write_entries, write_positions
 from webchat.adapters.sqlite.settings import SqliteSettings
-from webchat.model import NO_HEAD, NO_POSITION, ConvID, Draft, Entry, Head, Position, Seq, Uid
+from webchat.model import (
+    NO_HEAD,
+    NO_POSITION,
+    ConvID,
+    Draft,
+    Entry,
+    Head,
+    Position,
+    Seq,
+    Uid,
+    seal,
+)  # fmt: skip
+from webchat.ports.log import Append
 
 _HEAD: Final = """
     SELECT log.id, entry.seq, entry.n, entry.at, entry.members_seq
@@ -61,8 +72,9 @@ class Ledger:
         self._newest = self._records = self._size = 0
         self._fold: _Fold | None = None
         self._absent: dict[Key, int] = {}
-        self._touched: dict[ConvID, tuple[OpenLog, LogTail, Head]] = {}
-        self._settled: set[ConvID] = set()
+        self._touched: list[tuple[OpenLog, LogTail, Head]] = []
+        self._added: list[EntryRow] = []
+        self._settled: dict[int, Seq] = {}
         self._folded: list[tuple[OpenLog, LogTail, int]] = []
 
     def tail(self, conv: ConvID) -> LogTail | None:
@@ -84,29 +96,44 @@ class Ledger:
         """A new log."""
         return OpenLog(db.execute(_MAKE, (conv,)).lastrowid or 0, conv)
 
-    def add(self, log: OpenLog, draft: Draft, entry: Entry, head: Head) -> None:
-        """An entry comes to the end of its log, which then ends at `head`."""
-        tail = self._touch(log)
-        log.head = head
-        tail.new_entries.append(entry)
-        sender, msg_id = draft.sender, draft.msg_id
-        hashed = None
-        if msg_id:
-            hashed = self._absent.get((log.id, sender, msg_id)) or key_hash(sender, msg_id)
-            tail.keys[sender, msg_id] = entry
-        row = (
-            log.id, head.last, head.n, head.at, head.members_seq, draft.kind, sender, msg_id,
-            draft.envelope, hashed,
-        )  # fmt: skip
-        tail.new_rows.append(row)
+    def add(self, log: OpenLog, request: Append, at: int) -> list[Entry]:
+        """The entries that the drafts become, at the end of their log, at `at` (ms)."""
+        tail = log.tail if log.is_changing and log.tail else self._touch(log)
+        conv, log_id = log.conv, log.id
+        seq, n, members_seq = log.head.last, log.head.n, log.head.members_seq
+        entries = []
+        for draft in request.drafts:
+            kind, sender, msg_id = draft.kind, draft.sender, draft.msg_id
+            seq += 1
+            n += kind == "message"
+            if request.is_membership:
+                members_seq = seq
+            hashed = self._absent.pop((log_id, sender, msg_id), None) or key_hash(sender, msg_id)
+            row = (log_id, seq, n, at, members_seq, kind, sender, msg_id, draft.envelope, hashed)
+            tail.rows.append(row)
+            self._added.append(row)
+            if hashed is not None:
+                tail.hashes.add(hashed)
+            entries.append(seal(draft, conv, seq, n, at))
+        log.head = Head(seq, n, at, members_seq)
+        return entries
 
-    def find(self, db: sqlite3.Connection, log: OpenLog, draft: Draft) -> Entry | None:
-        """The entry with the draft's key of idempotence."""
-        sender, msg_id = draft.sender, draft.msg_id
-        if log.tail is not None and (entry := log.tail.keys.get((sender, msg_id))) is not None:
-            return entry
-        if (log.id, sender, msg_id) in self._absent:
-            return None
+    def known(self, db: sqlite3.Connection, log: OpenLog, drafts: Iterable[Draft]) -> list[Entry]:
+        """The entries of those drafts whose keys of idempotence were met before."""
+        found = []
+        for draft in drafts:
+            if (log.id, draft.sender, draft.msg_id) not in self._absent:
+                entry = self._find(db, log, draft.sender, draft.msg_id)
+                if entry is not None:
+                    found.append(entry)
+        return found
+
+    def _find(self, db: sqlite3.Connection, log: OpenLog, sender: Uid, msg_id: str) -> Entry | None:
+        """The entry with that key of idempotence."""
+        if log.tail is not None and key_hash(sender, msg_id) in log.tail.hashes:
+            entry = log.tail.with_key(log.conv, sender, msg_id, new=True)
+            if entry is not None:
+                return entry
         row = find_row(db, log.id, sender, msg_id)
         return None if row is None else entry_of(log.conv, row)
 
@@ -129,21 +156,24 @@ class Ledger:
     def place(self, log: OpenLog, uid: Uid, position: Position) -> None:
         """`uid` has come that far."""
         self._positions += uid not in log.positions
-        log.positions[uid] = self._touch(log).new_moved[uid] = position
+        tail = log.tail if log.is_changing and log.tail else self._touch(log)
+        log.positions[uid] = tail.new_moved[uid] = position
 
     # What acts need to find in the tables
 
     def settle(self, db: sqlite3.Connection, log: OpenLog) -> None:
         """Write all of a log to the tables, within this transaction."""
         tail = self._touch(log)
-        if log.conv not in self._settled:
-            _write(db, [(log, tail.rows, tail.moved)])
-        _write(db, [(log, tail.new_rows, tail.new_moved)])
-        for row in chain(tail.rows, tail.new_rows):
-            self._absent.pop((row[0], row[6], row[7]), None)
-        tail.forget_new()
-        tail.keys = {}
-        self._settled.add(log.conv)
+        settled = self._settled.get(log.id)
+        if settled is None:
+            write_entries(db, tail.rows)
+            write_positions(db, position_rows([(log, tail.moved)]))
+        else:
+            write_entries(db, tail.rows[tail.count(settled) :])
+        write_positions(db, position_rows([(log, tail.new_moved)]))
+        tail.new_moved.clear()
+        tail.hashes = set()
+        self._settled[log.id] = log.head.last
 
     def settle_all(self, db: sqlite3.Connection) -> None:
         """Write everything to the tables, within this transaction."""
@@ -162,22 +192,23 @@ class Ledger:
         if not self._keeps_journal and not journal.is_empty(db):
             journal.replay(db)
 
-    def ask(self, db: sqlite3.Connection, conv: ConvID, drafts: Iterable[Draft]) -> None:
-        """Say that these keys will be looked for, so that `look_up` finds them together."""
-        if (log := self.log(db, conv)) is None:
-            return
-        for draft in drafts:
-            sender, msg_id = draft.sender, draft.msg_id
-            try:
-                if (hashed := key_hash(sender, msg_id)) is not None:
-                    self._absent[log.id, sender, msg_id] = hashed
-            except UnicodeEncodeError:
-                # What cannot be encoded cannot be stored: its own act will say so.
+    def look_up(self, db: sqlite3.Connection, requests: Iterable[Append]) -> None:
+        """Look for the keys of all `requests` together: one that is new costs no query later."""
+        hashes: dict[Key, int] = {}
+        for request in requests:
+            if (log := self.log(db, request.conv)) is None:
                 continue
-
-    def look_up(self, db: sqlite3.Connection) -> None:
-        """Look for all keys that were asked for: one that is new costs no query after this."""
-        self._absent = absent(db, self._absent)
+            nearby = log.tail.hashes if log.tail else ()
+            for draft in request.drafts:
+                sender, msg_id = draft.sender, draft.msg_id
+                try:
+                    hashed = key_hash(sender, msg_id)
+                except UnicodeEncodeError:
+                    # What cannot be encoded cannot be stored: its own act will say so.
+                    continue
+                if hashed is not None and hashed not in nearby:
+                    hashes[log.id, sender, msg_id] = hashed
+        self._absent = absent(db, hashes)
 
     def finish(self, db: sqlite3.Connection, *, is_idle: bool) -> None:
         """The last thing before the commit. `is_idle`: nothing waits, so fold before it is due."""
@@ -198,10 +229,11 @@ class Ledger:
         """The transaction is durable; what it did may be read."""
         for _, tail, taken in self._folded:
             tail.fold(taken)
-        for log, tail, _ in self._touched.values():
-            if log.conv in self._settled:
-                tail.fold(len(tail.rows))
-            tail.commit()
+        for log, tail, _ in self._touched:
+            if (settled := self._settled.get(log.id)) is not None:
+                tail.fold(tail.count(settled))
+            tail.commit(log.head.last)
+            log.is_changing = False
         self._close_folded()
         if self._fold is not None and not self._fold.logs:
             self._records -= self._fold.records
@@ -211,11 +243,12 @@ class Ledger:
 
     def rolled_back(self) -> None:
         """The transaction did nothing: a fold begins again, as its slice was not written."""
-        for log, tail, head in self._touched.values():
+        for log, tail, head in self._touched:
             tail.roll_back()
-            log.head, log.positions = head, dict(tail.moved)
-        self._recent.clear()
+            log.head, log.positions, log.is_changing = head, dict(tail.moved), False
         self._close_folded()
+        # Among them may be logs that it made.
+        self._recent.clear()
         self._fold = None
         self._start_anew()
 
@@ -227,27 +260,26 @@ class Ledger:
             self._records = self._size = 0
 
     def _start_anew(self) -> None:
-        self._absent, self._touched = {}, {}
-        self._settled, self._folded = set(), []
+        self._absent, self._touched, self._added = {}, [], []
+        self._settled, self._folded = {}, []
 
     def _touch(self, log: OpenLog) -> LogTail:
         """The tail of a log that this transaction changes."""
-        tail = log.tail
-        if tail is not None and log.conv in self._touched:
-            return tail
-        if tail is None:
-            tail = log.tail = LogTail()
-        self._touched[log.conv] = (log, tail, log.head)
-        self._unfolded[log.conv] = log
-        return tail
+        if log.tail is None:
+            log.tail = LogTail(log.head.last)
+            self._unfolded[log.conv] = log
+        if not log.is_changing:
+            log.is_changing = True
+            self._touched.append((log, log.tail, log.head))
+        return log.tail
 
     def _note(self, db: sqlite3.Connection) -> int:
         """Put what the transaction added into the journal; returns how many records that are."""
-        touched = self._touched.values()
-        entries = [row for _, tail, _ in touched for row in tail.new_rows]
-        positions = [
-            row for log, tail, _ in touched for row in position_rows(log.id, tail.new_moved)
-        ]
+        entries = self._added
+        if self._settled:
+            settled = self._settled.get
+            entries = [row for row in entries if row[1] > settled(row[0], 0)]
+        positions = position_rows((log, tail.new_moved) for log, tail, _ in self._touched)
         added = len(entries) + len(positions)
         if added:
             # Counted up even if the transaction fails, so that no number comes twice.
@@ -262,26 +294,24 @@ class Ledger:
 
     def _fold_some(self, db: sqlite3.Connection, logs: list[OpenLog], records: int) -> None:
         """Write about as many records of `logs`; those that are done go from the list."""
+        moved: list[tuple[OpenLog, Mapping[Uid, Position]]] = []
         while logs and records > 0:
             log = logs[-1]
-            if log.tail is not None and log.conv not in self._settled:
-                taken = min(records, len(log.tail.rows))
+            if log.tail is not None and log.id not in self._settled:
+                committed = log.tail.committed
+                taken = min(records, committed)
                 self._folded.append((log, log.tail, taken))
-                records -= taken + len(log.tail.moved)
-                if taken < len(log.tail.rows):
+                if taken < committed:
                     break
+                records -= taken + len(log.tail.moved)
+                moved.append((log, log.tail.moved))
             logs.pop()
-        _write(
-            db,
-            [
-                (log, tail.rows[:taken], tail.moved if taken == len(tail.rows) else {})
-                for log, tail, taken in self._folded
-            ],
-        )
+        write_entries(db, [row for _, tail, taken in self._folded for row in tail.rows[:taken]])
+        write_positions(db, position_rows(moved))
 
     def _close_folded(self) -> None:
         """Let go of tails that are empty now; their logs are remembered as long as others."""
-        logs = [log for log, _, _ in self._folded] + [log for log, _, _ in self._touched.values()]
+        logs = [log for log, _, _ in self._folded] + [log for log, _, _ in self._touched]
         for log in logs:
             if log.tail is not None and log.tail.is_empty:
                 log.tail = None
@@ -296,10 +326,12 @@ class Ledger:
         self._positions = 0
 
 
-_Part = tuple[OpenLog, Sequence[EntryRow], Mapping[Uid, Position]]
-
-
-def _write(db: sqlite3.Connection, parts: Sequence[_Part]) -> None:
-    """Write entries and positions of logs to the tables."""
-    write_entries(db, [row for _, rows, _ in parts for row in rows])
-    write_positions(db, [row for log, _, moved in parts for row in position_rows(log.id, moved)])
+def position_rows(
+    moved: Iterable[tuple[OpenLog, Mapping[Uid, Position]]],
+) -> list[PositionRow]:
+    """Positions of logs as rows of their table."""
+    return [
+        (log.id, uid, at.delivered, at.displayed, at.n)
+        for log, positions in moved
+        for uid, at in positions.items()
+    ]

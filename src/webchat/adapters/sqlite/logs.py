@@ -27,7 +27,6 @@ from webchat.model import (
     Head,
     Membership,
     Position,
-    seal,
     user_log,
 )  # fmt: skip
 from webchat.ports.clock import Clock
@@ -50,10 +49,7 @@ class Logs:
     def begin(self, db: sqlite3.Connection, arguments: Iterable[object]) -> None:
         """Look up together what acts with these arguments will ask for."""
         self._ledger.settle_others(db)
-        for request in arguments:
-            if isinstance(request, Append):
-                self._ledger.ask(db, request.conv, request.drafts)
-        self._ledger.look_up(db)
+        self._ledger.look_up(db, [each for each in arguments if isinstance(each, Append)])
 
     def finish(self, db: sqlite3.Connection, *, is_idle: bool) -> None:
         """Write what is left of a batch's acts; the last thing before its commit."""
@@ -80,19 +76,20 @@ class Logs:
 
     def append(self, db: sqlite3.Connection, request: Append) -> Appended:
         """Append `request`. Raises MembersChanged, WebchatError(CONFLICT)."""
-        log = self._ledger.log(db, request.conv)
-        if log is not None and (entries := self._known_entries(db, log, request.drafts)):
-            return Appended(tuple(entries), self._followed(db, request, entries), fresh=False)
+        ledger = self._ledger
+        log = ledger.log(db, request.conv)
+        if log is not None and (known := ledger.known(db, log, request.drafts)):
+            return Appended(tuple(known), self._followed(db, request, known), fresh=False)
         _check_conditions(request, NO_HEAD if log is None else log.head)
         if log is None:
-            log = self._ledger.make(db, request.conv)
-        entries = self._write(log, request, self._clock.now_ms())
+            log = ledger.make(db, request.conv)
+        entries = ledger.add(log, request, self._clock.now_ms())
         followed: list[Entry] = []
         if request.follow is not None or entries[0].seq == 1:
             for follow in request.follows(entries[0].seq):
                 followed += self._follow(db, follow, log, entries[0])
         moved = self._move_sender(db, log, entries[-1]) if request.moves_sender else None
-        return Appended(tuple(entries), tuple(followed), fresh=True, moved=moved)
+        return Appended(tuple(entries), tuple(followed), True, moved)
 
     def move(self, db: sqlite3.Connection, moves: Sequence[Move]) -> Sequence[Moved]:
         """Move positions forward, each at most to its log's last."""
@@ -107,13 +104,6 @@ class Logs:
         """Make the tables say everything."""
         self._ledger.settle_all(db)
 
-    def _known_entries(
-        self, db: sqlite3.Connection, log: OpenLog, drafts: Iterable[Draft]
-    ) -> list[Entry]:
-        """The entries of those drafts whose keys were met before."""
-        find = self._ledger.find
-        return [entry for draft in drafts if (entry := find(db, log, draft)) is not None]
-
     def _followed(
         self, db: sqlite3.Connection, request: Append, entries: Sequence[Entry]
     ) -> tuple[Entry, ...]:
@@ -123,21 +113,8 @@ class Logs:
         for follow in request.follows(seq):
             for draft in follow.said_to_users(request.conv, seq, 0):
                 if (log := self._ledger.log(db, user_log(draft.sender))) is not None:
-                    found += self._known_entries(db, log, [draft])
+                    found += self._ledger.known(db, log, [draft])
         return tuple(found)
-
-    def _write(self, log: OpenLog, request: Append, at: int) -> list[Entry]:
-        """Put the drafts at the end of their log."""
-        entries = []
-        for draft in request.drafts:
-            head = log.head
-            seq = head.last + 1
-            n = head.n + (draft.kind == "message")
-            entry = seal(draft, log.conv, seq, n, at)
-            head = Head(seq, n, at, seq if request.is_membership else head.members_seq)
-            self._ledger.add(log, draft, entry, head)
-            entries.append(entry)
-        return entries
 
     def _follow(
         self, db: sqlite3.Connection, follow: Follow, log: OpenLog, cause: Entry
@@ -162,9 +139,9 @@ class Logs:
         log = self._ledger.log(db, request.conv)
         if log is None:
             log = self._ledger.make(db, request.conv)
-        elif self._known_entries(db, log, request.drafts):
+        elif self._ledger.known(db, log, request.drafts):
             return []
-        entries = self._write(log, request, at)
+        entries = self._ledger.add(log, request, at)
         # The tables must say why there is what they have: an invitation, a membership.
         self._ledger.settle(db, log)
         return entries
@@ -188,7 +165,9 @@ class Logs:
         count_members(db, log.id, came)
 
     def _move_sender(self, db: sqlite3.Connection, log: OpenLog, entry: Entry) -> Moved:
-        before = self._ledger.position(db, log, entry.sender)
+        before = log.positions.get(entry.sender)
+        if before is None:
+            before = self._ledger.position(db, log, entry.sender)
         after = Position(entry.seq, entry.seq, entry.n)
         self._ledger.place(log, entry.sender, after)
         return Moved(log.conv, entry.sender, before, after)

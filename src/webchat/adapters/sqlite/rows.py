@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from webchat.model import Seq, Uid
+from webchat.model import ConvID, Draft, Entry, Seq, Uid, seal
 
 # Plain tuples: a message makes one of each, and a named one costs it several times as much.
 EntryRow = tuple[int, Seq, int, int, Seq, str, Uid, str, bytes, int | None]
@@ -17,7 +17,7 @@ EntryRow = tuple[int, Seq, int, int, Seq, str, Uid, str, bytes, int | None]
 PositionRow = tuple[int, Uid, Seq, Seq, int]
 """log, uid, delivered, displayed, n."""
 
-_INSERT_ENTRY: Final = "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_ENTRY: Final = "INSERT INTO entry VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_KEY: Final = "INSERT INTO entry_key VALUES (?, ?, ?)"
 # A position never goes back, so of two rows of one member the one further on is the newer one.
 _SAVE_POSITION: Final = """
@@ -26,14 +26,23 @@ _SAVE_POSITION: Final = """
     WHERE excluded.delivered >= delivered AND excluded.displayed >= displayed"""
 
 
+def sealed(conv: ConvID, row: EntryRow) -> Entry:
+    """The Entry of a row, which is of the log `conv`."""
+    _, seq, n, at, _, kind, sender, msg_id, envelope, _ = row
+    return seal(Draft(kind, sender, msg_id, envelope), conv, seq, n, at)
+
+
 def write_entries(db: sqlite3.Connection, rows: Sequence[EntryRow]) -> None:
     """Write entries that the tables do not have, and what they are found by."""
     if not rows:
         return
     (last,) = db.execute("SELECT ifnull(max(id), 0) FROM entry").fetchone()
-    numbered = list(enumerate(sorted(rows), last + 1))  # by log and `Seq`, which are no two alike
-    keys = [(row[0], row[-1], id_) for id_, row in numbered if row[-1] is not None]
-    db.executemany(_INSERT_ENTRY, [(id_, *row[:-1]) for id_, row in numbered])
+    ordered = sorted(rows)  # by log and `Seq`, which are no two alike
+    # SQLite numbers them one after the other from the greatest id on.
+    keys = [
+        (row[0], row[-1], id_) for id_, row in enumerate(ordered, last + 1) if row[-1] is not None
+    ]
+    db.executemany(_INSERT_ENTRY, [row[:-1] for row in ordered])
     db.executemany(_INSERT_KEY, sorted(keys))
 
 

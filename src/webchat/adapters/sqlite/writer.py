@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from webchat.adapters.sqlite.settings import SqliteSettings
 from webchat.errors import Code, MembersChanged, WebchatError
@@ -33,10 +33,9 @@ _DEFECTS: Final = (
 """Errors of SQLite that are the act's own, not the file's."""
 
 
-class _Write(NamedTuple):
-    act: Act[Any, Any]
-    argument: Any
-    done: Callable[[Any], None]
+# A plain tuple: a message makes one, and a named one costs it several times as much.
+_Write = tuple[Act[Any, Any], Any, Callable[[Any], None]]
+"""act, argument, done."""
 
 
 _Batch = list[_Write]
@@ -98,7 +97,7 @@ class Writer:
         self._waiting += 1
         if not self._turn:
             self._loop.call_soon(self._hand_over)
-        self._turn.append(_Write(act, argument, done))
+        self._turn.append((act, argument, done))
 
     async def write(self, act: Act[A, R], argument: A) -> R:
         """The result of `act(db, argument)`, once durable. Raises what it refuses with."""
@@ -130,9 +129,9 @@ class Writer:
 
     def _deliver(self, batch: _Batch, outcomes: list[object]) -> None:
         self._waiting -= len(batch)
-        for write, outcome in zip(batch, outcomes, strict=True):
+        for (_, _, done), outcome in zip(batch, outcomes, strict=True):
             try:
-                write.done(outcome)
+                done(outcome)
             except Exception as error:
                 self._loop.call_exception_handler(
                     {"message": "a store's `done` call failed", "exception": error}
@@ -218,11 +217,13 @@ class Writer:
     ) -> list[object]:
         self._db.execute("BEGIN IMMEDIATE")
         self._notice_other_writers()
-        self._memory.begin(self._db, [write.argument for write in batch])
+        self._memory.begin(self._db, [argument for _, argument, _ in batch])
+        db = self._db
         outcomes: list[object] = []
         for index, (act, argument, _) in enumerate(batch):
             try:
-                outcomes.append(failed.get(index) or act(self._db, argument))
+                failure = failed.get(index) if failed else None
+                outcomes.append(failure or act(db, argument))
             except (WebchatError, MembersChanged) as refusal:
                 outcomes.append(refusal)
             except Exception as error:
