@@ -402,6 +402,17 @@ async def test_a_part_of_a_cluster_is_refused(join: Join) -> None:
         await join(part.url).bus.open()
 
 
+async def test_a_redis_that_is_full_is_told_as_trouble(server: RedisServer, join: Join) -> None:
+    node = join(server.url, RedisBusSettings(check_interval_s=0.02))
+    await node.bus.open()
+    with redis.Redis(port=server.port) as admin:
+        admin.config_set("maxmemory", "1")
+        await _trouble(node, "full")
+        admin.config_set("maxmemory", "1gb")
+        await _trouble(node, "")
+    assert node.heard.events == []
+
+
 async def test_a_redis_that_evicts_or_turns_read_only_is_told_as_trouble(
     server: RedisServer, join: Join
 ) -> None:

@@ -94,8 +94,13 @@ def _refusal(facts: Mapping[str, str]) -> str:
 
 def _complaint(facts: Mapping[str, str]) -> str:
     policy = facts.get("maxmemory_policy", "noeviction")
-    if facts.get("maxmemory", "0") == "0" or policy == "noeviction":
+    most_bytes = int(facts.get("maxmemory", 0))
+    if most_bytes == 0:
         return ""
+    if policy == "noeviction":
+        if int(facts.get("used_memory", 0)) < most_bytes:
+            return ""
+        return f"Redis is full (maxmemory {most_bytes} bytes): it takes no rates and no profiles."
     return (
         f"Redis evicts (maxmemory-policy {policy}): rates and the profile cache forget before "
         "their time; set noeviction."
