@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import resource
+import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -121,12 +123,19 @@ def raise_open_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(OPEN_FILES, most), hard))
 
 
+def temporary_folder(purpose: str) -> Path:
+    """A folder that is gone when this program ends."""
+    folder = mkdtemp(prefix=f"webchat-bench-{purpose}-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
 @cache
 def compiled(source: str) -> Path:
     """What the system's C compiler makes of the folder or file `source` of bench/, once a run."""
     place = HERE / source
     sources = sorted(place.glob("*.c")) if place.is_dir() else [place]
-    binary = Path(mkdtemp(prefix="webchat-bench-")) / place.stem
+    binary = temporary_folder("compiled") / place.stem
     options = ["-O2", "-Wall", "-Wextra", "-Werror", "-o", str(binary)]
     subprocess.run(["cc", *options, *map(str, sources)], check=True)
     return binary

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import chain, islice
 from pathlib import Path
-from tempfile import mkdtemp
 
 from bench.group_store import uid_of
+from bench.running import temporary_folder
 from webchat.adapters.memory import LoopClock
 from webchat.adapters.sqlite import SqliteSettings, SqliteStore
 from webchat.model import (
@@ -126,7 +126,7 @@ def copy_of(contents: Contents) -> Callable[[Path], None]:
 
 @cache
 def _made(contents: Contents) -> Path:
-    folder = Path(mkdtemp(prefix="webchat-bench-store-"))
+    folder = temporary_folder("store")
     asyncio.run(_fill(folder / "webchat.db", contents))
     return folder
 
