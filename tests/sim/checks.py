@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tests.sim.world import World
 
 _MOST: Final = 10_000
+MEMBERSHIP: Final = "membership at the log's position"
 _SNAPSHOT_S: Final = 3.0
 
 
@@ -51,7 +52,7 @@ class Checks:
             await self._check_is_at_the_end(device)
         for page in self.world.devices:
             if isinstance(page, SeedDevice):
-                self._check_page(page)
+                await self._check_page(page)
         await self._check_receipts()
 
     def _convs(self) -> Iterable[str]:
@@ -83,7 +84,7 @@ class Checks:
             page = await self.store.members.page(conv, "", _MOST)
             members = [row.uid for row in page]
             require(
-                members == ledger.members(), "membership at the log's position",
+                members == ledger.members(), MEMBERSHIP,
                 f"{conv}: {members}, not {ledger.members()}",
             )  # fmt: skip
 
@@ -154,9 +155,10 @@ class Checks:
         missing = self._visible(device.uid, conv, known.start, known.position) - set(known.entries)
         said = f"{device.name} misses {sorted(missing)} of {conv}"
         require(not missing, "nobody is forgotten", said)
-        too_much = set(known.entries) - self._visible(device.uid, conv, 0, _MOST)
+        newest = max(known.entries, default=0)
+        too_much = set(known.entries) - self._visible(device.uid, conv, 0, newest)
         said = f"{device.name} has {sorted(too_much)} of {conv}"
-        require(not too_much, "membership at the log's position", said)
+        require(not too_much, MEMBERSHIP, said)
         if not conv.startswith("user:"):
             for seq, envelope in known.entries.items():
                 self._check_same(device, envelope, self.ledgers[conv].entries[seq - 1])
@@ -181,16 +183,29 @@ class Checks:
         at, last = device.memory.now.get(log, 0), heads[log].last if log in heads else 0
         require(at == last, "delivered in time", f"{device.name} is at {at} of {log}, not {last}")
 
-    def _check_page(self, page: SeedDevice) -> None:
-        """The seed's form has had each message of others; confirmed elsewhere counts as had."""
+    async def _check_page(self, page: SeedDevice) -> None:
+        """The seed's form has had each message of others: it has confirmed the newest, or another
+        device of its user has."""
+        positions = await self.store.positions.of_user(page.uid, list(self.ledgers))
         for conv, ledger in self.ledgers.items():
-            if page.uid not in ledger.spans:
-                continue
-            visible = ledger.visible(page.uid, 0, len(ledger.entries))
-            got = page.got.get(conv, set())
-            too_much = got - visible
+            too_much = page.got.get(conv, set()) - ledger.visible(page.uid, 0, len(ledger.entries))
             said = f"{page.name} has {sorted(too_much)} of {conv}"
-            require(not too_much, "membership at the log's position", said)
+            require(not too_much, MEMBERSHIP, said)
+            if page.uid in ledger.members():
+                newest = self._newest_of_others(page.uid, ledger)
+                delivered = positions.get(conv, NO_POSITION).delivered
+                said = f"{page.name} has {delivered} of {conv} delivered, not {newest}"
+                require(delivered >= newest, "nobody is forgotten", said)
+
+    def _newest_of_others(self, uid: str, ledger: Ledger) -> int:
+        """The last message that others wrote since this member came in."""
+        since = ledger.spans[uid][-1][0]
+        theirs = [
+            entry["Seq"]
+            for entry in ledger.entries[since - 1 :]
+            if entry["EvtType"] == "message" and (entry["Originated"] or entry["From"]) != uid
+        ]
+        return max(theirs, default=0)
 
     # Receipts
 
