@@ -162,6 +162,22 @@ async def test_a_server_that_stands_still_is_unavailable_within_the_timeout(
     assert not await hasty.trouble()
 
 
+async def test_an_outage_is_a_line_in_the_log_and_no_stack_trace(
+    hasty: PostgresStore, server: PostgresServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    await again(lambda: send(hasty, say("1")))
+    server.pause()
+    try:
+        for msg_id in ("2", "3"):
+            assert await outcome(send(hasty, say(msg_id))) is Code.UNAVAILABLE
+    finally:
+        server.resume()
+    await serves_again(hasty)
+    (line,) = [record for record in caplog.records if record.name.startswith("webchat.")]
+    assert (line.levelname, line.exc_info) == ("WARNING", None)
+    assert "TimeoutError" in line.getMessage()
+
+
 async def test_connections_that_the_server_ends_are_made_again(
     store: PostgresStore, superuser: asyncpg.Connection
 ) -> None:

@@ -120,9 +120,13 @@ class Appends:
             deliver(asked, outcomes)
 
     def _fail(self, asked: Sequence[Asked], error: WebchatError, deliver: Deliver) -> None:
-        if not self.is_failing:
-            logging.getLogger(__name__).error("a batch was not committed", exc_info=error)
-        self.is_failing = error.code is Code.UNAVAILABLE
+        logger = logging.getLogger(__name__)
+        is_outage = error.code is Code.UNAVAILABLE
+        if not is_outage:
+            logger.error("a batch was not committed", exc_info=error)
+        elif not self.is_failing:
+            logger.warning("the database commits nothing: %r", error.__cause__ or error)
+        self.is_failing = is_outage
         deliver(asked, [error] * len(asked))
 
     async def _decide(self, requests: Sequence[Append], connection: Connection) -> list[object]:
