@@ -43,11 +43,13 @@ class Logs:
     def __init__(self, clock: Clock, ledger: Ledger) -> None:
         self._clock = clock
         self._ledger = ledger
+        self._at = 0
 
     # The life of a transaction: see `writer.py`
 
     def begin(self, db: sqlite3.Connection, arguments: Iterable[object]) -> None:
         """Look up together what acts with these arguments will ask for."""
+        self._at = self._clock.now_ms()
         self._ledger.settle_others(db)
         self._ledger.look_up(db, [each for each in arguments if isinstance(each, Append)])
 
@@ -83,7 +85,7 @@ class Logs:
         _check_conditions(request, NO_HEAD if log is None else log.head)
         if log is None:
             log = ledger.make(db, request.conv)
-        entries = ledger.add(log, request, self._clock.now_ms())
+        entries = ledger.add(log, request, self._at)
         followed: list[Entry] = []
         if request.follow is not None or entries[0].seq == 1:
             for follow in request.follows(entries[0].seq):

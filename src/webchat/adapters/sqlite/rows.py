@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, Final, NamedTuple
 
 from webchat.model import ConvID, Draft, Entry, Seq, Uid, seal
 
@@ -17,13 +18,33 @@ EntryRow = tuple[int, Seq, int, int, Seq, str, Uid, str, bytes, int | None]
 PositionRow = tuple[int, Uid, Seq, Seq, int]
 """log, uid, delivered, displayed, n."""
 
-_INSERT_ENTRY: Final = "INSERT INTO entry VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_INSERT_KEY: Final = "INSERT INTO entry_key VALUES (?, ?, ?)"
+_AT_ONCE: Final = 32
+"""So many rows are one statement: each one costs a turn of the interpreter's lock."""
+
+
+class _Insert(NamedTuple):
+    """A statement for one row, and the same for `_AT_ONCE`."""
+
+    one: str
+    many: str
+
+
+def _insert(table: str, row: str, otherwise: str = "") -> _Insert:
+    """Into `table`, with the placeholders `row`; `otherwise`: what to do with a row it has."""
+    into = f"INSERT INTO {table} VALUES"
+    return _Insert(f"{into} {row} {otherwise}", f"{into} {', '.join([row] * _AT_ONCE)} {otherwise}")
+
+
+_ENTRY: Final = _insert("entry", "(NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+_KEY: Final = _insert("entry_key", "(?, ?, ?)")
 # A position never goes back, so of two rows of one member the one further on is the newer one.
-_SAVE_POSITION: Final = """
-    INSERT INTO position VALUES (?, ?, ?, ?, ?) ON CONFLICT (log, uid) DO UPDATE
+_POSITION: Final = _insert(
+    "position",
+    "(?, ?, ?, ?, ?)",
+    """ON CONFLICT (log, uid) DO UPDATE
     SET delivered = excluded.delivered, displayed = excluded.displayed, n = excluded.n
-    WHERE excluded.delivered >= delivered AND excluded.displayed >= displayed"""
+    WHERE excluded.delivered >= delivered AND excluded.displayed >= displayed""",
+)
 
 
 def sealed(conv: ConvID, row: EntryRow) -> Entry:
@@ -42,10 +63,17 @@ def write_entries(db: sqlite3.Connection, rows: Sequence[EntryRow]) -> None:
     keys = [
         (row[0], row[-1], id_) for id_, row in enumerate(ordered, last + 1) if row[-1] is not None
     ]
-    db.executemany(_INSERT_ENTRY, [row[:-1] for row in ordered])
-    db.executemany(_INSERT_KEY, sorted(keys))
+    _write(db, _ENTRY, [row[:-1] for row in ordered])
+    _write(db, _KEY, sorted(keys))
 
 
-def write_positions(db: sqlite3.Connection, rows: Iterable[PositionRow]) -> None:
+def write_positions(db: sqlite3.Connection, rows: Sequence[PositionRow]) -> None:
     """Write how far members have come, unless the table says further."""
-    db.executemany(_SAVE_POSITION, rows)
+    _write(db, _POSITION, rows)
+
+
+def _write(db: sqlite3.Connection, insert: _Insert, rows: Sequence[tuple[Any, ...]]) -> None:
+    whole = len(rows) - len(rows) % _AT_ONCE
+    parts = (rows[first : first + _AT_ONCE] for first in range(0, whole, _AT_ONCE))
+    db.executemany(insert.many, (tuple(chain.from_iterable(part)) for part in parts))
+    db.executemany(insert.one, rows[whole:])
