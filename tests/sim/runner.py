@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 
 from tests.sim.story import tell
 
@@ -31,7 +32,8 @@ def outcome_of(seed: int) -> Outcome:
 
 def outcomes(seeds: Iterable[int], workers: int) -> Iterator[Outcome]:
     """Run seeds, each in some process of `workers`, in their order."""
-    with ProcessPoolExecutor(workers) as pool:
+    # Fresh processes: whoever tells many stories may have threads.
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         yield from pool.map(outcome_of, seeds, chunksize=8)
 
 
