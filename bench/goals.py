@@ -17,6 +17,8 @@ socket.io, which took 20.1 µs there."""
 RETURNING = f"returning-{CONVERSATIONS}"
 SMALL_GROUP = 100
 """Goals for fan-out begin with groups of so many online."""
+MANY_LISTED = 1_000
+"""The goal for the list of conversations ends with people who have so many."""
 
 
 def ratio(one: float, other: float) -> float:
@@ -83,8 +85,6 @@ def _fan_out(other: str) -> Callable[[Medians], float]:
 
     def worst(medians: Medians) -> float:
         groups = [row for online, row in medians.curve("group") if online >= SMALL_GROUP]
-        if not groups:
-            raise KeyError("group")
         return max(medians.against(row, "copy_us", other) for row in groups)
 
     return worst
@@ -118,6 +118,12 @@ def _storm_beside(medians: Medians) -> float:
     return ratio(in_storm, calm)
 
 
+def _list(medians: Medians) -> float:
+    return max(
+        medians.of(row, "p50_ms") for count, row in medians.curve("list") if count <= MANY_LISTED
+    )
+
+
 def _postgresql(medians: Medians) -> float:
     return sum(medians.of("postgresql", each) for each in ("nodes_us", "database_us"))
 
@@ -144,7 +150,7 @@ GOALS = (
     Goal("with more messages stored, worst by fewest", TIMES, 1.15, None, _flat("stored")),
     Goal("with more conversations, worst by fewest", TIMES, 1.15, None, _flat("talks")),
     Goal("page of history, p50", "ms", 5.0, 2.0, _of("history", "p50_ms")),
-    Goal("page of conversations, p50", "ms", 10.0, 4.0, _of("list", "p50_ms")),
+    Goal("page of conversations, p50, up to 1,000", "ms", 10.0, 4.0, _list),
     Goal(
         "1:1 on PostgreSQL, server and database", "µs",
         0.25 * MESSAGE_US_BY_TINODE, 0.15 * MESSAGE_US_BY_TINODE, _postgresql,
@@ -156,10 +162,10 @@ GOALS = (
 
 
 def verdicts(found: Found) -> Iterator[tuple[Goal, float | None]]:
-    """Each goal with what was measured; None: not in these rows."""
+    """Each goal with what was measured; None: its rows, or all points of its curve, are missing."""
     medians = Medians(found)
     for goal in GOALS:
         try:
             yield goal, goal.measured(medians)
-        except KeyError:
+        except (KeyError, ValueError):
             yield goal, None

@@ -149,15 +149,16 @@ def _curves(sizes: Sizes) -> Iterator[Row]:
 def _answers(sizes: Sizes) -> Iterator[Row]:
     long_talk = copy_of(LongTalk("secured", sizes.most_stored))
     conv = pair_conv("load000000", "load000001")
-    talks = copy_of(Talks("secured", 1, sizes.most_talks, 1))
     history = partial(answers.history, long_talk, conv, sizes.most_stored, sizes.requests)
-    listed = partial(answers.conversation_list, talks, sizes.requests)
     full = partial(answers.start, long_talk, servers.SECURED)
     empty = partial(answers.start, lambda _: None, servers.SECURED)
     stored = f"{sizes.most_stored:,}"
     yield Row("sync", "a page to the disk", {"disk": partial(answers.sync, sizes.requests)})
     yield Row("history", f"page of 50 of {stored} messages", {OURS: history})
-    yield Row("list", f"page of 50 of {sizes.most_talks:,} conversations", {OURS: listed})
+    for count in sizes.listed:
+        talks = copy_of(Talks("secured", 1, count, 1))
+        run = partial(answers.conversation_list, talks, sizes.requests)
+        yield Row(f"list-{count}", f"page of 50 of {count:,} conversations", {OURS: run})
     yield Row("start", "start on an empty store", {OURS: empty})
     yield Row("start-full", f"start on {stored} messages", {OURS: full})
 

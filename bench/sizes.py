@@ -9,15 +9,16 @@ from bench.cases import Pace
 
 @dataclass(frozen=True)
 class Sizes:
-    """`online` to `talks`: where the curves are looked at, each number a row.
+    """`online` to `listed`: where the curves are looked at, each number a row.
 
     `pairs`, `in_flight`, `bytes`: of messages one to one. `offered_per_s`: by all pairs together.
     `idle`, `storm`: connections. `returning`: at most so many devices come back, with
     `returning_talks` conversations. `calm`: others during a storm: pairs, messages a second of all,
     bytes. `online`: members of a group who are there; `members`: of a group with ten online;
     `readers`: of the group where all read. `among`: other connections; `stored`: messages of the
-    conversation; `talks`: conversations of the user. `most_stored`, `most_talks`: what pages are
-    taken of and starts are on, with `requests` of each.
+    conversation; `talks`: conversations of the user; `listed`: of one who asks for their list.
+    `most_stored`: messages that pages of history are taken of, and that a server starts on.
+    `requests`: of each page.
     """
 
     rounds: int
@@ -35,8 +36,8 @@ class Sizes:
     among: tuple[int, ...]
     stored: tuple[int, ...]
     talks: tuple[int, ...]
+    listed: tuple[int, ...]
     most_stored: int
-    most_talks: int
     requests: int
     nodes: tuple[int, ...]
     in_flight: int = 8
@@ -62,8 +63,8 @@ SIZES = {
         among=(2, 3),
         stored=(10, 20),
         talks=(1, 2),
+        listed=(3,),
         most_stored=60,
-        most_talks=3,
         requests=3,
         nodes=(2,),
     ),
@@ -83,8 +84,8 @@ SIZES = {
         among=(1_000, 3_000),
         stored=(100, 50_000),
         talks=(10, 1_000),
+        listed=(20, 1_000),
         most_stored=50_000,
-        most_talks=1_000,
         requests=200,
         nodes=(2,),
     ),
@@ -104,9 +105,9 @@ SIZES = {
         among=(1_000, 5_000, 19_000),
         stored=(100, 10_000, 1_000_000),
         talks=(10, 1_000, 10_000),
+        listed=(20, 1_000, 10_000),
         most_stored=1_000_000,
-        most_talks=10_000,
-        requests=1_000,
+        requests=300,
         nodes=(1, 2, 4),
         all_peers=True,
     ),
