@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 
 from bench import running, samples
 from bench.rows import rows
@@ -25,17 +26,20 @@ def options_of(args: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Measure, save, print."""
+    """Measure, save after each row, print."""
     options = options_of(args)
     sizes = SIZES[options.size]
     running.raise_open_files()
     asked = [row for row in rows(sizes) if row.name.startswith(tuple(options.rows))]
-    found = samples.measure(asked, options.rounds or sizes.rounds)
-    name = "-".join(filter(None, [options.size, *options.rows]))
-    kept = samples.save(name, asked, found, {**vars(options), "sizes": asdict(sizes)})
+    path = samples.new_file("-".join(filter(None, [options.size, *options.rows])))
+    said = {**vars(options), "sizes": asdict(sizes)}
+    keep = partial(samples.save, path, asked, said, samples.about())
+    try:
+        found = samples.measure(asked, options.rounds or sizes.rounds, keep)
+    finally:
+        print(f"saved to {path}")
     for row in asked:
         print(f"\n{samples.table(row.title, found[row.name])}")
-    print(f"\nsaved to {kept}")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ RESULTS = HERE / "results"
 Sample = dict[str, float]
 Found = dict[str, dict[str, list[Sample]]]
 """Row, contestant: its samples."""
+About = dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,20 @@ HEADINGS: Mapping[str, tuple[str, int]] = {
 """How each measure is called, and its digits."""
 
 
-def measure(rows: Sequence[Row], rounds: int) -> Found:
-    """All rounds of all rows, the contestants of a row in turn."""
+def measure(
+    rows: Sequence[Row], rounds: int, keep: Callable[[Found], object] = lambda _: None
+) -> Found:
+    """All rounds of all rows, the contestants of a row in turn.
+
+    `keep` is given what there is after each row, so that a fault late in a long run costs little.
+    """
     found: Found = {row.name: {name: [] for name in row.contestants} for row in rows}
     for number in range(rounds):
         for row in rows:
             print(f"round {number + 1} of {rounds}: {row.title}", flush=True)
             for name, run in row.contestants.items():
                 found[row.name][name].append(run())
+            keep(found)
     return found
 
 
@@ -103,30 +110,30 @@ def _cell(samples: Sequence[Sample], measure: str) -> str:
     return middle(values, HEADINGS[measure][1]) if values else "–"  # noqa: RUF001
 
 
-def save(
-    name: str,
-    rows: Sequence[Row],
-    found: Found,
-    options: Mapping[str, object],
-    folder: Path = RESULTS,
-) -> Path:
-    """Write every sample to a file of its own."""
+def new_file(name: str, folder: Path = RESULTS) -> Path:
+    """Where results of now may be saved."""
     folder.mkdir(exist_ok=True)
-    now = time.gmtime()
-    path = folder / time.strftime(f"{name}-%Y%m%dT%H%M%SZ.json", now)
+    return folder / time.strftime(f"{name}-%Y%m%dT%H%M%SZ.json", time.gmtime())
+
+
+def save(
+    path: Path, rows: Sequence[Row], options: Mapping[str, object], about: About, found: Found
+) -> None:
+    """Write every sample, of the rows that all contestants have been through."""
+    whole = {name: runs for name, runs in found.items() if all(runs.values())}
     kept = {
-        "about": {"measured": time.strftime("%Y-%m-%d", now), **about()},
+        "about": about,
         "options": dict(options),
         "titles": {row.name: row.title for row in rows},
-        "rows": found,
+        "rows": whole,
     }
     path.write_text(json.dumps(kept, indent=1))
-    return path
 
 
-def about() -> dict[str, str]:
-    """The machine and the versions of all that takes part."""
+def about() -> About:
+    """The day, the machine, and the versions of all that takes part."""
     return {
+        "measured": time.strftime("%Y-%m-%d", time.gmtime()),
         "machine": f"{_cpu()}, {platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "webchat": metadata.version("webchat"),

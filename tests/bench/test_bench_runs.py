@@ -25,7 +25,8 @@ def test_every_row_gives_samples_that_the_report_shows_and_the_goals_are_worked_
     for sample in (each for row in found.values() for run in row.values() for each in run):
         assert all(map(math.isfinite, sample.values()))
         assert sample.get("messages_per_s", 1) > 0
-    kept = samples.save("tiny", asked, found, {}, folder=tmp_path)
+    kept = samples.new_file("tiny", tmp_path)
+    samples.save(kept, asked, {}, samples.about(), found)
     written = report.markdown(report.read([kept]))
     assert all(f"| {row.title} |" in written for row in asked)
     unmeasured = [goal.title for goal, value in verdicts(found) if value is None]
