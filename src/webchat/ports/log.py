@@ -136,7 +136,7 @@ def _said_to_user(kind: str, uid: Uid, key: str, said: Mapping[str, object], at:
     return Draft(kind, uid, key, msgspec.json.encode(envelope))
 
 
-class Append(msgspec.Struct, frozen=True):
+class Append(msgspec.Struct, frozen=True, gc=False):
     """One request to append `drafts` to the end of `conv`, all or none, next to each other.
 
     `members_as_of`: refuse with MembersChanged if a membership entry has a higher `Seq`; None: do
@@ -172,7 +172,7 @@ def check_append(request: Append) -> None:
         raise ValueError(f"an append to {request.conv} without drafts, or with a key twice")
 
 
-class Appended(msgspec.Struct, frozen=True):
+class Appended(msgspec.Struct, frozen=True, gc=False):
     """The outcome of an append: its entries, and those of user logs that followed.
 
     `fresh` is False when a draft's key was met again: then `entries` are the first ones, with their

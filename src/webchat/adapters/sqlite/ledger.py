@@ -195,8 +195,10 @@ class Ledger:
     def look_up(self, db: sqlite3.Connection, requests: Iterable[Append]) -> None:
         """Look for the keys of all `requests` together: one that is new costs no query later."""
         hashes: dict[Key, int] = {}
+        unfolded = self._unfolded.get
         for request in requests:
-            if (log := self.log(db, request.conv)) is None:
+            log = unfolded(request.conv) or self.log(db, request.conv)
+            if log is None:
                 continue
             nearby = log.tail.hashes if log.tail else ()
             for draft in request.drafts:
