@@ -96,8 +96,8 @@ bench-peers: $(PEER_READY)
 # Results into docs/performance.md: the newest of `make bench-long`, or RESULTS="FILE FILE".
 RESULTS ?= $(lastword $(sort $(wildcard bench/results/long-2*.json)))
 bench-report: $(DEV_READY) $(PLOTS_READY)
-	$(BIN)/python -m bench.report $(RESULTS)
 	$(BIN)/python -m bench.plots $(RESULTS)
+	$(BIN)/python -m bench.report $(RESULTS)
 
 properties: $(DEV_READY)
 	HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/properties -s --timeout=0

@@ -13,6 +13,7 @@ from textwrap import fill
 
 import matplotlib as mpl
 from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 from bench.goals import Medians
 from bench.nodes import NPM, OURS
@@ -43,8 +44,9 @@ def main() -> None:
     measured = read(options.results)
     options.folder.mkdir(parents=True, exist_ok=True)
     mpl.rcParams |= {"svg.hashsalt": "webchat", "svg.fonttype": "none", "font.size": 9}
-    _bars(measured.rows, measured.titles, options.folder / "messages.svg")
-    for family in CURVES:
+    if BARS[0] in measured.rows:
+        _bars(measured.rows, measured.titles, options.folder / "messages.svg")
+    for family in CURVES.keys() & {row.rpartition("-")[0] for row in measured.rows}:
         _curve(measured.rows, family, options.folder / f"{family}.svg")
     print(f"drawn in {options.folder}")
 
@@ -84,7 +86,7 @@ def _curve(found: Found, family: str, path: Path) -> None:
     _save(figure, path)
 
 
-def _save(figure: plt.Figure, path: Path) -> None:
+def _save(figure: Figure, path: Path) -> None:
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)

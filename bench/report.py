@@ -52,11 +52,12 @@ def read(paths: Sequence[Path]) -> Measured:
     return measured
 
 
-def markdown(measured: Measured) -> str:
-    """All that is said between the marks."""
+def markdown(measured: Measured, drawn: Sequence[str] = ()) -> str:
+    """All that is said between the marks. `drawn`: which of DRAWN there are."""
     tables = [table(measured.titles[name], row) for name, row in measured.rows.items()]
-    parts = [_about(measured.about), _goals(measured.rows), "## Every row", *tables, "## Drawn"]
-    parts += [f"![{text}](performance/{name}.svg)" for name, text in DRAWN.items()]
+    parts = [_about(measured.about), _goals(measured.rows), "## Every row", *tables]
+    parts += ["## Drawn"] if drawn else []
+    parts += [f"![{DRAWN[name]}](performance/{name}.svg)" for name in drawn]
     return "\n\n".join(parts)
 
 
@@ -102,7 +103,9 @@ def main() -> None:
     parser.add_argument("results", type=Path, nargs="+")
     parser.add_argument("--target", type=Path, default=TARGET)
     options = parser.parse_args()
-    figures = markdown(read(options.results))
+    folder = options.target.with_suffix("")
+    drawn = [name for name in DRAWN if (folder / f"{name}.svg").exists()]
+    figures = markdown(read(options.results), drawn)
     options.target.write_text(replace(options.target.read_text(), figures))
     print(f"written to {options.target}")
 
