@@ -17,6 +17,7 @@ from importlib import metadata
 from pathlib import Path
 
 from bench.running import HERE
+from tests.engines.postgresql import binaries
 
 RESULTS = HERE / "results"
 Sample = dict[str, float]
@@ -137,11 +138,13 @@ def about() -> About:
         "machine": f"{_cpu()}, {platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "webchat": metadata.version("webchat"),
+        "commit": _first_line("git", "rev-parse", "--short", "HEAD"),
         "python-socketio": metadata.version("python-socketio"),
         "node": _first_line("node", "--version"),
         "socket.io": _npm_version("socket.io"),
         "redis-adapter": _npm_version("@socket.io/redis-adapter"),
-        "redis": _first_line("redis-server", "--version"),
+        "redis": _first_line("redis-server", "--version").partition(" sha=")[0],
+        "postgresql": _first_line(str(binaries() / "postgres"), "--version"),
         "cc": _first_line("cc", "--version"),
     }
 
@@ -154,12 +157,12 @@ def _cpu() -> str:
 
 def _npm_version(package: str) -> str:
     path = HERE / "peers" / "socketio" / "node_modules" / package / "package.json"
-    return str(json.loads(path.read_text())["version"]) if path.exists() else "not installed"
+    return str(json.loads(path.read_text())["version"]) if path.exists() else "–"  # noqa: RUF001
 
 
 def _first_line(*command: str) -> str:
     try:
         done = subprocess.run(command, check=True, capture_output=True, text=True)
-    except FileNotFoundError:
-        return "not installed"
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return "–"  # noqa: RUF001
     return done.stdout.partition("\n")[0]
