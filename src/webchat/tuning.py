@@ -22,6 +22,8 @@ from webchat.session.endpoint import EngineSettings
 from webchat.transport.rest import RestSettings
 
 DAY_MS = 24 * 3_600_000
+_POLL_PACKETS = 16
+"""Packets in one answer to a poll: as many as every known client takes."""
 
 
 def password_settings(settings: Settings) -> PasswordSettings:
@@ -109,6 +111,7 @@ def engine_settings(settings: Settings) -> EngineSettings:
         max_outbox_bytes=settings.outbox_bytes,
         max_connections=settings.sessions,
         allow_engine3=settings.open,
+        max_poll_packets=_POLL_PACKETS,
     )
 
 

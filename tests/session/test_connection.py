@@ -98,6 +98,17 @@ async def test_a_poll_waits_for_something_to_say() -> None:
     assert body.result() == b"4a\x1e4b\x1ebAQ=="
 
 
+async def test_an_answer_to_a_poll_has_so_many_packets_at_most() -> None:
+    connection = EngineWorld(EngineSettings(max_poll_packets=16)).by_polling()
+    for number in range(40):
+        connection.outbox.put(Packet(b"4", b"%d" % number))
+    answers = [connection.poll().result().split(b"\x1e") for _ in range(3)]
+    assert [len(answer) for answer in answers] == [16, 16, 8]
+    assert [piece for answer in answers for piece in answer] == [b"4%d" % n for n in range(40)]
+    assert not connection.poll().done()
+    assert connection.outbox.waiting_bytes == 0
+
+
 async def test_a_second_poll_at_once_ends_the_connection() -> None:
     world = EngineWorld()
     connection = world.by_polling()

@@ -31,6 +31,8 @@ async def turn() -> None:
 class FakeWire:
     """A WebSocket. `writes`: what each single write carried; `closed`: (code, reason)."""
 
+    most_packets = 0
+
     def __init__(self) -> None:
         self.receiver: Receiver | None = None
         self.writes: list[list[str]] = []

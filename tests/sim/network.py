@@ -37,6 +37,8 @@ class Peer(Protocol):
 class Link:
     """One connection. Made by a device, which `connect`s it; over after `cut`, whoever began."""
 
+    most_packets = 0
+
     def __init__(self, loop: VirtualLoop, rng: Random, peer: Peer, node: Node) -> None:
         self.node = node
         self.receiver: Receiver | None = None

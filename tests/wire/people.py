@@ -17,7 +17,12 @@ from tests.wire.clients import Envelope, NodeWire, PythonWire, SeedWire, Wire
 
 PASSWORD: Final = "correct horse battery"
 Kind = Literal[
-    "node-websocket", "node-polling", "node-upgrade", "python-websocket", "python-upgrade"
+    "node-websocket",
+    "node-polling",
+    "node-upgrade",
+    "python-websocket",
+    "python-polling",
+    "python-upgrade",
 ]
 SeedKind = Literal["seed-websocket", "seed-polling", "seed-upgrade"]
 """The client library of the seed's page, which only open mode lets in."""

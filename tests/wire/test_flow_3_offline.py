@@ -9,7 +9,7 @@ import pytest
 from tests.servers import Server
 from tests.wire.people import Kind, Town, pair, receipt
 
-KINDS: list[Kind] = ["node-websocket", "node-polling", "python-websocket"]
+KINDS: list[Kind] = ["node-websocket", "node-polling", "python-websocket", "python-polling"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

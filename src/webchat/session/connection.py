@@ -153,7 +153,7 @@ class Connection:
         if self.is_polled:
             self._finish()
             raise DuplicatePoll
-        poll = self._poll = Poll(self.request.engine)
+        poll = self._poll = Poll(self.request.engine, self._endpoint.settings.max_poll_packets)
         self.outbox.open(poll)
         if self._upgrade is not None and self._upgrade.is_probed:
             self.release_poll()

@@ -31,6 +31,8 @@ class EngineSettings:
     one client; above `low_water_bytes` it is congested. `drain_spread_ms`: over how long clients
     are asked to come back when the server ends. `late_poll_delay_ms`: how long a poll that comes
     after the upgrade waits for its refusal. `allow_engine3`: Engine.IO 3 besides 4.
+    `max_poll_packets`: in one answer to a poll, 0: any number; python-engineio's client gives its
+    connection up over more than 16.
     """
 
     ping_interval_ms: int = 25_000
@@ -46,6 +48,7 @@ class EngineSettings:
     drain_spread_ms: int = 5_000
     late_poll_delay_ms: int = 10
     allow_engine3: bool = False
+    max_poll_packets: int = 0
 
 
 class Busy(Exception):  # noqa: N818

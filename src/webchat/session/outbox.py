@@ -11,7 +11,14 @@ from webchat.protocol.engineio import Packet
 
 
 class Sink(Protocol):
-    """Where packets go: a WebSocket, or a poll that waits for its answer."""
+    """Where packets go: a WebSocket, or a poll that waits for its answer.
+
+    `most_packets`: how many it takes in one `send`; 0: any number.
+    """
+
+    @property
+    def most_packets(self) -> int:
+        """See above."""
 
     def send(self, packets: list[Packet]) -> bool:
         """Write them all; whether it takes more after these."""
@@ -99,15 +106,22 @@ class Outbox:
             self._bounds.flusher.add(self)
 
     def flush(self) -> None:
-        """Write all that is queued in one go, if there is a sink."""
+        """Write what is queued in one go, if there is a sink, as much as it takes."""
         queue, sink = self._queue, self._sink
         if not queue or sink is None:
             return
         self._queue, self._queued_bytes = [], 0
+        if sink.most_packets and len(queue) > sink.most_packets:
+            queue = self._keep_the_rest(queue, sink.most_packets)
         if not sink.send(queue) and self._sink is sink:
             self._sink = None
         if self._waiters is not None:
             self._wake()
+
+    def _keep_the_rest(self, queue: list[Packet], most: int) -> list[Packet]:
+        self._queue = queue[most:]
+        self._queued_bytes = sum(packet.size for packet in self._queue)
+        return queue[:most]
 
     def open(self, sink: Sink) -> None:
         """`sink` takes packets from now on; what waits is written at once."""

@@ -14,10 +14,11 @@ class DuplicatePoll(Exception):  # noqa: N818
 class Poll:
     """One GET of Engine.IO's polling. `body` is its answer's, in protocol `engine`."""
 
-    __slots__ = ("_engine", "body")
+    __slots__ = ("_engine", "body", "most_packets")
 
-    def __init__(self, engine: int) -> None:
+    def __init__(self, engine: int, most_packets: int) -> None:
         self._engine = engine
+        self.most_packets = most_packets
         self.body: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     @property

@@ -26,6 +26,8 @@ class WebSocket(asyncio.Protocol):
     __slots__ = ("_closing", "_engine", "_is_closing", "_is_paused", "_parser", "_peers",
                  "_transport", "receiver")  # fmt: skip
 
+    most_packets = 0
+
     def __init__(
         self,
         transport: asyncio.Transport,
