@@ -1,7 +1,8 @@
 """One log as the writer has it open; and what of it is in the journal only, for readers too.
 
-The writer's thread changes both. Of a tail another thread reads what lies up to its `last` alone;
-that is replaced or made longer, never shortened, so it sees a state that was true, without a lock.
+The writer's thread changes both. Of a tail another thread reads `last` first, then of `rows` what
+lies up to there. Both are replaced or made longer, never shortened, so it sees a state that was
+true, without a lock.
 """
 
 from __future__ import annotations
@@ -37,22 +38,29 @@ class LogTail:
         """How many of `rows` are committed."""
         return self.count(self.last)
 
+    def durable(self) -> list[EntryRow]:
+        """Those of `rows` that are committed."""
+        last = self.last  # before `rows`, of which a newer list may have taken the place
+        rows = self.rows
+        return rows[: max(0, last + 1 - rows[0][1])] if rows else []
+
     def between(self, conv: ConvID, after: Seq, before: Seq) -> list[Entry]:
         """The committed entries with `Seq` > `after` and < `before`, ascending; `conv`: its log."""
-        rows, end = self.rows, min(before, self.last + 1)
+        rows = self.durable()
         first = rows[0][1] if rows else 0
-        return [sealed(conv, row) for row in rows[max(0, after + 1 - first) : max(0, end - first)]]
+        found = rows[max(0, after + 1 - first) : max(0, before - first)]
+        return [sealed(conv, row) for row in found]
 
     def with_key(self, conv: ConvID, sender: Uid, msg_id: str, *, new: bool) -> Entry | None:
         """The entry of `conv` with that key of idempotence; `new`: whether or not committed."""
-        rows = self.rows if new else self.rows[: self.committed]
+        rows = self.rows if new else self.durable()
         found = (row for row in rows if row[7] == msg_id and row[6] == sender)
         row = next(found, None) if msg_id else None
         return None if row is None else sealed(conv, row)
 
     def end(self) -> Head | None:
         """Where the log ends, as committed; None: only positions moved."""
-        rows = self.rows[: self.committed]
+        rows = self.durable()
         return Head(*rows[-1][1:5]) if rows else None
 
     def commit(self, last: Seq) -> None:
@@ -64,7 +72,7 @@ class LogTail:
 
     def roll_back(self) -> None:
         """What is new was not written."""
-        del self.rows[self.committed :]
+        self.rows = self.durable()
         self.new_moved.clear()
         self.hashes = {row[-1] for row in self.rows}
 
