@@ -35,8 +35,10 @@ def configure(stream: TextIO, level: str) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_Forward()], level=number, force=True)
-    # Only faults of the server itself: what clients do wrong is counted, not logged.
-    logging.getLogger("uvicorn").setLevel(max(number, logging.WARNING))
+    # Only faults of the server itself: what clients do wrong is counted, not logged; and no word on
+    # where credentials were found.
+    for library in ("uvicorn", "aiobotocore", "botocore"):
+        logging.getLogger(library).setLevel(max(number, logging.WARNING))
 
 
 def _rendering(terminal: bool) -> list[Processor]:
