@@ -233,3 +233,34 @@ async def test_a_depart_sent_again_where_others_lack_what_was_before_it_is_acked
     await settle()
     assert again.socket.acks[ack_id] == left
     assert [entry["EvtType"] for entry in cleo.got("message", "depart")] == ["message", "depart"]
+
+
+async def test_who_is_brought_in_where_others_lack_what_was_before_sees_nothing_of_that(
+    world: World, other: World
+) -> None:
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    cleo_elsewhere = await other.joined("cleo")
+    await anna.do("create", G, "ben")
+    world.buses.go_down()
+    await anna.say_in(G, "before")
+    await anna.do("refer", G, "cleo", "dora")
+    dora = await other.joined("dora")  # with the log of the group as it is held there
+    await anna.say_in(G, "after")
+    world.buses.come_back()
+    await settle()
+    for person in (cleo_elsewhere, dora):
+        got = person.got("create", "message", "join")
+        assert [entry["EvtType"] for entry in got if entry["ConvID"] == G] == ["join", "message"]
+        assert person.bodies() == ["after"]
+    assert ben.bodies() == ["before", "after"]
+
+
+async def test_a_create_that_is_sent_again_brings_nobody_back_who_has_left(world: World) -> None:
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    made = await anna.do("create", G, "ben", MsgID="c1")
+    await ben.do("depart", G)
+    await anna.do("depart", G)
+    seen = len(ben.socket.packets)
+    assert (await anna.do("create", G, "ben", MsgID="c1")) == made
+    assert ben.socket.packets[seen:] == []
+    assert G not in world.chat.roster.logs

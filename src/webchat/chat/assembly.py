@@ -82,6 +82,7 @@ class Chat:
         patience = Patience(clock)
         self.roster = roster = Roster(store.log, store.members, bus)
         gaps = Gaps(roster, store.log, patience, tasks.spawn, stats, settings.repair)
+        roster.catch_up = gaps.catch_up
         self._comparing = comparing = Comparing(
             roster, store.log, gaps, patience, clock, tasks.spawn, stats, settings.repair
         )

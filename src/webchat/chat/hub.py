@@ -170,6 +170,8 @@ class Hub:
             return None
         if entry.conv in user.logs:
             return user.logs[entry.conv]
+        if entry.seq <= user.left.get(entry.conv, 0):
+            return None  # met again, and it has left since
         held = self.roster.follow(user, entry.conv, _before(entry))
         for device in user.devices:
             device.come_in(held)
@@ -225,6 +227,7 @@ class Hub:
         Raises WebchatError(UNAVAILABLE).
         """
         head = (await self._log.heads([conv])).get(conv, NO_HEAD)
+        await self.roster.come_up_to({conv: head})
         span = await self.roster.newest_span(conv, user.uid)
         end = await self._log.read(conv, span.until - 1, 1) if span and span.until else []
         if conv in user.logs or self.roster.users.get(user.uid) is not user:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from webchat.errors import Code, WebchatError
@@ -114,6 +114,7 @@ class Roster:
     """Users and held logs. A group's channel is held while a member of it is here.
 
     `came_late`: called with a user who has arrived with heads that may have been too old.
+    `catch_up`: reads logs that are held here up to their ends.
     """
 
     def __init__(self, log: Log, members: Members, bus: Bus) -> None:
@@ -125,6 +126,7 @@ class Roster:
         self.users: dict[Uid, User] = {}
         self.logs: dict[ConvID, HeldLog] = {}
         self.came_late: Callable[[User], object] = lambda _: None
+        self.catch_up: Callable[[Sequence[HeldLog]], Awaitable[None]] = _nothing_is_behind
 
     async def arrive(self, uid: Uid) -> User:
         """The user, following all its logs. Raises WebchatError(UNAVAILABLE)."""
@@ -152,6 +154,7 @@ class Roster:
                 self._want(group)
             await asyncio.gather(*map(self._subscribe, held_for_now))
             heads = dict(await self._log.heads([*present, own]))
+            await self.come_up_to({conv: heads.get(conv, NO_HEAD) for conv in present})
             self._begin(user, memberships, heads, before.get(own, NO_HEAD))
         except BaseException:
             user.arrival = None
@@ -162,6 +165,14 @@ class Roster:
         finally:
             for group in held_for_now:
                 self._drop(group)
+
+    async def come_up_to(self, heads: Mapping[ConvID, Head]) -> None:
+        """Before somebody follows logs that others here follow: what these have not been passed on
+        yet may come before that user's time in them. Raises WebchatError(UNAVAILABLE)."""
+        logs = [self.logs[conv] for conv in heads if conv in self.logs]
+        behind = [held for held in logs if held.last < heads[held.conv].last]
+        if behind:
+            await self.catch_up(behind)
 
     def _begin(
         self,
@@ -290,3 +301,7 @@ class Roster:
         """The live devices of a user here."""
         user = self.users.get(uid)
         return user.devices if user is not None else ()
+
+
+async def _nothing_is_behind(_: Sequence[HeldLog]) -> None:
+    """Until somebody says how to catch up."""
