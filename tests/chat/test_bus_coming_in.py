@@ -9,6 +9,7 @@ import pytest
 
 from tests.chat.watched import WatchedStore
 from tests.chat.world import World, settle
+from webchat.errors import Code, WebchatError
 
 CONV = "dm:anna:ben"
 G = "group_g"
@@ -264,3 +265,19 @@ async def test_a_create_that_is_sent_again_brings_nobody_back_who_has_left(world
     assert (await anna.do("create", G, "ben", MsgID="c1")) == made
     assert ben.socket.packets[seen:] == []
     assert G not in world.chat.roster.logs
+
+
+async def test_a_first_message_sent_again_reaches_the_other_on_the_same_node(
+    world: World,
+) -> None:
+    watched = WatchedStore(world.store)
+    near = World(beside=world, store=watched)
+    ben, anna = await near.joined("ben"), await near.joined("anna")
+    watched.log.outcomes = []
+    ben.say("chat", ben.message("anna", "hello"))
+    await settle()
+    watched.log.tell(instead=WebchatError(Code.UNAVAILABLE, "no answer in time"))
+    await near.joined("ben", {CONV: 1})  # from here on its log is held, by ben alone
+    assert (await ben.send("anna", "hello"))["Seq"] == 1
+    assert anna.bodies() == ["hello"]
+    await near.chat.close()

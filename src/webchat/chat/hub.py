@@ -77,6 +77,8 @@ class Hub:
             self.roster.note(entry.conv, Head(entry.seq, entry.n, entry.at, 0))
             held = self._begin_to_follow(entry)
         if held is None or entry.seq <= held.last:
+            if held is not None and entry.seq == 1:
+                self._take_in_the_other(held)
             if ack is not None and ack.ack_id is not None:
                 ack.device.place_ack(entry, ack)
         elif entry.seq == held.last + 1:
@@ -138,6 +140,14 @@ class Hub:
         held = self.roster.follow(user, entry.conv, _before(entry))
         self._brought_in(user, held, left + 1)
         return held
+
+    def _take_in_the_other(self, held: HeldLog) -> None:
+        """The first entry of a log is met again: of two people both may be here, and only one may
+        have been told of it."""
+        for uid in pair_of(held.conv) or ():
+            user = self.roster.users.get(uid)
+            if user is not None and user.arrival is None and held.conv not in user.logs:
+                self._brought_in(user, self.roster.follow(user, held.conv, NO_HEAD), 1)
 
     def _brought_in(self, user: User, held: HeldLog, since: Seq) -> None:
         """A user follows a log since an entry that did not come by."""
