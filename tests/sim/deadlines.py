@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from tests.sim.faults import BUS, NODE, STORE
 from tests.sim.history import FOREVER, Ack, Visit
-from tests.sim.node import LEASE_S
+from tests.sim.node import LAPSES_S
 from tests.sim.violations import require
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def check_deadlines(world: World, within_s: float) -> None:
 def _check(ack: Ack, visit: Visit, disturbed: Spans, within_s: float) -> None:
     from_s = max(ack.at_s, visit.since_s)
     if ack.busless and ack.node.process.is_dead and visit.node is not ack.node:
-        from_s = max(from_s, ack.node.died_s + 4 / 3 * LEASE_S)
+        from_s = max(from_s, ack.node.died_s + LAPSES_S)
     due_s = _calm_from(from_s, _merged([*disturbed, *visit.stalled]), within_s) + within_s
     if due_s > min(visit.until_s, visit.node.died_s):
         return

@@ -28,6 +28,8 @@ from webchat.session.endpoint import Endpoint, EngineSettings
 from webchat.session.handler import Request
 
 LEASE_S = 6.0
+LAPSES_S = LEASE_S * 4 / 3 + 0.1
+"""By when the slowest peer has noticed that a node is dead: it looks each third of a lease."""
 SWEEP_S = 8.0
 _REQUEST = Request({}, {"EIO": "4"}, "127.0.0.1", 4, websocket=True)
 

@@ -19,7 +19,7 @@ from tests.sim.device import Device
 from tests.sim.faults import draw_episodes
 from tests.sim.history import History
 from tests.sim.loop import VirtualLoop
-from tests.sim.node import LEASE_S
+from tests.sim.node import LAPSES_S
 from tests.sim.sabotage import HONEST, Sabotage
 from tests.sim.violations import Violation
 from tests.sim.world import World
@@ -153,7 +153,7 @@ class Story:
         """Until what only a lapsed lease or a sweep finds has been found, too."""
         now_s, until_s = self.world.now_s, self.world.now_s
         for node in self.world.dead:
-            until_s = max(until_s, node.died_s + 4 / 3 * LEASE_S)
+            until_s = max(until_s, node.died_s + LAPSES_S)
         for _, end_s, kind, _ in self.world.faults.disturbed:
             if kind == "bus lost without notice":
                 until_s = max(until_s, end_s)
