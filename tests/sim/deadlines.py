@@ -18,8 +18,9 @@ from tests.sim.violations import require
 if TYPE_CHECKING:
     from tests.sim.world import World
 
-HERE_WITHIN_S: Final = 2.0
-"""By when members on the sender's own node have it, with or without a bus."""
+HERE_WITHIN_S: Final = 3.0
+"""By when members on the sender's own node have it, bus or none; a store that was down a moment ago
+is asked again after a second."""
 _ELSEWHERE: Final = STORE | NODE | BUS | {"bus lost", "bus lost without notice"}
 _HERE: Final = STORE | NODE
 Spans = list[tuple[float, float]]
@@ -34,7 +35,7 @@ def check_deadlines(world: World, within_s: float) -> None:
             if visit.until_s <= ack.at_s or not _is_for(world, ack, visit):
                 continue
             _check(ack, visit, elsewhere, within_s)
-            if visit.node is ack.node:
+            if visit.node is ack.node and _follows(visit, ack):
                 _check(ack, visit, here, HERE_WITHIN_S)
 
 
@@ -67,6 +68,11 @@ def _is_for(world: World, ack: Ack, visit: Visit) -> bool:
             follows_s = visit.reached.get(ack.conv, [(0, FOREVER)])[0][1]
             return follows_s <= max(ack.at_s, visit.since_s)
     return False
+
+
+def _follows(visit: Visit, ack: Ack) -> bool:
+    """Whether its node knew that this visit has a part in the log when the entry was acked."""
+    return visit.reached.get(ack.conv, [(0, FOREVER)])[0][1] <= ack.at_s
 
 
 def _calm_from(from_s: float, disturbed: Spans, within_s: float) -> float:
