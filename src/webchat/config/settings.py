@@ -141,7 +141,7 @@ class Settings:
         60_000, "Wait for another node's answer, longer than --ping-interval-ms."
     )
     relay_connections: int = amount(64, "Idle connections kept to each other node.", 0)
-    sqlite_gather_ms: int = amount(0, "Commits begin at least this far apart.", 0, 100)
+    sqlite_gather_ms: int = amount(2, "Commits begin at least this far apart.", 0, 100)
     sqlite_journal_entries: int = amount(
         10_000, "Entries and positions in the journal, from which on it is folded."
     )
