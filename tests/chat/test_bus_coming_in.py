@@ -281,3 +281,38 @@ async def test_a_first_message_sent_again_reaches_the_other_on_the_same_node(
     assert (await ben.send("anna", "hello"))["Seq"] == 1
     assert anna.bodies() == ["hello"]
     await near.chat.close()
+
+
+async def test_who_left_and_came_back_unheard_and_then_writes_gets_the_ack_last(
+    world: World, other: World
+) -> None:
+    anna, elsewhere = await world.joined("anna"), await world.joined("ben")
+    await anna.do("create", G, "ben")
+    ben = await other.joined("ben", {G: 1, "user:ben": 1})
+    world.buses.go_down()
+    await elsewhere.do("depart", G)
+    await anna.do("refer", G, "ben")
+    await anna.say_in(G, "before")
+    await ben.say_in(G, "mine")
+    said = [said for _, said in ben.socket.packets if said.get("ConvID") == G and "Seq" in said]
+    order = [(each.get("EvtType", "ack"), each["Seq"]) for each in said]
+    wanted = [("depart", 2), ("join", 3), ("message", 4), ("ack", 5)]
+    assert [each for each in order if each[0] != "position"] == wanted
+
+
+async def test_who_leaves_a_group_just_while_arriving_sees_up_to_there(world: World) -> None:
+    watched = WatchedStore(world.store)
+    watched.members = members = LateMembers(world.store.members)
+    near = World(beside=world, store=watched)
+    members.tells.set()
+    anna, ben = await near.joined("anna"), await world.joined("ben")
+    await anna.do("create", G, "ben")
+    members.tells.clear()
+    laptop = await near.person("ben")
+    laptop.say("join", {"device": "d", "cursors": {G: 1}})
+    await settle()  # its memberships have been read, and are not known here yet
+    await ben.do("depart", G)
+    members.tells.set()
+    await settle()
+    assert [entry["EvtType"] for entry in laptop.got() if entry["ConvID"] == G] == ["depart"]
+    await near.chat.close()

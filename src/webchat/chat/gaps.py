@@ -16,7 +16,7 @@ from webchat.ports.log import Log
 
 class Gaps:
     """One read at a time a log. `pass_on`: takes the next entry of a log, and its ack if a
-    connection here had it appended."""
+    connection here had it appended. `meet`: takes one of a log that may not be held here."""
 
     def __init__(
         self,
@@ -34,6 +34,7 @@ class Gaps:
         self._stats = stats
         self._settings = settings
         self.pass_on: Callable[[HeldLog, Entry, OwnAck | None], None] = lambda *_: None
+        self.meet: Callable[[Entry, OwnAck | None], None] = lambda *_: None
 
     def close(self, held: HeldLog, seq: Seq) -> None:
         """Entries up to `seq` are in the log; those that have not come by are read."""
@@ -70,7 +71,11 @@ class Gaps:
 
     def _take(self, held: HeldLog, entries: Sequence[Entry]) -> None:
         for entry in entries:
-            if entry.seq == held.last + 1:
+            if self._roster.logs.get(held.conv) is not held:
+                # All who followed it have left; an entry may bring one of them in again.
+                kept = held.acks.pop(entry.seq, None) if held.acks else None
+                self.meet(entry, kept or self.ack_in_flight(entry))
+            elif entry.seq == held.last + 1:
                 self.pass_on(held, entry, self.ack_in_flight(entry))
 
     def ack_in_flight(self, entry: Entry) -> OwnAck | None:

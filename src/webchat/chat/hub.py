@@ -50,6 +50,7 @@ class Hub:
         self._stats = stats
         self.wake: Callable[[Device], None] = lambda _: None
         gaps.pass_on = self._fan_out
+        gaps.meet = self.pass_on
 
     def heard(self, entry: Entry) -> None:
         """Another node published an entry. It may be one that a connection here had appended, and
@@ -197,7 +198,7 @@ class Hub:
             if user is None:
                 continue
             if user.arrival is not None:
-                user.noted[entry.conv] = None
+                user.noted[entry.conv] = entry.seq
             elif entry.conv in user.logs:
                 self._leave(user, held, entry)
 

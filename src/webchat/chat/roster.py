@@ -89,8 +89,9 @@ class User:
     """A user with at least one device here.
 
     `logs`: what it follows. `left`: groups it was in, with its own last `Seq` in them. `noted`:
-    while it arrives, the logs it came into, None: it left that group. `moved`: while it arrives,
-    logs that nobody here followed and that moved after their heads may have been read;
+    while it arrives, the logs it came into, or the `Seq` by which it left that group. `moved`:
+    while it arrives, logs that nobody here followed and that moved after their heads may have been
+    read;
     `misses_something`: others may have, too. `told`: positions of its own that its devices were
     told last.
     """
@@ -104,7 +105,7 @@ class User:
         self.logs: dict[ConvID, HeldLog] = {}
         self.left: dict[ConvID, Seq] = {}
         self.arrival: asyncio.Task[None] | None = None
-        self.noted: dict[ConvID, Head | None] = {}
+        self.noted: dict[ConvID, Head | Seq] = {}
         self.moved: dict[ConvID, Head] = {}
         self.misses_something = False
         self.told: dict[ConvID, Position] = {}
@@ -192,8 +193,9 @@ class Roster:
             self.follow(user, conv, max(heads.get(conv, NO_HEAD), user.moved.get(conv, NO_HEAD)))
         self.follow(user, own, own_head)
         for conv, head in user.noted.items():
-            if head is None:
+            if isinstance(head, Seq):
                 self.unfollow(user, conv)
+                user.left[conv] = head
             else:
                 self.follow(user, conv, max(head, user.moved.get(conv, NO_HEAD)))
         missed_own = max(heads.get(own, NO_HEAD), user.moved.get(own, NO_HEAD)) > own_head
