@@ -91,9 +91,8 @@ class User:
     `logs`: what it follows. `left`: groups it was in, with its own last `Seq` in them. `noted`:
     while it arrives, the logs it came into, or the `Seq` by which it left that group. `moved`:
     while it arrives, logs that nobody here followed and that moved after their heads may have been
-    read;
-    `misses_something`: others may have, too. `told`: positions of its own that its devices were
-    told last.
+    read; `misses_something`: others may have, too. `told`: positions of its own that its devices
+    were told last.
     """
 
     __slots__ = ("arrival", "devices", "left", "logs", "misses_something", "moved", "noted",
