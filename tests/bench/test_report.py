@@ -23,7 +23,11 @@ def found(ours_us: float) -> Found:
 
 @pytest.mark.parametrize(
     ("ours_us", "verdict"),
-    [(MET, "met |"), (STRETCHED, "met, with the stretch |"), (MISSED, "not yet |")],
+    [
+        (MET, "met |"),
+        (STRETCHED, "met, with the stretch |"),
+        (MISSED, f"not yet, because {GOALS[0].because} |"),
+    ],
 )
 def test_a_goal_is_judged_by_the_ratio(ours_us: float, verdict: str) -> None:
     lines = report.markdown(report.Measured({}, {"pairs-many": "pairs"}, found(ours_us)))
