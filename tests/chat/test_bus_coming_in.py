@@ -316,3 +316,27 @@ async def test_who_leaves_a_group_just_while_arriving_sees_up_to_there(world: Wo
     await settle()
     assert [entry["EvtType"] for entry in laptop.got() if entry["ConvID"] == G] == ["depart"]
     await near.chat.close()
+
+
+async def test_who_left_between_its_memberships_and_their_heads_being_read_is_let_out(
+    world: World,
+) -> None:
+    watched = WatchedStore(world.store)
+    watched.members = members = LateMembers(world.store.members)
+    near = World(beside=world, store=watched)
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    await anna.do("create", G, "ben")
+    near.bus.cut_off()
+    laptop = await near.person("ben")
+    laptop.say("join", {"device": "d", "cursors": {G: 1, "user:ben": 1}})
+    await settle()  # its memberships have been read, and are not known here yet
+    await ben.do("depart", G)
+    members.tells.set()
+    await settle()
+    near.bus.reconnect()
+    await settle()
+    await anna.say_in(G, "after")
+    await settle()
+    assert [entry["EvtType"] for entry in laptop.got() if entry["ConvID"] == G] == ["depart"]
+    assert G not in near.chat.roster.logs
+    await near.chat.close()

@@ -222,9 +222,30 @@ class Hub:
             return
         if said["state"] == "left":
             if conv in user.logs:
-                self._gaps.close(user.logs[conv], said["Seq"])
+                self._let_out_late(user, user.logs[conv], said["Seq"])
         elif conv not in user.logs and said["Seq"] > user.left.get(conv, 0):
             self._spawn(self._come_in_at_last(user, conv, said["Seq"]))
+
+    def _let_out_late(self, user: User, held: HeldLog, seq: Seq) -> None:
+        """A user has left by the entry `seq`: it is still to come by, or came by before this user
+        was known here to be in the log."""
+        if seq > held.last:
+            self._gaps.close(held, seq)
+        else:
+            self._spawn(self._let_out_at_last(user, held))
+
+    async def _let_out_at_last(self, user: User, held: HeldLog) -> None:
+        end = await self._patience.insist(
+            lambda: self._newest_end(held.conv, user.uid), "reading a span", conv=held.conv
+        )
+        if end is not None and end.seq <= held.last and user.logs.get(held.conv) is held:
+            self._leave(user, held, end)
+
+    async def _newest_end(self, conv: ConvID, uid: Uid) -> Entry | None:
+        """The entry by which somebody has left a log; None: it has not, or is in it again."""
+        span = await self.roster.newest_span(conv, uid)
+        end = await self._log.read(conv, span.until - 1, 1) if span and span.until else []
+        return end[0] if end else None
 
     async def _come_in_at_last(self, user: User, conv: ConvID, seq: Seq) -> None:
         await self._patience.insist(
@@ -239,12 +260,11 @@ class Hub:
         """
         head = (await self._log.heads([conv])).get(conv, NO_HEAD)
         await self.roster.come_up_to({conv: head})
-        span = await self.roster.newest_span(conv, user.uid)
-        end = await self._log.read(conv, span.until - 1, 1) if span and span.until else []
+        end = await self._newest_end(conv, user.uid)
         if conv in user.logs or self.roster.users.get(user.uid) is not user:
             return
-        if end:
-            self._came_and_went(user, seq, end[0])
+        if end is not None:
+            self._came_and_went(user, seq, end)
         else:
             self._brought_in(user, self.roster.follow(user, conv, head), seq)
 
