@@ -37,7 +37,7 @@ MEMBERS: Final = "membership at the log's position"
 
 @dataclass(frozen=True)
 class Sabotage:
-    """`breaks`: the promises that a violation of it may name. `seams`: what is put between each
+    """`breaks`: the promises that a violation of it may name, or what else shows it first. `seams`: what is put between each
     node and its world. `instead`: methods of the product, and what they do for once. `world`: what
     is done to the world at its beginning. `first_seed`: from which one on it is looked for, where
     what shows it is rare; even, as it meddles with the memory store."""
@@ -242,7 +242,7 @@ SABOTAGES: Final = (
         instead=((Device, "sent_it", _ack_out_of_turn),),
     ),
     Sabotage(
-        "goes on sending to who has left", (MEMBERS, ORDER),
+        "goes on sending to who has left", (MEMBERS, ORDER, "skips"),
         instead=((Hub, "_let_out", _leave),),
     ),
 )  # fmt: skip
