@@ -37,10 +37,11 @@ MEMBERS: Final = "membership at the log's position"
 
 @dataclass(frozen=True)
 class Sabotage:
-    """`breaks`: the promises that a violation of it may name, or what else shows it first. `seams`: what is put between each
-    node and its world. `instead`: methods of the product, and what they do for once. `world`: what
-    is done to the world at its beginning. `first_seed`: from which one on it is looked for, where
-    what shows it is rare; even, as it meddles with the memory store."""
+    """`breaks`: the promises that a violation of it may name, or what else shows it first.
+    `seams`: what is put between each node and its world. `instead`: methods of the product, and
+    what they do for once. `world`: what is done to the world at its beginning. `first_seed`: from
+    which one on it is looked for, where what shows it is rare; even, as it meddles with the memory
+    store."""
 
     name: str
     breaks: tuple[str, ...] = ()
