@@ -153,3 +153,17 @@ async def test_of_many_who_join_only_the_last_few_are_remembered(open_world: Wor
         open_world.profiles.note_recent(f"uid{number}")
     recent = [profile.uid for profile in await open_world.profiles.recent()]
     assert recent == [f"uid{number}" for number in range(999, 989, -1)]
+
+
+async def test_who_was_added_by_another_node_is_among_the_recent_of_a_busy_one(
+    open_world: World,
+) -> None:
+    store = open_world.store
+    other = Profiles(
+        store.accounts, MemoryProfileCache(10), open_world.clock, open_mode=True, recent=10
+    )
+    for number in range(20):
+        open_world.profiles.note_recent(f"uid{number}")
+    await other.save(new_profile("elsewhere", "Elsewhere"))
+    recent = [profile.uid for profile in await open_world.profiles.recent()]
+    assert recent == ["elsewhere", *(f"uid{number}" for number in range(19, 10, -1))]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain, zip_longest
+from typing import Final
 
 from webchat.errors import WebchatError
 from webchat.model import Profile, Uid, is_uid
@@ -10,6 +12,9 @@ from webchat.ports.accounts import Accounts
 from webchat.ports.cache import ProfileCache
 from webchat.ports.clock import Clock
 from webchat.service.batches import read_each
+
+_NOTED: Final = 10_000
+"""Of so many people this node remembers that it has seen them itself."""
 
 
 def new_profile(uid: Uid, name: str) -> Profile:
@@ -42,6 +47,7 @@ class Profiles:
         self._open_mode = open_mode
         self._recent_limit = recent
         self._seen: dict[Uid, None] = {}
+        self._noted: dict[Uid, None] = {}
 
     def peek(self, uid: Uid) -> Profile | None:
         """The profile if it is at hand, without waiting; in open mode always one."""
@@ -80,17 +86,18 @@ class Profiles:
 
     def note_recent(self, uid: Uid) -> None:
         """Somebody was added or came in (open mode), as far as this node knows."""
-        self._seen.pop(uid, None)
-        self._seen[uid] = None
-        if len(self._seen) > self._recent_limit:
-            del self._seen[next(iter(self._seen))]
+        _put_last(self._seen, uid, self._recent_limit)
+        _put_last(self._noted, uid, _NOTED)
 
     async def recent(self) -> list[Profile]:
-        """The profiles most recently added or joined here, then those the store has as added."""
+        """The profiles most recently added or joined here, in turns with those that the store has
+        as added by other nodes, whose times this node does not know."""
         seen = await self.many(list(reversed(self._seen)))
         added = await self._accounts.recent(self._recent_limit)
-        by_uid = seen | {profile.uid: profile for profile in added if profile.uid not in seen}
-        return list(by_uid.values())[: self._recent_limit]
+        elsewhere = [profile for profile in added if profile.uid not in self._noted]
+        in_turns = chain.from_iterable(zip_longest(elsewhere, seen.values()))
+        found = [profile for profile in (*in_turns, *added) if profile is not None]
+        return list({profile.uid: profile for profile in found}.values())[: self._recent_limit]
 
     def _default(self, uid: Uid) -> Profile | None:
         return new_profile(uid, uid) if self._open_mode and is_uid(uid) else None
@@ -105,3 +112,11 @@ class Profiles:
                 break
             profile = latest
         return profile
+
+
+def _put_last(uids: dict[Uid, None], uid: Uid, limit: int) -> None:
+    """Make `uid` the newest; beyond `limit` the oldest goes."""
+    uids.pop(uid, None)
+    uids[uid] = None
+    if len(uids) > limit:
+        del uids[next(iter(uids))]
