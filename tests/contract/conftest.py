@@ -1,18 +1,24 @@
-"""The stores that every contract is proved on: to add one is to add a line to STORES."""
+"""The stores that every contract is proved on: to add one is to add a line to STORES.
+
+And a Redis, with nodes on it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import pytest
 
+from tests.contract.redis_node import SETTINGS, Join, RedisNode
 from tests.engines import dynamodb as dynamodb_engine
 from tests.engines.postgresql import shared_server
+from tests.engines.redis import RedisServer
 from webchat.adapters.dynamodb import DynamoSettings, DynamoStore
 from webchat.adapters.memory import ManualClock, MemoryStore
 from webchat.adapters.postgresql import PostgresSettings, PostgresStore
+from webchat.adapters.redis import RedisBusSettings
 from webchat.adapters.sqlite import SqliteSettings, SqliteStore, check
 from webchat.ports.store import Findings, Store
 
@@ -95,3 +101,24 @@ async def store(
     yield made
     await made.close()
     assert kind.check(tmp_path) == []
+
+
+@pytest.fixture
+def server() -> Iterator[RedisServer]:
+    """A Redis of the test's own."""
+    with RedisServer() as running:
+        yield running
+
+
+@pytest.fixture
+async def join() -> AsyncIterator[Join]:
+    """Makes nodes on Redis that are closed after the test."""
+    nodes: list[RedisNode] = []
+
+    def make(url: str, settings: RedisBusSettings = SETTINGS) -> RedisNode:
+        nodes.append(RedisNode(url, settings))
+        return nodes[-1]
+
+    yield make
+    for node in nodes:
+        await node.bus.close()

@@ -4,37 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import pytest
 import redis
 
 from tests.contract.hearing import Heard
+from tests.contract.redis_node import SETTINGS
 from tests.engines.redis import RedisServer
 from webchat.adapters.memory import LoopClock, ManualClock
 from webchat.adapters.redis import (
     RedisBus,
-    RedisBusSettings,
     RedisLimits,
     RedisLimitsSettings,
 )
 from webchat.ports.limits import Rate
 
 SLOW = Rate(per_min=0.6, burst=2)
-BUS = RedisBusSettings(
-    ack_timeout_ms=300, ping_interval_ms=100, reconnect_min_ms=10, reconnect_max_ms=50
-)
 FAST = Rate(per_min=120, burst=1)
 """A token in 500 ms."""
 
 Make = Callable[[], Awaitable[tuple[RedisLimits, Heard]]]
-
-
-@pytest.fixture
-def server() -> Iterator[RedisServer]:
-    with RedisServer() as running:
-        yield running
 
 
 @pytest.fixture
@@ -43,7 +34,7 @@ async def node(server: RedisServer, clock: ManualClock) -> AsyncIterator[Make]:
     async with AsyncExitStack() as closing:
 
         async def make() -> tuple[RedisLimits, Heard]:
-            bus, heard = RedisBus(server.url, BUS, LoopClock(), "a node"), Heard()
+            bus, heard = RedisBus(server.url, SETTINGS, LoopClock(), "a node"), Heard()
             bus.listen(heard)
             await bus.open()
             closing.push_async_callback(bus.close)
