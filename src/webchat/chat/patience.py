@@ -1,29 +1,18 @@
-"""Waiting by the product's own clock, and for a store that does not answer."""
+"""Waiting for a store that does not answer."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import structlog
 
 from webchat.errors import WebchatError
-from webchat.ports.clock import Clock
+from webchat.ports.clock import Clock, pause
 
 RETRY_S = 1.0
 T = TypeVar("T")
 _log = structlog.get_logger()
-
-
-async def pause(clock: Clock, delay_s: float) -> None:
-    """Return in `delay_s` seconds."""
-    over = asyncio.Event()
-    timer = clock.call_later(delay_s, over.set)
-    try:
-        await over.wait()
-    finally:
-        timer.cancel()
 
 
 class Patience:
