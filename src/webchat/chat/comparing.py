@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from webchat.chat.gaps import Gaps
-from webchat.chat.patience import Patience, pause
+from webchat.chat.patience import Patience
 from webchat.chat.roster import HeldLog, Roster
 from webchat.chat.settings import RepairSettings
 from webchat.chat.stats import Stats
 from webchat.chat.tasks import OneAtATime, Spawn
-from webchat.ports.clock import Clock, Timer
+from webchat.ports.clock import Clock, Timer, pause
 from webchat.ports.log import Log
 
 

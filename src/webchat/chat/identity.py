@@ -13,13 +13,13 @@ from typing import Any, Final
 import structlog
 
 from webchat.chat.client import Client
-from webchat.chat.patience import Patience, pause
+from webchat.chat.patience import Patience
 from webchat.chat.stats import Stats
 from webchat.chat.tasks import Spawn
 from webchat.errors import Closing, Code, WebchatError
 from webchat.model import Login, Uid, is_uid
 from webchat.ports.accounts import Logins
-from webchat.ports.clock import Clock
+from webchat.ports.clock import Clock, pause
 from webchat.session.handler import ConnectRefused, Socket
 
 COOKIE: Final = "webchat_session"
