@@ -5,16 +5,18 @@ from __future__ import annotations
 from random import Random
 from typing import Any, Final, Protocol
 
+from tests.contract.plain_table import PlainTable
 from tests.sim.channel import Channel, FarPort, FarStore
 from tests.sim.clock import SimClock
 from tests.sim.faults import Faults
 from tests.sim.loop import Process, VirtualLoop
-from tests.sim.table import PlainTable
 from webchat.adapters.dynamodb import DynamoPorts, DynamoSettings
 from webchat.adapters.dynamodb.table import Failed
 from webchat.adapters.memory.store import MemoryStore
 from webchat.errors import Code, WebchatError
 
+_PAGE_ITEMS: Final = 5
+"""Pages are short, so that there are many."""
 _SETTINGS: Final = DynamoSettings(
     region="", table="",
     inline_bytes=900, kept_inline_bytes=300, batch_bytes=2_500, follow_inline_bytes=400,
@@ -67,7 +69,7 @@ class DynamoEngine:
         self._loop = loop
         self._faults = faults
         self._rng = rng
-        self._table = PlainTable()
+        self._table = PlainTable(_PAGE_ITEMS)
         self.truth: Any = DynamoPorts(self._table, _SETTINGS, clock)
 
     def store_of(self, node: int, process: Process, clock: SimClock) -> Any:

@@ -17,11 +17,13 @@ from webchat.adapters.dynamodb.table import (
 
 
 class PlainTable:
-    """See adapters/dynamodb/table.py. Pages are short, so that there are many."""
+    """See adapters/dynamodb/table.py. A page has at most `page_items`, None: as many as asked for.
 
-    page_items = 5
+    No call of it waits for anything.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, page_items: int | None = None) -> None:
+        self._page_items = page_items
         self._items: dict[Key, Item] = {}
         self._keys: list[Key] = []
 
@@ -77,7 +79,7 @@ class PlainTable:
         return self._page(self._keys[start:], limit)
 
     def _page(self, found: Sequence[Key], limit: int) -> Page:
-        here = found[: min(limit, self.page_items)]
+        here = found[: limit if self._page_items is None else min(limit, self._page_items)]
         more = here[-1] if len(here) < len(found) else None
         return Page([dict(self._items[key]) for key in here], more)
 
