@@ -11,7 +11,8 @@ import pytest
 
 from tests.cli.conftest import command, refused
 from tests.engines import dynamodb
-from tests.engines.redis import RedisServer, free_port
+from tests.engines.redis import RedisServer
+from tests.ports import free_port
 from tests.servers import Server
 
 SECRET = "hunter2"

@@ -17,7 +17,8 @@ import pytest
 import socketio
 
 from tests.cli.conftest import command, eventually, refused
-from tests.engines.redis import RedisServer, free_port
+from tests.engines.redis import RedisServer
+from tests.ports import free_port
 from tests.servers import Server
 
 POLLING = "/socket.io/?EIO=4&transport=polling"

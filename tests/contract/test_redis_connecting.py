@@ -12,7 +12,8 @@ import redis
 
 from tests.contract.hearing import eventually, publish
 from tests.contract.redis_node import Join, RedisNode
-from tests.engines.redis import RedisServer, free_port
+from tests.engines.redis import RedisServer
+from tests.ports import free_port
 from webchat.adapters.redis import RedisBusSettings
 from webchat.errors import WebchatError
 from webchat.ports.bus import BusRefused

@@ -5,7 +5,6 @@ Tests stop it, start it again on the same port, and let it stand still. Nothing 
 
 from __future__ import annotations
 
-import random
 import signal
 import socket
 import subprocess
@@ -14,9 +13,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
 
+from tests.ports import free_port
+
 READY_TIMEOUT_S = 10.0
 _POLL_S = 0.01
-_PORTS = (20_000, 22_700)
 
 
 class RedisServer:
@@ -115,22 +115,3 @@ class RedisServer:
     ) -> None:
         self.stop()
         self._directory.cleanup()
-
-
-def free_port() -> int:
-    """Below the ports that the kernel gives to outgoing connections, so that it is still free when
-    the server comes back. Part of a cluster, Redis takes the one 10,000 above as well."""
-    while True:
-        port = random.SystemRandom().randrange(*_PORTS)
-        if all(map(_is_free, (port, port + 10_000))):
-            return port
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
