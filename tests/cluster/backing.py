@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,16 +33,6 @@ BUSY: Final = ("--rate-burst=100000", "--backlog-entries=1000000", "--join-entri
 
 
 @dataclass(frozen=True)
-class Handle:
-    """A Part, put together."""
-
-    crash: Callable[[], None]
-    start: Callable[[], None]
-    pause: Callable[[], None]
-    resume: Callable[[], None]
-
-
-@dataclass(frozen=True)
 class Backing:
     """`options`: for `webchat serve`. `parts`: by name, what can be broken. `bus_port`: Redis's."""
 
@@ -63,14 +53,13 @@ def backing(*mode: str) -> Iterator[Backing]:
     with RedisServer() as redis, ENGINES[ENGINE]() as (store, engine):
         command = [sys.executable, "-m", "webchat", "store", "init", "--store", store, *mode]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        bus = Handle(redis.stop, redis.start, redis.pause, redis.resume)
-        yield Backing(store, redis.port, {"redis": bus, "store": engine})
+        yield Backing(store, redis.port, {"redis": redis, "store": engine})
 
 
 @contextmanager
 def _postgresql() -> Iterator[tuple[str, Part]]:
     with postgres_server(fsync=True) as server:
-        yield server.url(), Handle(server.kill, server.start, server.pause, server.resume)
+        yield server.url(), server
 
 
 @contextmanager
@@ -81,8 +70,7 @@ def _dynamodb() -> Iterator[tuple[str, Part]]:
         TemporaryDirectory(prefix="webchat-dynamodb-") as data,
         DynamoServer(Path(data)) as server,
     ):
-        engine = Handle(server.kill, server.start, server.pause, server.resume)
-        yield f"dynamodb://eu-west-1/webchat?endpoint={server.endpoint}", engine
+        yield f"dynamodb://eu-west-1/webchat?endpoint={server.endpoint}", server
 
 
 ENGINES: Final = {"dynamodb": _dynamodb, "postgresql": _postgresql}

@@ -54,7 +54,7 @@ class Chaos:
         away_s = self._rng.uniform(*BREAKS_S)
         part = self._parts[name]
         self._broken.add(name)
-        await asyncio.to_thread(part.crash if how == "killed" else part.pause)
+        await asyncio.to_thread(part.kill if how == "killed" else part.pause)
         await asyncio.sleep(away_s)
         await asyncio.to_thread(part.start if how == "killed" else part.resume)
         self._broken.discard(name)

@@ -18,9 +18,9 @@ START_WITHIN_S: Final = 30.0
 
 
 class Part(Protocol):
-    """A process that can crash, be paused, and be started again where it was."""
+    """A process that can be killed, be paused, and be started again where it was."""
 
-    def crash(self) -> None: ...
+    def kill(self) -> None: ...
     def start(self) -> None: ...
     def pause(self) -> None: ...
     def resume(self) -> None: ...
@@ -53,7 +53,7 @@ class Node:
             else:
                 return
 
-    def crash(self) -> None:
+    def kill(self) -> None:
         """SIGKILL."""
         self.server.kill()
 

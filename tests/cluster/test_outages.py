@@ -92,7 +92,7 @@ async def test_without_redis_messages_arrive_and_nobody_is_disconnected(
     with Cluster(tmp_path, backing.options) as cluster:
         async with trio(cluster.nodes) as people:
             await people.heard(1, await people.write(0, 1))
-            backing.parts["redis"].crash()
+            backing.parts["redis"].kill()
             for node in cluster.nodes:
                 report = await readiness(node, lambda said: said["state"] == "degraded")
                 assert report["ready"] is True

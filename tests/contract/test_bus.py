@@ -57,7 +57,7 @@ class RedisNet:
         return RedisBus(self._server.url, settings, LoopClock(), "a node")
 
     def go_down(self) -> None:
-        self._server.stop()
+        self._server.kill()
 
     def come_back(self) -> None:
         self._server.start()

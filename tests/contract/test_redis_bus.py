@@ -131,7 +131,7 @@ async def test_a_killed_redis_is_found_again_as_often_as_it_dies(
 ) -> None:
     first, second = await pair(server, join)
     for times in (1, 2, 3):
-        server.stop()
+        server.kill()
         await first.heard.until("lost", times)
         await second.heard.until("lost", times)
         server.start()
@@ -165,7 +165,7 @@ async def test_ten_thousand_topics_are_held_and_subscribed_again(
     first, second = await pair(server, join)
     topics = [f"group_{number}" for number in range(10_000)]
     await asyncio.gather(*map(second.bus.subscribe, topics))
-    server.stop()
+    server.kill()
     await second.heard.until("lost")
     server.start()
     await second.heard.until("regained")

@@ -132,7 +132,7 @@ async def test_during_an_outage_a_profile_is_at_hand_for_a_moment_only(
 ) -> None:
     cache = await join()
     await cache.put(ann("before"))
-    server.stop()
+    server.kill()
     await gone(cache)
     assert await cache.get("ann") is None
     await cache.put(ann("meanwhile"))
@@ -206,7 +206,7 @@ async def test_redis_forgets_in_time(server: RedisServer, join: Join) -> None:
 
 async def test_a_redis_that_is_not_there_is_refused_when_it_is_opened() -> None:
     with RedisServer() as server:
-        server.stop()
+        server.kill()
         cache = made(server)
         with pytest.raises(BusRefused):
             await cache.open()

@@ -73,7 +73,7 @@ async def test_wrong_and_missing_passwords_are_refused_and_never_shown(join: Joi
             assert "wrong-one" not in str(refused.value)
         node = join(f"redis://:right-one@{place}/3")
         await node.bus.open()
-        server.stop()
+        server.kill()
         await node.heard.until("lost")
         assert place in await node.bus.trouble()
         assert "right-one" not in await node.bus.trouble()

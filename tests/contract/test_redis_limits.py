@@ -69,7 +69,7 @@ async def test_while_redis_is_away_each_node_counts_alone_and_then_together_agai
 ) -> None:
     (first, hears), (second, also_hears) = await node(), await node()
     await first.take("k", SLOW)
-    server.stop()
+    server.kill()
     for limits in (first, second):
         assert [await limits.take("k", SLOW) for _ in range(2)] == [0, 0]
         assert await limits.take("k", SLOW) > 0
