@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import random
 import tempfile
 import uuid
@@ -21,7 +20,7 @@ from typing import Final
 import msgspec
 
 from tests.contract.asking import create, move, send, to_pair
-from tests.engines.dynamodb import CREDENTIALS, DynamoServer
+from tests.engines.dynamodb import DynamoServer
 from webchat.adapters.dynamodb import DynamoSettings, DynamoStore
 from webchat.adapters.dynamodb.client import Capacity
 from webchat.adapters.memory import LoopClock
@@ -173,8 +172,6 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--inline", type=int, default=DynamoSettings("", "").inline_bytes)
     asked = parser.parse_args()
-    for name, value in CREDENTIALS.items():
-        os.environ.setdefault(name, value)
     with tempfile.TemporaryDirectory() as directory, DynamoServer(Path(directory)) as server:
         print(f"engine {server.name}, inline_bytes {asked.inline}")
         print("| nodes | act | read units | write units |\n|---|---|---|---|")

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from tests.cluster.cluster import Part
-from tests.engines.dynamodb import CREDENTIALS, DynamoServer
+from tests.engines.dynamodb import DynamoServer
 from tests.engines.postgresql import postgres_server
 from tests.engines.redis import RedisServer
 
@@ -64,8 +64,6 @@ def _postgresql() -> Iterator[tuple[str, Part]]:
 
 @contextmanager
 def _dynamodb() -> Iterator[tuple[str, Part]]:
-    for name, value in CREDENTIALS.items():
-        os.environ.setdefault(name, value)
     with (
         TemporaryDirectory(prefix="webchat-dynamodb-") as data,
         DynamoServer(Path(data)) as server,

@@ -9,17 +9,18 @@ import atexit
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
+from contextlib import closing
 from functools import cache
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Final
 
 from tests.engines.engine import Engine
 
 CREDENTIALS: Final = {"AWS_ACCESS_KEY_ID": "webchat", "AWS_SECRET_ACCESS_KEY": "webchat"}
-"""Any do; `shared_server` sets them for this process, where none are set."""
+"""Any do; who starts an engine has them from then on, where none were set."""
 _DYNALITE: Final = Path(__file__).parent / "dynalite/node_modules/dynalite/cli.js"
 
 
@@ -30,6 +31,8 @@ class DynamoServer(Engine):
         super().__init__(name or os.environ.get("WEBCHAT_DYNAMODB_ENGINE", "dynalite"))
         self.endpoint = f"http://127.0.0.1:{self.port}"
         self._data = data
+        for variable, value in CREDENTIALS.items():
+            os.environ.setdefault(variable, value)
         self.start()
 
     def new_table(self) -> str:
@@ -47,7 +50,10 @@ class DynamoServer(Engine):
             return subprocess.Popen(self._command(), stdout=log, stderr=log)
 
     def _ask(self) -> None:
-        socket.create_connection(("127.0.0.1", self.port), self.ready_within_s).close()
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=self.ready_within_s)
+        with closing(connection):
+            connection.request("GET", "/")
+            connection.getresponse()
 
     def _command(self) -> list[str]:
         port = str(self.port)
@@ -63,8 +69,6 @@ class DynamoServer(Engine):
 @cache
 def shared_server() -> DynamoServer:
     """One engine for all tests of this process, ended with it."""
-    for name, value in CREDENTIALS.items():
-        os.environ.setdefault(name, value)
     data = Path(tempfile.mkdtemp(prefix="webchat-dynamodb-"))
     server = DynamoServer(data)
     atexit.register(shutil.rmtree, data, ignore_errors=True)
