@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.properties.ledger import Ledger, ledger_of, only
+from tests.properties.parts import Known
 from tests.sim.device import Device
 from tests.sim.history import Sent
-from tests.sim.memory import Known
 from tests.sim.seed_device import SeedDevice
 from tests.sim.violations import Violation, require
 from webchat.model import NO_POSITION, user_log

@@ -10,6 +10,7 @@ from tests.sim.history import Ack, Sent, Visit
 from tests.sim.memory import Memory
 from tests.sim.network import Link
 from tests.sim.violations import Violation, require
+from tests.sim.visitor import Visitor
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -25,22 +26,17 @@ ENTRIES: Final = frozenset(
 )
 
 
-class Device:
+class Device(Visitor):
     """One device of a user. `window`: how many acts of a conversation it sends before their acks:
     1 is the client's rule, more only costs it the promise of order where one is refused."""
 
     full = True
+    patience_s = PATIENCE_S
 
     def __init__(self, world: World, uid: str, name: str, window: int) -> None:
-        self.world = world
-        self.uid = uid
-        self.name = f"{uid}'s {name}"
+        super().__init__(world, uid, name)
         self.window = window
         self.memory = Memory(uid, self.name)
-        self.link: Link | None = None
-        self.visit: Visit | None = None
-        self.wants_online = False
-        self.stalled = False
         self.outbox: dict[str, list[Sent]] = {}
         self.confirmed: dict[tuple[str, str], int] = {}
         self.acts: list[Sent] = []
@@ -51,12 +47,6 @@ class Device:
         self._asked: dict[int, Sent] = {}
         self._newest_ack: dict[str, int] = {}
         self._echoed: set[tuple[str, int]] = set()
-        self._heard_s = 0.0
-
-    @property
-    def is_live(self) -> bool:
-        """Whether it has joined."""
-        return self.visit is not None
 
     @property
     def is_idle(self) -> bool:
@@ -64,18 +54,6 @@ class Device:
         return not any(self.outbox.values()) and not self._receipts and not self._asked
 
     # Connections
-
-    def go_online(self) -> None:
-        """Be connected from now on, to whichever node lets it in."""
-        self.wants_online = True
-        if self.link is None:
-            self._connect()
-
-    def go_offline(self) -> None:
-        """Be away."""
-        self.wants_online = False
-        if self.link is not None:
-            self.link.drop()
 
     def stall(self, stalled: bool) -> None:
         """Stop or go on reading."""
@@ -94,56 +72,27 @@ class Device:
         elif stalls:
             stalls[-1] = (stalls[-1][0], now_s)
 
-    def _connect(self) -> None:
-        if not self.wants_online or self.link is not None:
-            return
-        node = self.world.some_node()
-        if node is None:
-            self._come_back_later()
-            return
-        self.link = Link(self.world.loop, self.world.rng, self, node)
-        self.stalled = False
-        self._heard_s = self.world.now_s
-        self.link.connect()
-        self.world.after(PATIENCE_S, self._look_after, self.link)
-
-    def _come_back_later(self) -> None:
-        self.world.after(self.world.rng.uniform(0.05, 0.8), self._connect)
-
-    def _look_after(self, link: Link) -> None:
-        """A connection that says nothing for too long is dead."""
-        if link is not self.link:
-            return
+    def _takes_it_for_dead(self) -> bool:
         now_s = self.world.now_s
         waits_s = min((sent.said_s for sent in self._asked.values()), default=now_s)
         silent_s = now_s - max(self._heard_s, waits_s if self._asked else self._heard_s)
-        if not self.stalled and (silent_s > PATIENCE_S or now_s - self._heard_s > PATIENCE_S + 4.0):
-            self.note("gives its connection up")
-            link.drop()
-        else:
-            self.world.after(1.0, self._look_after, link)
+        is_silent = silent_s > PATIENCE_S or now_s - self._heard_s > PATIENCE_S + 4.0
+        return is_silent and not self.stalled
+
+    def _give_up(self, link: Link) -> None:
+        self.note("gives its connection up")
+        super()._give_up(link)
 
     def cut(self, link: Link) -> None:
-        """The connection is over."""
-        if link is not self.link:
-            return
-        self.note("is cut off")
-        self.link = None
-        if self.visit is not None:
-            self.visit.until_s = self.world.now_s
-            self.visit = None
-        self._asked.clear()
-        self._newest_ack.clear()
-        self._echoed.clear()
-        for queue in self.outbox.values():
-            for sent in queue:
-                sent.in_flight = False
-        if self.wants_online:
-            self._come_back_later()
-
-    def note(self, said: str) -> None:
-        """A line of the trace."""
-        self.world.history.note(self.world.now_s, f"{self.name} {said}")
+        """The connection is over, and what was kept for it alone is gone."""
+        if link is self.link:
+            self._asked.clear()
+            self._newest_ack.clear()
+            self._echoed.clear()
+            for queue in self.outbox.values():
+                for sent in queue:
+                    sent.in_flight = False
+        super().cut(link)
 
     # What it says
 
@@ -213,17 +162,6 @@ class Device:
         self._ask("chat", Sent(kind, conv, envelope, 0))
 
     # What it hears
-
-    def heard(self, link: Link, texts: list[str]) -> None:
-        """Packets came."""
-        for text in texts:
-            if link is not self.link:
-                return
-            self._heard_s = self.world.now_s
-            try:
-                self._packet(link, text)
-            except Violation as violation:
-                self.world.broke(violation)
 
     def _packet(self, link: Link, text: str) -> None:
         if text == "2":

@@ -6,34 +6,11 @@ which a connection may ever bring; an own act's ack takes the place of its entry
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
+from tests.properties.parts import Known, Skip
 from tests.sim.violations import require
 from webchat.model import user_log
-
-
-@dataclass(frozen=True)
-class Skip:
-    """A `skip` as it came: from where to where."""
-
-    conv: str
-    position: int
-    seq: int
-    n: int
-    more: bool
-
-
-@dataclass
-class Known:
-    """A conversation. `position`: the highest it was at; it has been told everything from `start`
-    to there but `passed`, which a `skip` said to fetch. `n`: N there."""
-
-    position: int = 0
-    start: int = 0
-    n: int = 0
-    entries: dict[int, dict[str, Any]] = field(default_factory=dict)
-    passed: set[int] = field(default_factory=set)
 
 
 class Memory:

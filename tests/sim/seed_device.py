@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tests.sim.history import Visit
 from tests.sim.network import Link
 from tests.sim.violations import Violation, require
+from tests.sim.visitor import Visitor
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -16,91 +17,24 @@ _PATIENCE_S: Final = 10.0
 _KINDS: Final = frozenset({"message", "notify", "join", "depart", "delivery", "display"})
 
 
-class SeedDevice:
+class SeedDevice(Visitor):
     """It sends nothing but confirmations. `got`: by conversation, the messages it was ever sent;
     `came_in`: since which entry a visit of it was told of a conversation."""
 
     full = False
     is_idle = True
+    patience_s = _PATIENCE_S
 
     def __init__(self, world: World, uid: str) -> None:
-        self.world = world
-        self.uid = uid
-        self.name = f"{uid}'s page"
+        super().__init__(world, uid, "page")
         self.got: dict[str, set[int]] = {}
-        self.link: Link | None = None
-        self.visit: Visit | None = None
-        self.wants_online = False
-        self.stalled = False
         self._at: dict[str, int] = {}
-        self._heard_s = 0.0
-
-    @property
-    def is_live(self) -> bool:
-        """Whether it has joined."""
-        return self.visit is not None
-
-    def go_online(self) -> None:
-        """Be connected from now on."""
-        self.wants_online = True
-        self._connect()
-
-    def go_offline(self) -> None:
-        """Be away."""
-        self.wants_online = False
-        if self.link is not None:
-            self.link.drop()
 
     def stall(self, stalled: bool) -> None:
         """Pages always read."""
 
-    def _connect(self) -> None:
-        if not self.wants_online or self.link is not None:
-            return
-        node = self.world.some_node()
-        if node is None:
-            self._come_back_later()
-            return
-        self.link = Link(self.world.loop, self.world.rng, self, node)
-        self._heard_s = self.world.now_s
-        self.link.connect()
-        self.world.after(_PATIENCE_S, self._look_after, self.link)
-
-    def _come_back_later(self) -> None:
-        self.world.after(self.world.rng.uniform(0.05, 0.8), self._connect)
-
-    def _look_after(self, link: Link) -> None:
-        if link is self.link:
-            if self.world.now_s - self._heard_s > _PATIENCE_S:
-                link.drop()
-            else:
-                self.world.after(1.0, self._look_after, link)
-
-    def cut(self, link: Link) -> None:
-        """The connection is over."""
-        if link is not self.link:
-            return
-        self.note("is cut off")
-        self.link = None
-        if self.visit is not None:
-            self.visit.until_s = self.world.now_s
-            self.visit = None
-        if self.wants_online:
-            self._come_back_later()
-
-    def note(self, said: str) -> None:
-        """A line of the trace."""
-        self.world.history.note(self.world.now_s, f"{self.name} {said}")
-
-    def heard(self, link: Link, texts: list[str]) -> None:
-        """Packets came."""
-        for text in texts:
-            if link is self.link:
-                self._heard_s = self.world.now_s
-                try:
-                    self._packet(link, text)
-                except Violation as violation:
-                    self.world.broke(violation)
+    def _takes_it_for_dead(self) -> bool:
+        return self.world.now_s - self._heard_s > _PATIENCE_S
 
     def _packet(self, link: Link, text: str) -> None:
         if text == "2":
