@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from webchat.adapters.memory import LoopClock
 from webchat.config import Settings
 from webchat.metrics import BusCounts
 from webchat.ports.bus import Bus, BusRefused
@@ -31,6 +32,14 @@ class Joint(Protocol):
 
     async def close(self) -> None:
         """Let go of everything."""
+
+
+class SharedStore(Store, Protocol):
+    """A store that many processes serve, so that none of them makes its schema by itself."""
+
+    async def init(self) -> None:
+        """Make or update what it keeps its rows in; harmless when done again. Raises
+        StoreRefused."""
 
 
 def joint_of(settings: Settings, clock: Clock, node_id: str) -> Joint:
@@ -67,17 +76,11 @@ async def init_schema(settings: Settings) -> None:
 
     Raises StoreRefused.
     """
-    if settings.store_kind == "dynamodb":
-        with _needing("dynamodb", StoreRefused):
-            from webchat.app.vendors import dynamodb
-        await dynamodb.init(settings)
-    elif settings.store_kind == "postgresql":
-        with _needing("postgresql", StoreRefused):
-            from webchat.app.vendors import postgresql
-        await postgresql.init(settings)
+    if settings.store_kind != "sqlite":
+        await _shared_store(settings, LoopClock()).init()
 
 
-def _shared_store(settings: Settings, clock: Clock) -> Store:
+def _shared_store(settings: Settings, clock: Clock) -> SharedStore:
     if settings.store_kind == "dynamodb":
         with _needing("dynamodb", StoreRefused):
             from webchat.app.vendors import dynamodb

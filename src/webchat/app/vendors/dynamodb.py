@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from webchat.adapters.dynamodb import DynamoSettings, DynamoStore
-from webchat.adapters.memory import LoopClock
 from webchat.config import Settings, dynamo_place
 from webchat.ports.clock import Clock
 
@@ -11,11 +10,6 @@ from webchat.ports.clock import Clock
 def store(settings: Settings, clock: Clock) -> DynamoStore:
     """For any process."""
     return DynamoStore(_settings(settings), clock)
-
-
-async def init(settings: Settings) -> None:
-    """Make or update the table. Raises StoreRefused."""
-    await store(settings, LoopClock()).init()
 
 
 def _settings(settings: Settings) -> DynamoSettings:

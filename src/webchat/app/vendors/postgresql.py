@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from webchat.adapters.memory import LoopClock
 from webchat.adapters.postgresql import PostgresSettings, PostgresStore
 from webchat.config import Settings
 from webchat.ports.clock import Clock
@@ -11,11 +10,6 @@ from webchat.ports.clock import Clock
 def store(settings: Settings, clock: Clock) -> PostgresStore:
     """For any process."""
     return PostgresStore(settings.store, _settings(settings), clock)
-
-
-async def init(settings: Settings) -> None:
-    """Make or update the tables. Raises StoreRefused."""
-    await store(settings, LoopClock()).init()
 
 
 def _settings(settings: Settings) -> PostgresSettings:
