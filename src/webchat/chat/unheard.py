@@ -5,20 +5,16 @@ Positions and receipts are state, so what came later stands for what came before
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import TypeVar
-
 import msgspec
 
 from webchat.model import ConvID, Position, Uid
+from webchat.service.newest import put_newest
 from webchat.service.read_positions import Counts
 from webchat.service.receipts import Message, Notice
 
 _NAMED_MESSAGES = 200
 """Of one reader and author, how many of the newest are still named, for the seed's form."""
 _COUNTED_MESSAGES = 200
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
 
 
 class Unheard:
@@ -32,13 +28,14 @@ class Unheard:
 
     def keep_position(self, uid: Uid, conv: ConvID, position: Position) -> None:
         """Where a user is now in a conversation."""
-        self._put(self._positions, (uid, conv), position)
+        put_newest(self._positions, (uid, conv), position, self._limit)
 
     def keep_notice(self, notice: Notice, *, shown: bool) -> None:
         """What an author is to hear of a reader. `shown`: somebody here has been shown it."""
         key = (notice.author, notice.conv, notice.reader, shown)
         before = self._notices.get(key)
-        self._put(self._notices, key, _merged(before, notice) if before is not None else notice)
+        merged = _merged(before, notice) if before is not None else notice
+        put_newest(self._notices, key, merged, self._limit)
 
     def keep_counts(self, counts: Counts) -> None:
         """How many have an author's messages now."""
@@ -46,7 +43,7 @@ class Unheard:
         before = self._counts.get(key)
         rows = {row[0]: row for row in (*(before.rows if before else ()), *counts.rows)}
         newest = tuple(rows[seq] for seq in sorted(rows)[-_COUNTED_MESSAGES:])
-        self._put(self._counts, key, msgspec.structs.replace(counts, rows=newest))
+        put_newest(self._counts, key, msgspec.structs.replace(counts, rows=newest), self._limit)
 
     def take_positions(self) -> dict[tuple[Uid, ConvID], Position]:
         """All that are kept, which are kept no more."""
@@ -62,12 +59,6 @@ class Unheard:
         """All that are kept, which are kept no more."""
         taken, self._counts = self._counts, {}
         return list(taken.values())
-
-    def _put(self, kept: dict[K, V], key: K, value: V) -> None:
-        kept.pop(key, None)
-        kept[key] = value
-        if len(kept) > self._limit:
-            del kept[next(iter(kept))]
 
 
 def _merged(before: Notice, after: Notice) -> Notice:

@@ -12,6 +12,7 @@ from webchat.ports.accounts import Accounts
 from webchat.ports.cache import ProfileCache
 from webchat.ports.clock import Clock
 from webchat.service.batches import read_each
+from webchat.service.newest import put_newest
 
 _NOTED: Final = 10_000
 """Of so many people this node remembers that it has seen them itself."""
@@ -86,8 +87,8 @@ class Profiles:
 
     def note_recent(self, uid: Uid) -> None:
         """Somebody was added or came in (open mode), as far as this node knows."""
-        _put_last(self._seen, uid, self._recent_limit)
-        _put_last(self._noted, uid, _NOTED)
+        put_newest(self._seen, uid, None, self._recent_limit)
+        put_newest(self._noted, uid, None, _NOTED)
 
     async def recent(self) -> list[Profile]:
         """The profiles most recently added or joined here, in turns with those that the store has
@@ -112,11 +113,3 @@ class Profiles:
                 break
             profile = latest
         return profile
-
-
-def _put_last(uids: dict[Uid, None], uid: Uid, limit: int) -> None:
-    """Make `uid` the newest; beyond `limit` the oldest goes."""
-    uids.pop(uid, None)
-    uids[uid] = None
-    if len(uids) > limit:
-        del uids[next(iter(uids))]
