@@ -16,6 +16,7 @@ from webchat.session.handler import Request
 from webchat.session.heartbeat import Heartbeat
 from webchat.session.outbox import Bounds, Flusher
 from webchat.session.roles import Application, Wire
+from webchat.session.sids import new_sid
 from webchat.session.upgrade import Upgrade
 
 OriginAllowed = Callable[[Mapping[str, str], bool], bool]
@@ -58,11 +59,6 @@ class Busy(Exception):  # noqa: N818
         super().__init__(message)
         self.message = message
         self.retry_after_ms = retry_after_ms
-
-
-def new_sid() -> str:
-    """An id that cannot be guessed: who knows it can speak for its connection."""
-    return secrets.token_urlsafe(15)
 
 
 class Endpoint:

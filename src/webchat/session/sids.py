@@ -1,4 +1,5 @@
-"""Session ids that name the node they live on, signed so that nobody else can make them."""
+"""Session ids: those of a lone node, and those that name the node they live on, signed so that
+nobody else can make them."""
 
 from __future__ import annotations
 
@@ -13,6 +14,11 @@ _MAC_BYTES: Final = 12
 _CONTEXT: Final = b"webchat session id\0"
 
 
+def new_sid() -> str:
+    """An id that cannot be guessed: who knows it can speak for its connection."""
+    return secrets.token_urlsafe(_RANDOM_BYTES)
+
+
 class Sids:
     """Ids `<node>.<random>.<mac>`, URL-safe; `mac`: HMAC-SHA256 of the rest, its first 96 bits.
 
@@ -24,8 +30,8 @@ class Sids:
         self._secret = secret
 
     def new(self) -> str:
-        """An id of this node that cannot be guessed: who knows it can speak for its connection."""
-        named = f"{self._node_id}.{secrets.token_urlsafe(_RANDOM_BYTES)}"
+        """An id of this node that cannot be guessed."""
+        named = f"{self._node_id}.{new_sid()}"
         return f"{named}.{self._mac(named)}"
 
     def owner(self, sid: str) -> str | None:
