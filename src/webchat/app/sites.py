@@ -16,7 +16,8 @@ from webchat.config import PARTS, Settings
 from webchat.metrics import BusCollector, ChatCollector, NodesCollector
 from webchat.ports.clock import Clock
 from webchat.session.client import SocketIO
-from webchat.session.endpoint import Endpoint, new_sid
+from webchat.session.endpoint import Endpoint
+from webchat.session.sids import new_sid
 from webchat.transport.origins import OwnOrListed, any_origin
 from webchat.transport.proxy import Proxies
 from webchat.transport.relay import Relay
