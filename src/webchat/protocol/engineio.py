@@ -77,7 +77,6 @@ class Packet(msgspec.Struct, eq=False, gc=False):
 
 CLOSE_PACKET: Final = Packet(b"1")
 PING_PACKET: Final = Packet(b"2")
-PONG_PACKET: Final = Packet(b"3")
 PROBE_ANSWER: Final = Packet(b"3", b"probe")
 NOOP_PACKET: Final = Packet(b"6")
 

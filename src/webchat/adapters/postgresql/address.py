@@ -12,7 +12,6 @@ import asyncpg
 
 from webchat.ports.store import StoreRefused
 
-SCHEMES: Final = ("postgresql", "postgres")
 _SECRETS: Final = ("password", "sslpassword")
 
 
