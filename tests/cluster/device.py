@@ -8,6 +8,7 @@ import itertools
 import secrets
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,14 +16,17 @@ import aiohttp
 
 from tests.kill.chatter import Chatter
 
-WINDOW: Final = 4
-"""Messages of one conversation on their way at once."""
+OUTBOX: Final = 4
+"""Messages of one conversation that wait for their acks; the first of them alone is on its way."""
 _numbers = itertools.count(1)
 
 
 @dataclass
 class Writing:
-    """One conversation's outbox. `acked`: MsgID to `Seq`; `waiting`: in the order of sending."""
+    """One conversation's outbox, which goes on after each ack (docs/protocol.md, promise 5).
+
+    `acked`: MsgID to `Seq`; `waiting`: in the order of sending.
+    """
 
     conv: str
     to: str
@@ -75,21 +79,22 @@ class Device(Chatter):
         return sum(len(writing.waiting) for writing in self._writing.values())
 
     async def write(self, conv: str, to: str) -> str | None:
-        """Send one more message, or put it off while it is away; None: the window is full."""
+        """Send one more message, or put it off until it can be sent; None: the outbox is full."""
         writing = self._writing.setdefault(conv, Writing(conv, to))
         async with self._sending:
             return await self._write(writing)
 
     async def _write(self, writing: Writing) -> str | None:
-        if len(writing.waiting) >= WINDOW:
+        if len(writing.waiting) >= OUTBOX:
             return None
         msg_id = f"{self.uid}.{self._name}.{next(_numbers)}"
         writing.sent.append(msg_id)
         self.sent_at[msg_id] = time.monotonic()
         writing.waiting.append(msg_id)
         self._by_id[msg_id] = writing
-        if self.live and self._ws is not None:
-            await self._send(self._ws, writing, msg_id)
+        if self.live and self._ws is not None and len(writing.waiting) == 1:
+            with suppress(ConnectionError):  # It is sent again on the next connection.
+                await self._send(self._ws, writing)
         return msg_id
 
     async def _live(self, ws: aiohttp.ClientWebSocketResponse) -> None:
@@ -109,16 +114,15 @@ class Device(Chatter):
             self._ws, self.live = ws, True
             self._changed.set()
             for writing in self._writing.values():
-                self.resent += len(writing.waiting)
-                for msg_id in writing.waiting:
-                    await self._send(ws, writing, msg_id)
+                self.resent += len(writing.waiting) > 0
+                await self._send(ws, writing)
 
     async def _acked(self, ws: aiohttp.ClientWebSocketResponse, ack: dict[str, Any]) -> None:
         if "MsgID" not in ack:  # of a sync
             return
         writing = self._by_id[ack["MsgID"]]
         if not ack["ok"]:
-            # Nothing is known to be stored: everything that waits is sent again, in order.
+            # Nothing is known to be stored: it is sent again.
             code = ack["error"]["code"]
             self.refused[code] = self.refused.get(code, 0) + 1
             assert code == "unavailable", ack
@@ -128,6 +132,7 @@ class Device(Chatter):
         assert ack["MsgID"] == writing.waiting[0], (ack, writing, self.connections)
         writing.acked[writing.waiting.popleft()] = ack["Seq"]
         self._take(ack["ConvID"], ack["Seq"], ack["MsgID"])
+        await self._send(ws, writing)
 
     def _heard(self, event: str, data: dict[str, Any]) -> None:
         if event == "error":
@@ -150,9 +155,11 @@ class Device(Chatter):
         self.heard_at.setdefault(msg_id, time.monotonic())
         self._changed.set()
 
-    async def _send(
-        self, ws: aiohttp.ClientWebSocketResponse, writing: Writing, msg_id: str
-    ) -> None:
+    async def _send(self, ws: aiohttp.ClientWebSocketResponse, writing: Writing) -> None:
+        """Send the first that waits, if any does."""
+        if not writing.waiting:
+            return
+        msg_id = writing.waiting[0]
         is_group = writing.conv.startswith("group_")
         envelope = {
             "EvtType": "message",
