@@ -99,6 +99,14 @@ async def test_a_line_that_is_missing_or_comes_twice_is_noticed(lines: list[byte
     assert "has 5 records" in await refused([*lines[:at], position, *lines[at:]])
 
 
+async def test_an_entry_out_of_its_place_is_refused_with_its_line(lines: list[bytes]) -> None:
+    at = next(i for i, line in enumerate(lines) if b'"entry"' in line and b'"seq":3' in line)
+    swapped = [*lines[:at], lines[at + 1], lines[at], *lines[at + 2 :]]
+    assert f"line {at + 1} is out of its place (Seq 4 of group_x after 2)" in await refused(swapped)
+    twice = [*lines[:at], lines[at], *lines[at:]]
+    assert f"line {at + 2} is out of its place (Seq 3 of group_x after 3)" in await refused(twice)
+
+
 async def test_a_changed_line_is_noticed(lines: list[bytes]) -> None:
     changed = [line.replace(b'"hash"', b'"hush"') for line in lines]
     assert "other records of the kind account" in await refused(changed)

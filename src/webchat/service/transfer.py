@@ -14,8 +14,9 @@ from typing import Final
 
 import msgspec
 
+from webchat.model import ConvID, Entry, Seq
 from webchat.ports.store import Mode, Store, StoreRefused
-from webchat.ports.transfer import ReactionRecord, Record
+from webchat.ports.transfer import EntryRecord, ReactionRecord, Record
 
 FORMAT: Final = 1
 """The version of the file's format that this one writes, and the newest that it reads."""
@@ -111,7 +112,7 @@ async def import_(
     await _check_target(store, mode, read_header(first))
     file = _File(store, page_records)
     for number, line in numbered:
-        await file.take(_read(line, number), line)
+        await file.take(_read(line, number), line, number)
     expected = await file.finish()
     _check(expected, await _read_back(store), "the target, read back,")
     return expected
@@ -128,15 +129,18 @@ class _File:
         self._page_records = page_records
         self._page: list[Record] = []
         self._sums = _Sums()
+        self._last: tuple[ConvID, Seq] = ("", 0)
         self._trailer: Trailer | None = None
 
-    async def take(self, said: Said, line: bytes) -> None:
-        """Take the next line. Raises TransferRefused behind the end."""
+    async def take(self, said: Said, line: bytes, number: int) -> None:
+        """Take the line `number`. Raises TransferRefused: behind the end, or out of its place."""
         if self._trailer is not None:
             raise TransferRefused(f"the file goes on behind its end; {_PARTLY}")
         if isinstance(said, Trailer):
             self._trailer = said
             return
+        if isinstance(said, EntryRecord):
+            self._take_place(said.entry, number)
         self._sums.add(said, line)
         self._page.append(said)
         if len(self._page) >= self._page_records:
@@ -149,6 +153,15 @@ class _File:
         await self._flush()
         _check(self._trailer.kinds, self._sums.summary(), "the file")
         return self._trailer.kinds
+
+    def _take_place(self, entry: Entry, number: int) -> None:
+        conv, seq = self._last
+        if entry.conv == conv and entry.seq != seq + 1:
+            raise TransferRefused(
+                f"line {number} is out of its place (Seq {entry.seq} of {conv} after {seq}); "
+                f"{_PARTLY}"
+            )
+        self._last = entry.conv, entry.seq
 
     async def _flush(self) -> None:
         page, self._page = self._page, []
