@@ -93,7 +93,7 @@ async def test_a_client_connects_by_any_node(
 
 
 @pytest.mark.parametrize("front", ["profile", "web"])
-def test_a_part_that_nobody_plays_is_unavailable(
+def test_a_part_that_nobody_plays_is_unavailable_and_said_to_be(
     redis: RedisServer, tmp_path: Path, front: str
 ) -> None:
     store = shared_server().new_database()
@@ -102,4 +102,6 @@ def test_a_part_that_nobody_plays_is_unavailable(
         answer = httpx.get(node.url + POLLING)
         assert answer.status_code == 503
         assert "retry-after" in answer.headers
-        assert httpx.get(node.url + "/readyz").status_code == 200
+        ready = httpx.get(node.url + "/readyz")
+        assert (ready.status_code, ready.json()["state"]) == (200, "degraded")
+        assert "no node serves chat" in ready.json()["checks"]["nodes"]["reason"]

@@ -10,7 +10,7 @@ import structlog
 from webchat import __version__, tuning
 from webchat.app.relaying import relay_of
 from webchat.app.sockets import Sockets, peer_url
-from webchat.config import Settings
+from webchat.config import PARTS, Settings
 from webchat.ports.clock import Clock, pause
 from webchat.ports.nodes import NodeRefused, NodeRow, Nodes
 from webchat.service.peers import Peers, own_row
@@ -94,8 +94,17 @@ class Peering:
         if self.relay is None:
             reasons += map(_shares_no_bus, self.peers.living())
         else:
-            reasons.append(await self._unreached(self.relay))
+            reasons += [*self._unplayed(self.peers), await self._unreached(self.relay)]
         return "; ".join(filter(None, reasons))
+
+    def _unplayed(self, peers: Peers) -> list[str]:
+        """The parts that this node passes on, and nobody plays."""
+        missing = [part for part in PARTS if part not in self._settings.parts]
+        return [
+            f"no node serves {part}: start one with --role {part}, or --role all"
+            for part in missing
+            if not peers.playing(part)
+        ]
 
     async def _unreached(self, relay: Relay) -> str:
         """Why other nodes do not find this one where it says; "": this one itself does."""
