@@ -177,7 +177,7 @@ class Hub:
         if user is None:
             return None
         if user.arrival is not None:
-            user.noted[entry.conv] = Head(entry.seq, entry.n, entry.at, 0)
+            user.arrival.noted[entry.conv] = Head(entry.seq, entry.n, entry.at, 0)
             return None
         if entry.conv in user.logs:
             return user.logs[entry.conv]
@@ -198,7 +198,7 @@ class Hub:
             if user is None:
                 continue
             if user.arrival is not None:
-                user.noted[entry.conv] = entry.seq
+                user.arrival.noted[entry.conv] = entry.seq
             elif entry.conv in user.logs:
                 self._leave(user, held, entry)
 

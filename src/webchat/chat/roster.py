@@ -23,14 +23,13 @@ class HeldLog:
     """A log that somebody here follows. `last`, `n`, `at`: of the last entry passed on.
 
     `seen`: the highest `Seq` heard of, beyond `last` while a gap is being read; `acks`: by `Seq`,
-    those of entries that came before such a gap was closed. Who may write in a
-    group as of `last` is remembered where it was looked up since the last entry that changed it.
+    those of entries that came before such a gap was closed.
 
-    Most are of pairs, twenty to a connection: two users are a tuple, and what only a gap or a group
-    needs is made when it is needed.
+    Most are of pairs, twenty to a connection: two users are a tuple, one is the tuple that all its
+    logs share, and what only a gap or a group needs is made when it is needed.
     """
 
-    __slots__ = ("_open", "_ruled", "_writers", "acks", "at", "conv", "last", "n", "seen", "users")
+    __slots__ = ("_rules", "acks", "at", "conv", "last", "n", "seen", "users")
 
     def __init__(self, conv: ConvID, head: Head) -> None:
         self.conv = conv
@@ -40,27 +39,24 @@ class HeldLog:
         self.seen: Seq = head.last
         self.acks: dict[Seq, OwnAck] | None = None
         self.users: dict[User, None] | tuple[User, ...] = {} if is_group(conv) else ()
-        self._open = False
-        self._writers: set[Uid] | None = None
-        self._ruled: Seq = 0
+        self._rules: _Rules | None = None
 
     def lets_write(self, uid: Uid) -> bool:
         """Whether this member is known to be allowed to write; False: ask the store."""
-        return self._open or (self._writers is not None and uid in self._writers)
+        rules = self._rules
+        return rules is not None and (rules.are_open or uid in rules.writers)
 
     def learn(self, standing: Standing) -> None:
         """What was read of the group, if nothing that changed it was passed on since."""
-        if standing.head.last >= self._ruled:
-            self._open = standing.all_may_write
+        rules = self._rules = self._rules or _Rules(0)
+        if standing.head.last >= rules.since:
+            rules.are_open = standing.all_may_write
             if standing.may_write:
-                self._writers = self._writers or set()
-                self._writers.add(standing.uid)
+                rules.writers.add(standing.uid)
 
     def forget_rules(self, seq: Seq) -> None:
         """The entry `seq` says who may write from there on."""
-        self._ruled = seq
-        self._open = False
-        self._writers = None
+        self._rules = _Rules(seq)
 
     def keep_ack(self, seq: Seq, ack: OwnAck) -> None:
         """The ack of the entry `seq`, which comes after a gap."""
@@ -73,40 +69,70 @@ class HeldLog:
         if isinstance(self.users, dict):
             self.users[user] = None
         else:
-            self.users += (user,)
+            self.users = (*self.users, user) if self.users else user.alone
 
     def forget(self, user: User) -> None:
         """The user follows this log no more."""
         if isinstance(self.users, dict):
             del self.users[user]
         else:
-            self.users = tuple(other for other in self.users if other is not user)
-        if self._writers is not None:
-            self._writers.discard(user.uid)
+            others = tuple(other for other in self.users if other is not user)
+            self.users = others[0].alone if len(others) == 1 else others
+        if self._rules is not None:
+            self._rules.writers.discard(user.uid)
+
+
+class _Rules:
+    """Who may write in a group, where it was looked up since the entry `since` changed it:
+    everybody who is in it (`are_open`), or `writers`."""
+
+    __slots__ = ("are_open", "since", "writers")
+
+    def __init__(self, since: Seq) -> None:
+        self.since = since
+        self.are_open = False
+        self.writers: set[Uid] = set()
+
+
+class Arrival:
+    """What a user missed while its logs were being read.
+
+    `noted`: the logs it came into, or the `Seq` by which it left that group. `moved`: logs that
+    nobody here followed and that moved after their heads may have been read; `misses_something`:
+    others may have, too. `task`: the reading.
+    """
+
+    __slots__ = ("misses_something", "moved", "noted", "task")
+
+    def __init__(self) -> None:
+        self.noted: dict[ConvID, Head | Seq] = {}
+        self.moved: dict[ConvID, Head] = {}
+        self.misses_something = False
+        self.task: asyncio.Task[None] | None = None
+
+    def head_of(self, conv: ConvID, read: Head) -> Head:
+        """Where a log is whose head was `read`."""
+        return max(read, self.moved.get(conv, NO_HEAD))
 
 
 class User:
     """A user with at least one device here.
 
-    `logs`: what it follows. `left`: groups it was in, with its own last `Seq` in them. `noted`:
-    while it arrives, the logs it came into, or the `Seq` by which it left that group. `moved`:
-    while it arrives, logs that nobody here followed and that moved after their heads may have been
-    read; `misses_something`: others may have, too. `told`: positions of its own that its devices
-    were told last.
+    `logs`: what it follows. `left`: groups it was in, with its own last `Seq` in them. `arrival`:
+    while they are being read. `told`: positions of its own that its devices were told last. `own`:
+    the ConvID of its own log. `alone`: it, for logs that nobody else here follows.
     """
 
-    __slots__ = ("arrival", "devices", "left", "logs", "misses_something", "moved", "noted",
-                 "told", "uid")  # fmt: skip
+    __slots__ = ("alone", "arrival", "devices", "left", "logs", "own", "told", "uid")
 
     def __init__(self, uid: Uid) -> None:
         self.uid = uid
-        self.devices: list[Device] = []
+        self.own = user_log(uid)
+        self.alone: tuple[User, ...] = (self,)
+        self.devices: tuple[Device, ...] = ()
         self.logs: dict[ConvID, HeldLog] = {}
         self.left: dict[ConvID, Seq] = {}
-        self.arrival: asyncio.Task[None] | None = None
-        self.noted: dict[ConvID, Head | Seq] = {}
-        self.moved: dict[ConvID, Head] = {}
-        self.misses_something = False
+        self.arrival: Arrival | None = None
         self.told: dict[ConvID, Position] = {}
 
 
@@ -122,7 +148,7 @@ class Roster:
         self._members = members
         self._bus = bus
         self._topics: Counter[str] = Counter()
-        self._arriving: set[User] = set()
+        self._arriving: set[Arrival] = set()
         self.users: dict[Uid, User] = {}
         self.logs: dict[ConvID, HeldLog] = {}
         self.came_late: Callable[[User], object] = lambda _: None
@@ -134,16 +160,17 @@ class Roster:
             user = self.users.get(uid)
             if user is None:
                 user = self.users[uid] = User(uid)
-                self._arriving.add(user)
-                user.arrival = asyncio.ensure_future(self._follow_all(user))
-            if user.arrival is not None:
-                await asyncio.shield(user.arrival)
+                user.arrival = arrival = Arrival()
+                self._arriving.add(arrival)
+                arrival.task = asyncio.ensure_future(self._follow_all(user, arrival))
+            if user.arrival is not None and user.arrival.task is not None:
+                await asyncio.shield(user.arrival.task)
             if self.users.get(uid) is user:
                 return user
 
-    async def _follow_all(self, user: User) -> None:
+    async def _follow_all(self, user: User, arrival: Arrival) -> None:
         held_for_now = []
-        own = user_log(user.uid)
+        own = user.own
         self._want(own)
         try:
             _, before = await asyncio.gather(self._subscribe(own), self._log.heads([own]))
@@ -155,10 +182,10 @@ class Roster:
             await asyncio.gather(*map(self._subscribe, held_for_now))
             heads = dict(await self._log.heads([*present, own]))
             await self.come_up_to({conv: heads.get(conv, NO_HEAD) for conv in present})
-            self._begin(user, memberships, heads, before.get(own, NO_HEAD))
+            self._begin(user, arrival, memberships, heads, before.get(own, NO_HEAD))
         except BaseException:
             user.arrival = None
-            self._arriving.discard(user)
+            self._arriving.discard(arrival)
             del self.users[user.uid]
             self._drop(own)
             raise
@@ -177,6 +204,7 @@ class Roster:
     def _begin(
         self,
         user: User,
+        arrival: Arrival,
         memberships: Sequence[Membership],
         heads: dict[ConvID, Head],
         own_head: Head,
@@ -186,34 +214,32 @@ class Roster:
         Its own log begins at `own_head`, where it was before the memberships were read: what came
         after that may be news of a log that is not among them.
         """
-        own = user_log(user.uid)
+        own = user.own
         user.left = {row.conv: row.until for row in memberships if row.until is not None}
         for conv in (row.conv for row in memberships if row.until is None):
-            self.follow(user, conv, max(heads.get(conv, NO_HEAD), user.moved.get(conv, NO_HEAD)))
+            self.follow(user, conv, arrival.head_of(conv, heads.get(conv, NO_HEAD)))
         self.follow(user, own, own_head)
-        for conv, head in user.noted.items():
+        for conv, head in arrival.noted.items():
             if isinstance(head, Seq):
                 self.unfollow(user, conv)
                 user.left[conv] = head
             else:
-                self.follow(user, conv, max(head, user.moved.get(conv, NO_HEAD)))
-        missed_own = max(heads.get(own, NO_HEAD), user.moved.get(own, NO_HEAD)) > own_head
-        user.noted = {}
-        user.moved = {}
-        self._arriving.discard(user)
+                self.follow(user, conv, arrival.head_of(conv, head))
+        missed_own = arrival.head_of(own, heads.get(own, NO_HEAD)) > own_head
+        self._arriving.discard(arrival)
         user.arrival = None
-        if user.misses_something or missed_own:
+        if arrival.misses_something or missed_own:
             self.came_late(user)
 
     def note(self, conv: ConvID, head: Head) -> None:
         """A log that nobody here follows has moved: those who are just arriving may."""
-        for user in self._arriving:
-            user.moved[conv] = head
+        for arrival in self._arriving:
+            arrival.moved[conv] = head
 
     def arrivals_miss_something(self) -> None:
         """Whoever is arriving may have read its heads too early for what has been heard of now."""
-        for user in self._arriving:
-            user.misses_something = True
+        for arrival in self._arriving:
+            arrival.misses_something = True
 
     async def newest_span(self, conv: ConvID, uid: Uid) -> Membership | None:
         """The newest time of a user in a log; None: it is not known to have been in it."""
@@ -277,12 +303,11 @@ class Roster:
 
     def add(self, user: User, device: Device) -> None:
         """A device of an arrived user is live from now on."""
-        user.devices.append(device)
+        user.devices += (device,)
 
     def leave(self, user: User, device: Device) -> None:
         """A device is gone."""
-        if device in user.devices:
-            user.devices.remove(device)
+        user.devices = tuple(other for other in user.devices if other is not device)
         self.release(user)
 
     def release(self, user: User) -> None:
@@ -292,7 +317,8 @@ class Roster:
         del self.users[user.uid]
         for conv in list(user.logs):
             self.unfollow(user, conv)
-        self._drop(user_log(user.uid))
+        self._drop(user.own)
+        user.alone = ()  # which holds it
 
     def is_here(self, user: User) -> bool:
         """Whether it has not been let go of since it arrived."""
