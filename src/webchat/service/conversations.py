@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from heapq import nlargest
 
 from webchat.model import (
     NO_POSITION,
@@ -77,8 +78,8 @@ class Conversations:
         count = clean_limit(limit)
         end = None if before is None else activity_of(before)
         spans = {span.conv: span for span in await self._members.of_user(uid)}
-        places = sorted(await self._places(spans.values()), reverse=True)
-        wanted = [place for place in places if end is None or place < end][: count + 1]
+        places = await self._places(spans.values())
+        wanted = nlargest(count + 1, [place for place in places if end is None or place < end])
         shown = [spans[place.conv] for place in wanted[:count]]
         more = len(wanted) > count
         return Page(await self._listed(uid, shown), wanted[count - 1].as_cursor() if more else None)

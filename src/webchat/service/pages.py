@@ -6,7 +6,7 @@ import base64
 import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from webchat.errors import Code, WebchatError
 from webchat.model import ConvID, Seq
@@ -40,9 +40,11 @@ def check_seq(seq: Seq) -> None:
         raise WebchatError(Code.BAD_REQUEST, "This is no Seq.")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Activity:
-    """The place of a conversation in a list by last activity: the later, the greater."""
+class Activity(NamedTuple):
+    """The place of a conversation in a list by last activity: the later, the greater.
+
+    A tuple: they are compared by the thousand for each page.
+    """
 
     at: int
     conv: ConvID
