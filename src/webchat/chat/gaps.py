@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from webchat.chat.acks import OwnAck, in_flight
 from webchat.chat.patience import Patience
-from webchat.chat.roster import HeldLog, Roster
+from webchat.chat.roster import Gap, HeldLog, Roster
 from webchat.chat.settings import RepairSettings
 from webchat.chat.stats import Stats
 from webchat.chat.tasks import Spawn
@@ -36,23 +36,33 @@ class Gaps:
         self.pass_on: Callable[[HeldLog, Entry, OwnAck | None], None] = lambda *_: None
         self.meet: Callable[[Entry, OwnAck | None], None] = lambda *_: None
 
-    def close(self, held: HeldLog, seq: Seq) -> None:
-        """Entries up to `seq` are in the log; those that have not come by are read."""
-        idle = held.seen <= held.last
-        held.seen = max(held.seen, seq)
-        if idle and held.seen > held.last:
+    def close(self, held: HeldLog, seq: Seq, ack: OwnAck | None = None) -> None:
+        """Entries up to `seq` are in the log; those that have not come by are read. `ack`: that of
+        the entry `seq`, if a connection here had it appended."""
+        if seq <= held.last:
+            return
+        gap = held.gap = held.gap or Gap(held.last)
+        if ack is not None:
+            gap.acks[seq] = ack
+        is_read = gap.seen > held.last
+        gap.seen = max(gap.seen, seq)
+        if not is_read:
             self._spawn(self._read(held))
 
     async def _read(self, held: HeldLog) -> None:
         self._stats.repairs += 1
-        while held.last < held.seen and self._roster.logs.get(held.conv) is held:
+        while (
+            held.gap is not None
+            and held.last < held.gap.seen
+            and self._roster.logs.get(held.conv) is held
+        ):
             entries = await self._patience.insist(
                 lambda: self._log.read(held.conv, held.last, self._settings.gap_page),
                 "reading a gap",
                 conv=held.conv,
             )
-            if not entries:
-                held.seen = held.last
+            if not entries and held.gap is not None:
+                held.gap.seen = held.last
             self._take(held, entries)
 
     async def catch_up(self, logs: Sequence[HeldLog]) -> None:
@@ -73,7 +83,7 @@ class Gaps:
         for entry in entries:
             if self._roster.logs.get(held.conv) is not held:
                 # All who followed it have left; an entry may bring one of them in again.
-                kept = held.acks.pop(entry.seq, None) if held.acks else None
+                kept = held.gap.acks.pop(entry.seq, None) if held.gap else None
                 self.meet(entry, kept or self.ack_in_flight(entry))
             elif entry.seq == held.last + 1:
                 self.pass_on(held, entry, self.ack_in_flight(entry))

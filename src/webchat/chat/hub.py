@@ -85,9 +85,7 @@ class Hub:
         elif entry.seq == held.last + 1:
             self._fan_out(held, entry, ack)
         else:
-            if ack is not None:
-                held.keep_ack(entry.seq, ack)
-            self._gaps.close(held, entry.seq)
+            self._gaps.close(held, entry.seq, ack)
 
     def _fan_out(self, held: HeldLog, entry: Entry, ack: OwnAck | None) -> None:
         if entry.kind in _MEMBERSHIP:
@@ -97,10 +95,10 @@ class Hub:
         held.last = entry.seq
         held.n = entry.n
         held.at = entry.at
-        if held.seen < entry.seq:
-            held.seen = entry.seq
-        if held.acks:
-            ack = held.acks.pop(entry.seq, ack)
+        if held.gap is not None:
+            ack = held.gap.acks.pop(entry.seq, ack)
+            if held.gap.seen <= entry.seq and not held.gap.acks:
+                held.gap = None
         packet = entry_packet(entry)
         copies = 0
         for user in held.users:

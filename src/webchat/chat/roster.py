@@ -20,24 +20,21 @@ if TYPE_CHECKING:
 
 
 class HeldLog:
-    """A log that somebody here follows. `last`, `n`, `at`: of the last entry passed on.
-
-    `seen`: the highest `Seq` heard of, beyond `last` while a gap is being read; `acks`: by `Seq`,
-    those of entries that came before such a gap was closed.
+    """A log that somebody here follows. `last`, `n`, `at`: of the last entry passed on; `gap`:
+    what has been heard of beyond that, None if nothing.
 
     Most are of pairs, twenty to a connection: two users are a tuple, one is the tuple that all its
     logs share, and what only a gap or a group needs is made when it is needed.
     """
 
-    __slots__ = ("_rules", "acks", "at", "conv", "last", "n", "seen", "users")
+    __slots__ = ("_rules", "at", "conv", "gap", "last", "n", "users")
 
     def __init__(self, conv: ConvID, head: Head) -> None:
         self.conv = conv
         self.last: Seq = head.last
         self.n = head.n
         self.at = head.at
-        self.seen: Seq = head.last
-        self.acks: dict[Seq, OwnAck] | None = None
+        self.gap: Gap | None = None
         self.users: dict[User, None] | tuple[User, ...] = {} if is_group(conv) else ()
         self._rules: _Rules | None = None
 
@@ -58,12 +55,6 @@ class HeldLog:
         """The entry `seq` says who may write from there on."""
         self._rules = _Rules(seq)
 
-    def keep_ack(self, seq: Seq, ack: OwnAck) -> None:
-        """The ack of the entry `seq`, which comes after a gap."""
-        if self.acks is None:
-            self.acks = {}
-        self.acks[seq] = ack
-
     def add(self, user: User) -> None:
         """The user follows this log, and did not."""
         if isinstance(self.users, dict):
@@ -80,6 +71,17 @@ class HeldLog:
             self.users = others[0].alone if len(others) == 1 else others
         if self._rules is not None:
             self._rules.writers.discard(user.uid)
+
+
+class Gap:
+    """Entries up to `seen` are in a log, and some of them have not come by; `acks`: by `Seq`, those
+    of entries that came before the ones between."""
+
+    __slots__ = ("acks", "seen")
+
+    def __init__(self, seen: Seq) -> None:
+        self.seen = seen
+        self.acks: dict[Seq, OwnAck] = {}
 
 
 class _Rules:
