@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 
 from tests.session.world import EngineWorld, FakeWire, a_request, turn
@@ -21,6 +22,14 @@ async def test_a_websocket_begins_with_the_handshake() -> None:
     assert text[0] == "0"
     assert json.loads(text[1:])["sid"] == connection.sid
     assert json.loads(text[1:])["upgrades"] == []
+
+
+async def test_of_the_headers_an_open_connection_keeps_the_cookie_alone() -> None:
+    headers = {"cookie": "webchat_session=t", "user-agent": "u" * 200, "origin": "http://a.test"}
+    request = msgspec.structs.replace(a_request(), headers=headers)
+    connection = EngineWorld().endpoint.open(request, FakeWire())
+    assert dict(connection.request.headers) == {"cookie": "webchat_session=t"}
+    assert not EngineWorld().endpoint.open(a_request(), FakeWire()).request.headers
 
 
 async def test_polling_offers_an_upgrade() -> None:

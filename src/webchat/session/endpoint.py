@@ -6,6 +6,10 @@ import asyncio
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
 
 from webchat.errors import Closing
 from webchat.ports.clock import Clock
@@ -18,6 +22,8 @@ from webchat.session.outbox import Bounds, Flusher
 from webchat.session.roles import Application, Wire
 from webchat.session.sids import new_sid
 from webchat.session.upgrade import Upgrade
+
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 OriginAllowed = Callable[[Mapping[str, str], bool], bool]
 """Whether a request with these headers (names in lower case) may come; `secure`: it is TLS."""
@@ -107,7 +113,7 @@ class Endpoint:
     def open(self, request: Request, wire: Wire | None = None) -> Connection:
         """Begin a connection, over `wire` or by polling. Raises Busy."""
         self.check_room(websocket=wire is not None)
-        connection = Connection(self, self._new_sid(), request)
+        connection = Connection(self, self._new_sid(), _without_headers(request))
         self._connections[connection.sid] = connection
         if wire is None:
             self._polling.add(connection)
@@ -172,3 +178,11 @@ class Endpoint:
 
     def _retry_after_ms(self) -> int:
         return 1 + secrets.randbelow(max(self.settings.drain_spread_ms, 1))
+
+
+def _without_headers(request: Request) -> Request:
+    """The request as an idle connection keeps it: a browser's headers are a kilobyte, and only who
+    it is will be asked again, at each CONNECT."""
+    cookie = request.headers.get("cookie")
+    headers = _NO_HEADERS if cookie is None else {"cookie": cookie}
+    return msgspec.structs.replace(request, headers=headers)
