@@ -22,7 +22,7 @@ class Client:
     changed, and are decided anew in their `turn`."""
 
     __slots__ = (
-        "again", "bucket", "device", "gate", "login_id", "more_timer", "socket", "turn", "uid",
+        "_turn", "again", "bucket", "device", "gate", "login_id", "more_timer", "socket", "uid",
     )  # fmt: skip
 
     def __init__(self, socket: Socket, uid: Uid | None, login_id: str, bucket: Bucket) -> None:
@@ -34,7 +34,14 @@ class Client:
         self.gate: deque[Event] | None = None
         self.more_timer: Timer | None = None
         self.again = 0
-        self.turn = asyncio.Lock()
+        self._turn: asyncio.Lock | None = None
+
+    @property
+    def turn(self) -> asyncio.Lock:
+        """See above; most connections never need one."""
+        if self._turn is None:
+            self._turn = asyncio.Lock()
+        return self._turn
 
     def refuse(self, ack_id: int | None, error: WebchatError, msg_id: str | None) -> None:
         """Say why not: as the ack if one was asked for, else as an event `error`."""

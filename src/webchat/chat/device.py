@@ -192,6 +192,8 @@ class Device:
         """Nothing is left of a log's backlog; acks of what was passed over have no other place."""
         if self.lags.get(held.conv) is lag:
             del self.lags[held.conv]
+            if not self.lags:
+                self.lags.clear()  # with the room they took: a device is seldom behind again
             if self.past.pop(held.conv, None) is held:
                 self.ended[held.conv] = held.last
         self._answer_passed(lag, None)

@@ -74,7 +74,7 @@ class Joining:
         self._open_mode = open_mode
         self._roster = roster
         self._ahead = ahead
-        self._backlog = backlog
+        self._wake = backlog.wake  # one for all devices, which keep it
         self._log = log
         self._members = members
         self._positions = positions
@@ -111,7 +111,7 @@ class Joining:
         user = await self._arrive(client, uid)
         if user is None:
             return
-        device = Device(client.socket, user, self._backlog.wake, self._queued_entries)
+        device = Device(client.socket, user, self._wake, self._queued_entries)
         try:
             await self._ahead.catch_up(user, request.cursors)
             device.past = await self._past_logs(user, request.cursors)
@@ -157,7 +157,7 @@ class Joining:
             client.more_timer = self._clock.call_later(
                 self._settings.sync_more_timeout_s, lambda: self._no_more(client, device)
             )
-        self._backlog.wake(device)
+        self._wake(device)
         if request.receipts:
             self._snapshots.ask(device, request.receipts)
 
@@ -165,7 +165,7 @@ class Joining:
         client.more_timer = None
         if not client.socket.closed:
             self._cursors.stop_waiting(device)
-            self._backlog.wake(device)
+            self._wake(device)
 
     async def _past_logs(self, user: User, cursors: Iterable[ConvID]) -> dict[ConvID, HeldLog]:
         """Groups named that the user has left: their logs, up to its own `depart`."""
@@ -203,7 +203,7 @@ class Joining:
         device = SeedDevice(
             client.socket,
             user,
-            self._backlog.wake,
+            self._wake,
             self._queued_entries,
             self._receipts,
             self._members,
@@ -224,7 +224,7 @@ class Joining:
             lambda: self._ahead.catch_up(device.user, delivered), "joining", uid=uid
         )
         device.begin(delivered)
-        self._backlog.wake(device)
+        self._wake(device)
         if self._open_mode:
             await self._keeping.hand_over(device)
 
