@@ -69,7 +69,8 @@ def _begin_named(device: Device, cursors: Mapping[ConvID, Seq]) -> None:
 def _begin(device: Device, held: HeldLog, cursor: Seq | None) -> None:
     """Set where a log begins; None: at its start, a user log at its end."""
     lag = device.lags.get(held.conv)
-    if lag is None and cursor == held.last and held.conv not in device.past:
+    is_past = device.past is not None and held.conv in device.past
+    if lag is None and cursor == held.last and not is_past:
         return  # live, as most logs of a device that comes back are
     if lag is None:
         lag = device.lags[held.conv] = Lag(held.last)

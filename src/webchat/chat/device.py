@@ -21,14 +21,15 @@ from webchat.session.handler import Socket
 class Device:
     """One connection of a user: what it gets, and in which order.
 
-    `past`: groups its user has left, which it is still being sent the rest of; `ended`: those it
-    has been sent to the end, with its place there. `in_flight`: by MsgID, what it is having
-    appended. `budget`: how many entries its join may still ask for. `watched`: of which
-    conversations it wants to know who has read what, the one asked for last at the end.
+    `past`: groups its user has left, which it is still being sent the rest of; `_ended`: those it
+    has been sent to the end, with its place there; None: it was never in one. `in_flight`: by
+    MsgID, what it is having appended. `budget`: how many entries its join may still ask for.
+    `watched`: of which conversations it wants to know who has read what, the one asked for last at
+    the end.
     """
 
     __slots__ = (
-        "_queued_entries", "_wake", "budget", "ended", "in_flight", "lags", "past", "pumping",
+        "_ended", "_queued_entries", "_wake", "budget", "in_flight", "lags", "past", "pumping",
         "socket", "user", "watched",
     )  # fmt: skip
 
@@ -42,8 +43,8 @@ class Device:
         self._wake = wake
         self._queued_entries = queued_entries
         self.lags: dict[ConvID, Lag] = {}
-        self.past: dict[ConvID, HeldLog] = {}
-        self.ended: dict[ConvID, Seq] = {}
+        self.past: dict[ConvID, HeldLog] | None = None
+        self._ended: dict[ConvID, Seq] | None = None
         self.in_flight: dict[str, OwnAck] = {}
         self.pumping = False
         self.budget = 0
@@ -147,7 +148,8 @@ class Device:
 
     def log_of(self, conv: ConvID) -> HeldLog | None:
         """The log of that id that this device is being sent."""
-        return self.user.logs.get(conv) or self.past.get(conv)
+        held = self.user.logs.get(conv)
+        return self.past.get(conv) if held is None and self.past else held
 
     def newest_first(self, convs: Iterable[ConvID]) -> list[HeldLog]:
         """The logs of these ids that it is behind in, the one with the newest entry first."""
@@ -194,8 +196,8 @@ class Device:
             del self.lags[held.conv]
             if not self.lags:
                 self.lags.clear()  # with the room they took: a device is seldom behind again
-            if self.past.pop(held.conv, None) is held:
-                self.ended[held.conv] = held.last
+            if self.past and self.past.pop(held.conv, None) is held:
+                self._note_end(held.conv, held.last)
         self._answer_passed(lag, None)
 
     def _answer_passed(self, lag: Lag, up_to: Seq | None) -> None:
@@ -214,9 +216,9 @@ class Device:
     def end(self, conv: ConvID, end: Head) -> None:
         """Its user leaves a group by the entry at `end`; what is behind that still comes."""
         if conv in self.lags:
-            self.past[conv] = HeldLog(conv, end)
+            self._send_rest_of(HeldLog(conv, end))
         else:
-            self.ended[conv] = end.last
+            self._note_end(conv, end.last)
 
     def come_in(self, held: HeldLog) -> None:
         """Its user comes into a log by the entry after `held.last`.
@@ -224,25 +226,40 @@ class Device:
         Its backlog says what of all before that is skipped, and what is for it: the rest of an
         earlier time in it, or with open history the newest of all.
         """
-        self._come_in_at(held, self.ended.pop(held.conv, 0))
+        self._come_in_at(held, self._take_end(held.conv))
 
     def come_in_late(self, held: HeldLog, seq: Seq) -> None:
         """Its user came into a log by the entry `seq`, which was not passed on."""
-        self._come_in_at(held, self.ended.pop(held.conv, 0))
+        self._come_in_at(held, self._take_end(held.conv))
 
     def come_and_go(self, conv: ConvID, end: Head, since: Seq) -> None:
         """Its user was in a log from the entry `since` to the one at `end`, neither of which was
         passed on: what it has not been sent of that still comes."""
-        self._come_and_go_at(conv, end, self.ended.pop(conv, 0))
+        self._come_and_go_at(conv, end, self._take_end(conv))
+
+    def _send_rest_of(self, held: HeldLog) -> None:
+        """Of a group that its user has left."""
+        self.past = self.past or {}
+        self.past[held.conv] = held
+
+    def _note_end(self, conv: ConvID, seq: Seq) -> None:
+        self._ended = self._ended or {}
+        self._ended[conv] = seq
+
+    def _take_end(self, conv: ConvID) -> Seq:
+        """Its place in a group that it has been sent to the end, which it is no more; else 0."""
+        return self._ended.pop(conv, 0) if self._ended else 0
 
     def _come_and_go_at(self, conv: ConvID, end: Head, position: Seq) -> None:
-        if conv in self.past:
+        if self.past and conv in self.past:
             position = self.lags.pop(conv).position
-        self.past[conv] = HeldLog(conv, end)
-        self.fall_behind(self.past[conv], position)
+        held = HeldLog(conv, end)
+        self._send_rest_of(held)
+        self.fall_behind(held, position)
 
     def _come_in_at(self, held: HeldLog, position: Seq) -> None:
-        self.past.pop(held.conv, None)
+        if self.past:
+            self.past.pop(held.conv, None)
         lag = self.lags.get(held.conv)
         if lag is not None:
             lag.queue = None

@@ -50,7 +50,7 @@ class Identity:
         self._clock = clock
         self.open_mode = open_mode
         self._on_revoked = on_revoked
-        self._clients: dict[Uid, set[Client]] = {}
+        self._clients: dict[Uid, tuple[Client, ...]] = {}
         self._revoked_lately: dict[Uid, None] = {}
 
     async def of(self, socket: Socket, auth: object) -> tuple[Uid | None, str]:
@@ -73,7 +73,7 @@ class Identity:
         """A connection is there. If a login of its user ended lately, it may have been its own."""
         if client.uid is None or self.open_mode:
             return
-        self._clients.setdefault(client.uid, set()).add(client)
+        self._clients[client.uid] = (*self._clients.get(client.uid, ()), client)
         if client.uid in self._revoked_lately:
             self._spawn(self._close_if_ended(client.uid))
 
@@ -82,11 +82,10 @@ class Identity:
 
     def left(self, client: Client) -> None:
         """A connection is gone."""
-        clients = self._clients.get(client.uid or "")
-        if clients is not None:
-            clients.discard(client)
-            if not clients:
-                del self._clients[client.uid or ""]
+        uid = client.uid or ""
+        clients = tuple(each for each in self._clients.pop(uid, ()) if each is not client)
+        if clients:
+            self._clients[uid] = clients
 
     async def watch(self, interval_ms: int) -> None:
         """Close the connections of logins that end, whoever ended them, in this process or not."""
@@ -113,7 +112,7 @@ class Identity:
         if uid not in self._clients:
             return
         lasting = {login.id for login in await self._logins.of_user(uid)}
-        for client in list(self._clients.get(uid, ())):
+        for client in self._clients.get(uid, ()):
             if client.login_id not in lasting:
                 self._stats.revoked += 1
                 client.socket.close(Closing.SESSION_REVOKED, "this login has ended")

@@ -114,7 +114,7 @@ class Joining:
         device = Device(client.socket, user, self._wake, self._queued_entries)
         try:
             await self._ahead.catch_up(user, request.cursors)
-            device.past = await self._past_logs(user, request.cursors)
+            device.past = await self._past_logs(user, request.cursors) or None
         except WebchatError:
             self._roster.release(user)
             raise
@@ -147,7 +147,9 @@ class Joining:
         await self._ahead.catch_up(device.user, request.cursors)
         past = await self._past_logs(device.user, request.cursors)
         client.answer(ack_id, ack)
-        device.past.update((conv, held) for conv, held in past.items() if conv not in device.lags)
+        if past:
+            news = {conv: held for conv, held in past.items() if conv not in device.lags}
+            device.past = (device.past or {}) | news
         self._cursors.sync(device, request.cursors, more=request.more)
         await self._after_cursors(client, device, request)
 
@@ -240,7 +242,7 @@ class Joining:
             raise WebchatError(Code.BAD_REQUEST, "join names no well-formed user")
         if client.uid is not None and said != client.uid:
             raise WebchatError(Code.FORBIDDEN, "this connection is another user's")
-        return said
+        return client.uid or said  # one text for all that keep it
 
     async def _arrive(self, client: Client, uid: Uid) -> User | None:
         """The user with its logs, or None: the connection is gone by now."""
