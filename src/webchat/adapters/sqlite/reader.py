@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sqlite3
+import threading
+from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from webchat.adapters.sqlite import journal
 from webchat.adapters.sqlite.writer import Writer
 from webchat.errors import Code, WebchatError
 
 R = TypeVar("R")
+_Asked = tuple[Callable[[sqlite3.Connection], Any], "asyncio.Future[Any]"]
 
 MAX_INTEGER: Final = 2**63 - 1
 LAST_CHARACTER: Final = "\U0010ffff"
@@ -22,36 +25,75 @@ LAST_CHARACTER: Final = "\U0010ffff"
 
 
 class Reader:
-    """A read sees everything that was committed before it began."""
+    """A read sees everything that was committed before it began.
+
+    Each thread takes one read after the other. To wake the loop costs as much as a short query, so
+    answers that come while it has not taken those before wake it once.
+    """
 
     def __init__(self, connections: list[sqlite3.Connection]) -> None:
         self._connections = connections
-        self._idle: SimpleQueue[sqlite3.Connection] = SimpleQueue()
-        for connection in connections:
-            self._idle.put(connection)
-        self._threads = ThreadPoolExecutor(len(connections), "sqlite-reader")
+        self._asked: SimpleQueue[_Asked | None] = SimpleQueue()
+        self._answered: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
+        self._is_telling = False
+        self._is_closed = False
+        self._closing = threading.Lock()  # No read is asked for behind the threads' end.
+        self._threads = [
+            threading.Thread(target=self._serve, args=(each,), name="sqlite-reader", daemon=True)
+            for each in connections
+        ]
+        for thread in self._threads:
+            thread.start()
 
     async def read(self, query: Callable[[sqlite3.Connection], R]) -> R:
         """The result of `query`, run on a thread. Raises WebchatError(UNAVAILABLE)."""
+        done: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        with self._closing:
+            if self._is_closed:
+                raise _not_answering()
+            self._asked.put((query, done))
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, query)
-        except (sqlite3.Error, RuntimeError) as error:
-            # RuntimeError: the threads were shut down.
-            raise WebchatError(Code.UNAVAILABLE, "the store is not answering") from error
+            return await done
+        except sqlite3.Error as error:
+            raise _not_answering() from error
 
     def close(self) -> None:
-        """Wait for the reads that run, then let go of the connections."""
-        self._threads.shutdown()
+        """Wait for the reads that were asked for, then let go of the connections."""
+        with self._closing:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            for _ in self._threads:
+                self._asked.put(None)
+        for thread in self._threads:
+            thread.join()
         for connection in self._connections:
             connection.close()
 
-    def _run(self, query: Callable[[sqlite3.Connection], R]) -> R:
-        # There are as many connections as threads, so one is idle.
-        connection = self._idle.get()
-        try:
-            return query(connection)
-        finally:
-            self._idle.put(connection)
+    def _serve(self, connection: sqlite3.Connection) -> None:
+        """What a thread does until it is told to end."""
+        while (asked := self._asked.get()) is not None:
+            query, done = asked
+            try:
+                self._answered.append((done, query(connection), None))
+            except BaseException as error:
+                self._answered.append((done, None, error))
+            if not self._is_telling:
+                self._is_telling = True
+                with contextlib.suppress(RuntimeError):  # The loop has ended.
+                    done.get_loop().call_soon_threadsafe(self._tell)
+
+    def _tell(self) -> None:
+        # First: what a thread adds from here on without a call of its own is taken below.
+        self._is_telling = False
+        while self._answered:
+            done, result, error = self._answered.popleft()
+            if done.done():
+                continue
+            if error is None:
+                done.set_result(result)
+            else:
+                done.set_exception(error)
 
 
 class Reading(Protocol):
@@ -77,6 +119,10 @@ class SettledReader:
             # Whatever this writer does begins with it.
             await self._writer.write(_nothing, None)
         return await self._reader.read(query)
+
+
+def _not_answering() -> WebchatError:
+    return WebchatError(Code.UNAVAILABLE, "the store is not answering")
 
 
 def _nothing(db: sqlite3.Connection, _: None) -> None:
