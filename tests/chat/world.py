@@ -33,7 +33,6 @@ class FakeSocket:
     """A Socket that keeps what it is given. `takes`: cleared, its reader takes nothing."""
 
     def __init__(self, engine: int = 4) -> None:
-        self.sid = "sid"
         self.namespace = "/"
         self.request = Request({}, {}, "127.0.0.1", engine, websocket=True)
         self.state: Any = None

@@ -28,7 +28,10 @@ async def test_a_client_is_connected_once_the_handler_accepts() -> None:
     world.handler.decided.set()
     await turn()
     (answer,) = wire.sent
-    assert json.loads(answer[2:]) == {"sid": world.handler.sockets[0].sid}
+    said = json.loads(answer[2:])
+    assert list(said) == ["sid"]
+    assert len(said["sid"]) == 20
+    assert said["sid"] != json.loads(wire.writes[0][0][1:])["sid"]  # by which it could be polled
     assert world.handler.calls[1:] == ["connected /"]
 
 

@@ -18,6 +18,7 @@ from webchat.protocol.socketio import Event, Incoming
 from webchat.session.connection import Connection
 from webchat.session.deadlines import Deadlines
 from webchat.session.handler import ConnectRefused, Handler
+from webchat.session.sids import new_sid
 from webchat.session.socket import ClientSocket, Stage
 
 _log = logging.getLogger(__name__)
@@ -170,7 +171,7 @@ class Client:
         socket.stage = Stage.CONNECTED
         self._server.homeless.discard(self)
         engine = self._connection.request.engine
-        socket.emit(socketio.connect_packet(socket.sid, socket.namespace, engine))
+        socket.emit(socketio.connect_packet(new_sid(), socket.namespace, engine))
         handler = self._server.handler
         self._connection.guarded(handler.connected, socket)
         for event in socket.take_waiting():

@@ -11,7 +11,7 @@ from webchat.errors import Closing
 from webchat.protocol.socketio import Event, Packet
 
 
-class Request(msgspec.Struct, frozen=True):
+class Request(msgspec.Struct, frozen=True, gc=False):
     """The HTTP request that opened a connection.
 
     `headers`: names in lower case; an open connection has the `cookie` alone. `address`: the
@@ -38,7 +38,6 @@ class ConnectRefused(Exception):  # noqa: N818
 class Socket(Protocol):
     """A client in one namespace. What the handler does with it never blocks and never raises."""
 
-    sid: str
     namespace: str
     request: Request
     state: Any

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
@@ -33,13 +32,11 @@ class ClientSocket:
         "deciding",
         "namespace",
         "request",
-        "sid",
         "stage",
         "state",
     )
 
     def __init__(self, connection: Connection, namespace: str) -> None:
-        self.sid = secrets.token_urlsafe(15)
         self.namespace = namespace
         self.request = connection.request
         self.stage = Stage.CONNECTING
