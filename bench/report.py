@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,9 +34,9 @@ DRAWN = {
 
 @dataclass
 class Measured:
-    """What files of results hold together."""
+    """What files of results hold together. `about`: what all of them say, each value once."""
 
-    about: dict[str, str] = field(default_factory=dict)
+    about: dict[str, dict[str, None]] = field(default_factory=dict)
     titles: dict[str, str] = field(default_factory=dict)
     rows: Found = field(default_factory=dict)
 
@@ -46,7 +46,8 @@ def read(paths: Sequence[Path]) -> Measured:
     measured = Measured()
     for path in paths:
         kept = json.loads(path.read_text())
-        measured.about |= kept["about"]
+        for name, value in kept["about"].items():
+            measured.about.setdefault(name, {})[value] = None
         measured.titles |= kept["titles"]
         measured.rows |= kept["rows"]
     return measured
@@ -61,8 +62,8 @@ def markdown(measured: Measured, drawn: Sequence[str] = ()) -> str:
     return "\n\n".join(parts)
 
 
-def _about(about: Mapping[str, str]) -> str:
-    return "; ".join(f"{name}: {value}" for name, value in about.items()) + "."
+def _about(about: Mapping[str, Iterable[str]]) -> str:
+    return "; ".join(f"{name}: {' and '.join(values)}" for name, values in about.items()) + "."
 
 
 def _goals(found: Found) -> str:
