@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -26,9 +27,16 @@ def reason(server: Server, check: str) -> str:
     return str(checks[check].get("reason", ""))
 
 
-@pytest.mark.parametrize("end", ["kill", "pause"])
+@pytest.mark.parametrize(
+    ("end", "begin_again"),
+    [(RedisServer.kill, RedisServer.start), (RedisServer.pause, RedisServer.resume)],
+    ids=["killed", "paused"],
+)
 def test_without_its_bus_a_node_is_degraded_until_it_is_back(
-    database: str, tmp_path: Path, end: str
+    database: str,
+    tmp_path: Path,
+    end: Callable[[RedisServer], None],
+    begin_again: Callable[[RedisServer], None],
 ) -> None:
     command("store", "init", "--store", database)
     with (
@@ -36,10 +44,10 @@ def test_without_its_bus_a_node_is_degraded_until_it_is_back(
         Server(tmp_path, "--store", database, "--bus", redis.url) as server,
     ):
         assert state(server) == (200, "ready")
-        getattr(redis, end)()
+        end(redis)
         eventually(lambda: state(server) == (200, "degraded"), "degraded")
         assert str(redis.port) in reason(server, "bus")
-        (redis.start if end == "kill" else redis.resume)()
+        begin_again(redis)
         eventually(lambda: state(server) == (200, "ready"), "ready again")
 
 
