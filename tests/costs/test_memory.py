@@ -7,15 +7,13 @@ machine with the same version of Python.
 
 from __future__ import annotations
 
-import asyncio
 import tracemalloc
 from collections.abc import Iterator
 
 import pytest
 
+from tests.contract.asking import send, to_pair
 from tests.costs.world import Node, held_bytes
-from webchat.model import Draft, Membership, Uid, pair_conv
-from webchat.ports.log import SEQ_OF_ENTRY, Append, Follow
 
 _PEOPLE = 60
 _SLACK = 0.85
@@ -37,21 +35,10 @@ async def test_an_idle_device_with_conversations(conversations: int, bound_bytes
     node = Node()
     people = [f"person-{at:03}" for at in range(_PEOPLE)]
     for uid in people:
-        await _talk(node, uid, conversations)
+        for at in range(conversations):  # each with somebody who is not here
+            await send(node.store, to_pair(f"{uid}-peer-{at}", uid, "m"))
     devices = [await node.person(people[0])]  # what is made once is not a device's
     before = held_bytes()
     devices += [await node.person(uid) for uid in people[1:]]
     each_bytes = (held_bytes() - before) / (len(devices) - 1)
     assert _SLACK * bound_bytes <= each_bytes <= bound_bytes
-
-
-async def _talk(node: Node, uid: Uid, conversations: int) -> None:
-    """Give somebody so many conversations, each with somebody who is not here."""
-    for at in range(conversations):
-        other = f"{uid}-peer-{at}"
-        conv = pair_conv(uid, other)
-        both = tuple(Membership(conv, each, SEQ_OF_ENTRY, None, "") for each in (uid, other))
-        done = asyncio.get_running_loop().create_future()
-        first = Append(conv, (Draft("message", other, "m", b"{}"),), on_first=Follow(both))
-        node.store.log.append(first, done.set_result)
-        await done

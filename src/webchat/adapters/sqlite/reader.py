@@ -50,12 +50,12 @@ class Reader:
         done: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         with self._closing:
             if self._is_closed:
-                raise _not_answering()
+                raise not_answering()
             self._asked.put((query, done))
         try:
             return await done
         except sqlite3.Error as error:
-            raise _not_answering() from error
+            raise not_answering() from error
 
     def close(self) -> None:
         """Wait for the reads that were asked for, then let go of the connections."""
@@ -121,7 +121,8 @@ class SettledReader:
         return await self._reader.read(query)
 
 
-def _not_answering() -> WebchatError:
+def not_answering() -> WebchatError:
+    """What a failed read is told as."""
     return WebchatError(Code.UNAVAILABLE, "the store is not answering")
 
 

@@ -13,11 +13,10 @@ from webchat.adapters.sqlite import files
 from webchat.adapters.sqlite.accounts import profile_of
 from webchat.adapters.sqlite.keys import entry_of
 from webchat.adapters.sqlite.logs import Logs
-from webchat.adapters.sqlite.reader import Reader
+from webchat.adapters.sqlite.reader import Reader, not_answering
 from webchat.adapters.sqlite.restoring import restore
 from webchat.adapters.sqlite.settings import SqliteSettings
 from webchat.adapters.sqlite.writer import Writer
-from webchat.errors import Code, WebchatError
 from webchat.model import Draft, Group, Invitation, InviteLink, Login, Membership, Position
 from webchat.ports.transfer import (
     AccountRecord,
@@ -163,4 +162,4 @@ async def _in_thread(call: Callable[..., Any], *arguments: object) -> Any:
     try:
         return await asyncio.to_thread(call, *arguments)
     except sqlite3.Error as error:
-        raise WebchatError(Code.UNAVAILABLE, "the store is not answering") from error
+        raise not_answering() from error
