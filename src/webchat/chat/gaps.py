@@ -51,11 +51,7 @@ class Gaps:
 
     async def _read(self, held: HeldLog) -> None:
         self._stats.repairs += 1
-        while (
-            held.gap is not None
-            and held.last < held.gap.seen
-            and self._roster.logs.get(held.conv) is held
-        ):
+        while held.last < held.seen and self._roster.logs.get(held.conv) is held:
             entries = await self._patience.insist(
                 lambda: self._log.read(held.conv, held.last, self._settings.gap_page),
                 "reading a gap",

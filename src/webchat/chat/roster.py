@@ -38,6 +38,11 @@ class HeldLog:
         self.users: dict[User, None] | tuple[User, ...] = {} if is_group(conv) else ()
         self._rules: _Rules | None = None
 
+    @property
+    def seen(self) -> Seq:
+        """The highest `Seq` heard of: beyond `last` while a gap is being read."""
+        return self.last if self.gap is None else self.gap.seen
+
     def lets_write(self, uid: Uid) -> bool:
         """Whether this member is known to be allowed to write; False: ask the store."""
         rules = self._rules
