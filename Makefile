@@ -2,7 +2,6 @@
 # Needs Python 3.11+, Node 20+ with npm, and for the tests Chromium (installed by apt when root).
 
 SHELL := /bin/bash
-PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 4000
@@ -128,7 +127,7 @@ clean:
 	  .import_linter_cache
 
 $(BIN)/pip:
-	PYTHON=$(PYTHON) scripts/venv $(VENV)
+	PYTHON="$(PYTHON)" scripts/venv $(VENV)
 
 $(RUN_READY) $(DEV_READY) $(PLOTS_READY): $(VENV)/%.stamp: requirements/%.lock pyproject.toml hatch_build.py | $(BIN)/pip
 	$(BIN)/python -m pip install -q --require-hashes -r requirements/$*.lock
