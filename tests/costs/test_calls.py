@@ -62,6 +62,19 @@ async def test_a_receipt_that_joins_others(node: Node) -> None:
     _within(calls, python=24, total=56)
 
 
+async def test_a_receipt_of_each_of_many_readers(node: Node) -> None:
+    people = [await node.person(f"person{at}") for at in range(120)]
+    await _message_to_group(people, "group_large")
+    for person in people:
+        person.wire.written.clear()
+    with counted() as calls:
+        for reader in people[1:]:
+            reader.asks(4, "chat", _display_of("group_large", reader.uid, 3))
+        await node.pass_time(0.25)
+    assert all(len(person.wire.written) == 1 for person in people[1:])
+    _within(calls, python=119 * 45, total=119 * 90)
+
+
 async def test_an_idle_ping(node: Node) -> None:
     person = await node.person("anne")
     with counted() as calls:
@@ -111,6 +124,13 @@ async def _message_to_group(people: list[Person], group: str) -> Calls:
         sender.asks(3, "chat", message(sender.uid, group, f"second {group}"))
         await settle()
     return calls
+
+
+def _display_of(group: str, uid: str, seq: int) -> dict[str, object]:
+    return {
+        "EvtType": "display", "From": group, "Originated": uid, "To": group, "MsgID": "",
+        "Timestamp": 1_700_000_000, "Body": "", "ConvID": group, "Seq": seq,
+    }  # fmt: skip
 
 
 def _display(seq: int) -> dict[str, object]:

@@ -115,6 +115,8 @@ class SimBus:
 
     # The port
 
+    is_alone = False
+
     def listen(self, listener: BusListener) -> None:
         """Set who hears."""
         self._listener = listener

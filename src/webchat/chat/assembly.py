@@ -43,6 +43,7 @@ from webchat.service.profiles import Profiles
 from webchat.service.read_positions import ReadPositions, ReceiptSettings
 from webchat.service.receipts import Receipts
 from webchat.service.standing import Standings
+from webchat.service.telling import Telling
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +103,8 @@ class Chat:
             tasks.spawn,
             settings.receipts,
         )
-        self.receipts = receipts = Receipts(
-            store.positions,
-            store.log,
-            store.members,
-            readers,
-            clock,
-            tasks.spawn,
-            settings.receipts,
-        )
+        telling = Telling(store.log, store.members, readers, clock, tasks.spawn, settings.receipts)
+        self.receipts = receipts = Receipts(store.positions, telling, clock, settings.receipts)
         keeping = Keeping(store.kept, roster, bus, patience, tasks.spawn, settings.kept)
         notices = Notices(
             roster,
@@ -122,7 +116,7 @@ class Chat:
             tasks.spawn,
             Unheard(settings.repair.failed_notices),
         )
-        receipts.listener = notices
+        telling.listener = notices
         readers.counted = notices.author_counted
         reminding = Reminding(roster, store.positions, patience, tasks.spawn, settings.repair)
         snapshots = Snapshots(

@@ -22,7 +22,7 @@ from webchat.ports.bus import Bus
 from webchat.ports.clock import Clock
 from webchat.ports.positions import Positions
 from webchat.service.read_positions import Counts
-from webchat.service.receipts import Notice
+from webchat.service.telling import Notice
 
 _encode = msgspec.json.Encoder().encode
 _decode_counts = msgspec.json.Decoder(Counts).decode
@@ -59,6 +59,9 @@ class Notices:
         self._publish_position(uid, conv, position)
 
     def _publish_position(self, uid: Uid, conv: ConvID, position: Position) -> None:
+        if self._bus.is_alone:
+            return
+
         def published(heard: int | Exception) -> None:
             if isinstance(heard, Exception):
                 self._unheard.keep_position(uid, conv, position)
@@ -73,6 +76,8 @@ class Notices:
         if user is None:
             return
         user.told[conv] = position
+        if user.devices == (source,):
+            return
         devices = [device for device in user.devices if device.full and device is not source]
         if devices:
             packet = position_packet(conv, position)
@@ -89,11 +94,23 @@ class Notices:
         )
         self.reader_moved(conv, uid, positions.get(conv, NO_POSITION), None)
 
+    def hears_one_by_one(self, author: Uid) -> bool:
+        """Whether it is here in the seed's form, may be on another node, or has it kept."""
+        if not self._bus.is_alone:
+            return True
+        devices = self._roster.devices_of(author)
+        return any(not device.full for device in devices) if devices else self._keeping.is_on
+
     def author_told(self, notice: Notice) -> None:
         """The author's devices hear of it; who is nowhere has it kept, in open mode."""
         self._publish_notice(notice, shown=self._show_notice(notice))
 
     def _publish_notice(self, notice: Notice, *, shown: bool) -> None:
+        if self._bus.is_alone:
+            if not shown:
+                self._keep(notice)
+            return
+
         def published(heard: int | Exception) -> None:
             if isinstance(heard, Exception):
                 self._unheard.keep_notice(notice, shown=shown)
@@ -123,6 +140,9 @@ class Notices:
         self._publish_counts(counts)
 
     def _publish_counts(self, counts: Counts) -> None:
+        if self._bus.is_alone:
+            return
+
         def published(heard: int | Exception) -> None:
             if isinstance(heard, Exception):
                 self._unheard.keep_counts(counts)

@@ -10,7 +10,7 @@ import msgspec
 from webchat.model import ConvID, Position, Uid
 from webchat.service.newest import put_newest
 from webchat.service.read_positions import Counts
-from webchat.service.receipts import Message, Notice
+from webchat.service.telling import Message, Notice
 
 _NAMED_MESSAGES = 200
 """Of one reader and author, how many of the newest are still named, for the seed's form."""

@@ -40,6 +40,11 @@ class Bus(Protocol):
     async def open(self) -> None:
         """Connect. Raises BusRefused: unreachable, wrong credentials, unfit."""
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether it is up and no other node on it: a publish would reach nobody, and need not even
+        be encoded."""
+
     def publish(
         self, topics: Sequence[str], payload: bytes, done: PublishDone | None = None
     ) -> None:

@@ -69,7 +69,10 @@ class Profiles:
 
     async def many(self, uids: Sequence[Uid]) -> dict[Uid, Profile]:
         """The profiles of many users; the unknown are left out."""
-        profiles = await read_each(self.get, uids)
+        at_hand = list(map(self._cache.peek, uids))
+        missing = [uid for uid, profile in zip(uids, at_hand, strict=True) if profile is None]
+        read = iter(await read_each(self.get, missing))
+        profiles = [profile or next(read) for profile in at_hand]
         return {profile.uid: profile for profile in profiles if profile is not None}
 
     async def save(self, profile: Profile) -> None:

@@ -6,6 +6,7 @@ hiding their own, are 0.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -90,21 +91,23 @@ class ReadPositions:
         self, conv: ConvID, viewer: Uid, uids: Sequence[Uid]
     ) -> list[tuple[object, Seq, Seq]]:
         positions = await self._positions.of_members(conv, uids)
+        hiding = await self.hiding([viewer, *uids])
         rows: list[tuple[object, Seq, Seq]] = []
         for uid in uids:
             position = positions.get(uid, NO_POSITION)
-            displayed = position.displayed
-            if uid != viewer and await self.hides_display(viewer, uid):
-                displayed = 0
-            rows.append((uid, position.delivered, displayed))
+            is_hidden = uid != viewer and not hiding.isdisjoint((viewer, uid))
+            rows.append((uid, position.delivered, 0 if is_hidden else position.displayed))
         return rows
 
     # Counts, in large groups
 
     def count_later(self, conv: ConvID, entries: Sequence[Entry]) -> None:
         """Readers of these messages moved: their authors hear the new counts before long."""
+        by_author: defaultdict[Uid, set[Seq]] = defaultdict(set)
         for entry in entries:
-            self._note(conv, entry.sender, {entry.seq})
+            by_author[entry.sender].add(entry.seq)
+        for author, seqs in by_author.items():
+            self._note(conv, author, seqs)
 
     def _note(self, conv: ConvID, author: Uid, seqs: set[Seq]) -> None:
         self._uncounted.setdefault((conv, author), set()).update(seqs)
@@ -130,16 +133,13 @@ class ReadPositions:
         self, conv: ConvID, author: Uid, seqs: Sequence[Seq]
     ) -> list[tuple[Seq, int, int]]:
         counts = await self._positions.counts(conv, author, seqs)
-        hidden = await self.hides_display(author)
+        is_hidden = bool(await self.hiding([author]))
         return [
-            (seq, delivered, 0 if hidden else displayed)
+            (seq, delivered, 0 if is_hidden else displayed)
             for seq, (delivered, displayed) in sorted(counts.items())
         ]
 
-    async def hides_display(self, *uids: Uid) -> bool:
-        """Whether any of them has display receipts turned off."""
-        for uid in uids:
-            profile = await self._profiles.get(uid)
-            if profile is not None and not profile.display_receipts:
-                return True
-        return False
+    async def hiding(self, uids: Sequence[Uid]) -> set[Uid]:
+        """Those of them who have display receipts turned off."""
+        profiles = await self._profiles.many(uids)
+        return {uid for uid, profile in profiles.items() if not profile.display_receipts}

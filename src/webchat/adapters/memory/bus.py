@@ -84,11 +84,16 @@ class MemoryBus:
     async def open(self) -> None:
         """It is always there."""
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether publishes reach nobody, and are done at once."""
+        return len(self._hub.nodes) == 1 and self._unanswered is None and self.is_up
+
     def publish(
         self, topics: Sequence[str], payload: bytes, done: PublishDone | None = None
     ) -> None:
         """Pass `payload` to the other nodes that hold one of `topics`."""
-        if len(self._hub.nodes) == 1 and self._unanswered is None and self.is_up:
+        if self.is_alone:
             if done is not None:
                 done(0)
             return

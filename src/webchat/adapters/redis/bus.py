@@ -44,6 +44,8 @@ class RedisBus:
         name = _visible(f"webchat:{node_id}")
         self._connections = Connections(self._address, settings, clock, name, self, self.stats)
 
+    is_alone = False
+
     def listen(self, listener: BusListener) -> None:
         """Set who hears."""
         self._listener = listener

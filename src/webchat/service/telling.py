@@ -1,0 +1,245 @@
+"""Who is told of positions that moved: the authors whose messages they passed, one by one or, in
+large groups, as counts.
+
+Source: docs/protocol.md, section 6. What many readers passed at the same time is read once.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any, Protocol
+
+import msgspec
+
+from webchat.errors import WebchatError
+from webchat.model import ConvID, Entry, Position, Seq, Uid, is_group
+from webchat.ports.clock import Clock
+from webchat.ports.log import Log
+from webchat.ports.members import Members
+from webchat.ports.positions import Moved
+from webchat.service.batches import READS_AT_ONCE, read_each
+from webchat.service.read_positions import ReadPositions, ReceiptSettings
+
+Message = tuple[Seq, str]
+"""A message as receipts name it: its `Seq` and MsgID."""
+
+_RETRY_S = 1.0
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """What an author learns of a reader: new positions (0: that one did not move for its messages)
+    and the author's messages that they newly cover, for clients that know no `Seq`. `counted`: in
+    a group so large that other clients get Counts instead."""
+
+    author: Uid
+    conv: ConvID
+    reader: Uid
+    delivered: Seq
+    displayed: Seq
+    newly_delivered: tuple[Message, ...]
+    newly_displayed: tuple[Message, ...]
+    counted: bool = False
+
+
+class ReceiptListener(Protocol):
+    """Who brings the news to devices."""
+
+    def reader_moved(self, conv: ConvID, uid: Uid, position: Position, source: object) -> None:
+        """A user's own position moved; `source` is the device that did it, which knows."""
+
+    def author_told(self, notice: Notice) -> None:
+        """A reader of the author's messages moved."""
+
+    def hears_one_by_one(self, author: Uid) -> bool:
+        """Whether a Notice that is `counted` may be of use to anybody."""
+
+
+class Step(msgspec.Struct, frozen=True, gc=False):
+    """A move as authors are to hear of it: it passed the entries from `after`, exclusive, to
+    `until`. `named`: only the authors of these hear of it; None: all. `says_delivery`: its delivery
+    is told, as it is of its own, beside its display."""
+
+    moved: Moved
+    after: Seq
+    until: Seq
+    named: frozenset[Seq] | None
+    says_delivery: bool
+
+
+class _Window(msgspec.Struct, frozen=True):
+    """Steps of one conversation that lie close together; they begin at `after` or later."""
+
+    conv: ConvID
+    after: Seq
+    steps: list[Step]
+
+
+class _Seen(msgspec.Struct, frozen=True):
+    """What is known of a window: its entries; whether the group is so large that authors get
+    counts; which authors hear of each reader; who of all these hides displays."""
+
+    entries: Sequence[Entry]
+    is_counted: bool
+    authors: AbstractSet[Uid]
+    hiding: AbstractSet[Uid]
+
+
+class Telling:
+    """Tells of moves that are stored, of one reader's in the order in which they were written."""
+
+    def __init__(
+        self,
+        log: Log,
+        members: Members,
+        readers: ReadPositions,
+        clock: Clock,
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        settings: ReceiptSettings,
+    ) -> None:
+        self._log = log
+        self._members = members
+        self._readers = readers
+        self._clock = clock
+        self._spawn = spawn
+        self._settings = settings
+        self._untold: list[Step] = []
+        self._is_telling = False
+        self.listener: ReceiptListener | None = None
+
+    def reader_moved(self, moved: Moved, source: object) -> None:
+        """The reader's own devices hear of it; `source`: the one that did it, which knows."""
+        if self.listener is not None:
+            self.listener.reader_moved(moved.conv, moved.uid, moved.after, source)
+
+    def authors_hear(
+        self, moved: Moved, named: frozenset[Seq] | None = None, delivered: Seq = 0
+    ) -> None:
+        """Authors hear of it, soon. `named`: as of a Step; `delivered`: what the reader said has
+        been delivered, if it did."""
+        before, after = moved.before, moved.after
+        is_display = after.displayed != before.displayed
+        low = before.displayed if is_display else before.delivered
+        start = max(low, after.delivered - self._settings.receipt_entries)
+        is_said = delivered > before.delivered
+        self._untold.append(Step(moved, start, after.delivered, named, is_said))
+        self._begin()
+
+    def _begin(self) -> None:
+        if self._untold and not self._is_telling:
+            self._is_telling = True
+            self._spawn(self._tell_all())
+
+    async def _tell_all(self) -> None:
+        try:
+            while self._untold:
+                await self._tell_many(list(_windows(self._untold, self._settings.receipt_entries)))
+        except WebchatError:  # the store went down after the write; it is told when it is back
+            self._clock.call_later(_RETRY_S, self._begin)
+        finally:
+            self._is_telling = False
+
+    async def _tell_many(self, windows: list[_Window]) -> None:
+        """Tell all of what is untold now; what fails stays untold."""
+        self._untold = []
+        try:
+            while windows:
+                some = windows[:READS_AT_ONCE]
+                for window, seen in zip(some, await self._look_up(some), strict=True):
+                    self._tell(window, seen)
+                del windows[: len(some)]
+        finally:
+            self._untold[:0] = [step for window in windows for step in window.steps]
+
+    async def _look_up(self, windows: list[_Window]) -> list[_Seen]:
+        if len(windows) == 1:
+            return [await self._look_at(windows[0])]
+        return await read_each(self._look_at, windows)
+
+    async def _look_at(self, window: _Window) -> _Seen:
+        conv, after = window.conv, window.after
+        until = max(step.until for step in window.steps)
+        entries = await self._log.read(conv, after, until - after)
+        authors = dict.fromkeys(entry.sender for entry in entries if entry.kind == "message")
+        size = await self._members.count(conv) if authors and is_group(conv) else 0
+        is_counted = size > self._settings.told_members
+        if is_counted:
+            authors = self._hearing_one_by_one(authors, size)
+        readers = dict.fromkeys(step.moved.uid for step in window.steps) if authors else {}
+        hiding = await self._readers.hiding(list(authors | readers))
+        return _Seen(entries, is_counted, authors.keys(), hiding)
+
+    def _hearing_one_by_one(self, authors: dict[Uid, None], size: int) -> dict[Uid, None]:
+        """Who of these authors still hears of each reader in a group with counts."""
+        if size > self._settings.told_seed_members or self.listener is None:
+            return {}
+        return dict.fromkeys(filter(self.listener.hears_one_by_one, authors))
+
+    def _tell(self, window: _Window, seen: _Seen) -> None:
+        if seen.is_counted:
+            self._readers.count_later(window.conv, _passed(window, seen.entries))
+        for step in window.steps if seen.authors else ():
+            newly = _newly(step, window, seen.entries)
+            for author in dict.fromkeys(entry.sender for entry in newly):
+                if author in seen.authors and self.listener is not None:
+                    self.listener.author_told(_notice(author, step, newly, seen))
+
+
+def _windows(steps: Sequence[Step], most: int) -> Iterator[_Window]:
+    """All steps, by conversation, in windows of up to `most` entries. Of one reader's, an earlier
+    one is in an earlier window or before it in the same."""
+    by_conv: defaultdict[ConvID, list[Step]] = defaultdict(list)
+    for step in steps:
+        by_conv[step.moved.conv].append(step)
+    for conv, rest in by_conv.items():
+        while rest:
+            after = min(step.after for step in rest)
+            within = [step for step in rest if step.until <= after + most]
+            yield _Window(conv, after, within)
+            if len(within) == len(rest):
+                break
+            rest = [step for step in rest if step.until > after + most]
+
+
+def _newly(step: Step, window: _Window, entries: Sequence[Entry]) -> list[Entry]:
+    """Others' messages that a step passed, among the entries of its window."""
+    uid, named = step.moved.uid, step.named
+    return [
+        entry
+        for entry in entries[step.after - window.after : step.until - window.after]
+        if entry.kind == "message" and entry.sender != uid and (named is None or entry.seq in named)
+    ]
+
+
+def _passed(window: _Window, entries: Sequence[Entry]) -> list[Entry]:
+    """The messages of a window that anybody but their author has passed."""
+    alike: defaultdict[tuple[Seq, Seq, frozenset[Seq] | None], dict[Uid, Step]] = defaultdict(dict)
+    for step in window.steps:
+        alike[step.after, step.until, step.named][step.moved.uid] = step
+    # Of readers that passed the same any two will do: each message has another author than one.
+    some = [step for steps in alike.values() for step in list(steps.values())[:2]]
+    return list({e.seq: e for step in some for e in _newly(step, window, entries)}.values())
+
+
+def _notice(author: Uid, step: Step, newly: Sequence[Entry], seen: _Seen) -> Notice:
+    moved, before, after = step.moved, step.moved.before, step.moved.after
+    theirs = [entry for entry in newly if entry.sender == author]
+    is_hidden = author in seen.hiding or moved.uid in seen.hiding
+    is_said = step.says_delivery or is_hidden
+    delivered = _between(theirs, before.delivered, after.delivered) if is_said else ()
+    displayed = () if is_hidden else _between(theirs, before.displayed, after.displayed)
+    return Notice(
+        author,
+        moved.conv,
+        moved.uid,
+        after.delivered if delivered else 0,
+        after.displayed if displayed else 0,
+        delivered,
+        displayed,
+        seen.is_counted,
+    )
+
+
+def _between(entries: Sequence[Entry], low: Seq, high: Seq) -> tuple[Message, ...]:
+    return tuple([(entry.seq, entry.msg_id) for entry in entries if low < entry.seq <= high])
