@@ -66,7 +66,7 @@ def replay(db: sqlite3.Connection) -> None:
     for batch in batches(db):
         entries += [row for row in batch.entries if row[1] > _end(db, row[0], ends)]
         positions += batch.positions
-    write_entries(db, entries)
+    write_entries(db, sorted(entries))  # by log and `Seq`, which are no two alike
     write_positions(db, positions)
     db.execute("DELETE FROM journal")
 

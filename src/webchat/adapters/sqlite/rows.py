@@ -1,4 +1,4 @@
-"""Rows of entries and positions: written to their tables in bulk, sorted, with their keys."""
+"""Rows of entries and positions: written to their tables in bulk, with their keys."""
 
 from __future__ import annotations
 
@@ -54,17 +54,19 @@ def sealed(conv: ConvID, row: EntryRow) -> Entry:
 
 
 def write_entries(db: sqlite3.Connection, rows: Sequence[EntryRow]) -> None:
-    """Write entries that the tables do not have, and what they are found by."""
+    """Write entries that the tables do not have, and what they are found by.
+
+    `rows` by log and `Seq`, so that those of a log, and its keys, come to few pages.
+    """
     if not rows:
         return
     (last,) = db.execute("SELECT ifnull(max(id), 0) FROM entry").fetchone()
-    ordered = sorted(rows)  # by log and `Seq`, which are no two alike
     # SQLite numbers them one after the other from the greatest id on.
-    keys = [
-        (row[0], row[-1], id_) for id_, row in enumerate(ordered, last + 1) if row[-1] is not None
-    ]
-    _write(db, _ENTRY, [row[:-1] for row in ordered])
-    _write(db, _KEY, sorted(keys))
+    keys = [(row[0], row[9], id_) for id_, row in enumerate(rows, last + 1) if row[9] is not None]
+    # A bytearray, since for bytes the module first looks for ways to adapt them.
+    columns = [(*row[:8], bytearray(row[8])) for row in rows]
+    _write(db, _ENTRY, columns)
+    _write(db, _KEY, keys)
 
 
 def write_positions(db: sqlite3.Connection, rows: Sequence[PositionRow]) -> None:
