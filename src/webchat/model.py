@@ -102,8 +102,9 @@ def unseal(entry: Entry) -> Draft:
 
 def _place(conv: ConvID, seq: Seq, n: int, at: int) -> bytes:
     """How the envelope of an entry ends."""
-    count = "" if conv.startswith("user:") else f'"N":{n},'
-    return f',"ConvID":"{conv}","Seq":{seq},{count}"StoredAt":{at}}}'.encode()
+    if conv.startswith("user:"):
+        return f',"ConvID":"{conv}","Seq":{seq},"StoredAt":{at}}}'.encode()
+    return f',"ConvID":"{conv}","Seq":{seq},"N":{n},"StoredAt":{at}}}'.encode()
 
 
 class Head(msgspec.Struct, frozen=True, gc=False, order=True):

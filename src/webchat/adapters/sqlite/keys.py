@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Sequence
 from hashlib import blake2b
 from itertools import chain
+from struct import Struct
 from typing import Any, Final
 
 from webchat.model import Draft, Entry, Uid, seal
@@ -35,19 +36,19 @@ _MET: Final = {places: _met(places) for places in (8, 64)}
 
 Columns = Sequence[Any]
 
-_Place = tuple[int, int]
+Place = tuple[int, int]
 """log, `key_hash`: where a key lies in its table."""
 
-Key = tuple[int, Uid, str]
-"""log, sender, msg_id: what an entry is found by when it is sent again."""
+_signed: Final = Struct(">q").unpack
 
 
 def key_hash(sender: Uid, msg_id: str) -> int | None:
     """What a key is found by within its log: 64 bits, signed; None: an empty MsgID is no key."""
     if not msg_id:
         return None
-    digest = blake2b(f"{sender}\0{msg_id}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
+    hashed: int
+    (hashed,) = _signed(blake2b(f"{sender}\0{msg_id}".encode(), digest_size=8).digest())
+    return hashed
 
 
 def entry_of(conv: str, row: Columns) -> Entry:
@@ -65,16 +66,13 @@ def find_row(db: sqlite3.Connection, log: int, sender: Uid, msg_id: str) -> Colu
     return row
 
 
-def absent(db: sqlite3.Connection, hashes: dict[Key, int]) -> dict[Key, int]:
-    """Those of `hashes`, keys with their `key_hash`, which the tables do not have."""
-    asked = [(key[0], hashed) for key, hashed in hashes.items()]
-    met: set[_Place] = set()
+def met(db: sqlite3.Connection, asked: list[Place]) -> set[Place]:
+    """Those of the places `asked` at which the table has a key."""
+    found: set[Place] = set()
     while len(asked) > _FEW:
         size = 64 if len(asked) > 32 else 8
         some, asked = asked[:size], asked[size:]
         some += some[-1:] * (size - len(some))
-        met.update(db.execute(_MET[size], tuple(chain.from_iterable(some))))
-    met.update(place for place in asked if db.execute(_HAS, place).fetchone())
-    if not met:
-        return hashes
-    return {key: hashed for key, hashed in hashes.items() if (key[0], hashed) not in met}
+        found.update(db.execute(_MET[size], tuple(chain.from_iterable(some))))
+    found.update(place for place in asked if db.execute(_HAS, place).fetchone())
+    return found

@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from webchat.adapters.sqlite import journal
-from webchat.adapters.sqlite.keys import Key, absent, entry_of, find_row, key_hash
+from webchat.adapters.sqlite.keys import Place, entry_of, find_row, key_hash, met
 from webchat.adapters.sqlite.openlog import LogTail, OpenLog
 from webchat.adapters.sqlite.recent import Recent
 from webchat.adapters.sqlite.rows import EntryRow, PositionRow, write_entries, write_positions
@@ -33,7 +33,8 @@ from webchat.model import (
     Uid,
     seal,
 )  # fmt: skip
-from webchat.ports.log import Append
+from webchat.ports.log import Append, Appended
+from webchat.ports.positions import Moved
 
 _HEAD: Final = """
     SELECT log.id, entry.seq, entry.n, entry.at, entry.members_seq
@@ -42,6 +43,9 @@ _HEAD: Final = """
 _MAKE: Final = "INSERT INTO log (name) VALUES (?)"
 _POSITION: Final = "SELECT delivered, displayed, n FROM position WHERE log = ? AND uid = ?"
 _N_AT: Final = "SELECT n FROM entry WHERE log = ? AND seq = ?"
+
+
+_NONE: Final = (None, 0)
 
 
 class _Fold(msgspec.Struct):
@@ -71,7 +75,7 @@ class Ledger:
         self._positions = 0
         self._newest = self._records = self._size = 0
         self._fold: _Fold | None = None
-        self._absent: dict[Key, int] = {}
+        self._new: dict[int, tuple[OpenLog, int]] = {}
         self._touched: list[tuple[OpenLog, LogTail, Head]] = []
         self._added: list[EntryRow] = []
         self._settled: dict[int, Seq] = {}
@@ -96,6 +100,41 @@ class Ledger:
         """A new log."""
         return OpenLog(db.execute(_MAKE, (conv,)).lastrowid or 0, conv)
 
+    def add_new(self, db: sqlite3.Connection, request: Append, at: int) -> Appended | None:
+        """`request` done at `at` (ms), if it is as most are; None: nothing was done.
+
+        They have one draft, whose key was looked up and is new, and go on a log that has entries;
+        nothing follows from them. All in one place, as every message comes this way.
+        """
+        log, hashed = self._new.pop(id(request), _NONE)
+        if log is None or request.follow is not None or request.is_membership:
+            return None
+        head = log.head
+        if not head.last or request.must_be_new or log.id in self._settled:
+            return None
+        if request.members_as_of is not None and head.members_seq > request.members_as_of:
+            return None
+        tail = log.tail if log.is_changing and log.tail else self._touch(log)
+        if hashed in tail.hashes:
+            return None
+        (draft,) = request.drafts
+        kind, sender = draft.kind, draft.sender
+        seq = head.last + 1
+        n = head.n + (kind == "message")
+        log.head = Head(seq, n, at, head.members_seq)
+        row = (
+            log.id, seq, n, at, head.members_seq, kind, sender, draft.msg_id, draft.envelope, hashed
+        )  # fmt: skip
+        tail.rows.append(row)
+        tail.hashes.add(hashed)
+        self._added.append(row)
+        moved = None
+        if request.moves_sender:
+            before = log.positions.get(sender) or self.position(db, log, sender)
+            after = log.positions[sender] = tail.new_moved[sender] = Position(seq, seq, n)
+            moved = Moved(log.conv, sender, before, after)
+        return Appended((seal(draft, log.conv, seq, n, at),), (), True, moved)
+
     def add(self, log: OpenLog, request: Append, at: int) -> list[Entry]:
         """The entries that the drafts become, at the end of their log, at `at` (ms)."""
         tail = log.tail if log.is_changing and log.tail else self._touch(log)
@@ -108,7 +147,7 @@ class Ledger:
             n += kind == "message"
             if request.is_membership:
                 members_seq = seq
-            hashed = self._absent.pop((log_id, sender, msg_id), None) or key_hash(sender, msg_id)
+            hashed = key_hash(sender, msg_id)
             row = (log_id, seq, n, at, members_seq, kind, sender, msg_id, draft.envelope, hashed)
             tail.rows.append(row)
             self._added.append(row)
@@ -122,10 +161,9 @@ class Ledger:
         """The entries of those drafts whose keys of idempotence were met before."""
         found = []
         for draft in drafts:
-            if (log.id, draft.sender, draft.msg_id) not in self._absent:
-                entry = self._find(db, log, draft.sender, draft.msg_id)
-                if entry is not None:
-                    found.append(entry)
+            entry = self._find(db, log, draft.sender, draft.msg_id)
+            if entry is not None:
+                found.append(entry)
         return found
 
     def _find(self, db: sqlite3.Connection, log: OpenLog, sender: Uid, msg_id: str) -> Entry | None:
@@ -194,23 +232,25 @@ class Ledger:
 
     def look_up(self, db: sqlite3.Connection, requests: Iterable[Append]) -> None:
         """Look for the keys of all `requests` together: one that is new costs no query later."""
-        hashes: dict[Key, int] = {}
         unfolded = self._unfolded.get
+        new: dict[int, tuple[OpenLog, int]] = {}
+        asked: list[Place] = []
         for request in requests:
             log = unfolded(request.conv) or self.log(db, request.conv)
-            if log is None:
+            if log is None or len(request.drafts) != 1:
                 continue
-            nearby = log.tail.hashes if log.tail else ()
-            for draft in request.drafts:
-                sender, msg_id = draft.sender, draft.msg_id
-                try:
-                    hashed = key_hash(sender, msg_id)
-                except UnicodeEncodeError:
-                    # What cannot be encoded cannot be stored: its own act will say so.
-                    continue
-                if hashed is not None and hashed not in nearby:
-                    hashes[log.id, sender, msg_id] = hashed
-        self._absent = absent(db, hashes)
+            (draft,) = request.drafts
+            try:
+                hashed = key_hash(draft.sender, draft.msg_id)
+            except UnicodeEncodeError:
+                # What cannot be encoded cannot be stored: its own act will say so.
+                continue
+            if hashed is not None:
+                new[id(request)] = log, hashed
+                asked.append((log.id, hashed))
+        if found := met(db, asked):
+            new = {key: at for key, at in new.items() if (at[0].id, at[1]) not in found}
+        self._new = new
 
     def finish(self, db: sqlite3.Connection, *, is_idle: bool) -> None:
         """The last thing before the commit. `is_idle`: nothing waits, so fold before it is due."""
@@ -262,7 +302,7 @@ class Ledger:
             self._records = self._size = 0
 
     def _start_anew(self) -> None:
-        self._absent, self._touched, self._added = {}, [], []
+        self._new, self._touched, self._added = {}, [], []
         self._settled, self._folded = {}, []
 
     def _touch(self, log: OpenLog) -> LogTail:

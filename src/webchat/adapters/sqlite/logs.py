@@ -79,6 +79,8 @@ class Logs:
     def append(self, db: sqlite3.Connection, request: Append) -> Appended:
         """Append `request`. Raises MembersChanged, WebchatError(CONFLICT)."""
         ledger = self._ledger
+        if (appended := ledger.add_new(db, request, self._at)) is not None:
+            return appended
         log = ledger.log(db, request.conv)
         if log is not None and (known := ledger.known(db, log, request.drafts)):
             return Appended(tuple(known), self._followed(db, request, known), fresh=False)
