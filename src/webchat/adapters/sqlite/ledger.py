@@ -80,6 +80,7 @@ class Ledger:
         self._added: list[EntryRow] = []
         self._settled: dict[int, Seq] = {}
         self._folded: list[tuple[OpenLog, LogTail, int]] = []
+        self._counts: dict[tuple[int, Seq], int] = {}
 
     def tail(self, conv: ConvID) -> LogTail | None:
         """What is committed of a log and not in the tables. For any thread."""
@@ -177,8 +178,12 @@ class Ledger:
 
     def n_at(self, db: sqlite3.Connection, log: OpenLog, seq: Seq) -> int:
         """The count of messages up to and including `seq`."""
+        place = log.id, seq
         known = log.n_at(seq)
-        return int(db.execute(_N_AT, (log.id, seq)).fetchone()[0]) if known is None else known
+        if known is None and (known := self._counts.get(place)) is None:
+            (known,) = db.execute(_N_AT, place).fetchone()
+            self._counts[place] = known  # readers of a group come to the same places together
+        return known
 
     # Positions
 
@@ -303,7 +308,7 @@ class Ledger:
 
     def _start_anew(self) -> None:
         self._new, self._touched, self._added = {}, [], []
-        self._settled, self._folded = {}, []
+        self._settled, self._folded, self._counts = {}, [], {}
 
     def _touch(self, log: OpenLog) -> LogTail:
         """The tail of a log that this transaction changes."""

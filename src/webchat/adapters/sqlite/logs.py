@@ -177,19 +177,22 @@ class Logs:
         return Moved(log.conv, entry.sender, before, after)
 
     def _move(self, db: sqlite3.Connection, move: Move) -> Moved:
-        log = self._ledger.log(db, move.conv)
+        ledger, uid = self._ledger, move.uid
+        log = ledger.log(db, move.conv)
         if log is None:
-            return Moved(move.conv, move.uid, NO_POSITION, NO_POSITION)
-        before = self._ledger.position(db, log, move.uid)
+            return Moved(move.conv, uid, NO_POSITION, NO_POSITION)
+        before = ledger.position(db, log, uid)
         last = log.head.last
         displayed = max(before.displayed, min(move.displayed, last))
         delivered = max(before.delivered, min(move.delivered, last), displayed)
-        same = displayed == before.displayed
-        n = before.n if same else self._ledger.n_at(db, log, displayed)
-        after = Position(delivered, displayed, n)
-        if after != before:
-            self._ledger.place(log, move.uid, after)
-        return Moved(move.conv, move.uid, before, after)
+        if displayed != before.displayed:
+            after = Position(delivered, displayed, ledger.n_at(db, log, displayed))
+        elif delivered != before.delivered:
+            after = Position(delivered, displayed, before.n)
+        else:
+            return Moved(move.conv, uid, before, before)
+        ledger.place(log, uid, after)
+        return Moved(move.conv, uid, before, after)
 
 
 def _check_conditions(request: Append, head: Head) -> None:
