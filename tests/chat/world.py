@@ -50,7 +50,7 @@ class FakeSocket:
 
     def emit(self, packet: Packet) -> None:
         if not self.closed:
-            name, argument = json.loads(packet.text[1:])
+            name, argument = json.loads(packet.text[2:])
             self.packets.append((name, argument))
 
     def ack(self, ack_id: int, args: bytes) -> None:

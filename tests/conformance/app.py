@@ -44,9 +44,9 @@ class Echo:
     def message(self, message: str | bytes) -> None:
         """Send it back, as what it was."""
         if isinstance(message, str):
-            packet = engineio.Packet(b"4", message[1:].encode())
+            packet = engineio.Packet(b"4" + message[1:].encode())
         else:
-            packet = engineio.Packet(b"", attachments=[message])
+            packet = engineio.Packet(attachments=[message])
         self._connection.outbox.put(packet)
 
     def farewell(

@@ -26,7 +26,7 @@ async def test_a_message_to_a_pair(node: Node) -> None:
         await settle()
     assert _last(anne).startswith('32[{"ok":true,"MsgID":"m2"')
     assert _last(ben).startswith('2["chat",{"EvtType":"message"')
-    _within(calls, python=63, total=112)
+    _within(calls, python=59, total=98)
 
 
 async def test_each_of_eight_messages_in_one_read(node: Node) -> None:
@@ -38,7 +38,7 @@ async def test_each_of_eight_messages_in_one_read(node: Node) -> None:
         anne.socket.data_received(b"".join(frames))
         await settle()
     assert len(anne.wire.written) == len(ben.wire.written) == 1
-    _within(calls, python=8 * 48, total=8 * 84)
+    _within(calls, python=8 * 45, total=8 * 76)
 
 
 async def test_a_copy_of_a_message_to_a_group(node: Node) -> None:
@@ -59,7 +59,7 @@ async def test_a_receipt_that_joins_others(node: Node) -> None:
     ben.asks(1, "chat", _display(1))
     with counted() as calls:
         ben.asks(2, "chat", _display(2))
-    _within(calls, python=24, total=56)
+    _within(calls, python=21, total=44)
 
 
 async def test_a_receipt_of_each_of_many_readers(node: Node) -> None:
@@ -72,7 +72,7 @@ async def test_a_receipt_of_each_of_many_readers(node: Node) -> None:
             reader.asks(4, "chat", _display_of("group_large", reader.uid, 3))
         await node.pass_time(0.25)
     assert all(len(person.wire.written) == 1 for person in people[1:])
-    _within(calls, python=119 * 45, total=119 * 90)
+    _within(calls, python=119 * 43, total=119 * 78)
 
 
 async def test_an_idle_ping(node: Node) -> None:
@@ -82,7 +82,7 @@ async def test_an_idle_ping(node: Node) -> None:
         person.says("3")
         await settle()
     assert person.wire.written == [b"\x81\x012"]
-    _within(calls, python=28, total=60)
+    _within(calls, python=25, total=48)
 
 
 def _within(calls: Calls, *, python: int, total: int) -> None:

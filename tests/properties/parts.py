@@ -20,7 +20,7 @@ class Wire(FakeSocket):
 
     def emit(self, packet: Packet) -> None:
         if not self.closed:
-            name, argument = json.loads(packet.text[1:])
+            name, argument = json.loads(packet.text[2:])
             self.incoming.append((name, 0, argument))
 
     def ack(self, ack_id: int, args: bytes) -> None:

@@ -70,33 +70,33 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 @given(st.recursive(st.none() | st.booleans() | st.integers(-9, 9) | st.text(), st.lists))
 def test_an_event_packet_is_read_back(argument: Any) -> None:
     args = json.dumps(["name", argument])
-    packet = decode(event_packet(args.encode()).text.decode(), 0, 10)
+    packet = decode(event_packet(args.encode()).text.decode(), 1, 10)
     assert decode_event(Event(packet.data, None, ())) == ("name", [argument])
 
 
 def test_packets_bear_their_namespace_unless_it_is_the_root() -> None:
-    assert event_packet(b'["a"]').text == b'2["a"]'
-    assert event_packet(b'["a"]', namespace="/custom").text == b'2/custom,["a"]'
-    assert ack_packet(7, b"[1]").text == b"37[1]"
-    assert ack_packet(7, b"[1]", namespace="/custom").text == b"3/custom,7[1]"
+    assert event_packet(b'["a"]').text == b'42["a"]'
+    assert event_packet(b'["a"]', namespace="/custom").text == b'42/custom,["a"]'
+    assert ack_packet(7, b"[1]").text == b"437[1]"
+    assert ack_packet(7, b"[1]", namespace="/custom").text == b"43/custom,7[1]"
 
 
 def test_packets_count_their_attachments() -> None:
-    assert event_packet(b'["a"]', [b"1", b"2"]).text == b'52-["a"]'
-    assert ack_packet(789, b"[1]", [b"1"]).text == b"61-789[1]"
+    assert event_packet(b'["a"]', [b"1", b"2"]).text == b'452-["a"]'
+    assert ack_packet(789, b"[1]", [b"1"]).text == b"461-789[1]"
 
 
 def test_connect_and_its_refusal_as_each_protocol_wants_them() -> None:
-    assert connect_packet("abc", "/", 4).text == b'0{"sid":"abc"}'
-    assert connect_packet("abc", "/custom", 4).text == b'0/custom,{"sid":"abc"}'
-    assert connect_packet("abc", "/", 3).text == b"0"
-    assert connect_packet("abc", "/custom", 3).text == b"0/custom"
-    assert connect_error_packet("No", None, "/x", 4).text == b'4/x,{"message":"No"}'
+    assert connect_packet("abc", "/", 4).text == b'40{"sid":"abc"}'
+    assert connect_packet("abc", "/custom", 4).text == b'40/custom,{"sid":"abc"}'
+    assert connect_packet("abc", "/", 3).text == b"40"
+    assert connect_packet("abc", "/custom", 3).text == b"40/custom"
+    assert connect_error_packet("No", None, "/x", 4).text == b'44/x,{"message":"No"}'
     assert (
         connect_error_packet("No", "forbidden", "/", 4).text
-        == b'4{"message":"No","data":{"code":"forbidden"}}'
+        == b'44{"message":"No","data":{"code":"forbidden"}}'
     )
-    assert connect_error_packet("No", "forbidden", "/", 3).text == b'4"No"'
+    assert connect_error_packet("No", "forbidden", "/", 3).text == b'44"No"'
 
 
 def test_auth_is_an_object_and_empty_if_there_is_none() -> None:

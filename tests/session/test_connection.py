@@ -110,7 +110,7 @@ async def test_a_poll_waits_for_something_to_say() -> None:
 async def test_an_answer_to_a_poll_has_so_many_packets_at_most() -> None:
     connection = EngineWorld(EngineSettings(max_poll_packets=16)).by_polling()
     for number in range(40):
-        connection.outbox.put(Packet(b"4", b"%d" % number))
+        connection.outbox.put(Packet(b"4%d" % number))
     answers = [connection.poll().result().split(b"\x1e") for _ in range(3)]
     assert [len(answer) for answer in answers] == [16, 16, 8]
     assert [piece for answer in answers for piece in answer] == [b"4%d" % n for n in range(40)]
@@ -161,7 +161,7 @@ async def test_an_upgrade_releases_the_poll_and_moves_what_waits() -> None:
     wire.says("2probe")
     assert wire.writes == [["3probe"]]
     assert body.result() == b"6"
-    connection.outbox.put(Packet(b"4", b"meanwhile"))
+    connection.outbox.put(Packet(b"4meanwhile"))
     wire.says("5", "4hello")
     await turn()
     assert wire.sent == ["3probe", "4meanwhile", "4hello"]
@@ -216,7 +216,7 @@ async def test_a_probe_that_takes_too_long_is_given_up() -> None:
 async def test_a_closing_with_a_code_is_said_before_the_close_frame() -> None:
     world = EngineWorld()
     connection, wire = world.by_websocket()
-    connection.outbox.put(Packet(b"4", b"queued"))
+    connection.outbox.put(Packet(b"4queued"))
     connection.close(Closing.SESSION_REVOKED, "Logged out.")
     assert wire.sent == ["4queued", "4bye session_revoked False"]
     assert wire.closed == (1008, "session_revoked")
@@ -235,7 +235,7 @@ async def test_a_closing_by_polling_answers_the_poll_that_waits_then_closes_the_
 async def test_a_closing_by_polling_waits_for_the_last_polls() -> None:
     world = EngineWorld()
     connection = world.by_polling()
-    connection.outbox.put(Packet(b"4", b"queued"))
+    connection.outbox.put(Packet(b"4queued"))
     connection.close(Closing.SESSION_REVOKED, "Logged out.")
     assert world.applications[0].closings == 1
     assert connection.poll().result() == b"4queued\x1e4bye session_revoked False"
@@ -257,10 +257,10 @@ async def test_a_slow_reader_loses_its_queue_and_hears_why() -> None:
     connection, wire = world.by_websocket()
     connection.pause(held_bytes=500)
     for _ in range(6):
-        connection.outbox.put(Packet(b"4", b"x" * 99))
+        connection.outbox.put(Packet(b"4" + b"x" * 99))
     assert wire.closed == (1013, "slow_consumer")
     assert wire.sent == ["4bye slow_consumer False"]
-    connection.outbox.put(Packet(b"4", b"late"))
+    connection.outbox.put(Packet(b"4late"))
     await turn()
     assert wire.sent == ["4bye slow_consumer False"]
 
@@ -275,7 +275,7 @@ async def test_a_poller_that_never_polls_is_bounded_too() -> None:
     world = EngineWorld(EngineSettings(max_outbox_bytes=1_000))
     connection = world.by_polling()
     for _ in range(11):
-        connection.outbox.put(Packet(b"4", b"x" * 99))
+        connection.outbox.put(Packet(b"4" + b"x" * 99))
     assert connection.poll().result() == b"4bye slow_consumer False"
 
 

@@ -24,18 +24,18 @@ def an_outbox(max_bytes: int = 100, low_water_bytes: int = 10) -> tuple[Outbox, 
 
 
 def a_packet(size: int) -> Packet:
-    return Packet(b"4", b"x" * (size - 1))
+    return Packet(b"4" + b"x" * (size - 1))
 
 
 async def test_what_is_put_in_one_turn_is_one_write() -> None:
     outbox, _ = an_outbox()
     wire = FakeWire()
     outbox.open(wire)
-    outbox.put(Packet(b"4", b"a"))
-    outbox.put(Packet(b"4", b"b"))
+    outbox.put(Packet(b"4a"))
+    outbox.put(Packet(b"4b"))
     assert wire.writes == []
     await turn()
-    outbox.put(Packet(b"4", b"c"))
+    outbox.put(Packet(b"4c"))
     await turn()
     assert wire.writes == [["4a", "4b"], ["4c"]]
 
@@ -43,7 +43,7 @@ async def test_what_is_put_in_one_turn_is_one_write() -> None:
 async def test_many_outboxes_are_flushed_in_the_turn_they_were_filled() -> None:
     flusher = Flusher(asyncio.get_running_loop().call_soon)
     wires = [FakeWire() for _ in range(3)]
-    packet = Packet(b"4", b"to all")
+    packet = Packet(b"4to all")
     for wire in wires:
         outbox = Outbox(Bounds(100, 10, flusher), Owner())
         outbox.open(wire)
@@ -57,7 +57,7 @@ async def test_nothing_is_written_while_the_sink_is_shut() -> None:
     wire = FakeWire()
     outbox.open(wire)
     outbox.shut(held_bytes=5)
-    outbox.put(Packet(b"4", b"a"))
+    outbox.put(Packet(b"4a"))
     await turn()
     assert wire.writes == []
     outbox.open(wire)

@@ -41,8 +41,8 @@ class FakeWire:
     def send(self, packets: list[Packet]) -> bool:
         texts: list[str] = []
         for packet in packets:
-            if packet.kind:
-                texts.append((packet.kind + packet.text).decode())
+            if packet.text:
+                texts.append(packet.text.decode())
             texts += [f"<{attachment.hex()}>" for attachment in packet.attachments]
         self.writes.append(texts)
         return True
@@ -77,12 +77,12 @@ class EchoApplication:
     def message(self, message: str | bytes) -> None:
         self.messages.append(message)
         if isinstance(message, str):
-            self.connection.outbox.put(Packet(b"4", message[1:].encode()))
+            self.connection.outbox.put(Packet(b"4" + message[1:].encode()))
         else:
-            self.connection.outbox.put(Packet(b"", attachments=[message]))
+            self.connection.outbox.put(Packet(attachments=[message]))
 
     def farewell(self, why: Closing, message: str, retry_after_ms: int | None) -> list[Packet]:
-        return [Packet(b"4", f"bye {why.wire} {retry_after_ms is not None}".encode())]
+        return [Packet(f"4bye {why.wire} {retry_after_ms is not None}".encode())]
 
     def closed(self) -> None:
         self.closings += 1

@@ -151,4 +151,4 @@ class Link:
 
 
 def _text(packet: Packet) -> str:
-    return (packet.kind + packet.text).decode()
+    return packet.text.decode()

@@ -217,7 +217,9 @@ SABOTAGES: Final = (
     Sabotage("lets appends overtake", ("a sender's order",), _log(_append_some_later)),
     Sabotage("acks receipts that it does not store", ("receipts",), _store_no_receipts),
     Sabotage("closes no gap", (IN_TIME, "comes to rest"), instead=((Gaps, "close", _leave),)),
-    Sabotage("passes on ahead of a gap", (ORDER,), instead=((Hub, "pass_on", _fan_out_at_once),)),
+    Sabotage("passes on ahead of a gap", (ORDER, "acks in order"),
+        instead=((Hub, "pass_on", _fan_out_at_once),),
+    ),
     Sabotage(
         "compares nothing after an outage", (IN_TIME,),
         instead=((Comparing, "compare", _leave), _NO_SWEEP),

@@ -85,6 +85,7 @@ class ChatHandler:
         self._clock = clock
         self._tasks = tasks
         self._settings = settings
+        self._per_s, self._burst = settings.rate_events_per_s, settings.rate_burst
         self._draining = False
         self._kinds: Mapping[str, Answer] = {
             "message": self._message,
@@ -197,16 +198,17 @@ class ChatHandler:
     def _chat(self, client: Client, envelope: Envelope, event: Event) -> Later | None:
         if event.attachments:
             raise WebchatError(Code.BAD_REQUEST, "chat takes no binary attachments")
-        if envelope.evt_type not in _RECEIPTS:
+        kind, device = envelope.evt_type, client.device
+        if kind not in _RECEIPTS:
             self._check_rate(client)
-        if client.device is None:
+        if device is None:
             if not self._joins_by_itself(client):
                 raise WebchatError(Code.UNAUTHENTICATED, "join first")
             return self._join_then(client, envelope, event)
-        answer = self._kinds.get(envelope.evt_type)
+        answer = self._kinds.get(kind)
         if answer is None:
             raise WebchatError(Code.BAD_REQUEST, "unknown EvtType")
-        return answer(client, client.device, envelope, event.ack_id)
+        return answer(client, device, envelope, event.ack_id)
 
     def _joins_by_itself(self, client: Client) -> bool:
         return self._identity.open_mode and client.socket.request.engine == 3
@@ -228,10 +230,7 @@ class ChatHandler:
         raise WebchatError(Code.BAD_REQUEST, "unknown event")
 
     def _check_rate(self, client: Client) -> None:
-        settings = self._settings
-        wait_ms = client.bucket.take(
-            self._clock.monotonic_s(), settings.rate_events_per_s, settings.rate_burst
-        )
+        wait_ms = client.bucket.take(self._clock.monotonic_s(), self._per_s, self._burst)
         if wait_ms:
             raise WebchatError(Code.RATE_LIMITED, "too many events at once", retry_after_ms=wait_ms)
 

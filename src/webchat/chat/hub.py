@@ -21,6 +21,7 @@ from webchat.chat.tasks import Spawn
 from webchat.model import NO_HEAD, ConvID, Entry, Head, Seq, Uid, is_group, pair_of, user_of
 from webchat.ports.log import Log
 from webchat.service.membership import COMING, LEAVING, RULING, coming_in, leaving
+from webchat.service.send import KIND as MESSAGE
 
 _MEMBERSHIP = COMING | LEAVING
 
@@ -71,27 +72,27 @@ class Hub:
 
         For the device that sent it, its ack takes the entry's place.
         """
-        held = self.roster.logs.get(entry.conv)
-        if ack is not None and entry.conv not in ack.device.user.logs:
+        conv = entry.conv
+        held = self.roster.logs.get(conv)
+        if ack is not None and conv not in ack.device.user.logs:
             held = self._take_in(ack.device.user, held, entry)
         if held is None:
-            self.roster.note(entry.conv, Head(entry.seq, entry.n, entry.at, 0))
+            self.roster.note(conv, Head(entry.seq, entry.n, entry.at, 0))
             held = self._begin_to_follow(entry)
-        if held is None or entry.seq <= held.last:
+        if held is not None and entry.seq == held.last + 1:
+            self._fan_out(held, entry, ack)
+        elif held is None or entry.seq <= held.last:
             if held is not None and entry.seq == 1:
                 self._take_in_the_other(held)
             if ack is not None and ack.ack_id is not None:
                 ack.device.place_ack(entry, ack)
-        elif entry.seq == held.last + 1:
-            self._fan_out(held, entry, ack)
         else:
             self._gaps.close(held, entry.seq, ack)
 
     def _fan_out(self, held: HeldLog, entry: Entry, ack: OwnAck | None) -> None:
-        if entry.kind in _MEMBERSHIP:
-            self._let_in(entry)
-        elif entry.kind in RULING:
-            held.forget_rules(entry.seq)
+        is_news = entry.kind != MESSAGE  # about the log itself, perhaps
+        if is_news:
+            self._come_in_by(held, entry)
         held.last = entry.seq
         held.n = entry.n
         held.at = entry.at
@@ -100,24 +101,38 @@ class Hub:
             if held.gap.seen <= entry.seq and not held.gap.acks:
                 held.gap = None
         packet = entry_packet(entry)
+        sender = None if ack is None else ack.device
         copies = 0
         for user in held.users:
-            for device in user.devices:
-                copies += 1
-                if ack is not None and device is ack.device:
+            devices = user.devices
+            copies += len(devices)
+            for device in devices:
+                if device is sender and ack is not None:
                     device.sent_it(held, entry, packet, ack)
                 else:
                     device.receive(held, entry, packet)
         if ack is not None and ack.device.user not in held.users:
             ack.device.place_ack(entry, ack)  # of a `depart` sent again, say
-        self._stats.passed_on += 1
-        self._stats.copies += copies
+        stats = self._stats
+        stats.passed_on += 1
+        stats.copies += copies
+        if is_news:
+            self._leave_by(held, entry)
+
+    # Coming and going
+
+    def _come_in_by(self, held: HeldLog, entry: Entry) -> None:
+        if entry.kind in _MEMBERSHIP:
+            for uid in coming_in(entry):
+                self._come_in(uid, entry)
+        elif entry.kind in RULING:
+            held.forget_rules(entry.seq)
+
+    def _leave_by(self, held: HeldLog, entry: Entry) -> None:
         if entry.kind in _MEMBERSHIP:
             self._let_out(held, entry)
         elif entry.kind == "conversation":
             self._follow_user_log(entry)
-
-    # Coming and going
 
     def _begin_to_follow(self, entry: Entry) -> HeldLog | None:
         """An entry of a log nobody here followed: new to its people, if any of them are here."""
@@ -164,10 +179,6 @@ class Hub:
             if user is not None and user.arrival is None:
                 held = self.roster.follow(user, conv, NO_HEAD)
         return held
-
-    def _let_in(self, entry: Entry) -> None:
-        for uid in coming_in(entry):
-            self._come_in(uid, entry)
 
     def _come_in(self, uid: Uid, entry: Entry) -> HeldLog | None:
         """`entry` is the first that this user may see, or sees again."""

@@ -12,23 +12,23 @@ import msgspec
 
 from webchat.errors import WebchatError
 from webchat.model import ConvID, Entry, Position, Seq, Uid, is_group
-from webchat.protocol.socketio import MESSAGE, Packet, event_packet
+from webchat.protocol.socketio import Packet, event_packet
 from webchat.service.receipts import Notice
 
 _encode: Final = msgspec.json.Encoder().encode
-_CHAT: Final = event_packet(b'["chat",%b]').text
-"""The text of a `chat` event, its envelope left out."""
+_BEGIN, _END = event_packet(b'["chat",%b]').text.split(b"%b")
+"""The text of a `chat` event around its envelope."""
 OK: Final = b'[{"ok":true}]'
 
 
 def entry_packet(entry: Entry) -> Packet:
     """An entry, encoded once for all who get it."""
-    return Packet(MESSAGE, _CHAT % entry.envelope)
+    return Packet(_BEGIN + entry.envelope + _END)
 
 
 def chat_packet(envelope: dict[str, Any]) -> Packet:
     """What is no entry, as a `chat` event."""
-    return Packet(MESSAGE, _CHAT % _encode(envelope))
+    return Packet(_BEGIN + _encode(envelope) + _END)
 
 
 class _Ack(msgspec.Struct, gc=False):
@@ -159,7 +159,7 @@ def seed_receipts(notice: Notice, time_ms: int) -> list[bytes]:
 
 def kept_packet(envelope: bytes) -> Packet:
     """A receipt's envelope as `seed_receipts` made it."""
-    return Packet(MESSAGE, _CHAT % envelope)
+    return Packet(_BEGIN + envelope + _END)
 
 
 def _receipt(kind: str, notice: Notice, msg_id: str, time_ms: int) -> dict[str, Any]:

@@ -160,26 +160,23 @@ class Sender:
 
     def stored(self, appended: Appended, ack: OwnAck) -> None:
         """Bring what is durable now to everybody, and the ack to who asked for it."""
-        entry = appended.entries[0]
-        if appended.followed:
-            self.publishing.publish_all((entry, *appended.followed), ack.bus_answered)
+        entry, followed = appended.entries[0], appended.followed
+        if followed:
+            self.publishing.publish_all((entry, *followed), ack.bus_answered)
         else:
             self.publishing.publish(entry, ack.published)
         if not ack.is_published:
             ack.await_bus()
         if ack.entry is None:  # else it is in its place, since a gap was read meanwhile
             self.hub.pass_on(entry, ack)
-        for followed in appended.followed:
-            self.hub.pass_on(followed)
+        for each in followed:
+            self.hub.pass_on(each)
         if appended.fresh:
-            self._count(appended, entry, ack.device)
-
-    def _count(self, appended: Appended, entry: Entry, device: Device) -> None:
-        self._stats.appended += 1
-        if appended.moved is not None:
-            self.receipts.moved_by_own_message(appended.moved)
-        elif entry.kind == "message":
-            self.notices.say_position(entry.conv, device.user.uid)
+            self._stats.appended += 1
+            if appended.moved is not None:
+                self.receipts.moved_by_own_message(appended.moved)
+            elif entry.kind == "message":
+                self.notices.say_position(entry.conv, ack.device.user.uid)
 
 
 class _Sending(OwnAck, eq=False, kw_only=True):
@@ -199,12 +196,13 @@ class _Sending(OwnAck, eq=False, kw_only=True):
         return is_known and (entry.conv, entry.kind) == (self.conv, draft.kind)
 
     def __call__(self, result: Appended | Exception) -> None:
-        if self.sender.timing.sampled is self:
-            self.sender.timing.end()
-        if self.device.in_flight.get(self.msg_id) is self:
-            del self.device.in_flight[self.msg_id]
+        sender, in_flight = self.sender, self.device.in_flight
+        if sender.timing.sampled is self:
+            sender.timing.end()
+        if in_flight.get(self.msg_id) is self:
+            del in_flight[self.msg_id]
         if isinstance(result, Appended):
-            self.sender.stored(result, self)
+            sender.stored(result, self)
             return
         if self.entry is not None:
             self.device.withdraw(self, self.entry)

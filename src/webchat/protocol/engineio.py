@@ -36,11 +36,10 @@ _NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]")
 class Packet(msgspec.Struct, eq=False, gc=False):
     """An encoded packet, ready to be sent to any number of connections by any transport.
 
-    `kind`: the type digit, b"" for a packet that is binary only. `text`: what follows it, UTF-8.
+    `text`: UTF-8 with the type digit in front, b"" for a packet that is binary only.
     `attachments`: binary messages that follow. `framed`: `frames`, once they have been made.
     """
 
-    kind: bytes
     text: bytes = b""
     attachments: Sequence[bytes] = ()
     framed: bytes = b""
@@ -48,7 +47,7 @@ class Packet(msgspec.Struct, eq=False, gc=False):
     @property
     def size(self) -> int:
         """The bytes of its payload."""
-        size = len(self.text) + 1
+        size = len(self.text)
         for attachment in self.attachments:
             size += len(attachment)
         return size
@@ -57,10 +56,9 @@ class Packet(msgspec.Struct, eq=False, gc=False):
     def frames(self) -> bytes:
         """Its WebSocket frames; made once, then the same object for every connection."""
         if not self.framed:
-            text = b""
-            if self.kind:
-                text = frame_head(TEXT, len(self.text) + 1) + self.kind + self.text
-            self.framed = text + self._binary_frames(b"") if self.attachments else text
+            text = self.text
+            framed = frame_head(TEXT, len(text)) + text if text else b""
+            self.framed = framed + self._binary_frames(b"") if self.attachments else framed
         return self.framed
 
     @property
@@ -68,8 +66,8 @@ class Packet(msgspec.Struct, eq=False, gc=False):
         """Its WebSocket frames in protocol 3, where binary ones bear their type."""
         if not self.attachments:
             return self.frames
-        text = frame(TEXT, self.kind + self.text) if self.kind else b""
-        return text + self._binary_frames(_V3_BINARY_MESSAGE)
+        framed = frame(TEXT, self.text) if self.text else b""
+        return framed + self._binary_frames(_V3_BINARY_MESSAGE)
 
     def _binary_frames(self, prefix: bytes) -> bytes:
         return b"".join(frame(BINARY, prefix + each) for each in self.attachments)
@@ -77,7 +75,7 @@ class Packet(msgspec.Struct, eq=False, gc=False):
 
 CLOSE_PACKET: Final = Packet(b"1")
 PING_PACKET: Final = Packet(b"2")
-PROBE_ANSWER: Final = Packet(b"3", b"probe")
+PROBE_ANSWER: Final = Packet(b"3probe")
 NOOP_PACKET: Final = Packet(b"6")
 
 
@@ -92,7 +90,7 @@ class Handshake(msgspec.Struct, frozen=True, rename="camel"):
 
     def packet(self) -> Packet:
         """The OPEN packet."""
-        return Packet(b"0", msgspec.json.encode(self))
+        return Packet(b"0" + msgspec.json.encode(self))
 
 
 def encode_payload(packets: Sequence[Packet], engine: int) -> bytes:
@@ -103,8 +101,8 @@ def encode_payload(packets: Sequence[Packet], engine: int) -> bytes:
 def _encode_v4(packets: Sequence[Packet]) -> bytes:
     pieces = []
     for packet in packets:
-        if packet.kind:
-            pieces.append(packet.kind + packet.text)
+        if packet.text:
+            pieces.append(packet.text)
         pieces += [b"b" + _base64(binary) for binary in packet.attachments]
     return _SEPARATOR.encode().join(pieces)
 
@@ -117,8 +115,8 @@ def _encode_v3(packets: Sequence[Packet]) -> bytes:
     """
     pieces = []
     for packet in packets:
-        if packet.kind:
-            pieces.append(packet.kind + _ascii_json(packet.text))
+        if packet.text:
+            pieces.append(_ascii_json(packet.text))
         pieces += [b"b4" + _base64(binary) for binary in packet.attachments]
     return b"".join(b"%d:%b" % (len(piece), piece) for piece in pieces)
 

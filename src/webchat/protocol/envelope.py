@@ -183,8 +183,9 @@ def encode_said(
     kind: str, sender: Uid, originated: str, to: str, envelope: Envelope, body: str
 ) -> bytes:
     """The JSON object of a logged envelope, without the server's fields: what a Draft carries."""
-    said = _Said(kind, sender, originated, to, envelope.msg_id, envelope.timestamp, body)
-    encoded = encode(said)
+    encoded = encode(_Said(kind, sender, originated, to, envelope.msg_id, envelope.timestamp, body))
+    if type(envelope) is _Exact and not envelope.refers:
+        return encoded
     if envelope.refers:
         encoded = encoded[:-1] + b',"Refers":%d}' % envelope.refers
     extras = envelope.extras if isinstance(envelope, Extended) else b""

@@ -16,7 +16,7 @@ from webchat.protocol.errors import ProtocolError
 
 __all__ = [
     "ACK", "BINARY_ACK", "BINARY_EVENT", "CONNECT", "CONNECT_ERROR", "DISCONNECT", "EVENT", "Event",
-    "Incoming", "MESSAGE", "Packet", "ProtocolError", "ROOT", "ack_packet", "connect_error_packet",
+    "Incoming", "Packet", "ProtocolError", "ROOT", "ack_packet", "connect_error_packet",
     "connect_packet", "decode", "decode_auth", "decode_event", "decode_root_event", "event_packet",
 ]  # fmt: skip
 
@@ -29,8 +29,6 @@ BINARY_EVENT: Final = "5"
 BINARY_ACK: Final = "6"
 
 ROOT: Final = "/"
-MESSAGE: Final = b"4"
-"""The kind of Engine.IO packet that carries all packets of Socket.IO."""
 
 T = TypeVar("T")
 
@@ -69,8 +67,8 @@ class Incoming(msgspec.Struct, frozen=True, gc=False):
 def event_packet(args: bytes, attachments: Sequence[bytes] = (), namespace: str = ROOT) -> Packet:
     """An EVENT; `args`: its JSON array in UTF-8, with a placeholder for each of `attachments`."""
     if namespace == ROOT and not attachments:
-        return Packet(MESSAGE, b"2" + args)
-    return Packet(MESSAGE, _head("2", "5", attachments, namespace) + args, attachments)
+        return Packet(b"42" + args)
+    return Packet(_head("2", "5", attachments, namespace) + args, attachments)
 
 
 def ack_packet(
@@ -78,16 +76,16 @@ def ack_packet(
 ) -> Packet:
     """The answer to the event `ack_id`; `args`: its JSON array in UTF-8."""
     if namespace == ROOT and not attachments:
-        return Packet(MESSAGE, b"3%d%b" % (ack_id, args))
+        return Packet(b"43%d%b" % (ack_id, args))
     head = _head("3", "6", attachments, namespace)
-    return Packet(MESSAGE, b"%b%d%b" % (head, ack_id, args), attachments)
+    return Packet(b"%b%d%b" % (head, ack_id, args), attachments)
 
 
 def connect_packet(sid: str, namespace: str, engine: int) -> Packet:
     """CONNECT: the socket is accepted. Clients of Engine.IO 3 are not told its id."""
     head = _head(CONNECT, CONNECT, (), namespace)
     said = head + msgspec.json.encode({"sid": sid}) if engine == 4 else head.rstrip(b",")
-    return Packet(MESSAGE, said)
+    return Packet(said)
 
 
 def connect_error_packet(message: str, code: str | None, namespace: str, engine: int) -> Packet:
@@ -96,11 +94,11 @@ def connect_error_packet(message: str, code: str | None, namespace: str, engine:
     if code is not None:
         answer["data"] = {"code": code}
     payload = msgspec.json.encode(answer if engine == 4 else message)
-    return Packet(MESSAGE, _head(CONNECT_ERROR, CONNECT_ERROR, (), namespace) + payload)
+    return Packet(_head(CONNECT_ERROR, CONNECT_ERROR, (), namespace) + payload)
 
 
 def _head(plain: str, binary: str, attachments: Sequence[bytes], namespace: str) -> bytes:
-    head = f"{binary}{len(attachments)}-" if attachments else plain
+    head = f"4{binary}{len(attachments)}-" if attachments else f"4{plain}"
     return (head if namespace == ROOT else f"{head}{namespace},").encode()
 
 

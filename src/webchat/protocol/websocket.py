@@ -11,6 +11,11 @@ from typing import Final
 
 import msgspec
 
+try:
+    from websockets.speedups import apply_mask
+except ImportError:  # where its package was built without a compiler
+    from websockets.utils import apply_mask
+
 CONTINUATION: Final = 0x0
 TEXT: Final = 0x1
 BINARY: Final = 0x2
@@ -33,6 +38,8 @@ _RSV: Final = 0x70
 _CONTROL: Final = 0x08
 _MASKED: Final = 0x80
 _WHOLE_TEXT: Final = _FIN | TEXT
+_SHORTEST_BYTES: Final = 6
+"""Of a masked frame."""
 _OPCODES: Final = frozenset({CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG})
 _MAX_CONTROL_BYTES: Final = 125
 _MAX_REASON_BYTES: Final = _MAX_CONTROL_BYTES - 2
@@ -44,10 +51,9 @@ _MOST_IN_TWO_BYTES: Final = 0xFFFF
 _short_head: Final = struct.Struct(">BB").pack
 _middle_head: Final = struct.Struct(">BBH").pack
 _long_head: Final = struct.Struct(">BBQ").pack
-# Below this many bytes one big XOR is the fastest way to unmask, above it four table look-ups are.
-_XOR_UP_TO_BYTES: Final = 512
+unmask: Final = apply_mask
+"""A payload XOR the four bytes of a key, repeated (RFC 6455, section 5.3)."""
 _Utf8: Final = codecs.getincrementaldecoder("utf-8")
-_XOR_TABLES: Final = tuple(bytes(key ^ byte for byte in range(256)) for key in range(256))
 
 
 class Ping(msgspec.Struct, frozen=True, gc=False):
@@ -144,23 +150,26 @@ class Parser:
         Nearly all that comes is such, so this loop has no call for each part of a frame. Whatever
         it does not take is `_take`'s to read, or to refuse.
         """
-        total = len(data)
-        while at + 1 < total and data[at] == _WHOLE_TEXT:
-            body, size = at + 6, data[at + 1] - _MASKED
-            if size == _LENGTH_IN_TWO_BYTES:
-                body, size = at + 8, int.from_bytes(data[at + 2 : at + 4], "big")
-                if size < _LENGTH_IN_TWO_BYTES:
+        last, most = len(data) - _SHORTEST_BYTES, self._max_bytes
+        try:
+            while at <= last and data[at] == _WHOLE_TEXT:
+                size = data[at + 1]
+                if size == _MASKED | _LENGTH_IN_TWO_BYTES:
+                    at_key, size = at + 4, data[at + 2] << 8 | data[at + 3]
+                    if size < _LENGTH_IN_TWO_BYTES:
+                        break
+                elif _MASKED <= size < _MASKED | _LENGTH_IN_TWO_BYTES:
+                    at_key, size = at + 2, size - _MASKED
+                else:
                     break
-            elif size == _LENGTH_IN_EIGHT_BYTES:
-                break
-            end = body + size
-            if size < 0 or size > self._max_bytes or end > total:
-                break
-            try:
-                events.append(unmask(data[body:end], data[body - 4 : body]).decode())
-            except UnicodeDecodeError:
-                raise _Broken(INVALID_TEXT, "text is not UTF-8") from None
-            at = end
+                body = at_key + 4
+                end = body + size
+                if size > most or end > last + _SHORTEST_BYTES:
+                    break
+                events.append(unmask(data[body:end], data[at_key:body]).decode())
+                at = end
+        except UnicodeDecodeError:
+            raise _Broken(INVALID_TEXT, "text is not UTF-8") from None
         return at
 
     def _finish(self) -> None:
@@ -271,22 +280,6 @@ def _closed(payload: bytes) -> Closed:
     if len(payload) == 1 or code not in _CLOSE_CODES:
         raise _Broken(PROTOCOL_ERROR, "invalid close code")
     return Closed(code, _text(payload[2:]))
-
-
-def unmask(payload: bytes, key: bytes) -> bytes:
-    """`payload` XOR the four bytes of `key`, repeated (RFC 6455, section 5.3)."""
-    size = len(payload)
-    if size > _XOR_UP_TO_BYTES:
-        return _unmask_by_tables(payload, key)
-    mask = int.from_bytes((key * (size // 4 + 1))[:size], "little")
-    return (int.from_bytes(payload, "little") ^ mask).to_bytes(size, "little")
-
-
-def _unmask_by_tables(payload: bytes, key: bytes) -> bytes:
-    unmasked = bytearray(payload)
-    for offset in range(4):
-        unmasked[offset::4] = unmasked[offset::4].translate(_XOR_TABLES[key[offset]])
-    return bytes(unmasked)
 
 
 def frame(opcode: int, payload: bytes) -> bytes:

@@ -19,7 +19,7 @@ from webchat.session.connection import Connection
 from webchat.session.deadlines import Deadlines
 from webchat.session.handler import ConnectRefused, Handler
 from webchat.session.sids import new_sid
-from webchat.session.socket import ClientSocket, Stage
+from webchat.session.socket import CONNECTED, ClientSocket, Stage
 
 _log = logging.getLogger(__name__)
 
@@ -139,14 +139,13 @@ class Client:
     def _event(self, namespace: str, event: Event) -> None:
         for socket in self._sockets:
             if socket.namespace == namespace:
-                break
-        else:
-            raise ProtocolError("an event for a namespace that it is not in")
-        if socket.stage is Stage.CONNECTED:
-            self._server.handler.event(socket, event)
-        else:
-            settings = self._server.settings
-            socket.wait(event, settings.max_waiting_events, settings.max_waiting_bytes)
+                if socket.stage is CONNECTED:
+                    self._server.handler.event(socket, event)
+                else:
+                    settings = self._server.settings
+                    socket.wait(event, settings.max_waiting_events, settings.max_waiting_bytes)
+                return
+        raise ProtocolError("an event for a namespace that it is not in")
 
     def _find(self, namespace: str) -> ClientSocket | None:
         for socket in self._sockets:

@@ -135,7 +135,7 @@ class Connection:
             self._endpoint.heartbeat.heard(self)
         elif kind == engineio.PING and not v4:
             self._endpoint.heartbeat.heard(self)
-            self.outbox.put(Packet(b"3", text[1:].encode()))
+            self.outbox.put(Packet(b"3" + text[1:].encode()))
         elif kind == engineio.CLOSE:
             self._close_as_asked()
         elif text[:2] == "b4" and not v4:

@@ -96,14 +96,14 @@ class Outbox:
 
     def put(self, packet: Packet) -> None:
         """Queue `packet`; it is written at the end of this turn if the sink takes it."""
-        queue = self._queue
+        queue, bounds = self._queue, self._bounds
+        if not queue and self._sink is not None:
+            bounds.flusher.add(self)
         queue.append(packet)
-        size = packet.size if packet.attachments else len(packet.text) + 1
-        self._queued_bytes += size
-        if self._queued_bytes + self._held_bytes > self._bounds.max_bytes:
+        size = packet.size if packet.attachments else len(packet.text)
+        self._queued_bytes = queued_bytes = self._queued_bytes + size
+        if queued_bytes + self._held_bytes > bounds.max_bytes:
             self._owner.overflow()
-        elif len(queue) == 1 and self._sink is not None:
-            self._bounds.flusher.add(self)
 
     def flush(self) -> None:
         """Write what is queued in one go, if there is a sink, as much as it takes."""

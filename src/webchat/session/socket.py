@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from webchat.errors import Closing
 from webchat.protocol.errors import ProtocolError
@@ -20,6 +20,10 @@ class Stage(Enum):
     CONNECTING = auto()
     CONNECTED = auto()
     GONE = auto()
+
+
+CONNECTED: Final = Stage.CONNECTED
+"""A look-up less for each packet."""
 
 
 class ClientSocket:
@@ -63,12 +67,12 @@ class ClientSocket:
 
     def emit(self, packet: Packet) -> None:
         """Queue an encoded packet; on a socket that is not connected: nothing."""
-        if self.stage is Stage.CONNECTED:
+        if self.stage is CONNECTED:
             self._outbox.put(packet)
 
     def ack(self, ack_id: int, args: bytes) -> None:
         """Queue the answer to the event `ack_id`; `args`: a JSON array in UTF-8."""
-        if self.stage is Stage.CONNECTED:
+        if self.stage is CONNECTED:
             self._outbox.put(ack_packet(ack_id, args, (), self.namespace))
 
     async def drained(self) -> None:
