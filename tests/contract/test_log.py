@@ -200,6 +200,20 @@ async def test_reading_begins_after_a_seq_and_ends_at_the_limit(store: Store) ->
     assert await read("dm:nobody:noone", 0, 100) == []
 
 
+async def test_many_logs_are_read_at_once_each_from_its_place(store: Store) -> None:
+    await asyncio.gather(*[send(store, one(str(number))) for number in range(1, 8)])
+    await send(store, create("group_x", "ann", "bob"))
+    await send(store, Append("group_x", (message("ann", "1"),)))
+    read, read_each = store.log.read, store.log.read_each
+    places = {CONV: 2, "group_x": 0, user_log("ann"): 10**30, user_log("bob"): 0, "group_none": 0}
+    assert await read_each(places, 3) == {
+        CONV: await read(CONV, 2, 3),
+        "group_x": await read("group_x", 0, 3),
+        user_log("bob"): await read(user_log("bob"), 0, 3),
+    }
+    assert await read_each({}, 3) == {}
+
+
 async def test_reading_before_gives_the_newest_ascending(store: Store) -> None:
     await asyncio.gather(*[send(store, one(str(number))) for number in range(1, 11)])
     read_before = store.log.read_before

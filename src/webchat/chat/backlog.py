@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 import structlog
@@ -55,10 +56,39 @@ class Backlog:
                 due = [conv for conv, lag in device.lags.items() if lag.is_for_backlog]
                 if not due:
                     return
-                for held in device.newest_first(due):
-                    await self._catch_up_in_time(device, held)
+                for together in self._by_page(device, device.newest_first(due)):
+                    if len(together) > 1:
+                        await self._patience.insist(
+                            partial(self._read_ahead, device, together), "a backlog"
+                        )
+                    for held in together:
+                        await self._catch_up_in_time(device, held)
         finally:
             device.pumping = False
+
+    def _by_page(self, device: Device, logs: Iterable[HeldLog]) -> Iterator[list[HeldLog]]:
+        """These logs in their order, as many together as lack no more than a page of entries."""
+        together: list[HeldLog] = []
+        room = self._settings.page_entries
+        for held in logs:
+            lag = device.lags.get(held.conv)
+            missing = 0 if lag is None or lag.skip_only else held.last - lag.position
+            if together and missing > room:
+                yield together
+                together, room = [], self._settings.page_entries
+            together.append(held)
+            room -= missing
+        yield together
+
+    async def _read_ahead(self, device: Device, logs: Sequence[HeldLog]) -> None:
+        """What is missing of each of these logs, by one read."""
+        lags = [(held.conv, device.lags.get(held.conv)) for held in logs]
+        places = {conv: lag.position for conv, lag in lags if lag and not lag.skip_only}
+        pages = await self._log.read_each(places, self._settings.page_entries)
+        for conv, page in pages.items():
+            lag = device.lags.get(conv)
+            if lag is not None:
+                lag.page = page
 
     async def _catch_up_in_time(self, device: Device, held: HeldLog) -> None:
         while not device.socket.closed:
@@ -127,7 +157,9 @@ class Backlog:
 
     async def _send_page(self, device: Device, held: HeldLog, lag: Lag, until: float) -> bool:
         """Send one page; False: there was none. A cursor set anew ends the page."""
-        entries = await self._log.read(held.conv, lag.position, self._settings.page_entries)
+        entries = lag.take_page()
+        if not entries:
+            entries = await self._log.read(held.conv, lag.position, self._settings.page_entries)
         for entry in entries:
             if not device.is_behind(held, lag) or entry.seq != lag.position + 1:
                 break

@@ -35,10 +35,10 @@ class Lag:
     `waiting`: its cursor is still to come; `skip_only`: it is beyond what a join may ask for;
     `acks`: by `Seq`, those that wait for their turn. `queue`: all that comes after `position`, each
     with its packet (None: left out), where nothing but an ack that waits for the bus holds it
-    back; None: it is read from the log.
+    back; None: it is read from the log. `page`: entries that were read of it together with others'.
     """
 
-    __slots__ = ("_changed", "acks", "position", "queue", "skip_only", "waiting")
+    __slots__ = ("_changed", "acks", "page", "position", "queue", "skip_only", "waiting")
 
     def __init__(self, position: Seq, *, waiting: bool = False) -> None:
         self.position = position
@@ -46,12 +46,18 @@ class Lag:
         self.skip_only = False
         self.acks: dict[Seq, list[OwnAck]] = {}
         self.queue: deque[tuple[Entry, Packet | None]] | None = None
+        self.page: Sequence[Entry] = ()
         self._changed: asyncio.Event | None = None
 
     @property
     def is_for_backlog(self) -> bool:
         """Whether what is missing is to be read from the log now."""
         return not self.waiting and self.queue is None
+
+    def take_page(self) -> Sequence[Entry]:
+        """What was read ahead, once, if it comes next."""
+        page, self.page = self.page, ()
+        return page if page and page[0].seq == self.position + 1 else ()
 
     def keep_ack(self, entry: Entry, ack: OwnAck) -> None:
         """An ack whose place is at `entry`."""

@@ -209,6 +209,11 @@ class Log(Protocol):
     async def read(self, conv: ConvID, after: Seq, limit: int) -> list[Entry]:
         """Up to `limit` entries with `Seq` > `after`, ascending. Unknown log: none."""
 
+    async def read_each(
+        self, places: Mapping[ConvID, Seq], limit: int
+    ) -> Mapping[ConvID, list[Entry]]:
+        """What `read` finds after a place in each of many logs; those with nothing are left out."""
+
     async def read_before(self, conv: ConvID, before: Seq | None, limit: int) -> list[Entry]:
         """The newest `limit` entries with `Seq` < `before` (None: all), ascending."""
 

@@ -28,6 +28,17 @@ class DynamoLog:
         """Up to `limit` entries with `Seq` > `after`, ascending."""
         return await self._reader.after(await self._reader.head(conv), after, limit)
 
+    async def read_each(
+        self, places: Mapping[ConvID, Seq], limit: int
+    ) -> Mapping[ConvID, list[Entry]]:
+        """What comes after a place in each of many logs; most of it comes with their heads."""
+        heads = await self._reader.heads(places)
+        found = {
+            conv: await self._reader.after(head, places[conv], limit)
+            for conv, head in heads.items()
+        }
+        return {conv: entries for conv, entries in found.items() if entries}
+
     async def read_before(self, conv: ConvID, before: Seq | None, limit: int) -> list[Entry]:
         """The newest `limit` entries with `Seq` < `before`, ascending."""
         return await self._reader.before(await self._reader.head(conv), before, limit)

@@ -130,6 +130,12 @@ class _MemoryLog:
         start = max(after, 0)
         return self._state.entries.get(conv, [])[start : start + limit]
 
+    async def read_each(
+        self, places: Mapping[ConvID, Seq], limit: int
+    ) -> Mapping[ConvID, list[Entry]]:
+        found = {conv: await self.read(conv, after, limit) for conv, after in places.items()}
+        return {conv: entries for conv, entries in found.items() if entries}
+
     async def read_before(self, conv: ConvID, before: Seq | None, limit: int) -> list[Entry]:
         self._check_up()
         entries = self._state.entries.get(conv, [])

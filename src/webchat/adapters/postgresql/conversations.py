@@ -21,6 +21,12 @@ _BEFORE: Final = f"{_ENTRIES} AND seq < $2 ORDER BY seq DESC LIMIT $3"
 _BY_KEY: Final = f"{_ENTRIES} AND sender = $2 AND msg_id = $3 AND msg_id <> ''"
 _HEADS: Final = """
     SELECT name, last, n, at, members_seq FROM log WHERE name = ANY($1::text[]) AND last > 0"""
+_AFTER_EACH: Final = f"""
+    SELECT asked.conv, said.* FROM unnest($1::text[], $2::bigint[]) AS asked (conv, place)
+    JOIN log ON log.name = asked.conv CROSS JOIN LATERAL (
+        SELECT {ENTRY_COLUMNS} FROM entry WHERE entry.log = log.id AND seq > place
+        ORDER BY seq LIMIT $3
+    ) AS said"""  # noqa: S608
 # LATERAL with OFFSET or LIMIT: each asked for is a look into an index of its own. Else a plan may
 # read all of a large group to find a few.
 _REACTIONS: Final = f"""
@@ -87,6 +93,16 @@ class PostgresLog:
         """Up to `limit` entries with `Seq` > `after`, ascending."""
         rows = await self._fetch(_AFTER, conv, bounded(after), bounded(limit))
         return [entry_of(conv, row) for row in rows]
+
+    async def read_each(
+        self, places: Mapping[ConvID, Seq], limit: int
+    ) -> Mapping[ConvID, list[Entry]]:
+        """What comes after a place in each of many logs, by one query."""
+        found: defaultdict[ConvID, list[Entry]] = defaultdict(list)
+        after = [bounded(seq) for seq in places.values()]
+        for conv, *row in await self._fetch(_AFTER_EACH, list(places), after, bounded(limit)):
+            found[conv].append(entry_of(conv, row))
+        return found
 
     async def read_before(self, conv: ConvID, before: Seq | None, limit: int) -> list[Entry]:
         """The newest `limit` entries with `Seq` < `before`, ascending."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Final
 from webchat.adapters.sqlite.keys import ENTRY_COLUMNS, entry_of, find_row
 from webchat.adapters.sqlite.ledger import Ledger
 from webchat.adapters.sqlite.logs import Logs
+from webchat.adapters.sqlite.openlog import LogTail
 from webchat.adapters.sqlite.reader import (
     LAST_CHARACTER,
     MAX_INTEGER,
@@ -27,6 +29,12 @@ from webchat.ports.log import Append, AppendDone, check_append
 _ENTRIES: Final = f"""
     SELECT {ENTRY_COLUMNS} FROM entry
     WHERE log = (SELECT id FROM log WHERE name = ?)"""  # noqa: S608
+# In this order, each log by its index; no `Seq` is missing, so that `limit` bounds it.
+_AFTER_EACH: Final = f"""
+    SELECT asked.key, {ENTRY_COLUMNS} FROM json_each(?1) AS asked
+    CROSS JOIN log ON log.name = asked.key
+    CROSS JOIN entry ON entry.log = log.id AND seq > asked.value AND seq <= asked.value + ?2
+    ORDER BY asked.id, seq"""  # noqa: S608
 _HEADS: Final = """
     SELECT log.name, entry.seq, entry.n, entry.at, entry.members_seq
     FROM json_each(?) AS asked JOIN log ON log.name = asked.value
@@ -90,9 +98,23 @@ class SqliteLog:
         query = f"{_ENTRIES} AND seq > ? ORDER BY seq LIMIT ?"
         tail = self._tail(conv)
         found = await self._read(conv, query, (conv, bounded(after), bounded(limit)))
-        if tail is not None and len(found) < limit:
-            last = found[-1].seq if found else after
-            found += tail.between(conv, last, last + 1 + limit - len(found))
+        return found if tail is None else _gone_on(tail, conv, after, limit, found)
+
+    async def read_each(
+        self, places: Mapping[ConvID, Seq], limit: int
+    ) -> Mapping[ConvID, list[Entry]]:
+        """What comes after a place in each of many logs, by one query."""
+        tails = [(conv, tail) for conv in places if (tail := self._tail(conv)) is not None]
+        asked = json.dumps({conv: bounded(after) for conv, after in places.items()})
+        parameters = (asked, bounded(limit))
+        rows = await self._reader.read(lambda db: db.execute(_AFTER_EACH, parameters).fetchall())
+        found: defaultdict[ConvID, list[Entry]] = defaultdict(list)
+        for conv, *row in rows:
+            found[conv].append(entry_of(conv, row))
+        for conv, tail in tails:
+            whole = _gone_on(tail, conv, places[conv], limit, found.get(conv, []))
+            if whole:
+                found[conv] = whole
         return found
 
     async def read_before(self, conv: ConvID, before: Seq | None, limit: int) -> list[Entry]:
@@ -142,6 +164,14 @@ class SqliteLog:
             return [entry_of(conv, row) for row in db.execute(query, parameters)]
 
         return await self._reader.read(run)
+
+
+def _gone_on(
+    tail: LogTail, conv: ConvID, after: Seq, limit: int, found: list[Entry]
+) -> list[Entry]:
+    """Up to `limit` entries after a place: those `found` in the tables, then those of the tail."""
+    last = found[-1].seq if found else after
+    return found + tail.between(conv, last, last + 1 + limit - len(found))
 
 
 class SqliteMembers:
