@@ -9,6 +9,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
@@ -20,7 +21,7 @@ _DEADLINE_S = 10.0
 
 @pytest.fixture
 async def reader() -> AsyncIterator[Reader]:
-    reader = Reader([sqlite3.connect(":memory:", check_same_thread=False)])
+    reader = Reader([sqlite3.connect(":memory:", check_same_thread=False)], at_once=32)
     yield reader
     await asyncio.to_thread(reader.close)
 
@@ -84,3 +85,19 @@ async def test_answers_that_come_while_the_loop_is_busy_wake_it_once(
     assert all_read.wait(_DEADLINE_S)  # on the loop's thread: it takes no answer meanwhile
     await asyncio.wait_for(asyncio.gather(*reads, last), _DEADLINE_S)
     assert len(wakes) <= 2  # the last read's answer may come when the others were taken
+
+
+async def test_threads_are_given_few_reads_at_a_time_and_all_in_the_end() -> None:
+    connections = [sqlite3.connect(":memory:", check_same_thread=False) for _ in range(2)]
+    reader = Reader(connections, at_once=1)
+    seen: list[tuple[str, int]] = []
+
+    def note(number: int, db: sqlite3.Connection) -> None:
+        seen.append(("begins", number))
+        _one(db)
+        seen.append(("ends", number))
+
+    reads = [asyncio.ensure_future(reader.read(partial(note, number))) for number in range(50)]
+    await asyncio.wait_for(asyncio.gather(*reads), _DEADLINE_S)
+    await asyncio.to_thread(reader.close)
+    assert seen == [(what, number) for number in range(50) for what in ("begins", "ends")]

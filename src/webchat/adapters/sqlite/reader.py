@@ -28,11 +28,15 @@ class Reader:
     """A read sees everything that was committed before it began.
 
     Each thread takes one read after the other. To wake the loop costs as much as a short query, so
-    answers that come while it has not taken those before wake it once.
+    answers that come while it has not taken those before wake it once. The threads are given at
+    most `at_once` reads: of more the answers would fill a whole turn of the loop, and while they
+    have none they leave the interpreter to it and to the writer.
     """
 
-    def __init__(self, connections: list[sqlite3.Connection]) -> None:
+    def __init__(self, connections: list[sqlite3.Connection], at_once: int) -> None:
         self._connections = connections
+        self._room = at_once
+        self._waiting: deque[_Asked] = deque()
         self._asked: SimpleQueue[_Asked | None] = SimpleQueue()
         self._answered: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
         self._is_telling = False
@@ -51,7 +55,8 @@ class Reader:
         with self._closing:
             if self._is_closed:
                 raise not_answering()
-            self._asked.put((query, done))
+            self._waiting.append((query, done))
+            self._hand_over()
         try:
             return await done
         except sqlite3.Error as error:
@@ -63,12 +68,20 @@ class Reader:
             if self._is_closed:
                 return
             self._is_closed = True
+            self._room += len(self._waiting)
+            self._hand_over()
             for _ in self._threads:
                 self._asked.put(None)
         for thread in self._threads:
             thread.join()
         for connection in self._connections:
             connection.close()
+
+    def _hand_over(self) -> None:
+        """Give the threads what there is room for; with `_closing` held."""
+        while self._waiting and self._room:
+            self._room -= 1
+            self._asked.put(self._waiting.popleft())
 
     def _serve(self, connection: sqlite3.Connection) -> None:
         """What a thread does until it is told to end."""
@@ -88,12 +101,15 @@ class Reader:
         self._is_telling = False
         while self._answered:
             done, result, error = self._answered.popleft()
+            self._room += 1
             if done.done():
                 continue
             if error is None:
                 done.set_result(result)
             else:
                 done.set_exception(error)
+        with self._closing:
+            self._hand_over()
 
 
 class Reading(Protocol):

@@ -16,7 +16,8 @@ class SqliteSettings:
     journal is folded into the tables; a start has about as many to fold. `fold_slice`: how many at
     a time, if no more come in. `fold_interval_ms`: it is also folded when nothing was written for
     so long. `busy_timeout_ms`: how long a write waits for another process's. `readers`: threads for
-    reads. `wal_pages`: after how many pages SQLite's write-ahead log is copied into the file.
+    reads; `reads_at_once`: how many they are given at a time. `wal_pages`: after how many pages
+    SQLite's write-ahead log is copied into the file.
     """
 
     gather_ms: float = 0.0
@@ -30,4 +31,5 @@ class SqliteSettings:
     fold_interval_ms: int = 1_000
     busy_timeout_ms: int = 5_000
     readers: int = 2
+    reads_at_once: int = 8
     wal_pages: int = 4_000

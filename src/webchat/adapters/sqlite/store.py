@@ -76,7 +76,7 @@ class SqliteStore:
         ledger = Ledger(self._settings, keeps_journal=self._serves)
         logs = Logs(self._clock, ledger)
         self._writer = writer = Writer(for_writes, self._settings, logs)
-        self._reader = reader = Reader(for_reads)
+        self._reader = reader = Reader(for_reads, self._settings.reads_at_once)
         told = reader if self._serves else SettledReader(reader, writer)
         self.log = SqliteLog(logs, writer, told, ledger)
         self.members = SqliteMembers(reader)
