@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -21,6 +22,7 @@ from webchat.protocol.handshake import HandshakeRefused, accept
 from webchat.session.deadlines import Deadlines
 from webchat.session.endpoint import Busy, Endpoint
 from webchat.session.handler import Request
+from webchat.session.pacing import Pacing
 from webchat.transport.admission import Refused, Unavailable, admit, find
 from webchat.transport.headers import Headers
 from webchat.transport.proxy import Client, Proxies
@@ -31,7 +33,8 @@ from webchat.transport.websocket import WebSocket
 
 @dataclass(frozen=True, slots=True)
 class Hosting:
-    """What all connections of a site share. `passed_on`: paths that other nodes serve for it."""
+    """What all connections of a site share. `passed_on`: paths that other nodes serve for it;
+    `pacing`: of the first that each connection says."""
 
     endpoints: Mapping[str, Endpoint]
     passed_on: Mapping[str, ToRole]
@@ -40,6 +43,7 @@ class Hosting:
     max_head_bytes: int
     heads: Deadlines[HttpProtocol]
     closing: Deadlines[WebSocket]
+    pacing: Pacing
 
     def endpoint(self, path: str) -> Endpoint | None:
         """Whose path it is, with or without a trailing slash."""
@@ -66,6 +70,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._hosting = config.hosting
         self._head_bytes = 0
         self._in_head = True
+        self._has_begun = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has to send its first request in time."""
@@ -90,7 +95,20 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def data_received(self, data: bytes) -> None:
-        """Bytes came, cut anywhere."""
+        """Bytes came, cut anywhere. A new connection's first are read when it is its turn."""
+        if self._has_begun:
+            self._read(data)
+            return
+        self._has_begun = True
+        if not self._hosting.pacing.begin(partial(self._begin, data)):
+            self.flow.pause_reading()
+
+    def _begin(self, data: bytes) -> None:
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            self._read(data)
+
+    def _read(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)

@@ -27,6 +27,7 @@ import uvicorn
 from webchat.ports.clock import Clock
 from webchat.session.deadlines import Deadlines
 from webchat.session.endpoint import Endpoint
+from webchat.session.pacing import Pacing
 from webchat.transport.admission import Refused
 from webchat.transport.asgi import Receive, Scope, Send, respond
 from webchat.transport.http import Hosting, HostingConfig, HttpProtocol
@@ -45,6 +46,8 @@ class ServerSettings:
 
     `head_timeout_ms`: within which a request's head must be there, from the connection's start or
     its own first byte; `max_head_bytes`: its size, looked at after each read.
+    `new_connections_per_turn`: how many begin in one turn of the loop: a thousand that come at once
+    do not hold up those that are there.
     """
 
     head_timeout_ms: int = 10_000
@@ -53,6 +56,7 @@ class ServerSettings:
     keep_alive_s: int = 20
     close_timeout_ms: int = 5_000
     backlog: int = 2_048
+    new_connections_per_turn: int = 1
 
 
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -172,6 +176,7 @@ class Server:
             settings.max_head_bytes,
             self._heads,
             self._closing,
+            Pacing(asyncio.get_running_loop().call_soon, settings.new_connections_per_turn),
         )
         config = HostingConfig(
             _Router(site.app, hosting, settings.body_timeout_ms),
