@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from webchat.protocol.errors import ProtocolError
-from webchat.protocol.websocket import BINARY, TEXT, frame, frame_head
+from webchat.protocol.websocket import BINARY, frame, text_frame
 
 OPEN: Final = "0"
 CLOSE: Final = "1"
@@ -56,8 +56,7 @@ class Packet(msgspec.Struct, eq=False, gc=False):
     def frames(self) -> bytes:
         """Its WebSocket frames; made once, then the same object for every connection."""
         if not self.framed:
-            text = self.text
-            framed = frame_head(TEXT, len(text)) + text if text else b""
+            framed = text_frame(self.text) if self.text else b""
             self.framed = framed + self._binary_frames(b"") if self.attachments else framed
         return self.framed
 
@@ -66,7 +65,7 @@ class Packet(msgspec.Struct, eq=False, gc=False):
         """Its WebSocket frames in protocol 3, where binary ones bear their type."""
         if not self.attachments:
             return self.frames
-        framed = frame(TEXT, self.text) if self.text else b""
+        framed = text_frame(self.text) if self.text else b""
         return framed + self._binary_frames(_V3_BINARY_MESSAGE)
 
     def _binary_frames(self, prefix: bytes) -> bytes:
