@@ -79,7 +79,8 @@ _PUBLIC: Final = f"""{_GROUPS} public AND NOT closed AND folded >= ? AND folded 
 class SqliteLog:
     """Logs. See `ports/log.py`.
 
-    Reads look into the tail first, then into the tables: what is folded between is seen twice.
+    Reads look into the tail first, then into the tables: what is folded between is seen twice. A
+    page that lies in the tail wakes no thread.
     """
 
     def __init__(self, logs: Logs, writer: Writer, reader: Reading, ledger: Ledger) -> None:
@@ -97,6 +98,8 @@ class SqliteLog:
         """Up to `limit` entries with `Seq` > `after`, ascending."""
         query = f"{_ENTRIES} AND seq > ? ORDER BY seq LIMIT ?"
         tail = self._tail(conv)
+        if tail is not None and (newest := tail.whole(conv, after, limit)):
+            return newest
         found = await self._read(conv, query, (conv, bounded(after), bounded(limit)))
         return found if tail is None else _gone_on(tail, conv, after, limit, found)
 

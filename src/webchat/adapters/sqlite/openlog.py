@@ -51,6 +51,15 @@ class LogTail:
         found = rows[max(0, after + 1 - first) : max(0, before - first)]
         return [sealed(conv, row) for row in found]
 
+    def whole(self, conv: ConvID, after: Seq, limit: int) -> list[Entry]:
+        """All `limit` entries with `Seq` > `after`, if they are here and committed; else none."""
+        last = self.last  # before `rows`: see `durable`
+        rows = self.rows
+        if not rows or not rows[0][1] <= after + 1 <= after + limit <= last:
+            return []
+        start = after + 1 - rows[0][1]
+        return [sealed(conv, row) for row in rows[start : start + limit]]
+
     def with_key(self, conv: ConvID, sender: Uid, msg_id: str, *, new: bool) -> Entry | None:
         """The entry of `conv` with that key of idempotence; `new`: whether or not committed."""
         rows = self.rows if new else self.durable()
