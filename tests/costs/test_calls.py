@@ -59,7 +59,16 @@ async def test_a_receipt_that_joins_others(node: Node) -> None:
     ben.asks(1, "chat", _display(1))
     with counted() as calls:
         ben.asks(2, "chat", _display(2))
-    _within(calls, python=21, total=44)
+    _within(calls, python=17, total=33)
+
+
+async def test_a_receipt_and_what_its_author_hears(node: Node) -> None:
+    anne, ben = await _pair(node)
+    with counted() as calls:
+        ben.asks(1, "chat", _display(1))
+        await node.pass_time(0.25)
+    assert _last(anne).startswith('2["chat",{"EvtType":"display"')
+    _within(calls, python=102, total=171)
 
 
 async def test_a_receipt_of_each_of_many_readers(node: Node) -> None:
@@ -72,7 +81,7 @@ async def test_a_receipt_of_each_of_many_readers(node: Node) -> None:
             reader.asks(4, "chat", _display_of("group_large", reader.uid, 3))
         await node.pass_time(0.25)
     assert all(len(person.wire.written) == 1 for person in people[1:])
-    _within(calls, python=119 * 43, total=119 * 78)
+    _within(calls, python=119 * 31, total=119 * 59)
 
 
 async def test_an_idle_ping(node: Node) -> None:

@@ -116,6 +116,9 @@ class Chat:
             tasks.spawn,
             Unheard(settings.repair.failed_notices),
         )
+        confirming = Confirming(store.log, receipts)
+        receipts.stored = confirming.stored
+        receipts.moved = notices.reader_moved
         telling.listener = notices
         readers.counted = notices.author_counted
         reminding = Reminding(roster, store.positions, patience, tasks.spawn, settings.repair)
@@ -179,7 +182,7 @@ class Chat:
             self._identity,
             joining,
             sender,
-            Confirming(store.log, receipts),
+            confirming,
             groups,
             Governing(store.members, standings, sender, settings.groups.list_uids),
             Amending(store.log, standings, sender, settings.chat.text_bytes),

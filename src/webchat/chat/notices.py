@@ -21,6 +21,7 @@ from webchat.model import NO_POSITION, ConvID, Position, Seq, Uid, user_log
 from webchat.ports.bus import Bus
 from webchat.ports.clock import Clock
 from webchat.ports.positions import Positions
+from webchat.protocol.socketio import Packet
 from webchat.service.read_positions import Counts
 from webchat.service.telling import Notice
 
@@ -54,14 +55,12 @@ class Notices:
         self._unheard = unheard
 
     def reader_moved(self, conv: ConvID, uid: Uid, position: Position, source: object) -> None:
-        """The user's other devices hear where it is now."""
+        """The user's other devices hear where it is now; `source`: the one that did it."""
         self._show_position(conv, uid, position, source)
-        self._publish_position(uid, conv, position)
+        if not self._bus.is_alone:
+            self._publish_position(uid, conv, position)
 
     def _publish_position(self, uid: Uid, conv: ConvID, position: Position) -> None:
-        if self._bus.is_alone:
-            return
-
         def published(heard: int | Exception) -> None:
             if isinstance(heard, Exception):
                 self._unheard.keep_position(uid, conv, position)
@@ -124,15 +123,20 @@ class Notices:
             self._keeping.keep(notice.author, seed_receipts(notice, self._clock.now_ms()))
 
     def _show_notice(self, notice: Notice) -> bool:
-        now_ms = self._clock.now_ms()
-        devices = list(self._roster.devices_of(notice.author))
-        is_wanted = not notice.counted and any(device.full for device in devices)
-        full = receipt_packets(notice, now_ms) if is_wanted else []
-        seed = [] if all(d.full for d in devices) else seed_receipts(notice, now_ms)
+        devices = self._roster.devices_of(notice.author)
+        packets: dict[bool, list[Packet]] = {}
         for device in devices:
-            for packet in full if device.full else map(kept_packet, seed):
+            if device.full not in packets:
+                packets[device.full] = self._in_form(notice, full=device.full)
+            for packet in packets[device.full]:
                 device.socket.emit(packet)
         return bool(devices)
+
+    def _in_form(self, notice: Notice, *, full: bool) -> list[Packet]:
+        now_ms = self._clock.now_ms()
+        if not full:
+            return [kept_packet(envelope) for envelope in seed_receipts(notice, now_ms)]
+        return [] if notice.counted else receipt_packets(notice, now_ms)
 
     def author_counted(self, counts: Counts) -> None:
         """The author's devices hear how many have its messages, in a large group."""

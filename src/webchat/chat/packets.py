@@ -13,7 +13,7 @@ import msgspec
 from webchat.errors import WebchatError
 from webchat.model import ConvID, Entry, Position, Seq, Uid, is_group
 from webchat.protocol.socketio import Packet, event_packet
-from webchat.service.receipts import Notice
+from webchat.service.telling import Notice
 
 _encode: Final = msgspec.json.Encoder().encode
 _BEGIN, _END = event_packet(b'["chat",%b]').text.split(b"%b")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Final, TypeVar
 
 READS_AT_ONCE: Final = 32
 
@@ -20,3 +20,13 @@ async def read_each(
     for start in range(0, len(keys), READS_AT_ONCE):
         found += await asyncio.gather(*map(read, keys[start : start + READS_AT_ONCE]))
     return found
+
+
+async def all_of(work: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Return when all of it has ended. Raises the first failure, then."""
+    if len(work) == 1:
+        await work[0]
+        return
+    for outcome in await asyncio.gather(*work, return_exceptions=True):
+        if outcome is not None:
+            raise outcome

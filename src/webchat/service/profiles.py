@@ -69,11 +69,11 @@ class Profiles:
 
     async def many(self, uids: Sequence[Uid]) -> dict[Uid, Profile]:
         """The profiles of many users; the unknown are left out."""
-        at_hand = list(map(self._cache.peek, uids))
-        missing = [uid for uid, profile in zip(uids, at_hand, strict=True) if profile is None]
-        read = iter(await read_each(self.get, missing))
-        profiles = [profile or next(read) for profile in at_hand]
-        return {profile.uid: profile for profile in profiles if profile is not None}
+        found = {uid: self._cache.peek(uid) for uid in uids}
+        missing = [uid for uid, profile in found.items() if profile is None]
+        if missing:
+            found.update(zip(missing, await read_each(self.get, missing), strict=True))
+        return {uid: profile for uid, profile in found.items() if profile is not None}
 
     async def save(self, profile: Profile) -> None:
         """Write through: durable, and seen by reads on every node, on return."""

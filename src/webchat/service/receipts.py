@@ -8,33 +8,40 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from webchat.model import ConvID, Seq, Uid
+import msgspec
+
+from webchat.model import ConvID, Position, Seq, Uid
 from webchat.ports.clock import Clock, Timer
 from webchat.ports.positions import Move, Moved, Positions
 from webchat.service.read_positions import ReceiptSettings
-from webchat.service.telling import Notice, Telling
+from webchat.service.telling import Telling
 
-__all__ = ["Notice", "Receipts", "Stored"]
+Stored = Callable[[ConvID, "Sequence[Any]", "Exception | None"], None]
+"""Moves of one member are stored, or why not; with what was `asked` of each of them."""
 
-Stored = Callable[["Exception | None"], None]
+
+ReaderMoved = Callable[[ConvID, Uid, Position, object], None]
+"""A member's position moved; the last argument is the `source` that did it, if it was one alone."""
 
 
-class _Pending:
-    """The moves of one member in one conversation since the last write."""
+class _Pending(msgspec.Struct, eq=False):
+    """The moves of one member in one conversation since the last write. `source`: None if there
+    were several."""
 
-    __slots__ = ("delivered", "displayed", "named", "source", "stored")
-
-    def __init__(self, source: object) -> None:
-        self.delivered = 0
-        self.displayed = 0
-        self.source = source
-        self.named: set[Seq] | None = set()
-        self.stored: list[Stored] = []
+    source: object
+    named: set[Seq] | None
+    delivered: Seq = 0
+    displayed: Seq = 0
+    asked: list[Any] = []
 
 
 class Receipts:
-    """Gathers moves, writes them, and has them told in the order in which they were written."""
+    """Gathers moves, writes them, and has them told in the order in which they were written.
+
+    `stored`, `moved`: who hears of that, of these.
+    """
 
     def __init__(
         self, positions: Positions, telling: Telling, clock: Clock, settings: ReceiptSettings
@@ -46,19 +53,21 @@ class Receipts:
         self._pending: dict[tuple[ConvID, Uid], _Pending] = {}
         self._timer: Timer | None = None
         self._last_write_s = float("-inf")
+        self.stored: Stored = lambda conv, asked, error: None
+        self.moved: ReaderMoved = lambda conv, uid, position, source: None
 
     def move(
         self,
         uid: Uid,
         conv: ConvID,
-        *,
         delivered: Seq = 0,
         displayed: Seq = 0,
         source: object = None,
         named: Sequence[Seq] | None = None,
-        stored: Stored | None = None,
+        asked: object = None,
     ) -> None:
-        """Move a member's positions forward (0: leave it); `stored` hears when that is durable.
+        """Move a member's positions forward (0: leave it); `asked` is handed to `stored` when that
+        is durable.
 
         `named`: a seed-form reader's: only the authors of these messages hear of it; None: all
         authors between the old and the new position. A position that two devices move at once is
@@ -66,17 +75,23 @@ class Receipts:
         """
         pending = self._pending.get((conv, uid))
         if pending is None:
-            pending = self._pending[conv, uid] = _Pending(source)
+            named_so_far = None if named is None else set[Seq]()
+            pending = self._pending[conv, uid] = _Pending(source, named_so_far)
+            self._write_soon()
         elif pending.source is not source:
             pending.source = None
-        pending.delivered = max(pending.delivered, delivered)
-        pending.displayed = max(pending.displayed, displayed)
+        if delivered > pending.delivered:
+            pending.delivered = delivered
+        if displayed > pending.displayed:
+            pending.displayed = displayed
         if named is None:
             pending.named = None
         elif pending.named is not None:
             pending.named.update(named)
-        if stored is not None:
-            pending.stored.append(stored)
+        if asked is not None:
+            pending.asked.append(asked)
+
+    def _write_soon(self) -> None:
         if self._timer is None:
             self._timer = self._clock.call_later(self._wait_s(), self.flush)
 
@@ -97,8 +112,7 @@ class Receipts:
             Move(conv, uid, pending.delivered, pending.displayed)
             for (conv, uid), pending in gathered.items()
         ]
-        waiting = list(gathered.values())
-        self._positions.move(moves, lambda result: self._written(result, waiting))
+        self._positions.move(moves, lambda result: self._written(result, gathered))
 
     async def written(self) -> None:
         """Return once every move so far is stored, or has been refused."""
@@ -107,25 +121,21 @@ class Receipts:
         self._positions.move((), lambda _: over.set())
         await over.wait()
 
-    def _written(self, result: Sequence[Moved] | Exception, waiting: list[_Pending]) -> None:
+    def _written(
+        self, result: Sequence[Moved] | Exception, gathered: dict[tuple[ConvID, Uid], _Pending]
+    ) -> None:
         error = result if isinstance(result, Exception) else None
-        for pending in waiting:
-            for stored in pending.stored:
-                stored(error)
+        for (conv, _), pending in gathered.items():
+            if pending.asked:
+                self.stored(conv, pending.asked, error)
         if isinstance(result, Exception):
             return
-        for moved, pending in zip(result, waiting, strict=True):
+        for moved, pending in zip(result, gathered.values(), strict=True):
             if moved.before != moved.after:
-                self._tell(moved, pending)
-
-    def _tell(self, moved: Moved, pending: _Pending) -> None:
-        self._telling.reader_moved(moved, pending.source)
-        if pending.named is None:
-            self._telling.authors_hear(moved, None, pending.delivered)
-        elif pending.named:
-            self._telling.authors_hear(moved, frozenset(pending.named), pending.delivered)
+                self.moved(moved.conv, moved.uid, moved.after, pending.source)
+                self._telling.add(moved, pending.named, pending.delivered)
 
     def moved_by_own_message(self, moved: Moved) -> None:
         """An own message is as good as a `display` of all before it; the sender's devices know."""
         if moved.before.displayed < moved.after.displayed - 1:
-            self._telling.authors_hear(moved)
+            self._telling.add(moved)

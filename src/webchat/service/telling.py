@@ -7,25 +7,27 @@ Source: docs/protocol.md, section 6. What many readers passed at the same time i
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from collections.abc import Set as AbstractSet
-from typing import Any, Protocol
+from collections.abc import Callable, Container, Coroutine, Iterator, Sequence
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from webchat.errors import WebchatError
-from webchat.model import ConvID, Entry, Position, Seq, Uid, is_group
+from webchat.model import ConvID, Entry, Seq, Uid, is_group
 from webchat.ports.clock import Clock
 from webchat.ports.log import Log
 from webchat.ports.members import Members
 from webchat.ports.positions import Moved
-from webchat.service.batches import READS_AT_ONCE, read_each
+from webchat.service.batches import all_of
 from webchat.service.read_positions import ReadPositions, ReceiptSettings
 
 Message = tuple[Seq, str]
 """A message as receipts name it: its `Seq` and MsgID."""
 
-_RETRY_S = 1.0
+_AT_ONCE: Final = 8
+"""Conversations that are looked at together; where nothing has to be waited for, one after the
+other."""
+_RETRY_S: Final = 1.0
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -45,9 +47,6 @@ class Notice(msgspec.Struct, frozen=True):
 
 class ReceiptListener(Protocol):
     """Who brings the news to devices."""
-
-    def reader_moved(self, conv: ConvID, uid: Uid, position: Position, source: object) -> None:
-        """A user's own position moved; `source` is the device that did it, which knows."""
 
     def author_told(self, notice: Notice) -> None:
         """A reader of the author's messages moved."""
@@ -69,10 +68,11 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Window(msgspec.Struct, frozen=True):
-    """Steps of one conversation that lie close together; they begin at `after` or later."""
+    """Steps of one conversation that lie close together: from `after`, exclusive, to `until`."""
 
     conv: ConvID
     after: Seq
+    until: Seq
     steps: list[Step]
 
 
@@ -82,8 +82,8 @@ class _Seen(msgspec.Struct, frozen=True):
 
     entries: Sequence[Entry]
     is_counted: bool
-    authors: AbstractSet[Uid]
-    hiding: AbstractSet[Uid]
+    authors: Container[Uid]
+    hiding: Container[Uid]
 
 
 class Telling:
@@ -104,71 +104,69 @@ class Telling:
         self._clock = clock
         self._spawn = spawn
         self._settings = settings
-        self._untold: list[Step] = []
+        self._untold: dict[ConvID, list[Step]] = {}
         self._is_telling = False
         self.listener: ReceiptListener | None = None
 
-    def reader_moved(self, moved: Moved, source: object) -> None:
-        """The reader's own devices hear of it; `source`: the one that did it, which knows."""
-        if self.listener is not None:
-            self.listener.reader_moved(moved.conv, moved.uid, moved.after, source)
-
-    def authors_hear(
-        self, moved: Moved, named: frozenset[Seq] | None = None, delivered: Seq = 0
-    ) -> None:
+    def add(self, moved: Moved, named: set[Seq] | None = None, delivered: Seq = 0) -> None:
         """Authors hear of it, soon. `named`: as of a Step; `delivered`: what the reader said has
         been delivered, if it did."""
+        if named is not None and not named:
+            return
         before, after = moved.before, moved.after
         is_display = after.displayed != before.displayed
         low = before.displayed if is_display else before.delivered
         start = max(low, after.delivered - self._settings.receipt_entries)
         is_said = delivered > before.delivered
-        self._untold.append(Step(moved, start, after.delivered, named, is_said))
-        self._begin()
+        theirs = None if named is None else frozenset(named)
+        step = Step(moved, start, after.delivered, theirs, is_said)
+        self._untold.setdefault(moved.conv, []).append(step)
+        if not self._is_telling:
+            self._begin()
 
     def _begin(self) -> None:
-        if self._untold and not self._is_telling:
+        if not self._is_telling:
             self._is_telling = True
             self._spawn(self._tell_all())
 
     async def _tell_all(self) -> None:
         try:
             while self._untold:
-                await self._tell_many(list(_windows(self._untold, self._settings.receipt_entries)))
+                untold, self._untold = self._untold, {}
+                await self._tell_each(untold)
         except WebchatError:  # the store went down after the write; it is told when it is back
             self._clock.call_later(_RETRY_S, self._begin)
         finally:
             self._is_telling = False
 
-    async def _tell_many(self, windows: list[_Window]) -> None:
-        """Tell all of what is untold now; what fails stays untold."""
-        self._untold = []
-        try:
-            while windows:
-                some = windows[:READS_AT_ONCE]
-                for window, seen in zip(some, await self._look_up(some), strict=True):
-                    self._tell(window, seen)
-                del windows[: len(some)]
-        finally:
-            self._untold[:0] = [step for window in windows for step in window.steps]
+    async def _tell_each(self, untold: dict[ConvID, list[Step]]) -> None:
+        """Tell of each conversation, some at once; what fails stays untold."""
+        convs = iter(list(untold))
 
-    async def _look_up(self, windows: list[_Window]) -> list[_Seen]:
-        if len(windows) == 1:
-            return [await self._look_at(windows[0])]
-        return await read_each(self._look_at, windows)
+        async def go_on() -> None:
+            for conv in convs:
+                for window in _windows(conv, untold[conv], self._settings.receipt_entries):
+                    self._tell(window, await self._look_at(window))
+                del untold[conv]
+
+        try:
+            await all_of([go_on() for _ in range(min(_AT_ONCE, len(untold)))])
+        finally:
+            for conv, steps in untold.items():
+                self._untold[conv] = steps + self._untold.get(conv, [])
 
     async def _look_at(self, window: _Window) -> _Seen:
         conv, after = window.conv, window.after
-        until = max(step.until for step in window.steps)
-        entries = await self._log.read(conv, after, until - after)
-        authors = dict.fromkeys(entry.sender for entry in entries if entry.kind == "message")
+        entries = await self._log.read(conv, after, window.until - after)
+        authors = dict.fromkeys([entry.sender for entry in entries if entry.kind == "message"])
         size = await self._members.count(conv) if authors and is_group(conv) else 0
         is_counted = size > self._settings.told_members
         if is_counted:
             authors = self._hearing_one_by_one(authors, size)
-        readers = dict.fromkeys(step.moved.uid for step in window.steps) if authors else {}
-        hiding = await self._readers.hiding(list(authors | readers))
-        return _Seen(entries, is_counted, authors.keys(), hiding)
+        if not authors:
+            return _Seen(entries, is_counted, (), ())
+        readers = dict.fromkeys([step.moved.uid for step in window.steps])
+        return _Seen(entries, is_counted, authors, await self._readers.hiding([*authors, *readers]))
 
     def _hearing_one_by_one(self, authors: dict[Uid, None], size: int) -> dict[Uid, None]:
         """Who of these authors still hears of each reader in a group with counts."""
@@ -179,27 +177,28 @@ class Telling:
     def _tell(self, window: _Window, seen: _Seen) -> None:
         if seen.is_counted:
             self._readers.count_later(window.conv, _passed(window, seen.entries))
-        for step in window.steps if seen.authors else ():
-            newly = _newly(step, window, seen.entries)
-            for author in dict.fromkeys(entry.sender for entry in newly):
-                if author in seen.authors and self.listener is not None:
-                    self.listener.author_told(_notice(author, step, newly, seen))
+        if not seen.authors or self.listener is None:
+            return
+        for step in window.steps:
+            by_author: dict[Uid, list[Entry]] = {}
+            for entry in _newly(step, window, seen.entries):
+                by_author.setdefault(entry.sender, []).append(entry)
+            for author, theirs in by_author.items():
+                if author in seen.authors:
+                    self.listener.author_told(_notice(author, step, theirs, seen))
 
 
-def _windows(steps: Sequence[Step], most: int) -> Iterator[_Window]:
-    """All steps, by conversation, in windows of up to `most` entries. Of one reader's, an earlier
-    one is in an earlier window or before it in the same."""
-    by_conv: defaultdict[ConvID, list[Step]] = defaultdict(list)
-    for step in steps:
-        by_conv[step.moved.conv].append(step)
-    for conv, rest in by_conv.items():
-        while rest:
-            after = min(step.after for step in rest)
-            within = [step for step in rest if step.until <= after + most]
-            yield _Window(conv, after, within)
-            if len(within) == len(rest):
-                break
-            rest = [step for step in rest if step.until > after + most]
+def _windows(conv: ConvID, steps: list[Step], most: int) -> Iterator[_Window]:
+    """All steps, in windows of up to `most` entries. Of one reader's, an earlier one is in an
+    earlier window or before it in the same."""
+    if len(steps) == 1:
+        yield _Window(conv, steps[0].after, steps[0].until, steps)
+        return
+    while steps:
+        after = min([step.after for step in steps])
+        within = [step for step in steps if step.until <= after + most]
+        yield _Window(conv, after, max([step.until for step in within]), within)
+        steps = [step for step in steps if step.until > after + most]
 
 
 def _newly(step: Step, window: _Window, entries: Sequence[Entry]) -> list[Entry]:
@@ -222,9 +221,8 @@ def _passed(window: _Window, entries: Sequence[Entry]) -> list[Entry]:
     return list({e.seq: e for step in some for e in _newly(step, window, entries)}.values())
 
 
-def _notice(author: Uid, step: Step, newly: Sequence[Entry], seen: _Seen) -> Notice:
+def _notice(author: Uid, step: Step, theirs: Sequence[Entry], seen: _Seen) -> Notice:
     moved, before, after = step.moved, step.moved.before, step.moved.after
-    theirs = [entry for entry in newly if entry.sender == author]
     is_hidden = author in seen.hiding or moved.uid in seen.hiding
     is_said = step.says_delivery or is_hidden
     delivered = _between(theirs, before.delivered, after.delivered) if is_said else ()

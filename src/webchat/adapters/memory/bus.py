@@ -87,7 +87,9 @@ class MemoryBus:
     @property
     def is_alone(self) -> bool:
         """Whether publishes reach nobody, and are done at once."""
-        return len(self._hub.nodes) == 1 and self._unanswered is None and self.is_up
+        hub = self._hub
+        is_up = hub.is_up and not self._is_cut_off
+        return is_up and len(hub.nodes) == 1 and self._unanswered is None
 
     def publish(
         self, topics: Sequence[str], payload: bytes, done: PublishDone | None = None
