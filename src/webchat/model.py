@@ -91,6 +91,17 @@ def seal(draft: Draft, conv: ConvID, seq: Seq, n: int, at: int) -> Entry:
     )  # fmt: skip
 
 
+def sealing_form(conv: ConvID) -> bytes | None:
+    """For many envelopes of one log what `seal` does to each, at a third of the cost.
+
+    `form % (draft.envelope[:-1], seq, n, at)` is the envelope of the entry. None: a user's log.
+    """
+    if conv.startswith("user:"):
+        return None
+    named = conv.replace("%", "%%").encode()
+    return b'%%b,"ConvID":"%b","Seq":%%d,"N":%%d,"StoredAt":%%d}' % named
+
+
 def unseal(entry: Entry) -> Draft:
     """The draft that `seal` made `entry` of. Raises ValueError if it is of no draft."""
     place = _place(entry.conv, entry.seq, entry.n, entry.at)

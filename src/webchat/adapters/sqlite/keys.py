@@ -39,6 +39,8 @@ Columns = Sequence[Any]
 Place = tuple[int, int]
 """log, `key_hash`: where a key lies in its table."""
 
+# A copy is made faster than a new one.
+_begin_hash: Final = blake2b(digest_size=8).copy
 _signed: Final = Struct(">q").unpack
 
 
@@ -46,8 +48,10 @@ def key_hash(sender: Uid, msg_id: str) -> int | None:
     """What a key is found by within its log: 64 bits, signed; None: an empty MsgID is no key."""
     if not msg_id:
         return None
+    hashing = _begin_hash()
+    hashing.update(f"{sender}\0{msg_id}".encode())
     hashed: int
-    (hashed,) = _signed(blake2b(f"{sender}\0{msg_id}".encode(), digest_size=8).digest())
+    (hashed,) = _signed(hashing.digest())
     return hashed
 
 

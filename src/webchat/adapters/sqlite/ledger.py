@@ -110,8 +110,8 @@ class Ledger:
         log, hashed = self._new.pop(id(request), _NONE)
         if log is None or request.follow is not None or request.is_membership:
             return None
-        head = log.head
-        if not head.last or request.must_be_new or log.id in self._settled:
+        conv, form, head = log.conv, log.form, log.head
+        if form is None or not head.last or request.must_be_new or log.id in self._settled:
             return None
         if request.members_as_of is not None and head.members_seq > request.members_as_of:
             return None
@@ -119,13 +119,10 @@ class Ledger:
         if hashed in tail.hashes:
             return None
         (draft,) = request.drafts
-        kind, sender = draft.kind, draft.sender
-        seq = head.last + 1
-        n = head.n + (kind == "message")
-        log.head = Head(seq, n, at, head.members_seq)
-        row = (
-            log.id, seq, n, at, head.members_seq, kind, sender, draft.msg_id, draft.envelope, hashed
-        )  # fmt: skip
+        kind, sender, msg_id, said = draft.kind, draft.sender, draft.msg_id, draft.envelope
+        seq, n, members_seq = head.last + 1, head.n + (kind == "message"), head.members_seq
+        log.head = Head(seq, n, at, members_seq)
+        row = (log.id, seq, n, at, members_seq, kind, sender, msg_id, said, hashed)
         tail.rows.append(row)
         tail.hashes.add(hashed)
         self._added.append(row)
@@ -133,8 +130,9 @@ class Ledger:
         if request.moves_sender:
             before = log.positions.get(sender) or self.position(db, log, sender)
             after = log.positions[sender] = tail.new_moved[sender] = Position(seq, seq, n)
-            moved = Moved(log.conv, sender, before, after)
-        return Appended((seal(draft, log.conv, seq, n, at),), (), True, moved)
+            moved = Moved(conv, sender, before, after)
+        sealed = form % (said[:-1], seq, n, at)
+        return Appended((Entry(conv, seq, n, at, kind, sender, msg_id, sealed),), (), True, moved)
 
     def add(self, log: OpenLog, request: Append, at: int) -> list[Entry]:
         """The entries that the drafts become, at the end of their log, at `at` (ms)."""
@@ -241,12 +239,12 @@ class Ledger:
         new: dict[int, tuple[OpenLog, int]] = {}
         asked: list[Place] = []
         for request in requests:
-            log = unfolded(request.conv) or self.log(db, request.conv)
-            if log is None or len(request.drafts) != 1:
+            conv, drafts = request.conv, request.drafts
+            log = unfolded(conv) or self.log(db, conv)
+            if log is None or len(drafts) != 1:
                 continue
-            (draft,) = request.drafts
             try:
-                hashed = key_hash(draft.sender, draft.msg_id)
+                hashed = key_hash(drafts[0].sender, drafts[0].msg_id)
             except UnicodeEncodeError:
                 # What cannot be encoded cannot be stored: its own act will say so.
                 continue
@@ -274,14 +272,17 @@ class Ledger:
 
     def committed(self) -> None:
         """The transaction is durable; what it did may be read."""
+        emptied = [log for log, _, _ in self._folded]
         for _, tail, taken in self._folded:
             tail.fold(taken)
+        settled = self._settled
         for log, tail, _ in self._touched:
-            if (settled := self._settled.get(log.id)) is not None:
-                tail.fold(tail.count(settled))
+            if settled and log.id in settled:
+                tail.fold(tail.count(settled[log.id]))
+                emptied.append(log)
             tail.commit(log.head.last)
             log.is_changing = False
-        self._close_folded()
+        self._close(emptied)
         if self._fold is not None and not self._fold.logs:
             self._records -= self._fold.records
             self._size -= self._fold.size
@@ -293,7 +294,7 @@ class Ledger:
         for log, tail, head in self._touched:
             tail.roll_back()
             log.head, log.positions, log.is_changing = head, dict(tail.moved), False
-        self._close_folded()
+        self._close([log for log, _, _ in self._touched])
         # Among them may be logs that it made.
         self._recent.clear()
         self._fold = None
@@ -356,9 +357,8 @@ class Ledger:
         write_entries(db, [row for _, tail, taken in self._folded for row in tail.rows[:taken]])
         write_positions(db, position_rows(moved))
 
-    def _close_folded(self) -> None:
-        """Let go of tails that are empty now; their logs are remembered as long as others."""
-        logs = [log for log, _, _ in self._folded] + [log for log, _, _ in self._touched]
+    def _close(self, logs: Iterable[OpenLog]) -> None:
+        """Let go of those tails that are empty now; their logs are remembered as long as others."""
         for log in logs:
             if log.tail is not None and log.tail.is_empty:
                 log.tail = None

@@ -8,7 +8,7 @@ true, without a lock.
 from __future__ import annotations
 
 from webchat.adapters.sqlite.rows import EntryRow, sealed
-from webchat.model import NO_HEAD, ConvID, Entry, Head, Position, Seq, Uid
+from webchat.model import NO_HEAD, ConvID, Entry, Head, Position, Seq, Uid, sealing_form
 
 
 class LogTail:
@@ -97,7 +97,7 @@ class LogTail:
             self.rows, self.hashes = [], set()
         else:
             self.rows = rows[taken:]
-            self.hashes = {row[-1] for row in self.rows}
+            self.hashes.difference_update([row[-1] for row in rows[:taken]])
 
     @property
     def is_empty(self) -> bool:
@@ -108,14 +108,15 @@ class LogTail:
 class OpenLog:
     """A log as of now, for the writer: where it ends, and positions that it has met.
 
-    `is_changing`: whether the transaction that runs has touched it.
+    `is_changing`: whether the transaction that runs has touched it. `form`: `sealing_form` of it.
     """
 
-    __slots__ = ("conv", "head", "id", "is_changing", "positions", "tail")
+    __slots__ = ("conv", "form", "head", "id", "is_changing", "positions", "tail")
 
     def __init__(self, id_: int, conv: ConvID, head: Head = NO_HEAD) -> None:
         self.id = id_
         self.conv = conv
+        self.form = sealing_form(conv)
         self.head = head
         self.is_changing = False
         self.positions: dict[Uid, Position] = {}
