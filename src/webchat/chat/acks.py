@@ -68,7 +68,7 @@ class OwnAck(msgspec.Struct, eq=False):
 def in_flight(device: Device, entry: Entry) -> OwnAck | None:
     """The ack of an entry that this connection is having appended, if the store has not said so
     yet and it has no place so far: entries may come by more than once."""
-    ack = device.in_flight.get(entry.msg_id)
+    ack = device.in_flight.get(entry.msg_id) if device.in_flight else None
     is_its = ack is not None and ack.entry is None and ack.is_for(entry)
     return ack if is_its and entry.sender == device.user.uid else None
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from webchat.chat.gaps import Gaps
+from webchat.chat.held import User
 from webchat.chat.hub import Hub
-from webchat.chat.roster import User
 from webchat.model import ConvID, Seq, user_of
 from webchat.ports.members import Members
 

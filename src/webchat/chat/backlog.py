@@ -10,9 +10,9 @@ import structlog
 
 from webchat.chat.acks import in_flight
 from webchat.chat.device import Device
+from webchat.chat.held import HeldLog
 from webchat.chat.lag import BacklogSettings, Lag
 from webchat.chat.patience import Patience
-from webchat.chat.roster import HeldLog
 from webchat.chat.stats import Stats
 from webchat.chat.tasks import Spawn
 from webchat.model import ConvID, Seq, Uid, is_group

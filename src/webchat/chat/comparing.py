@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from webchat.chat.gaps import Gaps
+from webchat.chat.held import HeldLog
 from webchat.chat.patience import Patience
-from webchat.chat.roster import HeldLog, Roster
+from webchat.chat.roster import Roster
 from webchat.chat.settings import RepairSettings
 from webchat.chat.stats import Stats
 from webchat.chat.tasks import OneAtATime, Spawn

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from webchat.chat.device import Device
+from webchat.chat.held import HeldLog
 from webchat.chat.lag import BacklogSettings, Lag, share_out
-from webchat.chat.roster import HeldLog
 from webchat.model import ConvID, Seq, user_log
 
 

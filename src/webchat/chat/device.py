@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 from webchat.chat.acks import OwnAck, comes_instead
+from webchat.chat.held import HeldLog, User
 from webchat.chat.lag import Lag
 from webchat.chat.packets import ack_of_entry, entry_packet, skip_packet
-from webchat.chat.roster import HeldLog, User
 from webchat.model import ConvID, Entry, Head, Seq
 from webchat.protocol.socketio import Packet
 from webchat.session.handler import Socket
@@ -23,9 +23,9 @@ class Device:
 
     `past`: groups its user has left, which it is still being sent the rest of; `_ended`: those it
     has been sent to the end, with its place there; None: it was never in one. `in_flight`: by
-    MsgID, what it is having appended. `budget`: how many entries its join may still ask for.
-    `watched`: of which conversations it wants to know who has read what, the one asked for last at
-    the end.
+    MsgID, what it is having appended, None until it has sent something. `budget`: how many entries
+    its join may still ask for. `watched`: of which conversations it wants to know who has read
+    what, the one asked for last at the end.
     """
 
     __slots__ = (
@@ -45,7 +45,7 @@ class Device:
         self.lags: dict[ConvID, Lag] = {}
         self.past: dict[ConvID, HeldLog] | None = None
         self._ended: dict[ConvID, Seq] | None = None
-        self.in_flight: dict[str, OwnAck] = {}
+        self.in_flight: dict[str, OwnAck] | None = None
         self.pumping = False
         self.budget = 0
         self.watched: tuple[ConvID, ...] = ()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from webchat.chat.acks import OwnAck, in_flight
+from webchat.chat.held import Gap, HeldLog
 from webchat.chat.patience import Patience
-from webchat.chat.roster import Gap, HeldLog, Roster
+from webchat.chat.roster import Roster
 from webchat.chat.settings import RepairSettings
 from webchat.chat.stats import Stats
 from webchat.chat.tasks import Spawn

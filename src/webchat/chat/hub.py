@@ -13,9 +13,10 @@ from webchat.chat.acks import OwnAck
 from webchat.chat.comparing import Comparing
 from webchat.chat.device import Device
 from webchat.chat.gaps import Gaps
+from webchat.chat.held import HeldLog, User
 from webchat.chat.packets import entry_packet
 from webchat.chat.patience import Patience
-from webchat.chat.roster import HeldLog, Roster, User
+from webchat.chat.roster import Roster
 from webchat.chat.stats import Stats
 from webchat.chat.tasks import Spawn
 from webchat.model import NO_HEAD, ConvID, Entry, Head, Seq, Uid, is_group, pair_of, user_of
@@ -216,7 +217,7 @@ class Hub:
         for device in user.devices:
             device.end(held.conv, end)
         self.roster.unfollow(user, held.conv)
-        user.left[held.conv] = entry.seq
+        user.leave(held.conv, entry.seq)
 
     async def _watch(self, held: HeldLog) -> None:
         """A group newly followed: once its channel is held, what came before that is read."""
@@ -280,7 +281,7 @@ class Hub:
     def _came_and_went(self, user: User, since: Seq, end: Entry) -> None:
         """A user's time in a log, neither end of which came by."""
         if end.seq > user.left.get(end.conv, 0):
-            user.left[end.conv] = end.seq
+            user.leave(end.conv, end.seq)
             for device in user.devices:
                 device.come_and_go(end.conv, Head(end.seq, end.n, end.at, 0), since)
                 self.wake(device)

@@ -13,6 +13,7 @@ from webchat.chat.backlog import Backlog
 from webchat.chat.client import Client
 from webchat.chat.cursors import Cursors, is_waiting
 from webchat.chat.device import Device
+from webchat.chat.held import HeldLog, User
 from webchat.chat.keeping import Keeping
 from webchat.chat.lag import BacklogSettings
 from webchat.chat.packets import (
@@ -21,7 +22,7 @@ from webchat.chat.packets import (
 )
 from webchat.chat.patience import Patience
 from webchat.chat.restarting import Restarting
-from webchat.chat.roster import HeldLog, Roster, User
+from webchat.chat.roster import Roster
 from webchat.chat.seed import SeedDevice
 from webchat.chat.snapshots import Snapshots
 from webchat.chat.tasks import Tasks

@@ -13,7 +13,7 @@ from webchat.model import ConvID, Entry, Seq
 from webchat.protocol.socketio import Packet
 
 if TYPE_CHECKING:
-    from webchat.chat.roster import HeldLog
+    from webchat.chat.held import HeldLog
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from webchat.chat.device import Device
+from webchat.chat.held import User
 from webchat.chat.packets import position_packet
 from webchat.chat.patience import Patience
-from webchat.chat.roster import Roster, User
+from webchat.chat.roster import Roster
 from webchat.chat.settings import RepairSettings
 from webchat.chat.tasks import OneAtATime, Spawn
 from webchat.model import ConvID, user_log

@@ -7,140 +7,15 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from webchat.chat.held import Arrival, HeldLog, User, held_log
 from webchat.errors import Code, WebchatError
-from webchat.model import NO_HEAD, ConvID, Head, Membership, Position, Seq, Uid, is_group, user_log
+from webchat.model import NO_HEAD, ConvID, Head, Membership, Seq, Uid, is_group
 from webchat.ports.bus import Bus
 from webchat.ports.log import Log
 from webchat.ports.members import Members
-from webchat.service.standing import Standing
 
 if TYPE_CHECKING:
-    from webchat.chat.acks import OwnAck
     from webchat.chat.device import Device
-
-
-class HeldLog:
-    """A log that somebody here follows. `last`, `n`, `at`: of the last entry passed on; `gap`:
-    what has been heard of beyond that, None if nothing.
-
-    Most are of pairs, twenty to a connection: two users are a tuple, one is the tuple that all its
-    logs share, and what only a gap or a group needs is made when it is needed.
-    """
-
-    __slots__ = ("_rules", "at", "conv", "gap", "last", "n", "users")
-
-    def __init__(self, conv: ConvID, head: Head) -> None:
-        self.conv = conv
-        self.last: Seq = head.last
-        self.n = head.n
-        self.at = head.at
-        self.gap: Gap | None = None
-        self.users: dict[User, None] | tuple[User, ...] = {} if is_group(conv) else ()
-        self._rules: _Rules | None = None
-
-    @property
-    def seen(self) -> Seq:
-        """The highest `Seq` heard of: beyond `last` while a gap is being read."""
-        return self.last if self.gap is None else self.gap.seen
-
-    def lets_write(self, uid: Uid) -> bool:
-        """Whether this member is known to be allowed to write; False: ask the store."""
-        rules = self._rules
-        return rules is not None and (rules.are_open or uid in rules.writers)
-
-    def learn(self, standing: Standing) -> None:
-        """What was read of the group, if nothing that changed it was passed on since."""
-        rules = self._rules = self._rules or _Rules(0)
-        if standing.head.last >= rules.since:
-            rules.are_open = standing.all_may_write
-            if standing.may_write:
-                rules.writers.add(standing.uid)
-
-    def forget_rules(self, seq: Seq) -> None:
-        """The entry `seq` says who may write from there on."""
-        self._rules = _Rules(seq)
-
-    def add(self, user: User) -> None:
-        """The user follows this log, and did not."""
-        if isinstance(self.users, dict):
-            self.users[user] = None
-        else:
-            self.users = (*self.users, user) if self.users else user.alone
-
-    def forget(self, user: User) -> None:
-        """The user follows this log no more."""
-        if isinstance(self.users, dict):
-            del self.users[user]
-        else:
-            others = tuple(other for other in self.users if other is not user)
-            self.users = others[0].alone if len(others) == 1 else others
-        if self._rules is not None:
-            self._rules.writers.discard(user.uid)
-
-
-class Gap:
-    """Entries up to `seen` are in a log, and some of them have not come by; `acks`: by `Seq`, those
-    of entries that came before the ones between."""
-
-    __slots__ = ("acks", "seen")
-
-    def __init__(self, seen: Seq) -> None:
-        self.seen = seen
-        self.acks: dict[Seq, OwnAck] = {}
-
-
-class _Rules:
-    """Who may write in a group, where it was looked up since the entry `since` changed it:
-    everybody who is in it (`are_open`), or `writers`."""
-
-    __slots__ = ("are_open", "since", "writers")
-
-    def __init__(self, since: Seq) -> None:
-        self.since = since
-        self.are_open = False
-        self.writers: set[Uid] = set()
-
-
-class Arrival:
-    """What a user missed while its logs were being read.
-
-    `noted`: the logs it came into, or the `Seq` by which it left that group. `moved`: logs that
-    nobody here followed and that moved after their heads may have been read; `misses_something`:
-    others may have, too. `task`: the reading.
-    """
-
-    __slots__ = ("misses_something", "moved", "noted", "task")
-
-    def __init__(self) -> None:
-        self.noted: dict[ConvID, Head | Seq] = {}
-        self.moved: dict[ConvID, Head] = {}
-        self.misses_something = False
-        self.task: asyncio.Task[None] | None = None
-
-    def head_of(self, conv: ConvID, read: Head) -> Head:
-        """Where a log is whose head was `read`."""
-        return max(read, self.moved.get(conv, NO_HEAD))
-
-
-class User:
-    """A user with at least one device here.
-
-    `logs`: what it follows. `left`: groups it was in, with its own last `Seq` in them. `arrival`:
-    while they are being read. `told`: positions of its own that its devices were told last. `own`:
-    the ConvID of its own log. `alone`: it, for logs that nobody else here follows.
-    """
-
-    __slots__ = ("alone", "arrival", "devices", "left", "logs", "own", "told", "uid")
-
-    def __init__(self, uid: Uid) -> None:
-        self.uid = uid
-        self.own = user_log(uid)
-        self.alone: tuple[User, ...] = (self,)
-        self.devices: tuple[Device, ...] = ()
-        self.logs: dict[ConvID, HeldLog] = {}
-        self.left: dict[ConvID, Seq] = {}
-        self.arrival: Arrival | None = None
-        self.told: dict[ConvID, Position] = {}
 
 
 class Roster:
@@ -222,14 +97,15 @@ class Roster:
         after that may be news of a log that is not among them.
         """
         own = user.own
-        user.left = {row.conv: row.until for row in memberships if row.until is not None}
+        left = {row.conv: row.until for row in memberships if row.until is not None}
+        user.left = left or user.left
         for conv in (row.conv for row in memberships if row.until is None):
             self.follow(user, conv, arrival.head_of(conv, heads.get(conv, NO_HEAD)))
         self.follow(user, own, own_head)
         for conv, head in arrival.noted.items():
             if isinstance(head, Seq):
                 self.unfollow(user, conv)
-                user.left[conv] = head
+                user.leave(conv, head)
             else:
                 self.follow(user, conv, arrival.head_of(conv, head))
         missed_own = arrival.head_of(own, heads.get(own, NO_HEAD)) > own_head
@@ -257,11 +133,11 @@ class Roster:
         """The held log, which the user follows from now on; `head`: where it is if it is new."""
         held = self.logs.get(conv)
         if held is None:
-            held = self.logs[conv] = HeldLog(conv, head)
+            held = self.logs[conv] = held_log(conv, head)
         if conv not in user.logs:
             user.logs[held.conv] = held  # one text as the key for all who follow it
             held.add(user)
-            user.left.pop(conv, None)
+            user.come_back(conv)
             if is_group(conv):
                 self._want(conv)
         return held

@@ -13,9 +13,9 @@ from typing import Final
 
 from webchat.chat.acks import OwnAck, comes_instead
 from webchat.chat.device import Device
+from webchat.chat.held import HeldLog, User
 from webchat.chat.lag import Lag
 from webchat.chat.packets import ack_of_entry, entry_packet, notify_packet
-from webchat.chat.roster import HeldLog, User
 from webchat.model import ConvID, Entry, Head, Seq, Uid, is_group, user_log
 from webchat.ports.members import Members
 from webchat.protocol.socketio import Packet

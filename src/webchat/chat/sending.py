@@ -74,6 +74,8 @@ class Sender:
         again: Callable[[], None] | None,
     ) -> _Sending:
         msg_id = append.drafts[0].msg_id
+        if device.in_flight is None:
+            device.in_flight = {}
         sending = device.in_flight[msg_id] = _Sending(
             device,
             ack_id,
@@ -199,7 +201,7 @@ class _Sending(OwnAck, eq=False, kw_only=True):
         sender, in_flight = self.sender, self.device.in_flight
         if sender.timing.sampled is self:
             sender.timing.end()
-        if in_flight.get(self.msg_id) is self:
+        if in_flight and in_flight.get(self.msg_id) is self:
             del in_flight[self.msg_id]
         if isinstance(result, Appended):
             sender.stored(result, self)

@@ -23,7 +23,7 @@ from webchat.session.roles import Application, Wire
 from webchat.session.sids import new_sid
 from webchat.session.upgrade import Upgrade
 
-_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 OriginAllowed = Callable[[Mapping[str, str], bool], bool]
 """Whether a request with these headers (names in lower case) may come; `secure`: it is TLS."""
@@ -113,7 +113,7 @@ class Endpoint:
     def open(self, request: Request, wire: Wire | None = None) -> Connection:
         """Begin a connection, over `wire` or by polling. Raises Busy."""
         self.check_room(websocket=wire is not None)
-        connection = Connection(self, self._new_sid(), _without_headers(request))
+        connection = Connection(self, self._new_sid(), _as_kept(request))
         self._connections[connection.sid] = connection
         if wire is None:
             self._polling.add(connection)
@@ -180,9 +180,9 @@ class Endpoint:
         return 1 + secrets.randbelow(max(self.settings.drain_spread_ms, 1))
 
 
-def _without_headers(request: Request) -> Request:
+def _as_kept(request: Request) -> Request:
     """The request as an idle connection keeps it: a browser's headers are a kilobyte, and only who
     it is will be asked again, at each CONNECT."""
     cookie = request.headers.get("cookie")
-    headers = _NO_HEADERS if cookie is None else {"cookie": cookie}
-    return msgspec.structs.replace(request, headers=headers)
+    headers = _NOTHING if cookie is None else {"cookie": cookie}
+    return msgspec.structs.replace(request, headers=headers, query=_NOTHING)
