@@ -225,7 +225,7 @@ SABOTAGES: Final = (
         instead=((Comparing, "compare", _leave), _NO_SWEEP),
     ),
     Sabotage(
-        "makes no failed publish up", (IN_TIME,),
+        "makes no failed publish up", (IN_TIME, "nobody is forgotten"),
         instead=((Publishing, "make_up", _nothing), _NO_SWEEP),
     ),
     Sabotage(
