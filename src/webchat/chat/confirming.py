@@ -7,8 +7,8 @@ from typing import Any
 
 from webchat.chat.client import Client
 from webchat.chat.device import Device
+from webchat.chat.held import User
 from webchat.chat.packets import ack_of_receipt
-from webchat.chat.roster import User
 from webchat.chat.seed import SeedDevice
 from webchat.errors import Code, WebchatError
 from webchat.model import ConvID, Entry, Seq, Uid, is_uid, pair_conv
