@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -36,9 +37,14 @@ class Medians:
         """One measure of one contestant of a row."""
         return median(self._found[row][contestant], measure)
 
-    def against(self, row: str, measure: str, other: str = NPM) -> float:
-        """Ours as a share of another's."""
-        return ratio(self.of(row, measure), self.of(row, measure, other))
+    def against(self, row: str, measure: str, other: str = NPM, own: str = OURS) -> float:
+        """Ours as a share of another's: in each round, where they met the same machine, then the
+        middle of these."""
+        ours, others = self._found[row][own], self._found[row][other]
+        if len(ours) != len(others):
+            return ratio(self.of(row, measure, own), self.of(row, measure, other))
+        pairs = zip(ours, others, strict=True)
+        return statistics.median(ratio(one[measure], another[measure]) for one, another in pairs)
 
     def curve(self, family: str) -> list[tuple[int, str]]:
         """The rows `family-N`, by N. Raises KeyError if there are none."""
@@ -109,8 +115,7 @@ def _returning(medians: Medians) -> float:
 
 
 def _storm(medians: Medians) -> float:
-    theirs = medians.of("storm", "connect_us", f"{NPM}, connects alone")
-    return ratio(medians.of("storm", "connect_us"), theirs)
+    return medians.against("storm", "connect_us", f"{NPM}, connects alone")
 
 
 def _storm_beside(medians: Medians) -> float:
@@ -129,8 +134,7 @@ def _postgresql(medians: Medians) -> float:
 
 
 def _nodes(medians: Medians) -> float:
-    ours, theirs = (medians.of("nodes", "nodes_us", f"{who}, 2 nodes") for who in (OURS, NPM))
-    return ratio(ours, theirs)
+    return medians.against("nodes", "nodes_us", f"{NPM}, 2 nodes", f"{OURS}, 2 nodes")
 
 
 GOALS = (

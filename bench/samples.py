@@ -10,6 +10,7 @@ import json
 import platform
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -136,7 +137,7 @@ def about() -> About:
     return {
         "measured": time.strftime("%Y-%m-%d", time.gmtime()),
         "machine": f"{_cpu()}, {platform.system()} {platform.release()}",
-        "python": platform.python_version(),
+        "python": f"{platform.python_version()}, {_python_build()}",
         "webchat": metadata.version("webchat"),
         "commit": _first_line("git", "rev-parse", "--short", "HEAD"),
         "python-socketio": metadata.version("python-socketio"),
@@ -147,6 +148,11 @@ def about() -> About:
         "postgresql": _first_line(str(binaries() / "postgres"), "--version"),
         "cc": _first_line("cc", "--version"),
     }
+
+
+def _python_build() -> str:
+    """Which build of an interpreter it is makes a sixth and more (docs/adr/0009)."""
+    return "the system's" if sys.base_prefix == "/usr" else "not the system's"
 
 
 def _cpu() -> str:
