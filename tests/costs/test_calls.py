@@ -59,7 +59,7 @@ async def test_a_receipt_that_joins_others(node: Node) -> None:
     ben.asks(1, "chat", _display(1))
     with counted() as calls:
         ben.asks(2, "chat", _display(2))
-    _within(calls, python=17, total=33)
+    _within(calls, python=17, total=34)
 
 
 async def test_a_receipt_and_what_its_author_hears(node: Node) -> None:

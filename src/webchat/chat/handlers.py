@@ -31,7 +31,7 @@ from webchat.errors import Closing, Code, WebchatError
 from webchat.model import Uid, is_group, pair_conv
 from webchat.ports.clock import Clock
 from webchat.ports.log import Append
-from webchat.protocol.envelope import Envelope, decode_chat, split_event
+from webchat.protocol.envelope import Envelope, NamedEvent, decode_chat
 from webchat.protocol.socketio import Event, ProtocolError, decode_event
 from webchat.service.amend import KINDS as AMENDMENTS
 from webchat.service.profiles import Profiles
@@ -164,12 +164,12 @@ class ChatHandler:
                 raise WebchatError(Code.UNAVAILABLE, "the server is going; send it again")
             if event.attachments:
                 decode_event(event)  # A placeholder without its attachment breaks the protocol.
-            envelope = decode_chat(event.data, self._settings.extension_bytes)
-            if envelope is None:
-                later: Later | None = self._other(client, event)
+            said = decode_chat(event.data, self._settings.extension_bytes)
+            if isinstance(said, tuple):
+                later: Later | None = self._other(client, said, ack_id)
             else:
-                msg_id = envelope.msg_id
-                later = self._chat(client, envelope, event)
+                msg_id = said.msg_id
+                later = self._chat(client, said, event)
         except WebchatError as error:
             self._refuse(client, ack_id, error, msg_id if msg_id is not None else error.msg_id)
             return None
@@ -219,14 +219,14 @@ class ChatHandler:
         if later is not None:
             await later
 
-    def _other(self, client: Client, event: Event) -> Later:
+    def _other(self, client: Client, said: NamedEvent, ack_id: int | None) -> Later:
         """`join` and `sync`."""
-        name, args = split_event(event.data)
+        name, args = said
         self._check_rate(client)
         if name == "join":
-            return self._joining.join(client, args, event.ack_id)
+            return self._joining.join(client, args, ack_id)
         if name == "sync":
-            return self._joining.sync(client, args, event.ack_id)
+            return self._joining.sync(client, args, ack_id)
         raise WebchatError(Code.BAD_REQUEST, "unknown event")
 
     def _check_rate(self, client: Client) -> None:

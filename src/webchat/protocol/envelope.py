@@ -87,8 +87,12 @@ _any: Final = msgspec.json.Decoder()
 encode: Final = msgspec.json.Encoder().encode
 
 
-def decode_chat(data: str, max_extras_bytes: int) -> Envelope | None:
-    """The envelope of the EVENT `data` if it is a `chat`, else None.
+NamedEvent = tuple[str, list[Any]]
+"""An event's name and arguments."""
+
+
+def decode_chat(data: str, max_extras_bytes: int) -> Envelope | NamedEvent:
+    """The envelope of the EVENT `data` if it is a `chat`, else what else it is.
 
     Raises WebchatError for an envelope that is wrong, ProtocolError for what is no event.
     """
@@ -97,17 +101,15 @@ def decode_chat(data: str, max_extras_bytes: int) -> Envelope | None:
             return _exact.decode(data)[1]
         except msgspec.DecodeError:
             pass
-    name, args = split_event(data)
+    name, args = event = _split(data)
     if name != "chat":
-        return None
+        return event
     if not args:
         raise WebchatError(Code.BAD_REQUEST, "chat takes an envelope")
     return _lenient(args[0], max_extras_bytes)
 
 
-def split_event(data: str) -> tuple[str, list[Any]]:
-    """An event's name and arguments. Raises ProtocolError for what is no event, WebchatError for
-    JSON that cannot be text (a lone surrogate)."""
+def _split(data: str) -> NamedEvent:
     try:
         parts = _any.decode(data)
     except msgspec.DecodeError as error:
