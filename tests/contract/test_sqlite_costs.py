@@ -30,7 +30,7 @@ LARGE: Final = 2_000
 A_FEW_STEPS: Final = 25
 """A search in a deeper tree may take a little longer."""
 BATCH: Final = 100
-CALLS_A_MESSAGE: Final = 26
+CALLS_A_MESSAGE: Final = 25
 """Of Python's functions, and of C's from Python, for a message in a batch of as many, until it is
 durable; raise it on purpose only."""
 

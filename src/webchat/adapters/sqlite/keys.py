@@ -9,7 +9,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from hashlib import blake2b
-from itertools import chain
 from struct import Struct
 from typing import Any, Final
 
@@ -20,7 +19,7 @@ ENTRY_COLUMNS: Final = "seq, n, at, kind, sender, msg_id, envelope"
 _BY_KEY: Final = f"""
     SELECT {ENTRY_COLUMNS} FROM entry_key JOIN entry ON entry.id = entry_key.entry
     WHERE entry_key.log = ? AND hash = ? AND sender = ? AND msg_id = ?"""  # noqa: S608
-_HAS: Final = "SELECT 1 FROM entry_key WHERE log = ? AND hash = ?"
+_HAS: Final = "SELECT log, hash FROM entry_key WHERE log = ? AND hash = ?"
 _FEW: Final = 4
 """So many keys are cheaper to look up one by one."""
 
@@ -70,13 +69,17 @@ def find_row(db: sqlite3.Connection, log: int, sender: Uid, msg_id: str) -> Colu
     return row
 
 
-def met(db: sqlite3.Connection, asked: list[Place]) -> set[Place]:
-    """Those of the places `asked` at which the table has a key."""
+def met(db: sqlite3.Connection, places: list[int]) -> set[Place]:
+    """Those at which the table has a key; `places`: log and hash of each, one after the other."""
     found: set[Place] = set()
-    while len(asked) > _FEW:
-        size = 64 if len(asked) > 32 else 8
-        some, asked = asked[:size], asked[size:]
-        some += some[-1:] * (size - len(some))
-        found.update(db.execute(_MET[size], tuple(chain.from_iterable(some))))
-    found.update(place for place in asked if db.execute(_HAS, place).fetchone())
+    at, end = 0, len(places)
+    while end - at > 2 * _FEW:
+        size = 64 if end - at > 2 * 32 else 8
+        asked = places[at : at + 2 * size]
+        asked += asked[-2:] * (size - len(asked) // 2)
+        found.update(db.execute(_MET[size], asked))
+        at += 2 * size
+    while at < end:
+        found.update(db.execute(_HAS, places[at : at + 2]))
+        at += 2
     return found

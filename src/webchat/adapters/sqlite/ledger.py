@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from webchat.adapters.sqlite import journal
-from webchat.adapters.sqlite.keys import Place, entry_of, find_row, key_hash, met
+from webchat.adapters.sqlite.keys import entry_of, find_row, key_hash, met
 from webchat.adapters.sqlite.openlog import LogTail, OpenLog
 from webchat.adapters.sqlite.recent import Recent
 from webchat.adapters.sqlite.rows import EntryRow, PositionRow, write_entries, write_positions
@@ -237,7 +237,7 @@ class Ledger:
         """Look for the keys of all `requests` together: one that is new costs no query later."""
         unfolded = self._unfolded.get
         new: dict[int, tuple[OpenLog, int]] = {}
-        asked: list[Place] = []
+        places: list[int] = []
         for request in requests:
             conv, drafts = request.conv, request.drafts
             log = unfolded(conv) or self.log(db, conv)
@@ -250,8 +250,8 @@ class Ledger:
                 continue
             if hashed is not None:
                 new[id(request)] = log, hashed
-                asked.append((log.id, hashed))
-        if found := met(db, asked):
+                places += (log.id, hashed)
+        if found := met(db, places):
             new = {key: at for key, at in new.items() if (at[0].id, at[1]) not in found}
         self._new = new
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from webchat.model import ConvID, Draft, Entry, Seq, Uid, seal
 
@@ -23,16 +23,18 @@ _AT_ONCE: Final = 32
 
 
 class _Insert(NamedTuple):
-    """A statement for one row, and the same for `_AT_ONCE`."""
+    """A statement for one row, and the same for `_AT_ONCE`; `columns`: values of a row."""
 
     one: str
     many: str
+    columns: int
 
 
 def _insert(table: str, row: str, otherwise: str = "") -> _Insert:
     """Into `table`, with the placeholders `row`; `otherwise`: what to do with a row it has."""
     into = f"INSERT INTO {table} VALUES"
-    return _Insert(f"{into} {row} {otherwise}", f"{into} {', '.join([row] * _AT_ONCE)} {otherwise}")
+    many = ", ".join([row] * _AT_ONCE)
+    return _Insert(f"{into} {row} {otherwise}", f"{into} {many} {otherwise}", row.count("?"))
 
 
 _ENTRY: Final = _insert("entry", "(NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
@@ -61,21 +63,29 @@ def write_entries(db: sqlite3.Connection, rows: Sequence[EntryRow]) -> None:
     if not rows:
         return
     (last,) = db.execute("SELECT ifnull(max(id), 0) FROM entry").fetchone()
+    entries: list[object] = []
+    keys: list[object] = []
     # SQLite numbers them one after the other from the greatest id on.
-    keys = [(row[0], row[9], id_) for id_, row in enumerate(rows, last + 1) if row[9] is not None]
-    # A bytearray, since for bytes the module first looks for ways to adapt them.
-    columns = [(*row[:8], bytearray(row[8])) for row in rows]
-    _write(db, _ENTRY, columns)
+    for id_, row in enumerate(rows, last + 1):
+        log, seq, n, at, members_seq, kind, sender, msg_id, envelope, hashed = row
+        # A bytearray, since for bytes the module first looks for ways to adapt them.
+        said = bytearray(envelope)
+        entries += (log, seq, n, at, members_seq, kind, sender, msg_id, said)
+        if hashed is not None:
+            keys += (log, hashed, id_)
+    _write(db, _ENTRY, entries)
     _write(db, _KEY, keys)
 
 
-def write_positions(db: sqlite3.Connection, rows: Sequence[PositionRow]) -> None:
+def write_positions(db: sqlite3.Connection, rows: Iterable[PositionRow]) -> None:
     """Write how far members have come, unless the table says further."""
-    _write(db, _POSITION, rows)
+    _write(db, _POSITION, list(chain.from_iterable(rows)))
 
 
-def _write(db: sqlite3.Connection, insert: _Insert, rows: Sequence[tuple[Any, ...]]) -> None:
-    whole = len(rows) - len(rows) % _AT_ONCE
-    parts = (rows[first : first + _AT_ONCE] for first in range(0, whole, _AT_ONCE))
-    db.executemany(insert.many, (tuple(chain.from_iterable(part)) for part in parts))
-    db.executemany(insert.one, rows[whole:])
+def _write(db: sqlite3.Connection, insert: _Insert, values: list[object]) -> None:
+    """Write rows whose values lie in `values` one after the other."""
+    size = insert.columns * _AT_ONCE
+    whole = len(values) - len(values) % size
+    db.executemany(insert.many, (values[at : at + size] for at in range(0, whole, size)))
+    rest = range(whole, len(values), insert.columns)
+    db.executemany(insert.one, (values[at : at + insert.columns] for at in rest))
