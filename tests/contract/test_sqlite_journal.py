@@ -99,6 +99,14 @@ async def test_reads_see_what_the_journal_alone_has(store: SqliteStore, path: Pa
     await assert_all_is_said(store)
 
 
+async def test_a_page_is_the_same_before_and_after_it_is_folded(store: SqliteStore) -> None:
+    places = [(after, limit) for after in range(-1, 6) for limit in range(6)]
+    before = [await store.log.read("group_x", *place) for place in places]
+    await store.positions.counts("group_x", "ann", [2])  # which the tables alone can tell
+    assert [await store.log.read("group_x", *place) for place in places] == before
+    assert [entry.seq for entry in before[places.index((1, 3))]] == [2, 3, 4]
+
+
 async def test_counts_see_what_the_journal_alone_has(store: SqliteStore) -> None:
     assert await store.positions.counts("group_x", "ann", [2, 3, 4]) == {
         2: (1, 1),

@@ -104,7 +104,7 @@ class Telling:
         self._clock = clock
         self._spawn = spawn
         self._settings = settings
-        self._untold: dict[ConvID, list[Step]] = {}
+        self._untold: defaultdict[ConvID, list[Step]] = defaultdict(list)
         self._is_telling = False
         self.listener: ReceiptListener | None = None
 
@@ -120,7 +120,7 @@ class Telling:
         is_said = delivered > before.delivered
         theirs = None if named is None else frozenset(named)
         step = Step(moved, start, after.delivered, theirs, is_said)
-        self._untold.setdefault(moved.conv, []).append(step)
+        self._untold[moved.conv].append(step)
         if not self._is_telling:
             self._begin()
 
@@ -132,7 +132,7 @@ class Telling:
     async def _tell_all(self) -> None:
         try:
             while self._untold:
-                untold, self._untold = self._untold, {}
+                untold, self._untold = self._untold, defaultdict(list)
                 await self._tell_each(untold)
         except WebchatError:  # the store went down after the write; it is told when it is back
             self._clock.call_later(_RETRY_S, self._begin)
@@ -153,7 +153,7 @@ class Telling:
             await all_of([go_on() for _ in range(min(_AT_ONCE, len(untold)))])
         finally:
             for conv, steps in untold.items():
-                self._untold[conv] = steps + self._untold.get(conv, [])
+                self._untold[conv][:0] = steps
 
     async def _look_at(self, window: _Window) -> _Seen:
         conv, after = window.conv, window.after
