@@ -20,8 +20,6 @@ from webchat.service.telling import Telling
 
 Stored = Callable[[ConvID, "Sequence[Any]", "Exception | None"], None]
 """Moves of one member are stored, or why not; with what was `asked` of each of them."""
-
-
 ReaderMoved = Callable[[ConvID, Uid, Position, object], None]
 """A member's position moved; the last argument is the `source` that did it, if it was one alone."""
 

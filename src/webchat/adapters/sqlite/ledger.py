@@ -176,12 +176,14 @@ class Ledger:
 
     def n_at(self, db: sqlite3.Connection, log: OpenLog, seq: Seq) -> int:
         """The count of messages up to and including `seq`."""
-        place = log.id, seq
         known = log.n_at(seq)
-        if known is None and (known := self._counts.get(place)) is None:
-            (known,) = db.execute(_N_AT, place).fetchone()
-            self._counts[place] = known  # readers of a group come to the same places together
-        return known
+        if known is not None:
+            return known
+        place = log.id, seq
+        if place not in self._counts:
+            # Kept for this transaction: readers of a group come to the same places together.
+            (self._counts[place],) = db.execute(_N_AT, place).fetchone()
+        return self._counts[place]
 
     # Positions
 
