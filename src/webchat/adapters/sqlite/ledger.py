@@ -1,9 +1,9 @@
 """The logs that the writer has open: their entries and positions beyond the tables.
 
 A transaction's additions become one row of the journal and stay in memory, until they are folded
-into the tables: sorted, many at a time, in slices that ride in later transactions, or when nothing
-else is to be written. A log whose rows an act must find in the tables is settled first. Used by the
-writer's thread alone, but for `tail`.
+into the tables: log by log, many at a time, in slices that ride in later transactions, or when
+nothing else is to be written. A log whose rows an act must find in the tables is settled first.
+Used by the writer's thread alone, but for `tail`.
 """
 
 from __future__ import annotations
