@@ -26,12 +26,17 @@ async def test_a_login_is_found_by_the_hash_of_its_token(store: Store) -> None:
     assert await store.logins.find(b"other") is None
 
 
-async def test_touching_a_login_slides_it(store: Store) -> None:
-    await store.logins.add(b"1", login("l1"))
-    await store.logins.touch("l1", 50, 150)
-    await store.logins.touch("nobody's", 50, 150)
-    slid = msgspec.structs.replace(login("l1"), last_used_at=50, expires_at=150)
-    assert await store.logins.find(b"1") == slid
+async def test_touching_logins_slides_them(store: Store) -> None:
+    for name in ("l1", "l2", "l3"):
+        await store.logins.add(name.encode(), login(name))
+    used = {
+        name: msgspec.structs.replace(login(name), last_used_at=at, expires_at=100 + at)
+        for at, name in enumerate(("l1", "l3", "nobody's"), start=50)
+    }
+    await store.logins.touch(list(used.values()))
+    assert await store.logins.find(b"l1") == used["l1"]
+    assert await store.logins.find(b"l2") == login("l2")
+    assert await store.logins.find(b"l3") == used["l3"]
 
 
 async def test_a_users_logins_come_newest_first(store: Store) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tests.service.world import ADDRESS, PASSWORD, World, code_of, refused
@@ -104,9 +106,30 @@ async def test_a_token_is_good_for_thirty_days_after_its_last_use(world: World) 
     for _ in range(3):
         world.clock.advance(29 * DAY_S)
         assert await world.accounts.authenticate(token)
+        await _noted(world)
     world.clock.advance(30 * DAY_S)
     assert await world.accounts.authenticate(token) is None
     assert not await world.accounts.logins("ann")
+
+
+async def test_a_token_that_is_used_at_the_last_moment_lives_on(world: World) -> None:
+    token = await world.user("ann")
+    world.clock.advance(30 * DAY_S - 1)
+    assert await world.accounts.authenticate(token)
+    world.clock.advance(1)
+    assert await world.accounts.authenticate(token)
+
+
+async def test_a_use_that_the_store_did_not_take_is_noted_with_the_next(world: World) -> None:
+    token = await world.user("ann")
+    world.clock.advance(60)
+    await world.accounts.authenticate(token)
+    world.store.is_down = True
+    await _noted(world)
+    world.store.is_down = False
+    later = await world.accounts.authenticate(token)
+    await _noted(world)
+    assert await world.store.logins.of_user("ann") == [later]
 
 
 async def test_a_tokens_use_is_noted_once_a_minute_at_most(world: World) -> None:
@@ -280,3 +303,9 @@ async def test_a_store_that_is_down_is_unavailable_and_locks_nobody_out(world: W
         assert await code_of(login(world)) is Code.UNAVAILABLE
     world.store.is_down = False
     assert await login(world)
+
+
+async def _noted(world: World) -> None:
+    """Uses of tokens until now are written."""
+    world.clock.advance(1)
+    await asyncio.sleep(0)

@@ -84,8 +84,8 @@ class Logins(Protocol):
     async def find(self, token_hash: bytes) -> Login | None:
         """The login of that token, expired ones too; None: never was, or revoked."""
 
-    async def touch(self, login_id: str, last_used_at: int, expires_at: int) -> None:
-        """Slide a login's expiry."""
+    async def touch(self, used: Sequence[Login]) -> None:
+        """Slide logins: each was used, and expires, when it says; those that are gone stay gone."""
 
     async def of_user(self, uid: Uid) -> Sequence[Login]:
         """The user's logins, newest first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 from collections.abc import Sequence
@@ -9,22 +10,29 @@ from dataclasses import dataclass
 from typing import Final
 
 import msgspec
+import structlog
 
+from webchat.errors import WebchatError
 from webchat.model import Login, Uid
 from webchat.ports.accounts import Logins
-from webchat.ports.clock import Clock
+from webchat.ports.clock import Clock, Timer
 
 _TOKEN_BYTES: Final = 32
 _MAX_TOKEN_CHARS: Final = 128
 _DAY_MS: Final = 86_400_000
+_HURRY_MS: Final = 60_000
+"""A login with less to live than this is slid at once."""
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class TokenSettings:
-    """How long a login lives since its last use, and how exactly that use is noted."""
+    """How long a login lives since its last use, and how exactly that use is noted: once in
+    `touch_interval_s`, written with others' after `noted_after_ms`."""
 
     session_days: float = 30
     touch_interval_s: float = 60
+    noted_after_ms: int = 250
 
 
 class Issued(msgspec.Struct, frozen=True):
@@ -37,13 +45,16 @@ class Issued(msgspec.Struct, frozen=True):
 class Tokens:
     """Issues, checks and ends logins. Every method may raise WebchatError(UNAVAILABLE).
 
-    Nothing is cached, so a revocation holds from its answer on.
+    No login is cached, so a revocation holds from its answer on.
     """
 
     def __init__(self, logins: Logins, clock: Clock, settings: TokenSettings) -> None:
         self._logins = logins
         self._clock = clock
         self._settings = settings
+        self._noted: dict[str, Login] = {}
+        self._timer: Timer | None = None
+        self._saving: asyncio.Task[None] | None = None
 
     async def issue(self, uid: Uid) -> Issued:
         """A new login of the user."""
@@ -54,7 +65,8 @@ class Tokens:
         return Issued(token, login)
 
     async def check(self, token: str) -> Login | None:
-        """The live login of a token, its expiry slid; None: unknown, revoked or expired."""
+        """The live login of a token, its expiry slid, soon in the store, too; None: unknown,
+        revoked or expired."""
         if not token or len(token) > _MAX_TOKEN_CHARS:
             return None
         login = await self._logins.find(_hash(token))
@@ -65,7 +77,8 @@ class Tokens:
     async def of_user(self, uid: Uid) -> Sequence[Login]:
         """The user's live logins, newest first."""
         now = self._clock.now_ms()
-        return [login for login in await self._logins.of_user(uid) if login.expires_at > now]
+        stored = [login for login in await self._logins.of_user(uid) if login.expires_at > now]
+        return [self._noted.get(login.id, login) for login in stored]
 
     async def revoke(self, uid: Uid, login_id: str) -> bool:
         """End one login of the user; False: there is none of that id."""
@@ -80,8 +93,27 @@ class Tokens:
         if now - login.last_used_at < self._settings.touch_interval_s * 1000:
             return login
         used = msgspec.structs.replace(login, last_used_at=now, expires_at=self._expiry(now))
-        await self._logins.touch(used.id, used.last_used_at, used.expires_at)
+        if login.expires_at - now > _HURRY_MS:
+            self._note(used)
+        else:
+            await self._logins.touch([used])
         return used
+
+    def _note(self, used: Login) -> None:
+        """Have a use written, with others': nobody waits for it, and the next use mends a loss."""
+        self._noted[used.id] = used
+        if self._timer is None:
+            self._timer = self._clock.call_later(self._settings.noted_after_ms / 1000, self._write)
+
+    def _write(self) -> None:
+        noted, self._noted, self._timer = list(self._noted.values()), {}, None
+        self._saving = asyncio.ensure_future(self._save(noted))
+
+    async def _save(self, noted: Sequence[Login]) -> None:
+        try:
+            await self._logins.touch(noted)
+        except WebchatError as error:
+            _log.warning("uses of logins are not noted", why=error.message)
 
     def _expiry(self, now: int) -> int:
         return now + round(self._settings.session_days * _DAY_MS)

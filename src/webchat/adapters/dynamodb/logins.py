@@ -46,21 +46,25 @@ class DynamoLogins:
         item = await self._table.get(keys.token(token_hash))
         return read_login(item) if item else None
 
-    async def touch(self, login_id: str, last_used_at: int, expires_at: int) -> None:
-        """Slide a login's expiry."""
-        pointer = await self._table.get(keys.login(login_id))
+    async def touch(self, used: Sequence[Login]) -> None:
+        """Slide logins."""
+        await self._table.each(self._slide, used)
+
+    async def _slide(self, used: Login) -> None:
+        pointer = await self._table.get(keys.login(used.id))
         if pointer is None:
             return
 
         def slide(item: Item | None) -> Item | None:
             if item is None:
                 return None
-            login = read_login(item)
             return _content(
-                msgspec.structs.replace(login, last_used_at=last_used_at, expires_at=expires_at)
+                msgspec.structs.replace(
+                    read_login(item), last_used_at=used.last_used_at, expires_at=used.expires_at
+                )
             )
 
-        await self._expiry.note(_EXPIRES, login_id, expires_at)
+        await self._expiry.note(_EXPIRES, used.id, used.expires_at)
         await self._table.change(keys.token(as_bytes(pointer["token_hash"])), slide)
 
     async def of_user(self, uid: Uid) -> Sequence[Login]:

@@ -140,13 +140,14 @@ class MemoryLogins:
         self._check_up()
         return self._logins.get(token_hash)
 
-    async def touch(self, login_id: str, last_used_at: int, expires_at: int) -> None:
-        """Slide a login's expiry."""
+    async def touch(self, used: Sequence[Login]) -> None:
+        """Slide logins."""
         self._check_up()
+        slid = {login.id: login for login in used}
         for token_hash, login in self._logins.items():
-            if login.id == login_id:
+            if (at := slid.get(login.id)) is not None:
                 self._logins[token_hash] = msgspec.structs.replace(
-                    login, last_used_at=last_used_at, expires_at=expires_at
+                    login, last_used_at=at.last_used_at, expires_at=at.expires_at
                 )
 
     async def of_user(self, uid: Uid) -> Sequence[Login]:

@@ -12,6 +12,9 @@ from webchat.ports.accounts import Revocation
 from webchat.ports.clock import Clock
 
 _LOGINS: Final = "SELECT id, uid, created_at, last_used_at, expires_at FROM login"
+_TOUCH: Final = """
+    UPDATE login SET last_used_at = at, expires_at = until
+    FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS used (one, at, until) WHERE id = one"""
 _OF_USER: Final = f"{_LOGINS} WHERE uid = $1 ORDER BY created_at DESC, id DESC"
 # The counter's row is locked until the commit, so ids become visible in their order and a process
 # that polls misses none.
@@ -58,10 +61,11 @@ class PostgresLogins:
         rows = await self._fetch(f"{_LOGINS} WHERE token_hash = $1", token_hash)
         return Login(*rows[0]) if rows else None
 
-    async def touch(self, login_id: str, last_used_at: int, expires_at: int) -> None:
-        """Slide a login's expiry."""
-        update = "UPDATE login SET last_used_at = $2, expires_at = $3 WHERE id = $1"
-        await self._execute(update, login_id, last_used_at, expires_at)
+    async def touch(self, used: Sequence[Login]) -> None:
+        """Slide logins."""
+        ids = [login.id for login in used]
+        times = [(login.last_used_at, login.expires_at) for login in used]
+        await self._execute(_TOUCH, ids, [at for at, _ in times], [until for _, until in times])
 
     async def of_user(self, uid: Uid) -> Sequence[Login]:
         """The user's logins, newest first."""

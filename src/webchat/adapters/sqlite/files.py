@@ -57,6 +57,8 @@ def connect_reader(path: Path, settings: SqliteSettings) -> sqlite3.Connection:
     """A connection that cannot write."""
     db = connect(path, settings)
     db.execute("PRAGMA query_only = ON")
+    # Each commit of the writer empties it: it has to last for a query, not longer.
+    db.execute("PRAGMA cache_size = -256")
     return db
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Sequence
 from functools import partial
@@ -14,6 +15,10 @@ from webchat.ports.accounts import Revocation
 from webchat.ports.clock import Clock
 
 _LOGINS: Final = "SELECT id, uid, created_at, last_used_at, expires_at FROM login"
+_TOUCH: Final = """
+    UPDATE login SET
+    last_used_at = json_extract(value, '$[1]'), expires_at = json_extract(value, '$[2]')
+    FROM json_each(?) WHERE login.id = json_extract(value, '$[0]')"""
 _REVOCATIONS_KEPT_MS: Final = 24 * 3600 * 1000
 
 
@@ -34,9 +39,10 @@ class SqliteLogins:
         found = await self._read(f"{_LOGINS} WHERE token_hash = ?", (token_hash,))
         return found[0] if found else None
 
-    async def touch(self, login_id: str, last_used_at: int, expires_at: int) -> None:
-        """Slide a login's expiry."""
-        await self._write(_touch, (last_used_at, expires_at, login_id))
+    async def touch(self, used: Sequence[Login]) -> None:
+        """Slide logins."""
+        rows = [(login.id, login.last_used_at, login.expires_at) for login in used]
+        await self._write(_touch, json.dumps(rows))
 
     async def of_user(self, uid: Uid) -> Sequence[Login]:
         """The user's logins, newest first."""
@@ -86,8 +92,9 @@ def _add(db: sqlite3.Connection, login: Login, *, token_hash: bytes) -> None:
     )
 
 
-def _touch(db: sqlite3.Connection, touched: tuple[int, int, str]) -> None:
-    db.execute("UPDATE login SET last_used_at = ?, expires_at = ? WHERE id = ?", touched)
+def _touch(db: sqlite3.Connection, used: str) -> None:
+    # One statement, however many there are: after each the interpreter's lock has to be waited for.
+    db.execute(_TOUCH, (used,))
 
 
 def _revoke(db: sqlite3.Connection, login: tuple[Uid, str], *, at: int) -> bool:
