@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import msgspec
+import pytest
 
 from tests.service.world import World, code_of
 from webchat.adapters.memory import ManualClock, MemoryProfileCache, MemoryStore
@@ -17,8 +18,9 @@ from webchat.service.profiles import Profiles, new_profile
 class SlowCache(MemoryProfileCache):
     """Takes a while to put: the first put is as late as the test wants."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_shared: bool) -> None:
         super().__init__()
+        self.is_shared = is_shared
         self.first_may_go_on = asyncio.Event()
         self._puts = 0
 
@@ -68,7 +70,7 @@ async def test_nobody_is_not_remembered_as_nobody(world: World) -> None:
 
 async def test_the_cache_ends_with_the_last_of_two_saves_at_once() -> None:
     clock = ManualClock()
-    store, cache = MemoryStore(clock), SlowCache()
+    store, cache = MemoryStore(clock), SlowCache(is_shared=True)
     here = Profiles(store.accounts, cache, clock, open_mode=False)
     there = Profiles(store.accounts, cache, clock, open_mode=False)
     first = asyncio.ensure_future(here.save(new_profile("ann", "First")))
@@ -79,9 +81,10 @@ async def test_the_cache_ends_with_the_last_of_two_saves_at_once() -> None:
     assert await here.get("ann") == new_profile("ann", "Second")
 
 
-async def test_the_cache_ends_with_a_save_that_overtook_a_read() -> None:
+@pytest.mark.parametrize("is_shared", [False, True])
+async def test_the_cache_ends_with_a_save_that_overtook_a_read(*, is_shared: bool) -> None:
     clock = ManualClock()
-    store, cache = MemoryStore(clock), SlowCache()
+    store, cache = MemoryStore(clock), SlowCache(is_shared=is_shared)
     await store.accounts.save_profile(new_profile("ann", "First"), 1)
     profiles = Profiles(store.accounts, cache, clock, open_mode=False)
     reading = asyncio.ensure_future(profiles.get("ann"))

@@ -8,7 +8,14 @@ from webchat.model import Profile, Uid
 
 
 class ProfileCache(Protocol):
-    """Losing everything at any moment is fine. Never raises: an outage is a miss."""
+    """Losing everything at any moment is fine. Never raises: an outage is a miss.
+
+    `is_shared`: others than this process put into it, too.
+    """
+
+    @property
+    def is_shared(self) -> bool:
+        """See above."""
 
     def peek(self, uid: Uid) -> Profile | None:
         """The profile if this process has it at hand, without waiting."""

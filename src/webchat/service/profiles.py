@@ -47,6 +47,7 @@ class Profiles:
         self._clock = clock
         self._open_mode = open_mode
         self._recent_limit = recent
+        self._saved = 0
         self._seen: dict[Uid, None] = {}
         self._noted: dict[Uid, None] = {}
 
@@ -78,6 +79,7 @@ class Profiles:
     async def save(self, profile: Profile) -> None:
         """Write through: durable, and seen by reads on every node, on return."""
         await self._accounts.save_profile(profile, self._clock.now_ms())
+        self._saved += 1
         self.note_recent(profile.uid)
         try:
             await self._refresh(profile.uid)
@@ -86,6 +88,7 @@ class Profiles:
 
     async def forget(self, uid: Uid) -> None:
         """Drop the cached copy: somebody beside this process changed the account."""
+        self._saved += 1
         await self._cache.drop(uid)
 
     def note_recent(self, uid: Uid) -> None:
@@ -107,10 +110,14 @@ class Profiles:
         return new_profile(uid, uid) if self._open_mode and is_uid(uid) else None
 
     async def _refresh(self, uid: Uid) -> Profile | None:
-        """Cache what the store holds, until the store says the same after the cache took it."""
+        """Cache what the store holds, until the store says the same after the cache took it, or
+        nobody can have put anything else."""
+        saved = self._saved
         profile = await self._accounts.profile(uid)
         while profile is not None:
             await self._cache.put(profile)
+            if self._saved == saved and not self._cache.is_shared:
+                break
             latest = await self._accounts.profile(uid)
             if latest == profile:
                 break

@@ -10,6 +10,8 @@ from webchat.model import Profile, Uid
 class MemoryProfileCache:
     """At most `max_profiles` profiles."""
 
+    is_shared = False
+
     def __init__(self, max_profiles: int = 10_000) -> None:
         self._max_profiles = max_profiles
         self._profiles: OrderedDict[Uid, Profile] = OrderedDict()

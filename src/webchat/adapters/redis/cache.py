@@ -39,6 +39,8 @@ class RedisProfileCache:
     old one is there for `ttl_s` at most.
     """
 
+    is_shared = True
+
     def __init__(self, bus: RedisBus, settings: RedisCacheSettings, clock: Clock) -> None:
         """The cache opens and closes `bus` and is its listener; others may ask over it."""
         self._bus = bus
