@@ -8,6 +8,7 @@ from typing import Any
 
 from webchat.adapters.memory.store import MemoryStore
 from webchat.model import Entry, Head
+from webchat.ports.following import Following, FollowingInTurn
 from webchat.ports.kept import KeptReceipts
 from webchat.ports.log import Append, AppendDone, Appended
 
@@ -20,6 +21,10 @@ class WatchedStore:
         self.log = WatchedLog(store.log)
         self.kept = WatchedKept(store.kept)
         self.members: Any = store.members
+
+    @property
+    def following(self) -> Following:
+        return FollowingInTurn(self.log, self.members)
 
     def __getattr__(self, port: str) -> Any:
         return getattr(self._store, port)

@@ -25,6 +25,8 @@ CALLS: Final[dict[str, Call]] = {
     "heads": lambda store: store.log.heads(["group_x"]),
     "reactions": lambda store: store.log.reactions("group_x", [1]),
     "of_user": lambda store: store.members.of_user("ann"),
+    "following": lambda store: store.following.of("ann"),
+    "read_each": lambda store: store.log.read_each({"group_x": 0}, 1),
     "spans": lambda store: store.members.spans("group_x", "ann"),
     "page": lambda store: store.members.page("group_x", "", 1),
     "count": lambda store: store.members.count("group_x"),

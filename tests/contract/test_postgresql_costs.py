@@ -84,6 +84,7 @@ def reads(store: PostgresStore, conv: ConvID) -> dict[str, Callable[[], Awaitabl
     log, members, positions = store.log, store.members, store.positions
     return {
         "read": lambda: log.read(conv, 3, 2),
+        "read each": lambda: log.read_each({conv: 3, "group_none": 0}, 2),
         "read before": lambda: log.read_before(conv, None, 2),
         "find": lambda: log.find(conv, "u0", "3"),
         "heads": lambda: log.heads([conv]),
@@ -96,6 +97,7 @@ def reads(store: PostgresStore, conv: ConvID) -> dict[str, Callable[[], Awaitabl
         "successor": lambda: members.successor(conv, "u0"),
         "sharing": lambda: members.sharing("u3", ["u4", "nobody"]),
         "conversations": lambda: members.of_user(f"u{SMALL - 1}"),
+        "following": lambda: store.following.of(f"u{SMALL - 1}"),
         "positions of a user": lambda: positions.of_user("u3", [conv]),
         "positions of members": lambda: positions.of_members(conv, ["u3", "u4"]),
     }

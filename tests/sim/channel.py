@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from tests.sim.faults import Faults
 from tests.sim.loop import Process, VirtualLoop
+from webchat.ports.following import FollowingInTurn
 
 _QUEUED: Final = frozenset({"append", "move"})
 _TRAVEL_S: Final = (0.0005, 0.006)
@@ -134,6 +135,8 @@ class FarStore:
     def __init__(self, channel: Channel, store: Any) -> None:
         self._channel = channel
         self._store = store
+        # From here, so that its reads see several moments.
+        self.following = FollowingInTurn(self.log, self.members)
 
     def __getattr__(self, name: str) -> Any:
         port = FarPort(self._channel, getattr(self._store, name))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from webchat.model import NO_HEAD, ConvID, Head, Position, Seq, Uid, is_group, user_log
+from webchat.model import ConvID, Head, Position, Seq, Uid, is_group, user_log
 from webchat.service.standing import Standing
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ class HeldLog:
     """
 
     __slots__ = ("at", "conv", "gap", "last", "n", "users")
+
+    is_group = False
 
     def __init__(self, conv: ConvID, head: Head) -> None:
         self.conv = conv
@@ -71,6 +73,7 @@ class HeldGroup(HeldLog):
 
     __slots__ = ("_is_open", "_since", "_writers")
 
+    is_group = True
     users: dict[User, None]
 
     def __init__(self, conv: ConvID, head: Head) -> None:
@@ -131,10 +134,6 @@ class Arrival:
         self.moved: dict[ConvID, Head] = {}
         self.misses_something = False
         self.task: asyncio.Task[None] | None = None
-
-    def head_of(self, conv: ConvID, read: Head) -> Head:
-        """Where a log is whose head was `read`."""
-        return max(read, self.moved.get(conv, NO_HEAD))
 
 
 class User:

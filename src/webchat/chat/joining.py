@@ -128,7 +128,7 @@ class Joining:
             return
         self._enter(client, device, ack_id)
         self._cursors.join(device, request.cursors, more=request.more)
-        await self._after_cursors(client, device, request)
+        self._after_cursors(client, device, request)
 
     async def sync(self, client: Client, args: Sequence[object], ack_id: int | None) -> None:
         """`sync`: further cursors of a join, or new places. Raises WebchatError."""
@@ -152,9 +152,9 @@ class Joining:
             news = {conv: held for conv, held in past.items() if conv not in device.lags}
             device.past = (device.past or {}) | news
         self._cursors.sync(device, request.cursors, more=request.more)
-        await self._after_cursors(client, device, request)
+        self._after_cursors(client, device, request)
 
-    async def _after_cursors(self, client: Client, device: Device, request: Join) -> None:
+    def _after_cursors(self, client: Client, device: Device, request: Join) -> None:
         client.stop_waiting_for_more()
         if request.more and is_waiting(device):
             client.more_timer = self._clock.call_later(
@@ -173,7 +173,7 @@ class Joining:
     async def _past_logs(self, user: User, cursors: Iterable[ConvID]) -> dict[ConvID, HeldLog]:
         """Groups named that the user has left: their logs, up to its own `depart`."""
         past: dict[ConvID, HeldLog] = {}
-        for conv in cursors:
+        for conv in cursors if user.left else ():
             until = user.left.get(conv)
             entries = await self._log.read(conv, until - 1, 1) if until is not None else []
             for entry in entries:

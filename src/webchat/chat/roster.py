@@ -11,6 +11,7 @@ from webchat.chat.held import Arrival, HeldLog, User, held_log
 from webchat.errors import Code, WebchatError
 from webchat.model import NO_HEAD, ConvID, Head, Membership, Seq, Uid, is_group
 from webchat.ports.bus import Bus
+from webchat.ports.following import Followed, Following
 from webchat.ports.log import Log
 from webchat.ports.members import Members
 
@@ -25,9 +26,10 @@ class Roster:
     `catch_up`: reads logs that are held here up to their ends.
     """
 
-    def __init__(self, log: Log, members: Members, bus: Bus) -> None:
+    def __init__(self, log: Log, members: Members, following: Following, bus: Bus) -> None:
         self._log = log
         self._members = members
+        self._following = following
         self._bus = bus
         self._topics: Counter[str] = Counter()
         self._arriving: set[Arrival] = set()
@@ -51,28 +53,34 @@ class Roster:
                 return user
 
     async def _follow_all(self, user: User, arrival: Arrival) -> None:
-        held_for_now = []
-        own = user.own
-        self._want(own)
+        self._want(user.own)
         try:
-            _, before = await asyncio.gather(self._subscribe(own), self._log.heads([own]))
-            memberships = await self._members.of_user(user.uid)
-            present = [row.conv for row in memberships if row.until is None]
-            held_for_now = [conv for conv in present if is_group(conv)]
-            for group in held_for_now:
-                self._want(group)
-            await asyncio.gather(*map(self._subscribe, held_for_now))
-            heads = dict(await self._log.heads([*present, own]))
-            await self.come_up_to({conv: heads.get(conv, NO_HEAD) for conv in present})
-            self._begin(user, arrival, memberships, heads, before.get(own, NO_HEAD))
+            await self._subscribe(user.own)
+            followed = await self._following.of(user.uid)
+            await self._follow_what_was_read(user, arrival, followed)
         except BaseException:
             user.arrival = None
             self._arriving.discard(arrival)
             del self.users[user.uid]
-            self._drop(own)
+            self._drop(user.own)
             raise
+
+    async def _follow_what_was_read(self, user: User, arrival: Arrival, followed: Followed) -> None:
+        """A pair is heard of on its people's own channels; of a group whose channel is only held
+        from now on, what was read of its head may be too old."""
+        present = [row.conv for row in followed.memberships if row.until is None]
+        heads = dict(followed.heads)
+        groups = [conv for conv in present if is_group(conv)]
+        for group in groups:
+            self._want(group)
+        try:
+            if groups:
+                await asyncio.gather(*map(self._subscribe, groups))
+                heads.update(await self._log.heads(groups))
+            await self.come_up_to({conv: heads.get(conv, NO_HEAD) for conv in present})
+            self._begin(user, arrival, followed, heads)
         finally:
-            for group in held_for_now:
+            for group in groups:
                 self._drop(group)
 
     async def come_up_to(self, heads: Mapping[ConvID, Head]) -> None:
@@ -84,34 +92,30 @@ class Roster:
             await self.catch_up(behind)
 
     def _begin(
-        self,
-        user: User,
-        arrival: Arrival,
-        memberships: Sequence[Membership],
-        heads: dict[ConvID, Head],
-        own_head: Head,
+        self, user: User, arrival: Arrival, followed: Followed, heads: dict[ConvID, Head]
     ) -> None:
         """Follow what was read, corrected by what was noted meanwhile; all in one turn.
 
-        Its own log begins at `own_head`, where it was before the memberships were read: what came
-        after that may be news of a log that is not among them.
+        Its own log begins where it was before the memberships were read: what came after that may
+        be news of a log that is not among them.
         """
-        own = user.own
-        left = {row.conv: row.until for row in memberships if row.until is not None}
+        for conv, head in arrival.moved.items():
+            heads[conv] = max(head, heads.get(conv, NO_HEAD))
+        left = {row.conv: row.until for row in followed.memberships if row.until is not None}
         user.left = left or user.left
-        for conv in (row.conv for row in memberships if row.until is None):
-            self.follow(user, conv, arrival.head_of(conv, heads.get(conv, NO_HEAD)))
-        self.follow(user, own, own_head)
-        for conv, head in arrival.noted.items():
-            if isinstance(head, Seq):
+        for row in followed.memberships:
+            if row.until is None:
+                self.follow(user, row.conv, heads.get(row.conv, NO_HEAD))
+        self.follow(user, user.own, followed.own)
+        for conv, noted in arrival.noted.items():
+            if isinstance(noted, Seq):
                 self.unfollow(user, conv)
-                user.leave(conv, head)
+                user.leave(conv, noted)
             else:
-                self.follow(user, conv, arrival.head_of(conv, head))
-        missed_own = arrival.head_of(own, heads.get(own, NO_HEAD)) > own_head
+                self.follow(user, conv, max(noted, heads.get(conv, NO_HEAD)))
         self._arriving.discard(arrival)
         user.arrival = None
-        if arrival.misses_something or missed_own:
+        if arrival.misses_something or heads.get(user.own, NO_HEAD) > followed.own:
             self.came_late(user)
 
     def note(self, conv: ConvID, head: Head) -> None:
@@ -138,7 +142,7 @@ class Roster:
             user.logs[held.conv] = held  # one text as the key for all who follow it
             held.add(user)
             user.come_back(conv)
-            if is_group(conv):
+            if held.is_group:
                 self._want(conv)
         return held
 
@@ -151,7 +155,7 @@ class Roster:
         held.forget(user)
         if not held.users:
             del self.logs[conv]
-        if is_group(conv):
+        if held.is_group:
             self._drop(conv)
 
     async def hold_topic(self, topic: str) -> bool:

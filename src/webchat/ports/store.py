@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from webchat.ports.accounts import Accounts, Logins
+from webchat.ports.following import Following
 from webchat.ports.held import Held
 from webchat.ports.invitations import Invitations
 from webchat.ports.kept import KeptReceipts
@@ -24,6 +25,7 @@ class Store(Protocol):
 
     log: Log
     members: Members
+    following: Following
     positions: Positions
     accounts: Accounts
     logins: Logins

@@ -31,6 +31,7 @@ from webchat.adapters.dynamodb.writer import LogWriter
 from webchat.errors import WebchatError
 from webchat.ports.accounts import Accounts, Logins
 from webchat.ports.clock import Clock
+from webchat.ports.following import Following, FollowingInTurn
 from webchat.ports.held import Held
 from webchat.ports.invitations import Invitations
 from webchat.ports.kept import KeptReceipts
@@ -51,6 +52,7 @@ class DynamoPorts:
 
     log: Log
     members: Members
+    following: Following
     positions: Positions
     accounts: Accounts
     logins: Logins
@@ -73,6 +75,7 @@ class DynamoPorts:
         self._marks = MarkSweep(steady, writer.finish_marks, settings, clock)
         self.log = DynamoLog(steady, reader, writer)
         self.members = DynamoMembers(steady, reader, followers, groups)
+        self.following = FollowingInTurn(self.log, self.members)
         self.positions = self._positions
         self.accounts = accounts
         logins = DynamoLogins(steady, clock)

@@ -27,6 +27,7 @@ from webchat.model import (
 )  # fmt: skip
 from webchat.ports.accounts import Accounts, Logins, fold
 from webchat.ports.clock import Clock
+from webchat.ports.following import Following, FollowingInTurn
 from webchat.ports.held import Held
 from webchat.ports.invitations import Invitations
 from webchat.ports.kept import KeptReceipts
@@ -46,6 +47,7 @@ class MemoryStore:
 
     log: Log
     members: Members
+    following: Following
     positions: Positions
     accounts: Accounts
     logins: Logins
@@ -62,6 +64,7 @@ class MemoryStore:
         state, batch = State(), _Batch()
         self.log = _MemoryLog(state, batch, self._check_up, clock)
         self.members = _MemoryMembers(state, self._check_up)
+        self.following = FollowingInTurn(self.log, self.members)
         accounts = MemoryAccounts(self._check_up)
         self.positions = _MemoryPositions(state, batch, accounts, self._check_up)
         self.accounts = accounts

@@ -11,6 +11,7 @@ from webchat.adapters.postgresql.address import masked, refusing
 from webchat.adapters.postgresql.appends import Appends
 from webchat.adapters.postgresql.connections import Connection, Connections, connect
 from webchat.adapters.postgresql.conversations import PostgresLog, PostgresMembers
+from webchat.adapters.postgresql.following import PostgresFollowing
 from webchat.adapters.postgresql.held import PostgresHeld
 from webchat.adapters.postgresql.invitations import PostgresInvitations
 from webchat.adapters.postgresql.links import PostgresInviteLinks
@@ -23,6 +24,7 @@ from webchat.adapters.postgresql.writer import Writer
 from webchat.errors import WebchatError
 from webchat.ports.accounts import Accounts, Logins
 from webchat.ports.clock import Clock
+from webchat.ports.following import Following
 from webchat.ports.held import Held
 from webchat.ports.invitations import Invitations
 from webchat.ports.kept import KeptReceipts
@@ -47,6 +49,7 @@ class PostgresStore:
 
     log: Log
     members: Members
+    following: Following
     positions: Positions
     accounts: Accounts
     logins: Logins
@@ -82,6 +85,7 @@ class PostgresStore:
         )
         self.log = PostgresLog(writer, others)
         self.members = PostgresMembers(others)
+        self.following = PostgresFollowing(others)
         self.positions = PostgresPositions(writer, others)
         self.accounts = PostgresAccounts(others)
         self.logins = PostgresLogins(others, self._clock)

@@ -10,6 +10,7 @@ from pathlib import Path
 from webchat.adapters.sqlite import files, journal, schema
 from webchat.adapters.sqlite.accounts import SqliteAccounts
 from webchat.adapters.sqlite.conversations import SqliteLog, SqliteMembers
+from webchat.adapters.sqlite.following import SqliteFollowing
 from webchat.adapters.sqlite.held import SqliteHeld
 from webchat.adapters.sqlite.invitations import SqliteInvitations
 from webchat.adapters.sqlite.ledger import Ledger
@@ -25,6 +26,7 @@ from webchat.adapters.sqlite.writer import Writer
 from webchat.errors import WebchatError
 from webchat.ports.accounts import Accounts, Logins
 from webchat.ports.clock import Clock
+from webchat.ports.following import Following
 from webchat.ports.held import Held
 from webchat.ports.invitations import Invitations
 from webchat.ports.kept import KeptReceipts
@@ -45,6 +47,7 @@ class SqliteStore:
 
     log: Log
     members: Members
+    following: Following
     positions: Positions
     accounts: Accounts
     logins: Logins
@@ -80,6 +83,7 @@ class SqliteStore:
         told = reader if self._serves else SettledReader(reader, writer)
         self.log = SqliteLog(logs, writer, told, ledger)
         self.members = SqliteMembers(reader)
+        self.following = SqliteFollowing(told, ledger)
         self.positions = SqlitePositions(logs, writer, told, ledger)
         self.accounts = SqliteAccounts(writer, reader)
         self.logins = SqliteLogins(writer, reader, self._clock)
