@@ -31,13 +31,14 @@ class WatchedStore:
 
 
 class WatchedLog:
-    """`reads`, `heads_of`: what was asked for. `outcomes`: while kept, of appends that were made;
-    None: they are told at once. `heads_wait`: heads of several logs that were read are told
-    only when it is set."""
+    """`reads`, `read_together`, `heads_of`: what was asked for. `outcomes`: while kept, of appends
+    that were made; None: they are told at once. `heads_wait`: heads of several logs that were read
+    are told only when it is set."""
 
     def __init__(self, log: Any) -> None:
         self._log = log
         self.reads: list[str] = []
+        self.read_together: list[tuple[str, ...]] = []
         self.heads_of: list[tuple[str, ...]] = []
         self.heads_wait: asyncio.Event | None = None
         self.outcomes: list[Callable[[Any], None]] | None = None
@@ -49,6 +50,11 @@ class WatchedLog:
         self.reads.append(conv)
         entries: list[Entry] = await self._log.read(conv, after, limit)
         return entries
+
+    async def read_each(self, places: Mapping[str, int], limit: int) -> Mapping[str, list[Entry]]:
+        self.read_together.append(tuple(places))
+        found: Mapping[str, list[Entry]] = await self._log.read_each(places, limit)
+        return found
 
     async def heads(self, convs: Sequence[str]) -> Mapping[str, Head]:
         self.heads_of.append(tuple(convs))
