@@ -15,21 +15,23 @@ from webchat.protocol.socketio import Event
 from webchat.session.handler import Socket
 
 
-class Client:
+class Client(Bucket):
     """State of one connection. `uid`: whom its token names, in open mode whom it said, if anybody;
     `login_id`: of the token. `gate`: while something it sent is being looked up, what it sent
     after that waits here, in order. `again`: how many of its messages were refused since members
-    changed, and are decided anew in their `turn`."""
+    changed, and are decided anew in their `turn`. It is the bucket of its own rate."""
 
     __slots__ = (
-        "_turn", "again", "bucket", "device", "gate", "login_id", "more_timer", "socket", "uid",
+        "_turn", "again", "device", "gate", "login_id", "more_timer", "socket", "uid",
     )  # fmt: skip
 
-    def __init__(self, socket: Socket, uid: Uid | None, login_id: str, bucket: Bucket) -> None:
+    def __init__(
+        self, socket: Socket, uid: Uid | None, login_id: str, burst: int, now_s: float
+    ) -> None:
+        super().__init__(burst, now_s)
         self.socket = socket
         self.uid = uid
         self.login_id = login_id
-        self.bucket = bucket
         self.device: Device | None = None
         self.gate: deque[Event] | None = None
         self.more_timer: Timer | None = None

@@ -24,7 +24,7 @@ class Cursors:
         device.budget = self._settings.join_entries
         unnamed = [conv for conv in device.user.logs if conv not in cursors]
         for conv in unnamed:
-            device.lags[conv] = Lag(0, waiting=True)
+            device.lag_behind(conv, Lag(0, waiting=True))
         if not more:
             for conv in unnamed:
                 _begin(device, device.user.logs[conv], None)
@@ -78,7 +78,7 @@ def _begin(device: Device, held: HeldLog, cursor: Seq | None) -> None:
     if lag is None and cursor == held.last and not is_past:
         return
     if lag is None:
-        lag = device.lags[held.conv] = Lag(held.last)
+        lag = device.lag_behind(held.conv, Lag(held.last))
     lag.waiting = False
     lag.queue = None
     lag.skip_only = False

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 from webchat.chat.acks import OwnAck, comes_instead
-from webchat.chat.held import HeldLog, User
+from webchat.chat.held import NOTHING, HeldLog, User
 from webchat.chat.lag import Lag
 from webchat.chat.packets import ack_of_entry, entry_packet, skip_packet
 from webchat.model import ConvID, Entry, Head, Seq
@@ -42,7 +42,7 @@ class Device:
         self.user = user
         self._wake = wake
         self._queued_entries = queued_entries
-        self.lags: dict[ConvID, Lag] = {}
+        self.lags: dict[ConvID, Lag] = NOTHING
         self.past: dict[ConvID, HeldLog] | None = None
         self._ended: dict[ConvID, Seq] | None = None
         self.in_flight: dict[str, OwnAck] | None = None
@@ -97,7 +97,7 @@ class Device:
     def _wait_with(self, lag: Lag | None, entry: Entry, packet: Packet | None, ack: OwnAck) -> None:
         """Keep an ack, and in its log all that comes after it."""
         if lag is None:
-            lag = self.lags[entry.conv] = Lag(entry.seq - 1)
+            lag = self.lag_behind(entry.conv, Lag(entry.seq - 1))
             lag.queue = deque()
         lag.keep_ack(entry, ack)
         if lag.queue is not None:
@@ -195,7 +195,7 @@ class Device:
         if self.lags.get(held.conv) is lag:
             del self.lags[held.conv]
             if not self.lags:
-                self.lags.clear()  # with the room they took: a device is seldom behind again
+                self.lags = NOTHING  # without the room they took: it is seldom behind again
             if self.past and self.past.pop(held.conv, None) is held:
                 self._note_end(held.conv, held.last)
         self._answer_passed(lag, None)
@@ -268,4 +268,10 @@ class Device:
     def fall_behind(self, held: HeldLog, position: Seq) -> None:
         """This device has not been sent what comes after `position`."""
         if position < held.last and held.conv not in self.lags:
-            self.lags[held.conv] = Lag(position)
+            self.lag_behind(held.conv, Lag(position))
+
+    def lag_behind(self, conv: ConvID, lag: Lag) -> Lag:
+        """From now on `lag` says where this device is in a log."""
+        self.lags = self.lags or {}
+        self.lags[conv] = lag
+        return lag

@@ -22,7 +22,6 @@ from webchat.chat.governing import Governing
 from webchat.chat.grouping import Groups
 from webchat.chat.identity import Identity
 from webchat.chat.joining import Joining
-from webchat.chat.rates import Bucket
 from webchat.chat.roster import Roster
 from webchat.chat.sending import Sender
 from webchat.chat.stats import Stats
@@ -107,8 +106,8 @@ class ChatHandler:
     async def connect(self, socket: Socket, auth: object) -> None:
         """Say who it is. Raises ConnectRefused."""
         uid, login_id = await self._identity.of(socket, auth)
-        bucket = Bucket(self._settings.rate_burst, self._clock.monotonic_s())
-        socket.state = Client(socket, uid, login_id, bucket)
+        now_s = self._clock.monotonic_s()
+        socket.state = Client(socket, uid, login_id, self._burst, now_s)
 
     def connected(self, socket: Socket) -> None:
         """It may speak now."""
@@ -230,7 +229,7 @@ class ChatHandler:
         raise WebchatError(Code.BAD_REQUEST, "unknown event")
 
     def _check_rate(self, client: Client) -> None:
-        wait_ms = client.bucket.take(self._clock.monotonic_s(), self._per_s, self._burst)
+        wait_ms = client.take(self._clock.monotonic_s(), self._per_s, self._burst)
         if wait_ms:
             raise WebchatError(Code.RATE_LIMITED, "too many events at once", retry_after_ms=wait_ms)
 

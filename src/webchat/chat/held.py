@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from webchat.model import ConvID, Head, Position, Seq, Uid, is_group, user_log
 from webchat.service.standing import Standing
@@ -14,7 +13,8 @@ if TYPE_CHECKING:
     from webchat.chat.acks import OwnAck
     from webchat.chat.device import Device
 
-_NOTHING: Final[Mapping[ConvID, Seq]] = MappingProxyType({})
+NOTHING: Final = cast("dict[ConvID, Any]", MappingProxyType({}))
+"""Of what most users and devices have nothing: who adds to it begins a dict of its own."""
 
 
 def held_log(conv: ConvID, head: Head) -> HeldLog:
@@ -152,15 +152,16 @@ class User:
         self.alone: tuple[User, ...] = (self,)
         self.devices: tuple[Device, ...] = ()
         self.logs: dict[ConvID, HeldLog] = {}
-        self.left: Mapping[ConvID, Seq] = _NOTHING
+        self.left: dict[ConvID, Seq] = NOTHING
         self.arrival: Arrival | None = None
-        self.told: dict[ConvID, Position] = {}
+        self.told: dict[ConvID, Position] = NOTHING
 
     def leave(self, conv: ConvID, seq: Seq) -> None:
         """It has left a group by the entry `seq`."""
-        self.left = {**self.left, conv: seq}
+        self.left = self.left or {}
+        self.left[conv] = seq
 
     def come_back(self, conv: ConvID) -> None:
         """It is in a log, whether or not it had left it."""
         if conv in self.left:
-            self.left = {left: seq for left, seq in self.left.items() if left != conv} or _NOTHING
+            del self.left[conv]

@@ -98,6 +98,6 @@ def share_out(
         lag = lags[held.conv]
         behind = min(held.last - lag.position, settings.backlog_entries)
         lag.skip_only = behind > budget
-        if not lag.skip_only:
+        if 0 < behind <= budget:
             budget -= behind
     return budget

@@ -74,6 +74,7 @@ class Notices:
         user = self._roster.users.get(uid)
         if user is None:
             return
+        user.told = user.told or {}
         user.told[conv] = position
         if user.devices == (source,):
             return

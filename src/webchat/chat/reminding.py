@@ -58,6 +58,7 @@ class Reminding:
         for conv, position in positions.items():
             if user.told.get(conv) != position:
                 packets.append(position_packet(conv, position))
+                user.told = user.told or {}
                 user.told[conv] = position
         for device in user.devices:
             if device.full and packets:

@@ -149,7 +149,8 @@ class Roster:
     def unfollow(self, user: User, conv: ConvID) -> None:
         """The user follows a log no more; harmless if it did not."""
         held = user.logs.pop(conv, None)
-        user.told.pop(conv, None)
+        if conv in user.told:
+            del user.told[conv]
         if held is None:
             return
         held.forget(user)

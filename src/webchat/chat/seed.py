@@ -64,7 +64,7 @@ class SeedDevice(Device):
         """Live from now on, though where it begins is still to be read."""
         for conv in self.user.logs:
             if conv != user_log(self.user.uid):
-                self.lags[conv] = Lag(0, waiting=True)
+                self.lag_behind(conv, Lag(0, waiting=True))
 
     def begin(self, delivered: Mapping[ConvID, Seq]) -> None:
         """Start after what the user has had delivered, in every conversation."""

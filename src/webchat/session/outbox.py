@@ -74,7 +74,7 @@ class Outbox:
         self._bounds = bounds
         self._owner = owner
         self._sink: Sink | None = None
-        self._queue: list[Packet] = []
+        self._queue: list[Packet] | None = None
         self._queued_bytes = 0
         self._held_bytes = 0
         self._waiters: list[asyncio.Future[None]] | None = None
@@ -97,8 +97,10 @@ class Outbox:
     def put(self, packet: Packet) -> None:
         """Queue `packet`; it is written at the end of this turn if the sink takes it."""
         queue, bounds = self._queue, self._bounds
-        if not queue and self._sink is not None:
-            bounds.flusher.add(self)
+        if queue is None:
+            queue = self._queue = []
+            if self._sink is not None:
+                bounds.flusher.add(self)
         queue.append(packet)
         size = packet.size if packet.attachments else len(packet.text)
         self._queued_bytes = queued_bytes = self._queued_bytes + size
@@ -108,9 +110,9 @@ class Outbox:
     def flush(self) -> None:
         """Write what is queued in one go, if there is a sink, as much as it takes."""
         queue, sink = self._queue, self._sink
-        if not queue or sink is None:
+        if queue is None or sink is None:
             return
-        self._queue, self._queued_bytes = [], 0
+        self._queue, self._queued_bytes = None, 0
         if sink.most_packets and len(queue) > sink.most_packets:
             queue = self._keep_the_rest(queue, sink.most_packets)
         if not sink.send(queue) and self._sink is sink:
@@ -119,8 +121,8 @@ class Outbox:
             self._wake()
 
     def _keep_the_rest(self, queue: list[Packet], most: int) -> list[Packet]:
-        self._queue = queue[most:]
-        self._queued_bytes = sum(packet.size for packet in self._queue)
+        self._queue = rest = queue[most:]
+        self._queued_bytes = sum(packet.size for packet in rest)
         return queue[:most]
 
     def open(self, sink: Sink) -> None:
@@ -137,9 +139,9 @@ class Outbox:
 
     def take(self) -> list[Packet]:
         """All that is queued, which is then empty, and whoever awaits `drained` goes on."""
-        queue, self._queue, self._queued_bytes, self._held_bytes = self._queue, [], 0, 0
+        queue, self._queue, self._queued_bytes, self._held_bytes = self._queue, None, 0, 0
         self._wake()
-        return queue
+        return queue or []
 
     async def drained(self) -> None:
         """Return once it is not congested."""
