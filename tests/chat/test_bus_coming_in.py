@@ -134,6 +134,31 @@ async def test_so_does_who_was_added_where_others_are_here(world: World, other: 
     assert cleo.places(G) == [1, 2, 3]
 
 
+async def test_who_was_added_again_unheard_is_not_sent_what_came_before_that(
+    world: World, other: World
+) -> None:
+    anna, ben, cleo = (
+        await world.joined("anna"),
+        await other.joined("ben"),
+        await other.joined("cleo"),
+    )
+    await anna.do("create", G, "ben", "cleo")
+    await ben.do("depart", G)
+    world.bus.cut_off()
+    await anna.say_in(G, "without ben")
+    await anna.do("refer", G, "ben")
+    ack = await ben.say_in(G, "I know already")
+    assert ack["Seq"] == 5
+    await settle()
+    assert "without ben" not in ben.bodies()
+    assert [said["Seq"] for _, said in ben.socket.packets if said.get("ConvID") == G][-3:] == [
+        3,
+        4,
+        5,
+    ]
+    assert cleo.bodies() == ["without ben", "I know already"]
+
+
 async def test_who_writes_to_a_pair_that_only_the_other_follows_is_acked(
     world: World, other: World
 ) -> None:

@@ -13,7 +13,7 @@ from webchat.chat.acks import OwnAck
 from webchat.chat.comparing import Comparing
 from webchat.chat.device import Device
 from webchat.chat.gaps import Gaps
-from webchat.chat.held import HeldLog, User
+from webchat.chat.held import Gap, HeldLog, User
 from webchat.chat.packets import entry_packet
 from webchat.chat.patience import Patience
 from webchat.chat.roster import Roster
@@ -94,13 +94,11 @@ class Hub:
         is_news = entry.kind != MESSAGE  # about the log itself, perhaps
         if is_news:
             self._come_in_by(held, entry)
+        if held.gap is not None:
+            ack = self._out_of_gap(held, held.gap, entry, ack)
         held.last = entry.seq
         held.n = entry.n
         held.at = entry.at
-        if held.gap is not None:
-            ack = held.gap.acks.pop(entry.seq, ack)
-            if held.gap.seen <= entry.seq and not held.gap.acks:
-                held.gap = None
         packet = entry_packet(entry)
         sender = None if ack is None else ack.device
         copies = 0
@@ -119,6 +117,17 @@ class Hub:
         stats.copies += copies
         if is_news:
             self._leave_by(held, entry)
+
+    def _out_of_gap(
+        self, held: HeldLog, gap: Gap, entry: Entry, ack: OwnAck | None
+    ) -> OwnAck | None:
+        """The next entry of a gap; returns its ack, if a connection here had it appended."""
+        ack = gap.acks.pop(entry.seq, ack)
+        if gap.seen <= entry.seq and not gap.acks:
+            held.gap = None
+        if ack is not None and held.conv not in ack.device.user.logs:
+            self._take_in(ack.device.user, held, entry)
+        return ack
 
     # Coming and going
 
@@ -148,6 +157,8 @@ class Hub:
         left = user.left.get(entry.conv, 0)
         is_over = entry.seq <= left
         if held is not None and is_group(entry.conv):
+            if entry.seq > held.last + 1:
+                return held  # what is between has to come first: not all of it is for this user
             is_over = entry.seq <= max(left, held.last)
         comes_in = _people_of(entry) if held is None else coming_in(entry)
         if is_over or user.uid in comes_in or not user.devices:
