@@ -12,10 +12,10 @@ WITHIN_SEEDS = 80
 
 @pytest.mark.parametrize("sabotage", SABOTAGES, ids=lambda sabotage: sabotage.name)
 def test_a_broken_promise_is_found(sabotage: Sabotage) -> None:
-    found = []
+    unexplained = []
     for seed in range(sabotage.first_seed, sabotage.first_seed + 2 * WITHIN_SEEDS, 2):
         found = tell(seed, sabotage).violations
-        if found:
-            break
-    assert found, f"nothing was found within {WITHIN_SEEDS} seeds"
-    assert sabotage.explains(found[0]), f"it was to break {sabotage.breaks}, and broke: {found[0]}"
+        if any(map(sabotage.explains, found)):
+            return
+        unexplained += found
+    pytest.fail(f"it was to break {sabotage.breaks}, and broke: {unexplained or 'nothing'}")
