@@ -365,3 +365,20 @@ async def test_who_left_between_its_memberships_and_their_heads_being_read_is_le
     assert [entry["EvtType"] for entry in laptop.got() if entry["ConvID"] == G] == ["depart"]
     assert G not in near.chat.roster.logs
     await near.chat.close()
+
+
+async def test_who_makes_a_group_gets_all_once_though_another_arrives_before_it_is_told(
+    world: World,
+) -> None:
+    watched = WatchedStore(world.store)
+    near = World(beside=world, store=watched)
+    ben = await near.joined("ben")
+    watched.log.outcomes = []
+    ben.say("chat", ben.act("create", G, Body='["anna"]'))
+    await settle()
+    anna = await near.joined("anna", {G: 1})  # the heads that it reads have the group
+    watched.log.tell()
+    await settle()
+    await anna.say_in(G, "hello")
+    assert [said["Seq"] for _, said in ben.socket.packets if said.get("ConvID") == G] == [1, 2]
+    await near.chat.close()

@@ -152,20 +152,27 @@ class Hub:
         return held
 
     def _take_in(self, user: User, held: HeldLog | None, entry: Entry) -> HeldLog | None:
-        """Somebody here has appended to a log that it was not known here to be in. What has been
-        passed on here may have let it out of a group again; nobody leaves a pair."""
+        """Somebody here has appended to a log that it was not known here to be in."""
         left = user.left.get(entry.conv, 0)
-        is_over = entry.seq <= left
-        if held is not None and is_group(entry.conv):
-            if entry.seq > held.last + 1:
-                return held  # what is between has to come first: not all of it is for this user
-            is_over = entry.seq <= max(left, held.last)
-        comes_in = _people_of(entry) if held is None else coming_in(entry)
-        if is_over or user.uid in comes_in or not user.devices:
+        if entry.seq <= left or not user.devices or self._comes_by_itself(user, held, entry):
             return held
         held = self.roster.follow(user, entry.conv, _before(entry))
         self._brought_in(user, held, left + 1)
         return held
+
+    def _comes_by_itself(self, user: User, held: HeldLog | None, entry: Entry) -> bool:
+        """Whether passing on what there is of a log brings this user in, or has put it out since.
+
+        Where its entry is the newest that was counted here, because another arrived after it,
+        neither is so; nobody leaves a pair.
+        """
+        if held is None:
+            return user.uid in _people_of(entry)
+        if not is_group(entry.conv):
+            return False
+        if entry.seq == held.last:
+            return user.uid in leaving(entry)
+        return entry.seq != held.last + 1 or user.uid in coming_in(entry)
 
     def _take_in_the_other(self, held: HeldLog) -> None:
         """The first entry of a log is met again: of two people both may be here, and only one may
