@@ -113,3 +113,18 @@ async def test_a_list_for_the_seeds_form_keeps_its_place_behind_an_ack() -> None
     assert anna.order(G) == [("notify", 1), ("ack", 2), ("notify", 3), ("message", 4)]
     for world in (node, beside):
         await world.chat.close()
+
+
+async def test_two_connections_that_send_the_same_into_a_gap_both_have_its_ack(
+    world: World, other: World
+) -> None:
+    anna, page = await world.joined("anna"), await world.joined("anna")
+    ben = await other.joined("ben")
+    await anna.do("create", G, "ben")
+    world.bus.cut_off()
+    await ben.say_in(G, "unheard")
+    said = anna.act("message", G, Body="once", MsgID="m")
+    asked = [(person, person.say("chat", said)) for person in (anna, page)]
+    await settle()
+    assert [person.socket.acks[ack_id]["Seq"] for person, ack_id in asked] == [3, 3]
+    assert page.bodies() == ["unheard"]

@@ -44,7 +44,7 @@ class Gaps:
             return
         gap = held.gap = held.gap or Gap(held.last)
         if ack is not None:
-            gap.acks[seq] = ack
+            gap.acks[seq] = (*gap.acks.get(seq, ()), ack)
         is_read = gap.seen > held.last
         gap.seen = max(gap.seen, seq)
         if not is_read:
@@ -80,8 +80,9 @@ class Gaps:
         for entry in entries:
             if self._roster.logs.get(held.conv) is not held:
                 # All who followed it have left; an entry may bring one of them in again.
-                kept = held.gap.acks.pop(entry.seq, None) if held.gap else None
-                self.meet(entry, kept or self.ack_in_flight(entry))
+                kept = held.gap.acks.pop(entry.seq, ()) if held.gap else ()
+                for ack in kept or (self.ack_in_flight(entry),):
+                    self.meet(entry, ack)
             elif entry.seq == held.last + 1:
                 self.pass_on(held, entry, self.ack_in_flight(entry))
 

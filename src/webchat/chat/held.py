@@ -110,13 +110,13 @@ class HeldGroup(HeldLog):
 
 class Gap:
     """Entries up to `seen` are in a log, and some of them have not come by; `acks`: by `Seq`, those
-    of entries that came before the ones between."""
+    of entries that came before the ones between: more than one where it was sent again."""
 
     __slots__ = ("acks", "seen")
 
     def __init__(self, seen: Seq) -> None:
         self.seen = seen
-        self.acks: dict[Seq, OwnAck] = {}
+        self.acks: dict[Seq, tuple[OwnAck, ...]] = {}
 
 
 class Arrival:

@@ -94,8 +94,9 @@ class Hub:
         is_news = entry.kind != MESSAGE  # about the log itself, perhaps
         if is_news:
             self._come_in_by(held, entry)
+        earlier: tuple[OwnAck, ...] = ()
         if held.gap is not None:
-            ack = self._out_of_gap(held, held.gap, entry, ack)
+            ack, earlier = self._out_of_gap(held, held.gap, entry, ack)
         held.last = entry.seq
         held.n = entry.n
         held.at = entry.at
@@ -112,6 +113,9 @@ class Hub:
                     device.receive(held, entry, packet)
         if ack is not None and ack.device.user not in held.users:
             ack.device.place_ack(entry, ack)  # of a `depart` sent again, say
+        for other in earlier:
+            if other.ack_id is not None:
+                other.device.place_ack(entry, other)
         stats = self._stats
         stats.passed_on += 1
         stats.copies += copies
@@ -120,14 +124,17 @@ class Hub:
 
     def _out_of_gap(
         self, held: HeldLog, gap: Gap, entry: Entry, ack: OwnAck | None
-    ) -> OwnAck | None:
-        """The next entry of a gap; returns its ack, if a connection here had it appended."""
-        ack = gap.acks.pop(entry.seq, ack)
+    ) -> tuple[OwnAck | None, tuple[OwnAck, ...]]:
+        """The next entry of a gap. Returns its ack, if a connection here had it appended, and those
+        of connections before that one, which sent the same."""
+        acks = gap.acks.pop(entry.seq, ())
+        if ack is None and acks:
+            ack, acks = acks[-1], acks[:-1]
         if gap.seen <= entry.seq and not gap.acks:
             held.gap = None
         if ack is not None and held.conv not in ack.device.user.logs:
             self._take_in(ack.device.user, held, entry)
-        return ack
+        return ack, acks
 
     # Coming and going
 
