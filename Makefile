@@ -18,7 +18,7 @@ PEER_READY := bench/peers/socketio/node_modules/.stamp
 CLIENT := src/webchat/static/index.html
 WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' 2>/dev/null)
 
-.PHONY: run test lint format types imports web web-test pytest bench bench-long bench-nodes bench-peers bench-report docs lock clean kill soak properties sim setup test-dynoxide cluster cluster-up chaos
+.PHONY: run test lint format types imports web web-test pytest bench bench-long bench-nodes bench-peers bench-profile bench-report docs lock clean kill soak properties sim setup test-dynoxide cluster cluster-up chaos
 
 run: $(RUN_READY) $(CLIENT)
 	$(BIN)/webchat serve --host 127.0.0.1 --port $(PORT)
@@ -97,6 +97,10 @@ RESULTS ?= $(lastword $(sort $(wildcard bench/results/long-2*.json)))
 bench-report: $(DEV_READY) $(PLOTS_READY)
 	$(BIN)/python -m bench.plots $(RESULTS)
 	$(BIN)/python -m bench.report $(RESULTS)
+
+# Flame graphs of the hot paths, into docs/performance.
+bench-profile: $(DEV_READY) $(PLOTS_READY)
+	$(BIN)/python -m bench.profile
 
 properties: $(DEV_READY)
 	HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/properties -s --timeout=0

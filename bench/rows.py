@@ -107,7 +107,7 @@ def _connections(sizes: Sizes) -> Iterator[Row]:
     )
     for conversations in sizes.returning_talks:
         devices = min(sizes.returning, MOST_PREPARED // conversations)
-        back = _secured(Talks("secured", devices, conversations, ENTRIES))
+        back = secured(Talks("secured", devices, conversations, ENTRIES))
         run = partial(cases.returning, back, pace, devices, conversations, ENTRIES)
         yield Row(
             f"returning-{conversations}",
@@ -115,7 +115,7 @@ def _connections(sizes: Sizes) -> Iterator[Row]:
             {OURS: run},
         )
     known = (CONVERSATIONS, ENTRIES)
-    back = _secured(Talks("secured", sizes.storm, *known, bystanders=2 * sizes.calm[0]))
+    back = secured(Talks("secured", sizes.storm, *known, bystanders=2 * sizes.calm[0]))
     yield Row(
         "storm",
         f"{sizes.storm:,} devices at once, {CONVERSATIONS} messages to fetch each",
@@ -174,5 +174,6 @@ def _rust(sizes: Sizes) -> dict[str, cases.Start]:
     return {RUST: servers.socketioxide} if is_there else {}
 
 
-def _secured(talks: Talks) -> cases.Start:
+def secured(talks: Talks) -> cases.Start:
+    """webchat on a copy of these, with accounts and logins."""
     return partial(servers.webchat, copy_of(talks), servers.SECURED)
