@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.chat.world import Person, World, settle
+from tests.chat.world import Person, World, settle, three
 
 G = "group_1"
 OUTCOMES = ("role", "remove", "group", "close", "depart", "join", "message")
@@ -15,9 +15,7 @@ OUTCOMES = ("role", "remove", "group", "close", "depart", "join", "message")
 
 async def trio(world: World) -> tuple[Person, Person, Person]:
     """anna owns a group with ben and cleo in it."""
-    anna, ben, cleo = [await world.joined(uid) for uid in ("anna", "ben", "cleo")]
-    assert (await anna.do("create", G, "ben", "cleo"))["ok"]
-    return anna, ben, cleo
+    return await three(world, G, "ben", "cleo")
 
 
 async def make(owner: Person, uid: str, role: str, **more: Any) -> Any:

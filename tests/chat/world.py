@@ -217,3 +217,10 @@ class World:
         await settle()
         self.clock.advance(seconds)
         await settle()
+
+
+async def three(world: World, group: str, *members: str) -> tuple[Person, Person, Person]:
+    """anna, ben and cleo, of whom anna has made a group with `members`."""
+    anna, ben, cleo = [await world.joined(uid) for uid in ("anna", "ben", "cleo")]
+    assert (await anna.do("create", group, *members))["ok"]
+    return anna, ben, cleo

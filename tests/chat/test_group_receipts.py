@@ -1,0 +1,107 @@
+"""Receipts in groups: who is told of whom, as positions or counts (docs/protocol.md, section 6)."""
+
+from __future__ import annotations
+
+import json
+
+from tests.chat.world import World, three
+from webchat.chat.assembly import Settings
+from webchat.service.read_positions import ReceiptSettings
+
+G = "group_1"
+CROWD = [f"m{number:03}" for number in range(120)]
+"""So many that authors get counts."""
+
+
+async def test_receipts_in_a_group_tell_each_author_who(world: World) -> None:
+    anna, ben, _ = await three(world, G, "ben")
+    await anna.do("refer", G, "cleo")
+    await anna.say_in(G, "one")
+    await ben.confirm("display", G, ConvID=G, Seq=3, From=G, Originated="ben")
+    (told,) = anna.got("delivery", "display")
+    assert (told["EvtType"], told["From"], told["Originated"], told["To"]) == (
+        "display", G, "ben", "anna",
+    )  # fmt: skip
+    assert (told["ConvID"], told["Seq"]) == (G, 3)
+    assert ben.got("delivery", "display") == []
+
+
+async def test_a_snapshot_lists_every_member(world: World) -> None:
+    anna, ben, _ = await three(world, G, "ben")
+    await anna.say_in(G, "one")
+    await ben.confirm("delivery", G, ConvID=G, Seq=2, From=G, Originated="ben")
+    await anna.ask("sync", {"cursors": {}, "receipts": [G]})
+    (snapshot,) = anna.got("receipts")
+    assert sorted(json.loads(snapshot["Body"])) == [["anna", 2, 2], ["ben", 2, 0]]
+
+
+async def test_what_came_before_never_counts_as_unread(world: World) -> None:
+    anna, _, _ = await three(world, G, "ben")
+    await anna.say_in(G, "before")
+    await anna.do("refer", G, "cleo")
+    positions = await world.store.positions.of_user("cleo", [G])
+    assert (positions[G].displayed, positions[G].n) == (2, 1)
+
+
+async def test_beyond_a_hundred_members_an_author_gets_counts(world: World) -> None:
+    await world.register(*CROWD)
+    anna = await world.joined("anna")
+    await anna.do("create", G, *CROWD)
+    await anna.say_in(G, "hello")
+    readers = [await world.joined(uid, {G: 2}) for uid in CROWD[:3]]
+    for reader in readers:
+        await reader.confirm("display", G, ConvID=G, Seq=2, From=G, Originated=reader.uid)
+    await world.pass_time(2)
+    assert anna.got("delivery", "display") == []
+    assert json.loads(anna.got("receipts")[-1]["Body"]) == [[2, 3, 3]]
+    await anna.ask("sync", {"cursors": {}, "receipts": [G]})
+    assert json.loads(anna.got("receipts")[-1]["Body"]) == [[2, 3, 3]]
+
+
+async def test_whoever_reads_at_the_same_time_is_told_of_with_what_it_passed() -> None:
+    world = World(Settings(receipts=ReceiptSettings(receipt_entries=3)))
+    await world.register("anna", "ben", "cleo")
+    anna, ben, cleo = await three(world, G, "ben")
+    await anna.do("refer", G, "cleo")
+    for body in map(str, range(3, 10)):
+        await anna.say_in(G, body)
+    for reader, seq in ((ben, 3), (cleo, 9), (ben, 4)):
+        reader.say("chat", reader.act("display", G, ConvID=G, Seq=seq))
+    await world.pass_time(1)
+    heard = [(told["Originated"], told["Seq"]) for told in anna.got("display")]
+    assert heard == [("ben", 4), ("cleo", 9)]
+    await world.chat.close()
+
+
+async def test_beyond_a_hundred_members_an_author_of_the_seeds_form_hears_of_each(
+    open_world: World,
+) -> None:
+    anna, ben = await open_world.person("anna"), await open_world.joined("ben")
+    await anna.ask("join", "anna")
+    await ben.do("create", G, "anna", *CROWD)
+    await anna.say_in(G, "hello")
+    await ben.say_in(G, "hello")
+    for uid in CROWD[:2]:
+        reader = await open_world.joined(uid, {G: 3})
+        reader.say("chat", reader.act("display", G, ConvID=G, Seq=3))
+    await open_world.pass_time(1)
+    heard = [(told["Originated"], told["MsgID"]) for told in anna.got("display")]
+    assert heard == [(reader, "anna-hello") for reader in ("ben", "m000", "m001")]
+    await open_world.pass_time(1)
+    assert ben.got("display") == []
+    assert json.loads(ben.got("receipts")[-1]["Body"]) == [[3, 2, 2]]
+
+
+async def test_beyond_a_hundred_members_who_passes_its_own_alone_changes_no_count(
+    world: World,
+) -> None:
+    await world.register(*CROWD)
+    anna, ben = await world.joined("anna"), await world.joined(CROWD[0])
+    await anna.do("create", G, *CROWD)
+    await anna.say_in(G, "one")
+    await ben.say_in(G, "two")
+    await ben.say_in(G, "three")
+    await anna.say_in(G, "four")
+    await world.pass_time(2)
+    assert json.loads(anna.got("receipts")[-1]["Body"]) == [[2, 1, 1]]
+    assert json.loads(ben.got("receipts")[-1]["Body"]) == [[3, 1, 1], [4, 1, 1]]
