@@ -8,11 +8,31 @@ from typing import Any
 import pytest
 
 from tests.chat.watched import WatchedStore
-from tests.chat.world import World, settle
+from tests.chat.world import Person, World, settle
 from webchat.errors import Code, WebchatError
 
 CONV = "dm:anna:ben"
 G = "group_g"
+
+
+def seqs(person: Person, conv: str) -> list[int]:
+    """The `Seq` of all that a person was sent of a log, acks included."""
+    return [said["Seq"] for _, said in person.socket.packets if said.get("ConvID") == conv]
+
+
+async def untold(world: World) -> tuple[World, WatchedStore, Person]:
+    """A node on the same store; ben there hears what becomes of appends when its log is let
+    `tell`."""
+    watched = WatchedStore(world.store)
+    near = World(beside=world, store=watched)
+    ben = await near.joined("ben")
+    watched.log.outcomes = []
+    return near, watched, ben
+
+
+async def apart(world: World, other: World) -> tuple[Person, Person, Person]:
+    """anna on one node, ben and cleo on the other."""
+    return await world.joined("anna"), await other.joined("ben"), await other.joined("cleo")
 
 
 async def test_a_join_goes_live_at_once_while_the_bus_is_down(world: World, other: World) -> None:
@@ -110,7 +130,7 @@ async def test_who_writes_in_a_group_before_its_node_knows_gets_all_in_order(
     await anna.say_in(G, "hello")
     ack = await ben.say_in(G, "I know already")
     assert ack["Seq"] == 3
-    assert [said["Seq"] for _, said in ben.socket.packets if said.get("ConvID") == G] == [1, 2, 3]
+    assert seqs(ben, G) == [1, 2, 3]
     await ben.say_in(G, "more")
     world.bus.reconnect()
     await settle()
@@ -119,29 +139,21 @@ async def test_who_writes_in_a_group_before_its_node_knows_gets_all_in_order(
 
 
 async def test_so_does_who_was_added_where_others_are_here(world: World, other: World) -> None:
-    anna, ben, cleo = (
-        await world.joined("anna"),
-        await other.joined("ben"),
-        await other.joined("cleo"),
-    )
+    anna, ben, cleo = await apart(world, other)
     await anna.do("create", G, "cleo")
     world.bus.cut_off()
     await anna.do("refer", G, "ben")
     ack = await ben.say_in(G, "I know already")
     assert ack["Seq"] == 3
     await settle()
-    assert [said["Seq"] for _, said in ben.socket.packets if said.get("ConvID") == G] == [1, 2, 3]
+    assert seqs(ben, G) == [1, 2, 3]
     assert cleo.places(G) == [1, 2, 3]
 
 
 async def test_who_was_added_again_unheard_is_not_sent_what_came_before_that(
     world: World, other: World
 ) -> None:
-    anna, ben, cleo = (
-        await world.joined("anna"),
-        await other.joined("ben"),
-        await other.joined("cleo"),
-    )
+    anna, ben, cleo = await apart(world, other)
     await anna.do("create", G, "ben", "cleo")
     await ben.do("depart", G)
     world.bus.cut_off()
@@ -151,11 +163,7 @@ async def test_who_was_added_again_unheard_is_not_sent_what_came_before_that(
     assert ack["Seq"] == 5
     await settle()
     assert "without ben" not in ben.bodies()
-    assert [said["Seq"] for _, said in ben.socket.packets if said.get("ConvID") == G][-3:] == [
-        3,
-        4,
-        5,
-    ]
+    assert seqs(ben, G)[-3:] == [3, 4, 5]
     assert cleo.bodies() == ["without ben", "I know already"]
 
 
@@ -175,16 +183,13 @@ async def test_who_writes_to_a_pair_that_only_the_other_follows_is_acked(
 async def test_a_first_message_is_acked_alone_though_the_other_has_come_with_it_in_the_meantime(
     world: World,
 ) -> None:
-    watched = WatchedStore(world.store)
-    near = World(beside=world, store=watched)
-    ben = await near.joined("ben")
-    watched.log.outcomes = []
+    near, watched, ben = await untold(world)
     ben.say("chat", ben.message("anna", "hello"))
     await settle()
     anna = await near.joined("anna")  # with the log as it is in the store
     watched.log.tell()
     await settle()
-    assert [said["Seq"] for name, said in ben.socket.packets if said.get("ConvID") == CONV] == [1]
+    assert seqs(ben, CONV) == [1]
     assert ben.bodies() == []
     assert anna.bodies() == ["hello"]
     await near.chat.close()
@@ -230,10 +235,7 @@ async def test_who_joins_while_the_last_other_device_leaves_is_live(world: World
 async def test_a_first_message_that_its_sender_is_told_of_before_the_store_answers_is_acked_alone(
     world: World,
 ) -> None:
-    watched = WatchedStore(world.store)
-    near = World(beside=world, store=watched)
-    ben = await near.joined("ben")
-    watched.log.outcomes = []
+    near, watched, ben = await untold(world)
     ben.say("chat", ben.message("anna", "hello"))
     await settle()
     near.chat.compare()  # the log of ben says that there is something new
@@ -370,15 +372,12 @@ async def test_who_left_between_its_memberships_and_their_heads_being_read_is_le
 async def test_who_makes_a_group_gets_all_once_though_another_arrives_before_it_is_told(
     world: World,
 ) -> None:
-    watched = WatchedStore(world.store)
-    near = World(beside=world, store=watched)
-    ben = await near.joined("ben")
-    watched.log.outcomes = []
+    near, watched, ben = await untold(world)
     ben.say("chat", ben.act("create", G, Body='["anna"]'))
     await settle()
     anna = await near.joined("anna", {G: 1})  # the heads that it reads have the group
     watched.log.tell()
     await settle()
     await anna.say_in(G, "hello")
-    assert [said["Seq"] for _, said in ben.socket.packets if said.get("ConvID") == G] == [1, 2]
+    assert seqs(ben, G) == [1, 2]
     await near.chat.close()
