@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
+from webchat.adapters.sqlite.heads import Heads
 from webchat.adapters.sqlite.keys import ENTRY_COLUMNS, entry_of, find_row
 from webchat.adapters.sqlite.ledger import Ledger
 from webchat.adapters.sqlite.logs import Logs
@@ -22,7 +23,7 @@ from webchat.adapters.sqlite.reader import (
     bounded,
 )
 from webchat.adapters.sqlite.writer import Writer
-from webchat.model import NO_HEAD, ConvID, Entry, Group, Head, Membership, Seq, Uid
+from webchat.model import ConvID, Entry, Group, Head, Membership, Seq, Uid
 from webchat.ports.accounts import fold
 from webchat.ports.log import Append, AppendDone, check_append
 
@@ -35,11 +36,6 @@ _AFTER_EACH: Final = f"""
     CROSS JOIN log ON log.name = asked.key
     CROSS JOIN entry ON entry.log = log.id AND seq > asked.value AND seq <= asked.value + ?2
     ORDER BY asked.id, seq"""  # noqa: S608
-_HEADS: Final = """
-    SELECT log.name, entry.seq, entry.n, entry.at, entry.members_seq
-    FROM json_each(?) AS asked JOIN log ON log.name = asked.value
-    JOIN entry ON entry.log = log.id
-    AND entry.seq = (SELECT max(seq) FROM entry WHERE log = log.id)"""
 _SPANS: Final = """
     SELECT log.name, uid, since, until, role FROM member JOIN log ON log.id = member.log"""
 _NEWEST_SPANS: Final = f"""{_SPANS} WHERE uid = ?1 AND since =
@@ -88,6 +84,7 @@ class SqliteLog:
         self._writer = writer
         self._reader = reader
         self._tail = ledger.tail
+        self._heads = Heads(ledger)
 
     def append(self, request: Append, done: AppendDone) -> None:
         """Queue `request` for the next transaction."""
@@ -145,13 +142,7 @@ class SqliteLog:
 
     async def heads(self, convs: Sequence[ConvID]) -> Mapping[ConvID, Head]:
         """The heads of those that exist, by one query."""
-        tails = [(conv, tail) for conv in convs if (tail := self._tail(conv)) is not None]
-        ends = [(conv, end) for conv, tail in tails if (end := tail.end()) is not None]
-        rows = await self._reader.read(lambda db: db.execute(_HEADS, (as_list(convs),)).fetchall())
-        heads = {name: Head(*head) for name, *head in rows}
-        for conv, end in ends:
-            heads[conv] = max(heads.get(conv, NO_HEAD), end)
-        return heads
+        return await self._reader.read(lambda db: self._heads.read(db, convs))
 
     async def reactions(self, conv: ConvID, seqs: Sequence[Seq]) -> Mapping[Seq, Mapping[Uid, str]]:
         """Who reacted how to these entries."""

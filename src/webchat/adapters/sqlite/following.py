@@ -1,7 +1,6 @@
 """What a user follows, on SQLite: two statements in one visit to a reading thread.
 
-Each gives all it finds as one row of JSON: between rows SQLite lets go of the interpreter's lock,
-and to get it back while the loop is busy costs more than to read the row.
+Each gives all it finds as one row of JSON, as in `heads.py`.
 """
 
 from __future__ import annotations
@@ -11,12 +10,12 @@ from typing import Final
 
 import msgspec
 
+from webchat.adapters.sqlite.heads import NEWEST, Heads
 from webchat.adapters.sqlite.ledger import Ledger
-from webchat.adapters.sqlite.reader import Reading, as_list
+from webchat.adapters.sqlite.reader import Reading
 from webchat.model import NO_HEAD, ConvID, Head, Membership, Seq, Uid, user_log
 from webchat.ports.following import Followed
 
-_NEWEST: Final = "(SELECT max(seq) FROM entry WHERE log = log.id)"
 _SPANS: Final = f"""
     SELECT (
         SELECT json_group_array(json_array(log.name, since, until, role))
@@ -24,16 +23,11 @@ _SPANS: Final = f"""
         (SELECT max(since) FROM member AS own WHERE own.log = member.log AND own.uid = ?1)
     ), (
         SELECT json_array(seq, n, at, members_seq)
-        FROM log JOIN entry ON entry.log = log.id AND seq = {_NEWEST} WHERE log.name = ?2
+        FROM log JOIN entry ON entry.log = log.id AND seq = {NEWEST} WHERE log.name = ?2
     )"""  # noqa: S608
-_HEADS: Final = f"""
-    SELECT json_group_array(json_array(log.name, seq, n, at, members_seq))
-    FROM json_each(?) AS asked CROSS JOIN log ON log.name = asked.value
-    CROSS JOIN entry ON entry.log = log.id AND seq = {_NEWEST}"""  # noqa: S608
 
 _decode_spans: Final = msgspec.json.Decoder(list[tuple[ConvID, Seq, Seq | None, str]]).decode
 _decode_head: Final = msgspec.json.Decoder(tuple[Seq, int, int, Seq]).decode
-_decode_heads: Final = msgspec.json.Decoder(list[tuple[ConvID, Seq, int, int, Seq]]).decode
 
 
 class SqliteFollowing:
@@ -41,12 +35,12 @@ class SqliteFollowing:
 
     def __init__(self, reader: Reading, ledger: Ledger) -> None:
         self._reader = reader
-        self._tail = ledger.tail
+        self._heads = Heads(ledger)
 
     async def of(self, uid: Uid) -> Followed:
         """What the user follows."""
         own = user_log(uid)
-        own_end = self._end(own)
+        own_end = self._heads.end(own)
 
         def run(db: sqlite3.Connection) -> Followed:
             spans, head = db.execute(_SPANS, (uid, own)).fetchone()
@@ -56,20 +50,7 @@ class SqliteFollowing:
             ]
             present = [span.conv for span in memberships if span.until is None]
             before = NO_HEAD if head is None else Head(*_decode_head(head))
-            heads = self._heads(db, [*present, own])
+            heads = self._heads.read(db, [*present, own])
             return Followed(memberships, heads, max(before, own_end))
 
         return await self._reader.read(run)
-
-    def _heads(self, db: sqlite3.Connection, convs: list[ConvID]) -> dict[ConvID, Head]:
-        ends = {conv: end for conv in convs if (end := self._end(conv)) is not NO_HEAD}
-        (found,) = db.execute(_HEADS, (as_list(convs),)).fetchone()
-        heads = {conv: Head(*head) for conv, *head in _decode_heads(found)}
-        for conv, end in ends.items():
-            heads[conv] = max(heads.get(conv, NO_HEAD), end)
-        return heads
-
-    def _end(self, conv: ConvID) -> Head:
-        """Where a log's tail ends, as committed; NO_HEAD: the tables say it all."""
-        tail = self._tail(conv)
-        return (tail and tail.end()) or NO_HEAD
