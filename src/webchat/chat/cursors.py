@@ -29,8 +29,7 @@ class Cursors:
             for conv in unnamed:
                 _begin(device, device.user.logs[conv], None)
         _begin_named(device, cursors)
-        if device.lags:
-            self._plan(device, [conv for conv, lag in device.lags.items() if not lag.waiting])
+        self._plan(device, [conv for conv, lag in device.lags.items() if not lag.waiting])
 
     def sync(self, device: Device, cursors: Mapping[ConvID, Seq], *, more: bool) -> None:
         """Further cursors, or new ones: what they do not name keeps its place."""
@@ -61,11 +60,7 @@ def is_waiting(device: Device) -> bool:
 
 
 def _begin_named(device: Device, cursors: Mapping[ConvID, Seq]) -> None:
-    logs, lags = device.user.logs, device.lags
     for conv, cursor in cursors.items():
-        held = logs.get(conv)
-        if held is not None and cursor == held.last and conv not in lags and not device.past:
-            continue  # live, as most logs of a device that comes back are
         held = device.log_of(conv)
         if held is not None:
             _begin(device, held, cursor)
@@ -76,7 +71,7 @@ def _begin(device: Device, held: HeldLog, cursor: Seq | None) -> None:
     lag = device.lags.get(held.conv)
     is_past = device.past is not None and held.conv in device.past
     if lag is None and cursor == held.last and not is_past:
-        return
+        return  # live, as most logs of a device that comes back are
     if lag is None:
         lag = device.lag_behind(held.conv, Lag(held.last))
     lag.waiting = False

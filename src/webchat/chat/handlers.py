@@ -84,7 +84,6 @@ class ChatHandler:
         self._clock = clock
         self._tasks = tasks
         self._settings = settings
-        self._per_s, self._burst = settings.rate_events_per_s, settings.rate_burst
         self._draining = False
         self._kinds: Mapping[str, Answer] = {
             "message": self._message,
@@ -107,7 +106,7 @@ class ChatHandler:
         """Say who it is. Raises ConnectRefused."""
         uid, login_id = await self._identity.of(socket, auth)
         now_s = self._clock.monotonic_s()
-        socket.state = Client(socket, uid, login_id, self._burst, now_s)
+        socket.state = Client(socket, uid, login_id, self._settings.rate_burst, now_s)
 
     def connected(self, socket: Socket) -> None:
         """It may speak now."""
@@ -229,7 +228,8 @@ class ChatHandler:
         raise WebchatError(Code.BAD_REQUEST, "unknown event")
 
     def _check_rate(self, client: Client) -> None:
-        wait_ms = client.take(self._clock.monotonic_s(), self._per_s, self._burst)
+        settings, now_s = self._settings, self._clock.monotonic_s()
+        wait_ms = client.take(now_s, settings.rate_events_per_s, settings.rate_burst)
         if wait_ms:
             raise WebchatError(Code.RATE_LIMITED, "too many events at once", retry_after_ms=wait_ms)
 

@@ -56,20 +56,17 @@ class Packet(msgspec.Struct, eq=False, gc=False):
     def frames(self) -> bytes:
         """Its WebSocket frames; made once, then the same object for every connection."""
         if not self.framed:
-            framed = text_frame(self.text) if self.text else b""
-            self.framed = framed + self._binary_frames(b"") if self.attachments else framed
+            self.framed = self._all_frames(b"") if self.attachments else text_frame(self.text)
         return self.framed
 
     @property
     def frames_v3(self) -> bytes:
         """Its WebSocket frames in protocol 3, where binary ones bear their type."""
-        if not self.attachments:
-            return self.frames
-        framed = text_frame(self.text) if self.text else b""
-        return framed + self._binary_frames(_V3_BINARY_MESSAGE)
+        return self._all_frames(_V3_BINARY_MESSAGE) if self.attachments else self.frames
 
-    def _binary_frames(self, prefix: bytes) -> bytes:
-        return b"".join(frame(BINARY, prefix + each) for each in self.attachments)
+    def _all_frames(self, prefix: bytes) -> bytes:
+        text = text_frame(self.text) if self.text else b""
+        return text + b"".join(frame(BINARY, prefix + each) for each in self.attachments)
 
 
 CLOSE_PACKET: Final = Packet(b"1")

@@ -186,12 +186,11 @@ def encode_said(
 ) -> bytes:
     """The JSON object of a logged envelope, without the server's fields: what a Draft carries."""
     encoded = encode(_Said(kind, sender, originated, to, envelope.msg_id, envelope.timestamp, body))
-    if type(envelope) is _Exact and not envelope.refers:
-        return encoded
     if envelope.refers:
         encoded = encoded[:-1] + b',"Refers":%d}' % envelope.refers
-    extras = envelope.extras if isinstance(envelope, Extended) else b""
-    return encoded[:-1] + b"," + extras[1:] if extras else encoded
+    if type(envelope) is Extended and envelope.extras:
+        return encoded[:-1] + b"," + envelope.extras[1:]
+    return encoded
 
 
 def with_field(said: bytes, name: str, value: str) -> bytes:
