@@ -62,10 +62,18 @@ async def test_messages_are_read_in_the_order_of_holding(store: Store) -> None:
 
 
 async def test_a_message_sent_again_is_held_once(store: Store) -> None:
-    asked = [hold(store, "group_x", message("ann", "1", text)) for text in ("first", "again")]
-    await asyncio.gather(*asked)
+    first, again = message("ann", "1", "first"), message("ann", "1", "again")
+    await hold(store, "group_x", first)
+    await hold(store, "group_x", again)
     (held,) = await store.held.of_group("group_x", 0)
-    assert held.draft == message("ann", "1", "first")
+    assert held.draft == first
+
+
+async def test_a_message_sent_twice_at_once_is_held_once(store: Store) -> None:
+    sent = [message("ann", "1", text) for text in ("one", "other")]
+    await asyncio.gather(*(hold(store, "group_x", draft) for draft in sent))
+    (held,) = await store.held.of_group("group_x", 0)
+    assert held.draft in sent
 
 
 async def test_a_key_belongs_to_its_sender_and_its_group(store: Store) -> None:
