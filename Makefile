@@ -5,6 +5,8 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 4000
+# How many processes share the tests.
+TEST_WORKERS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 RUN_READY := $(VENV)/run.stamp
@@ -52,11 +54,11 @@ web-test: $(CLIENT)
 	npm --prefix web run test
 
 pytest: $(DEV_READY) $(WIRE_READY) $(DYNALITE_READY) $(PEER_READY) $(CLIENT)
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal
 
 # The flows with everybody on a node of their own: three nodes, Redis, a DynamoDB engine, a balancer.
 cluster: $(DEV_READY) $(WIRE_READY) $(DYNALITE_READY) $(CLIENT)
-	$(BIN)/pytest --on-cluster tests/wire/test_flow_*.py
+	$(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal --on-cluster tests/wire/test_flow_*.py
 
 # The same, to be used by hand: it says where, and ends with Ctrl-C.
 cluster-up: $(DEV_READY) $(DYNALITE_READY) $(CLIENT)

@@ -8,10 +8,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from shutil import which
+from typing import IO
 
 import httpx
 
 from tests.ports import free_port
+from tests.servers import LogLine
 
 CONFIGURATION = Path(__file__).parents[2] / "deploy" / "haproxy.cfg"
 START_TIMEOUT_S = 10.0
@@ -30,7 +32,25 @@ class Balancer:
         configuration.write_text(CONFIGURATION.read_text(encoding="utf-8") + "".join(added))
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._process = subprocess.Popen(
+        self._said = directory / "haproxy.log"
+        with self._said.open("w") as said:
+            self._process = self._start(configuration, said, first, second)
+        self._wait_until_it_serves()
+
+    @property
+    def log(self) -> list[LogLine]:
+        """What it has said: of nodes that went down or came up, mostly."""
+        return [{"balancer": line} for line in self._said.read_text().splitlines()]
+
+    def stop(self) -> None:
+        """End it."""
+        self._process.terminate()
+        self._process.wait(10)
+
+    def _start(
+        self, configuration: Path, said: IO[str], first: int, second: int
+    ) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
             [_haproxy(), "-db", "-f", str(configuration)],
             env={
                 **os.environ,
@@ -39,14 +59,8 @@ class Balancer:
                 "WEBCHAT_NODE_B": f"127.0.0.1:{second}",
             },
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=said,
         )
-        self._wait_until_it_serves()
-
-    def stop(self) -> None:
-        """End it."""
-        self._process.terminate()
-        self._process.wait(10)
 
     def _wait_until_it_serves(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S

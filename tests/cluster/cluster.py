@@ -99,8 +99,8 @@ class Cluster:
 
     @property
     def log(self) -> list[LogLine]:
-        """What the nodes that run now have logged."""
-        return [line for node in self.nodes for line in node.server.log]
+        """What the nodes that run now have logged, then the balancer."""
+        return [line for node in self.nodes for line in node.server.log] + self.balancer.log
 
     @staticmethod
     def _end(node: Node) -> None:

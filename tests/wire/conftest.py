@@ -5,7 +5,7 @@ With `--on-cluster` each is a balancer with three nodes behind it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,21 @@ QUICK = (
     "--receipts-interval-ms=50",
 )
 """Limits that many tests at one address would meet, and shorter waits."""
+
+_LAST_LINES = 60
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Function,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With a failure comes what the servers have logged last."""
+    report = yield
+    if report.failed:
+        for town in (each for each in item.funcargs.values() if isinstance(each, Town)):
+            lines = "\n".join(map(str, town.server.log[-_LAST_LINES:]))
+            report.sections.append(("Servers' log", lines))
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -137,7 +137,7 @@ class Town:
         self.open_mode = open_mode
         self._tokens: dict[str, str] = {}
         self._devices: list[Device] = []
-        self.http = httpx.Client(base_url=server.url, timeout=10)
+        self.http = httpx.Client(base_url=server.url, timeout=60)
 
     def person(self, name: str) -> str:
         """A new user; returns its uid, which is unlike all others of the run."""

@@ -46,6 +46,8 @@ class ServerSettings:
 
     `head_timeout_ms`: within which a request's head must be there, from the connection's start or
     its own first byte; `max_head_bytes`: its size, looked at after each read.
+    `keep_alive_s`: how long a connection without a request is kept, longer than balancers keep
+    theirs (a minute, mostly), so that none sends a request into one that is just being closed.
     `new_connections_per_turn`: how many begin in one turn of the loop: a thousand that come at once
     do not hold up those that are there.
     """
@@ -53,7 +55,7 @@ class ServerSettings:
     head_timeout_ms: int = 10_000
     body_timeout_ms: int = 20_000
     max_head_bytes: int = 65_536
-    keep_alive_s: int = 20
+    keep_alive_s: int = 75
     close_timeout_ms: int = 5_000
     backlog: int = 2_048
     new_connections_per_turn: int = 1
