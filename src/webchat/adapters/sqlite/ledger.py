@@ -1,25 +1,22 @@
 """The logs that the writer has open: their entries and positions beyond the tables.
 
 A transaction's additions become one row of the journal and stay in memory, until they are folded
-into the tables: log by log, many at a time, in slices that ride in later transactions, or when
-nothing else is to be written. A log whose rows an act must find in the tables is settled first.
+into the tables (`folding.py`). A log whose rows an act must find in the tables is settled first.
 Used by the writer's thread alone, but for `tail`.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
-from operator import attrgetter
+from collections.abc import Iterable
 from typing import Final
 
-import msgspec
-
 from webchat.adapters.sqlite import journal
+from webchat.adapters.sqlite.folding import Folding, position_rows
 from webchat.adapters.sqlite.keys import entry_of, find_row, key_hash, met
 from webchat.adapters.sqlite.openlog import LogTail, OpenLog
 from webchat.adapters.sqlite.recent import Recent
-from webchat.adapters.sqlite.rows import EntryRow, PositionRow, write_entries, write_positions
+from webchat.adapters.sqlite.rows import EntryRow, write_entries, write_positions
 from webchat.adapters.sqlite.settings import SqliteSettings
 from webchat.model import (
     NO_HEAD,
@@ -43,21 +40,7 @@ _HEAD: Final = """
 _MAKE: Final = "INSERT INTO log (name) VALUES (?)"
 _POSITION: Final = "SELECT delivered, displayed, n FROM position WHERE log = ? AND uid = ?"
 _N_AT: Final = "SELECT n FROM entry WHERE log = ? AND seq = ?"
-
-
 _NONE: Final = (None, 0)
-
-
-class _Fold(msgspec.Struct):
-    """The logs that are still to be written, until the journal's first batches can go.
-
-    `until`: the last of these batches; `records`, `size`: what all of them hold.
-    """
-
-    logs: list[OpenLog]
-    until: int
-    records: int
-    size: int
 
 
 class Ledger:
@@ -73,13 +56,11 @@ class Ledger:
         self._recent: Recent[ConvID, OpenLog] = Recent(settings.max_heads)
         self._unfolded: dict[ConvID, OpenLog] = {}
         self._positions = 0
-        self._newest = self._records = self._size = 0
-        self._fold: _Fold | None = None
+        self._folding = Folding(settings)
         self._new: dict[int, tuple[OpenLog, int]] = {}
         self._touched: list[tuple[OpenLog, LogTail, Head]] = []
         self._added: list[EntryRow] = []
         self._settled: dict[int, Seq] = {}
-        self._folded: list[tuple[OpenLog, LogTail, int]] = []
         self._counts: dict[tuple[int, Seq], int] = {}
 
     def tail(self, conv: ConvID) -> LogTail | None:
@@ -228,7 +209,7 @@ class Ledger:
     @property
     def is_folded(self) -> bool:
         """Whether the tables say everything that was committed, and the journal nothing."""
-        return not self._records
+        return self._folding.is_over
 
     def settle_others(self, db: sqlite3.Connection) -> None:
         """Before all else: beside a process that serves, write what it has in the journal."""
@@ -262,21 +243,13 @@ class Ledger:
         if not self._keeps_journal:
             self.settle_all(db)
             return
-        if self._fold is None and (is_idle or self._is_due()):
-            by_number = sorted(self._unfolded.values(), key=attrgetter("id"), reverse=True)
-            self._fold = _Fold(by_number, self._newest, self._records, self._size)
-        added = self._note(db)
-        if self._fold is not None:
-            # More than comes in, or the fold would never end.
-            self._fold_some(db, self._fold.logs, max(self._settings.fold_slice, 2 * added))
-            if not self._fold.logs:
-                journal.remove(db, self._fold.until)
+        if is_idle or self._folding.is_due:
+            self._folding.begin(self._unfolded.values())
+        self._folding.go_on(db, self._note(db), self._settled)
 
     def committed(self) -> None:
         """The transaction is durable; what it did may be read."""
-        emptied = [log for log, _, _ in self._folded]
-        for _, tail, taken in self._folded:
-            tail.fold(taken)
+        emptied = self._folding.committed()
         settled = self._settled
         for log, tail, _ in self._touched:
             if settled and log.id in settled:
@@ -285,10 +258,6 @@ class Ledger:
             tail.commit(log.head.last)
             log.is_changing = False
         self._close(emptied)
-        if self._fold is not None and not self._fold.logs:
-            self._records -= self._fold.records
-            self._size -= self._fold.size
-            self._fold = None
         self._start_anew()
 
     def rolled_back(self) -> None:
@@ -299,19 +268,19 @@ class Ledger:
         self._close([log for log, _, _ in self._touched])
         # Among them may be logs that it made.
         self._recent.clear()
-        self._fold = None
+        self._folding.rolled_back()
         self._start_anew()
 
     def others_wrote(self, db: sqlite3.Connection) -> None:
         """Another process wrote since the last transaction; maybe it has emptied the journal."""
         self._recent.clear()
         if self._unfolded and journal.is_empty(db):
-            self._unfolded, self._fold = {}, None
-            self._records = self._size = 0
+            self._unfolded = {}
+            self._folding.forget()
 
     def _start_anew(self) -> None:
         self._new, self._touched, self._added = {}, [], []
-        self._settled, self._folded, self._counts = {}, [], {}
+        self._settled, self._counts = {}, {}
 
     def _touch(self, log: OpenLog) -> LogTail:
         """The tail of a log that this transaction changes."""
@@ -330,34 +299,7 @@ class Ledger:
             settled = self._settled.get
             entries = [row for row in entries if row[1] > settled(row[0], 0)]
         positions = position_rows((log, tail.new_moved) for log, tail, _ in self._touched)
-        added = len(entries) + len(positions)
-        if added:
-            # Counted up even if the transaction fails, so that no number comes twice.
-            self._newest += 1
-            self._size += journal.note(db, self._newest, journal.Batch(entries, positions))
-            self._records += added
-        return added
-
-    def _is_due(self) -> bool:
-        settings = self._settings
-        return self._records >= settings.journal_entries or self._size >= settings.journal_bytes
-
-    def _fold_some(self, db: sqlite3.Connection, logs: list[OpenLog], records: int) -> None:
-        """Write about as many records of `logs`; those that are done go from the list."""
-        moved: list[tuple[OpenLog, Mapping[Uid, Position]]] = []
-        while logs and records > 0:
-            log = logs[-1]
-            if log.tail is not None and log.id not in self._settled:
-                committed = log.tail.committed
-                taken = min(records, committed)
-                self._folded.append((log, log.tail, taken))
-                if taken < committed:
-                    break
-                records -= taken + len(log.tail.moved)
-                moved.append((log, log.tail.moved))
-            logs.pop()
-        write_entries(db, [row for _, tail, taken in self._folded for row in tail.rows[:taken]])
-        write_positions(db, position_rows(moved))
+        return self._folding.note(db, entries, positions)
 
     def _close(self, logs: Iterable[OpenLog]) -> None:
         """Let go of those tails that are empty now; their logs are remembered as long as others."""
@@ -373,14 +315,3 @@ class Ledger:
         for log in [*self._unfolded.values(), *self._recent.values()]:
             log.positions = dict(log.tail.moved) if log.tail else {}
         self._positions = 0
-
-
-def position_rows(
-    moved: Iterable[tuple[OpenLog, Mapping[Uid, Position]]],
-) -> list[PositionRow]:
-    """Positions of logs as rows of their table."""
-    return [
-        (log.id, uid, at.delivered, at.displayed, at.n)
-        for log, positions in moved
-        for uid, at in positions.items()
-    ]
