@@ -138,6 +138,7 @@ $(BIN)/pip:
 $(RUN_READY) $(DEV_READY) $(PLOTS_READY): $(VENV)/%.stamp: requirements/%.lock pyproject.toml hatch_build.py | $(BIN)/pip
 	$(BIN)/python -m pip install -q --require-hashes -r requirements/$*.lock
 	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q src/webchat
 	touch $@
 
 $(WEB_READY) $(WIRE_READY) $(DYNALITE_READY) $(PEER_READY): %/node_modules/.stamp: %/package-lock.json
