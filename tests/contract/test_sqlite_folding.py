@@ -24,6 +24,7 @@ READS: Final[dict[str, Callable[[SqliteStore], Awaitable[object]]]] = {
     "read before": lambda store: store.log.read_before("group_x", None, 9),
     "heads": lambda store: store.log.heads(["group_x"]),
     "following": lambda store: store.following.of("bob"),
+    "newest": lambda store: store.following.newest("bob", None, 9),
 }
 
 
