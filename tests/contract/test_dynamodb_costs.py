@@ -75,6 +75,15 @@ async def test_heads_of_250_logs_are_three_reads(cluster: Cluster) -> None:
     assert requests_of(node) - before == Counter({"get_many": 3})
 
 
+async def test_a_page_of_a_users_list_reads_heads_in_batches(cluster: Cluster) -> None:
+    node, reader = await cluster.node(), await cluster.node()
+    for number in range(30):
+        await send(node, to_pair("ann", f"u{number}", "1"))
+    before = requests_of(reader)
+    assert len(await reader.following.newest("ann", None, 20)) == 20
+    assert requests_of(reader) - before == Counter({"query": 1, "get_many": 2})
+
+
 async def test_a_first_append_to_a_busy_log_reads_pages_of_keys_and_not_the_log(
     cluster: Cluster,
 ) -> None:

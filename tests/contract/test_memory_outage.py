@@ -26,6 +26,7 @@ CALLS: Final[dict[str, Call]] = {
     "reactions": lambda store: store.log.reactions("group_x", [1]),
     "of_user": lambda store: store.members.of_user("ann"),
     "following": lambda store: store.following.of("ann"),
+    "newest": lambda store: store.following.newest("ann", None, 1),
     "read_each": lambda store: store.log.read_each({"group_x": 0}, 1),
     "spans": lambda store: store.members.spans("group_x", "ann"),
     "page": lambda store: store.members.page("group_x", "", 1),

@@ -98,6 +98,7 @@ def reads(store: PostgresStore, conv: ConvID) -> dict[str, Callable[[], Awaitabl
         "sharing": lambda: members.sharing("u3", ["u4", "nobody"]),
         "conversations": lambda: members.of_user(f"u{SMALL - 1}"),
         "following": lambda: store.following.of(f"u{SMALL - 1}"),
+        "newest": lambda: store.following.newest(f"u{SMALL - 1}", None, 2),
         "positions of a user": lambda: positions.of_user("u3", [conv]),
         "positions of members": lambda: positions.of_members(conv, ["u3", "u4"]),
     }

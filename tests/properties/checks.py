@@ -176,7 +176,7 @@ class Checks:
 
     async def _check_positions(self, device: Device) -> None:
         conversations = Conversations(
-            self.store.log, self.store.members, self.store.positions,
+            self.store.following, self.store.members, self.store.positions,
             self.world.profiles, self.history,
         )  # fmt: skip
         listed = {item.conv: item for item in await _every(conversations, device.uid)}

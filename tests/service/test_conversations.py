@@ -85,7 +85,9 @@ class TestList:
         convs = [item.conv for item in (*first.items, *second.items)]
         assert sorted(convs) == ["dm:ann:ben", "dm:ann:cat", "dm:ann:dan"]
 
-    @pytest.mark.parametrize("cursor", ["", "x", "%%%", "!!!!", "w7w", "ünö", "9" * 5_000])
+    @pytest.mark.parametrize(
+        "cursor", ["", "x", "%%%", "!!!!", "w7w", "ünö", "9" * 5_000, "NTp4", "NTpncm91cF8A"]
+    )
     async def test_what_is_no_cursor_is_refused(self, world: World, cursor: str) -> None:
         await world.say("ann", "ben")
         assert await code_of(world.conversations.page("ann", cursor, 50)) is Code.BAD_REQUEST

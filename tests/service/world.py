@@ -97,7 +97,7 @@ class World:
         )
         self.history = History(self.store.log, self.store.members)
         self.conversations = Conversations(
-            self.store.log,
+            self.store.following,
             self.store.members,
             self.store.positions,
             self.profiles,

@@ -90,7 +90,7 @@ def services_of(
     return Services(
         people.accounts,
         profiles,
-        Conversations(store.log, store.members, store.positions, profiles, history),
+        Conversations(store.following, store.members, store.positions, profiles, history),
         history,
         Readers(store.members, store.positions, profiles, history),
         InvitationService(store.invitations, store.members, entrance),

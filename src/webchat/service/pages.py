@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Final, Generic, TypeVar
 
 from webchat.errors import Code, WebchatError
-from webchat.model import ConvID, Seq
+from webchat.model import Seq, is_group, pair_of
+from webchat.ports.following import Activity
 
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
@@ -40,25 +41,16 @@ def check_seq(seq: Seq) -> None:
         raise WebchatError(Code.BAD_REQUEST, "This is no Seq.")
 
 
-class Activity(NamedTuple):
-    """The place of a conversation in a list by last activity: the later, the greater.
-
-    A tuple: they are compared by the thousand for each page.
-    """
-
-    at: int
-    conv: ConvID
-
-    def as_cursor(self) -> str:
-        """An opaque text for the wire."""
-        return base64.urlsafe_b64encode(f"{self.at}:{self.conv}".encode()).decode().rstrip("=")
+def cursor_of(place: Activity) -> str:
+    """A place in a list of conversations as an opaque text for the wire."""
+    return base64.urlsafe_b64encode(f"{place.at}:{place.conv}".encode()).decode().rstrip("=")
 
 
 def activity_of(cursor: str) -> Activity:
-    """The place that `as_cursor` gave. Raises WebchatError(BAD_REQUEST)."""
-    try:
+    """The place that `cursor_of` was given. Raises WebchatError(BAD_REQUEST)."""
+    with suppress(ValueError):
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
         at, _, conv = text.partition(":")
-        return Activity(int(at), conv)
-    except (ValueError, binascii.Error) as error:
-        raise WebchatError(Code.BAD_REQUEST, "before is not a cursor of this list.") from error
+        if is_group(conv) or pair_of(conv) is not None:
+            return Activity(int(at), conv)
+    raise WebchatError(Code.BAD_REQUEST, "before is not a cursor of this list.")

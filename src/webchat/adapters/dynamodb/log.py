@@ -33,11 +33,10 @@ class DynamoLog:
     ) -> Mapping[ConvID, list[Entry]]:
         """What comes after a place in each of many logs; most of it comes with their heads."""
         heads = await self._reader.heads(places)
-        found = {
-            conv: await self._reader.after(head, places[conv], limit)
-            for conv, head in heads.items()
-        }
-        return {conv: entries for conv, entries in found.items() if entries}
+        found = await self._table.each(
+            lambda conv: self._reader.after(heads[conv], places[conv], limit), heads
+        )
+        return {conv: entries for conv, entries in zip(heads, found, strict=True) if entries}
 
     async def read_before(self, conv: ConvID, before: Seq | None, limit: int) -> list[Entry]:
         """The newest `limit` entries with `Seq` < `before`, ascending."""

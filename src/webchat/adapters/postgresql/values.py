@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from webchat.model import ConvID, Draft, Entry, seal
 
-_MAX_BIGINT: Final = 2**63 - 1
+MAX_BIGINT: Final = 2**63 - 1
 AFTER_ALL: Final = b"\xff"
 """After a prefix: where the UTF-8 texts that begin with it end."""
 
@@ -18,7 +18,7 @@ Row = Sequence[Any]
 
 def bounded(number: int) -> int:
     """`number` as a bigint can hold it; any `Seq` or count beyond means the same as the largest."""
-    return max(-1, min(number, _MAX_BIGINT))
+    return max(-1, min(number, MAX_BIGINT))
 
 
 def entry_of(conv: ConvID, row: Row) -> Entry:

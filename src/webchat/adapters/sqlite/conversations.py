@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
+from webchat.adapters.sqlite.entries import (
+    after_each,
+    begins_after,
+    joined,
+    newest_after,
+    newest_before,
+)
 from webchat.adapters.sqlite.heads import Heads
 from webchat.adapters.sqlite.keys import ENTRY_COLUMNS, entry_of, find_row
 from webchat.adapters.sqlite.ledger import Ledger
 from webchat.adapters.sqlite.logs import Logs
-from webchat.adapters.sqlite.openlog import LogTail
 from webchat.adapters.sqlite.reader import (
     LAST_CHARACTER,
     MAX_INTEGER,
@@ -30,12 +35,6 @@ from webchat.ports.log import Append, AppendDone, check_append
 _ENTRIES: Final = f"""
     SELECT {ENTRY_COLUMNS} FROM entry
     WHERE log = (SELECT id FROM log WHERE name = ?)"""  # noqa: S608
-# In this order, each log by its index; no `Seq` is missing, so that `limit` bounds it.
-_AFTER_EACH: Final = f"""
-    SELECT asked.key, {ENTRY_COLUMNS} FROM json_each(?1) AS asked
-    CROSS JOIN log ON log.name = asked.key
-    CROSS JOIN entry ON entry.log = log.id AND seq > asked.value AND seq <= asked.value + ?2
-    ORDER BY asked.id, seq"""  # noqa: S608
 _SPANS: Final = """
     SELECT log.name, uid, since, until, role FROM member JOIN log ON log.id = member.log"""
 _NEWEST_SPANS: Final = f"""{_SPANS} WHERE uid = ?1 AND since =
@@ -75,8 +74,7 @@ _PUBLIC: Final = f"""{_GROUPS} public AND NOT closed AND folded >= ? AND folded 
 class SqliteLog:
     """Logs. See `ports/log.py`.
 
-    Reads look into the tail first, then into the tables: what is folded between is seen twice. A
-    page that lies in the tail wakes no thread.
+    Reads look into the tail first, as `entries.py` says. A page that lies in it wakes no thread.
     """
 
     def __init__(self, logs: Logs, writer: Writer, reader: Reading, ledger: Ledger) -> None:
@@ -94,39 +92,27 @@ class SqliteLog:
     async def read(self, conv: ConvID, after: Seq, limit: int) -> list[Entry]:
         """Up to `limit` entries with `Seq` > `after`, ascending."""
         query = f"{_ENTRIES} AND seq > ? ORDER BY seq LIMIT ?"
-        tail = self._tail(conv)
-        if tail is not None and (newest := tail.whole(conv, after, limit)):
+        newest = newest_after(self._tail(conv), conv, after, limit)
+        if begins_after(newest, after):
             return newest
         found = await self._read(conv, query, (conv, bounded(after), bounded(limit)))
-        return found if tail is None else _gone_on(tail, conv, after, limit, found)
+        return joined(found, newest)[:limit]
 
     async def read_each(
         self, places: Mapping[ConvID, Seq], limit: int
     ) -> Mapping[ConvID, list[Entry]]:
         """What comes after a place in each of many logs, by one query."""
-        tails = [(conv, tail) for conv in places if (tail := self._tail(conv)) is not None]
-        asked = json.dumps({conv: bounded(after) for conv, after in places.items()})
-        parameters = (asked, bounded(limit))
-        rows = await self._reader.read(lambda db: db.execute(_AFTER_EACH, parameters).fetchall())
-        found: defaultdict[ConvID, list[Entry]] = defaultdict(list)
-        for conv, *row in rows:
-            found[conv].append(entry_of(conv, row))
-        for conv, tail in tails:
-            whole = _gone_on(tail, conv, places[conv], limit, found.get(conv, []))
-            if whole:
-                found[conv] = whole
-        return found
+        return await self._reader.read(lambda db: after_each(db, self._tail, places, limit))
 
     async def read_before(self, conv: ConvID, before: Seq | None, limit: int) -> list[Entry]:
         """The newest `limit` entries with `Seq` < `before`, ascending."""
         query = f"{_ENTRIES} AND seq < ? ORDER BY seq DESC LIMIT ?"
         end = bounded(MAX_INTEGER if before is None else before)
-        tail = self._tail(conv)
+        newest = newest_before(self._tail(conv), conv, end, limit)
+        if newest and len(newest) == limit:
+            return newest
         newest_first = await self._read(conv, query, (conv, end, bounded(limit)))
-        found = newest_first[::-1]
-        if tail is not None:
-            found += tail.between(conv, found[-1].seq if found else 0, end)
-        return found[-limit:] if limit else []
+        return joined(newest_first[::-1], newest)[-limit:] if limit else []
 
     async def find(self, conv: ConvID, sender: Uid, msg_id: str) -> Entry | None:
         """The entry with that key of idempotence."""
@@ -158,14 +144,6 @@ class SqliteLog:
             return [entry_of(conv, row) for row in db.execute(query, parameters)]
 
         return await self._reader.read(run)
-
-
-def _gone_on(
-    tail: LogTail, conv: ConvID, after: Seq, limit: int, found: list[Entry]
-) -> list[Entry]:
-    """Up to `limit` entries after a place: those `found` in the tables, then those of the tail."""
-    last = found[-1].seq if found else after
-    return found + tail.between(conv, last, last + 1 + limit - len(found))
 
 
 class SqliteMembers:

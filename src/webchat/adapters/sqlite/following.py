@@ -1,56 +1,112 @@
-"""What a user follows, on SQLite: two statements in one visit to a reading thread.
+"""What a user follows, on SQLite: a few statements in one visit to a reading thread.
 
-Each gives all it finds as one row of JSON, as in `heads.py`.
+Each gives all it finds as one row of JSON, as in `heads.py`. Tails are looked into before the
+tables, as ever, so first it is read which logs these are.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
+from heapq import nlargest
+from operator import attrgetter
 from typing import Final
 
 import msgspec
 
+from webchat.adapters.sqlite.entries import after_each
 from webchat.adapters.sqlite.heads import NEWEST, Heads
 from webchat.adapters.sqlite.ledger import Ledger
-from webchat.adapters.sqlite.reader import Reading
+from webchat.adapters.sqlite.reader import MAX_INTEGER, Reading
 from webchat.model import NO_HEAD, ConvID, Head, Membership, Seq, Uid, user_log
-from webchat.ports.following import Followed
+from webchat.ports.following import Activity, Followed, Seen
 
+_NAMES: Final = """
+    SELECT json_group_array(log.name) FROM member JOIN log ON log.id = member.log WHERE uid = ?"""
+# No span comes after one that is open.
 _SPANS: Final = f"""
     SELECT (
-        SELECT json_group_array(json_array(log.name, since, until, role))
-        FROM member JOIN log ON log.id = member.log WHERE uid = ?1 AND since =
-        (SELECT max(since) FROM member AS own WHERE own.log = member.log AND own.uid = ?1)
+        SELECT json_group_array(json_array(log.name, since, until, role, seq, n, at, members_seq))
+        FROM member JOIN log ON log.id = member.log JOIN entry ON entry.id = (
+            SELECT id FROM entry WHERE log = member.log AND seq <= ifnull(until, {MAX_INTEGER})
+            ORDER BY seq DESC LIMIT 1
+        ) WHERE uid = ?1 AND (until IS NULL OR since =
+        (SELECT max(since) FROM member AS own WHERE own.log = member.log AND own.uid = ?1))
     ), (
         SELECT json_array(seq, n, at, members_seq)
         FROM log JOIN entry ON entry.log = log.id AND seq = {NEWEST} WHERE log.name = ?2
     )"""  # noqa: S608
 
-_decode_spans: Final = msgspec.json.Decoder(list[tuple[ConvID, Seq, Seq | None, str]]).decode
+
+class _Span(msgspec.Struct, array_like=True, gc=False):
+    """The newest span of a conversation, and where its log ends or, if it was left, ended then."""
+
+    conv: ConvID
+    since: Seq
+    until: Seq | None
+    role: str
+    last: Seq
+    n: int
+    at: int
+    members_seq: Seq
+
+    def membership(self, uid: Uid) -> Membership:
+        return Membership(self.conv, uid, self.since, self.until, self.role)
+
+    def head(self) -> Head:
+        return Head(self.last, self.n, self.at, self.members_seq)
+
+
+_decode_names: Final = msgspec.json.Decoder(list[ConvID]).decode
+_decode_spans: Final = msgspec.json.Decoder(list[_Span]).decode
 _decode_head: Final = msgspec.json.Decoder(tuple[Seq, int, int, Seq]).decode
+_activity: Final = attrgetter("at", "conv")
 
 
 class SqliteFollowing:
-    """See `ports/following.py`. The tail of a log is looked into before the tables, as ever."""
+    """See `ports/following.py`."""
 
     def __init__(self, reader: Reading, ledger: Ledger) -> None:
         self._reader = reader
+        self._tail = ledger.tail
         self._heads = Heads(ledger)
 
     async def of(self, uid: Uid) -> Followed:
         """What the user follows."""
-        own = user_log(uid)
-        own_end = self._heads.end(own)
 
         def run(db: sqlite3.Connection) -> Followed:
-            spans, head = db.execute(_SPANS, (uid, own)).fetchone()
-            memberships = [
-                Membership(conv, uid, since, until, role)
-                for conv, since, until, role in _decode_spans(spans)
-            ]
-            present = [span.conv for span in memberships if span.until is None]
-            before = NO_HEAD if head is None else Head(*_decode_head(head))
-            heads = self._heads.read(db, [*present, own])
-            return Followed(memberships, heads, max(before, own_end))
+            spans, own = self._read(db, uid)
+            heads = {span.conv: span.head() for span in spans if span.until is None}
+            if own.last:
+                heads[user_log(uid)] = own
+            return Followed([span.membership(uid) for span in spans], heads, own)
 
         return await self._reader.read(run)
+
+    async def newest(self, uid: Uid, before: Activity | None, limit: int) -> Sequence[Seen]:
+        """Up to `limit` conversations of the user, those with the greatest activity first."""
+
+        def run(db: sqlite3.Connection) -> Sequence[Seen]:
+            spans, _ = self._read(db, uid)
+            if before is not None:
+                spans = [span for span in spans if _activity(span) < before]
+            shown = nlargest(limit, spans, key=_activity)
+            places = {span.conv: span.last - 1 for span in shown}
+            found = after_each(db, self._tail, places, 1)
+            return [Seen(span.membership(uid), found[span.conv][0]) for span in shown]
+
+        return await self._reader.read(run)
+
+    def _read(self, db: sqlite3.Connection, uid: Uid) -> tuple[list[_Span], Head]:
+        """The user's spans, and where its own log ends."""
+        own = user_log(uid)
+        (names,) = db.execute(_NAMES, (uid,)).fetchone()
+        ends = self._heads.ends([*_decode_names(names), own])
+        read, own_read = db.execute(_SPANS, (uid, own)).fetchone()
+        spans = _decode_spans(read)
+        for span in spans:
+            end = ends.get(span.conv, NO_HEAD)
+            if span.until is None and end.last > span.last:
+                span.last, span.n, span.at, span.members_seq = msgspec.structs.astuple(end)
+        own_head = NO_HEAD if own_read is None else Head(*_decode_head(own_read))
+        return spans, max(own_head, ends.get(own, NO_HEAD))

@@ -32,15 +32,15 @@ class Heads:
 
     def read(self, db: sqlite3.Connection, convs: Iterable[ConvID]) -> dict[ConvID, Head]:
         """The heads of those that exist."""
-        ends = {conv: self.end(conv) for conv in convs}
-        (found,) = db.execute(_HEADS, (as_list(ends),)).fetchone()
+        asked = list(convs)
+        ends = self.ends(asked)
+        (found,) = db.execute(_HEADS, (as_list(asked),)).fetchone()
         heads = {conv: Head(*head) for conv, *head in _decode(found)}
         for conv, end in ends.items():
-            if end is not NO_HEAD:
-                heads[conv] = max(heads.get(conv, NO_HEAD), end)
+            heads[conv] = max(heads.get(conv, NO_HEAD), end)
         return heads
 
-    def end(self, conv: ConvID) -> Head:
-        """Where a log's tail ends; NO_HEAD: the tables say it all."""
-        tail = self._tail(conv)
-        return (tail and tail.end()) or NO_HEAD
+    def ends(self, convs: Iterable[ConvID]) -> dict[ConvID, Head]:
+        """Where the tails of logs end; those are left out of which the tables say it all."""
+        tails = {conv: tail for conv in convs if (tail := self._tail(conv)) is not None}
+        return {conv: end for conv, tail in tails.items() if (end := tail.end()) is not None}

@@ -46,19 +46,11 @@ class LogTail:
 
     def between(self, conv: ConvID, after: Seq, before: Seq) -> list[Entry]:
         """The committed entries with `Seq` > `after` and < `before`, ascending; `conv`: its log."""
-        rows = self.durable()
-        first = rows[0][1] if rows else 0
-        found = rows[max(0, after + 1 - first) : max(0, before - first)]
-        return [sealed(conv, row) for row in found]
-
-    def whole(self, conv: ConvID, after: Seq, limit: int) -> list[Entry]:
-        """All `limit` entries with `Seq` > `after`, if they are here and committed; else none."""
         last = self.last  # before `rows`: see `durable`
         rows = self.rows
-        if not rows or not rows[0][1] <= after + 1 <= after + limit <= last:
-            return []
-        start = after + 1 - rows[0][1]
-        return [sealed(conv, row) for row in rows[start : start + limit]]
+        first = rows[0][1] if rows else 0
+        found = rows[max(0, after + 1 - first) : max(0, min(before, last + 1) - first)]
+        return [sealed(conv, row) for row in found]
 
     def with_key(self, conv: ConvID, sender: Uid, msg_id: str, *, new: bool) -> Entry | None:
         """The entry of `conv` with that key of idempotence; `new`: whether or not committed."""
