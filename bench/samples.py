@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from bench.centrifugo import BINARY as CENTRIFUGO
 from bench.running import HERE
 from tests.engines.postgresql import binaries
 
@@ -144,6 +145,7 @@ def about() -> About:
         "node": _first_line("node", "--version"),
         "socket.io": _npm_version("socket.io"),
         "redis-adapter": _npm_version("@socket.io/redis-adapter"),
+        "centrifugo": _first_line(str(CENTRIFUGO), "version"),
         "redis": _first_line("redis-server", "--version").partition(" sha=")[0],
         "postgresql": _first_line(str(binaries() / "postgres"), "--version"),
         "cc": _first_line("cc", "--version"),
