@@ -9,13 +9,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 
-from bench import running, servers
+from bench import running
 from bench.running import RunError, Running, expect, go
 from bench.samples import Sample
 from bench.stores import BYSTANDERS
+from tests.engines.postgresql import PostgresServer
 from webchat.ports.store import Mode
 
 Start = Callable[[], AbstractContextManager[Running]]
+StartOnPostgresql = Callable[[], AbstractContextManager[tuple[Running, PostgresServer]]]
 MESSAGES = 100
 """How many messages everybody reads (load/traffic.c)."""
 
@@ -90,10 +92,12 @@ def offered(start: Start, pace: Pace, pairs: int, per_s: int, size: int) -> Samp
     return {**_messages(ended), **latencies}
 
 
-def chat_postgresql(pace: Pace, pairs: int, in_flight: int, size: int) -> Sample:
+def chat_postgresql(
+    start: StartOnPostgresql, pace: Pace, pairs: int, in_flight: int, size: int
+) -> Sample:
     """Pairs chat by one node on PostgreSQL, whose CPU counts for itself."""
     with (
-        servers.webchat_postgresql() as (server, database),
+        start() as (server, database),
         running.load("pairs", server, pairs, in_flight, size) as client,
     ):
         time.sleep(pace.settle_s)

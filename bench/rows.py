@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from bench import answers, cases, centrifugo, nodes, servers
+from bench import answers, cases, centrifugo, nodes, servers, tinode
 from bench.cases import MESSAGES
 from bench.group_store import group_of, last_seq
 from bench.nodes import NPM, OURS
@@ -15,7 +15,7 @@ from bench.stores import LongTalk, Talks, copy_of
 from webchat.model import pair_conv
 
 PYTHON, RUST, BARE = "python-socketio", "socketioxide", "bare C loop"
-GO, GO_KEEPING = "Centrifugo", "Centrifugo with history"
+GO, GO_KEEPING, TINODE = "Centrifugo", "Centrifugo with history", "Tinode"
 CONVERSATIONS, ENTRIES = 20, 2
 """Of a user that comes back, and in each of its conversations."""
 MOST_PREPARED = 100_000
@@ -51,10 +51,16 @@ def _chatting(sizes: Sizes) -> Iterator[Row]:
             for name, start in starts.items()
         },
     )
+    on_postgresql: dict[str, cases.StartOnPostgresql] = {OURS: servers.webchat_postgresql}
+    if sizes.all_peers and tinode.SERVER.exists():
+        on_postgresql[TINODE] = tinode.tinode
     yield Row(
         "postgresql",
         f"on PostgreSQL: {pairs} pairs, {sizes.in_flight} in flight, {size} bytes",
-        {OURS: partial(cases.chat_postgresql, pace, pairs, sizes.in_flight, size)},
+        {
+            name: partial(cases.chat_postgresql, start, pace, pairs, sizes.in_flight, size)
+            for name, start in on_postgresql.items()
+        },
     )
 
 

@@ -24,7 +24,7 @@ _CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, LOAD_CORE = _CORES[0], _CORES[-1]
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 OPEN_FILES = 20_000
-Dialect = Literal["socketio", "centrifugo"]
+Dialect = Literal["socketio", "centrifugo", "tinode"]
 """What the load client can speak."""
 _READY_WITHIN_S, _POLL_S = 20.0, 0.02
 

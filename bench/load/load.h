@@ -64,8 +64,8 @@ void dial(struct conn *c, int index);
 void on_writable(struct conn *c);
 void on_upgraded(struct conn *c);
 
-/* socketio.c, centrifugo.c */
-extern const struct dialect socketio, centrifugo;
+/* socketio.c, centrifugo.c, tinode.c */
+extern const struct dialect socketio, centrifugo, tinode;
 
 /* traffic.c: what joined devices say when, and what they make of what they hear. */
 extern uint64_t acked, received;

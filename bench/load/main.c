@@ -13,7 +13,7 @@
  *   known: COUNT devices that have all of their user's IN_FLIGHT conversations up to Seq BYTES.
  *   storm: the same, but all connect at once at `go`, and lack the last entry of each
  *          conversation. Ends when all have all.
- * In the dialect centrifugo the modes up to idle.
+ * In the dialect centrifugo the modes up to idle, in tinode those of pairs.
  * Connections take the ports in turn, uids count from FIRST_UID; `secured`: they log in with tokens.
  * Says `ready`; `go WARMUP_S SECONDS` on stdin begins, any other line ends it sooner; says
  * `start`, then `end ACKED RECEIVED CPU_US WALL_US`; offered, after it: p50, p99, p99.9 and most, in
@@ -139,8 +139,9 @@ static void measure(double warmup_s, double seconds)
 
 static const struct dialect *dialect_of(const char *name)
 {
-    if (!strcmp(name, socketio.name)) return &socketio;
-    if (!strcmp(name, centrifugo.name)) return &centrifugo;
+    const struct dialect *all[] = {&socketio, &centrifugo, &tinode};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (!strcmp(name, all[i]->name)) return all[i];
     die("no such dialect", name);
 }
 

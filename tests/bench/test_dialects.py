@@ -1,10 +1,11 @@
-"""The load client speaks with Centrifugo as its protocol says, here with a stand-in."""
+"""The load client speaks with Centrifugo and Tinode as their protocols say, here with stand-ins."""
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Thread
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from websockets.sync.server import ServerConnection, serve
 
 from bench import running
-from bench.running import RunError, Running, expect, go
+from bench.running import Dialect, RunError, Running, expect, go
 
 BYTES = 250
 
@@ -26,14 +27,7 @@ class Centrifugo:
         self.pongs = 0
         self.refuses = ""
 
-    def talk(self, connection: ServerConnection) -> None:
-        """With one client, until it goes."""
-        for frame in connection:
-            assert isinstance(frame, str)
-            for line in frame.splitlines():
-                self._take(connection, line)
-
-    def _take(self, connection: ServerConnection, line: str) -> None:
+    def take(self, connection: ServerConnection, line: str) -> None:
         command: dict[str, Any] = json.loads(line)
         if not command:
             self.pongs += 1
@@ -61,6 +55,36 @@ class Centrifugo:
             sender.send(_lines(reply))
 
 
+class Tinode:
+    """As much of it: who has not subscribed may not publish, and there is more than messages."""
+
+    def __init__(self) -> None:
+        self.users: dict[ServerConnection, str] = {}
+        self.topics: dict[ServerConnection, str] = {}
+        self.published: list[str] = []
+
+    def take(self, connection: ServerConnection, line: str) -> None:
+        ((kind, body),) = json.loads(line).items()
+        reply: dict[str, Any] = {"id": body["id"], "params": {}, "code": 200}
+        if kind == "acc":
+            self.users[connection] = reply["params"]["user"] = f"usr{len(self.users):011}"
+        elif kind == "sub":
+            self.topics[connection] = body["topic"]
+        elif kind == "pub":
+            self.published.append(line)
+            reply["code"] = 202 if self._pass_on(connection, **body) else 409
+        connection.send(_lines({"ctrl": reply}))
+
+    def _pass_on(self, sender: ServerConnection, topic: str, content: object, **_: object) -> bool:
+        if self.topics[sender] != topic:
+            return False
+        (partner,) = [each for each, user in self.users.items() if user == topic]
+        partner.send(_lines({"pres": {"topic": "me", "src": self.users[sender], "what": "on"}}))
+        data = {"topic": self.users[sender], "from": self.users[sender], "content": content}
+        partner.send(_lines({"data": data}))
+        return self.topics[partner] == self.users[sender]
+
+
 def _lines(*parts: dict[str, Any]) -> str:
     return "\n".join(json.dumps(part, separators=(",", ":")) for part in parts)
 
@@ -72,10 +96,24 @@ def fake() -> Centrifugo:
 
 @pytest.fixture
 def server(fake: Centrifugo) -> Iterator[Running]:
-    with serve(fake.talk, "127.0.0.1", 0, compression=None) as listener:
+    with _serving(fake.take, "centrifugo") as running:
+        yield running
+
+
+@contextmanager
+def _serving(take: Callable[[ServerConnection, str], None], dialect: Dialect) -> Iterator[Running]:
+    """A server that gives each line that comes to `take`."""
+
+    def talk(connection: ServerConnection) -> None:
+        for frame in connection:
+            assert isinstance(frame, str)
+            for line in frame.splitlines():
+                take(connection, line)
+
+    with serve(talk, "127.0.0.1", 0, compression=None) as listener:
         thread = Thread(target=listener.serve_forever)
         thread.start()
-        yield Running((), (listener.socket.getsockname()[1],), "centrifugo")
+        yield Running((), (listener.socket.getsockname()[1],), dialect)
         listener.shutdown()
     thread.join()
 
@@ -113,6 +151,23 @@ def test_all_of_a_group_get_what_one_publishes(fake: Centrifugo, server: Running
     assert received == pytest.approx(4 * acked, abs=4)
     assert len(fake.channels["group_bench"]) == 4
     assert {len(line) for line in fake.published} == {BYTES}
+
+
+def test_those_who_chat_on_tinode_find_one_another_before_they_do() -> None:
+    fake = Tinode()
+    with (
+        _serving(fake.take, "tinode") as server,
+        running.load("pairs", server, 2, 3, BYTES) as load,
+    ):
+        go(load, 0.0, 0.3)
+        acked, received, *_ = expect(load, "end")
+    assert acked > 0
+    assert abs(acked - received) <= 2 * 3
+    assert {len(line) for line in fake.published} == {BYTES}
+    said = [json.loads(line)["pub"] for line in fake.published]
+    assert {(pub["topic"], pub["content"]["To"]) for pub in said} == {
+        (f"usr{number:011}", f"load{number:06}") for number in (1, 3)
+    }
 
 
 @pytest.mark.parametrize("method", ["connect", "subscribe"])
