@@ -89,10 +89,18 @@ bench: BENCHMARK := bench
 bench-long: BENCHMARK := bench --size long
 bench-nodes: BENCHMARK := bench --size long --rows nodes
 
-# socketioxide is built where there is cargo; without it `make bench-long` goes on without.
+# socketioxide is built where there is cargo, Centrifugo and Tinode where there is Go; `make bench-long`
+# goes on without those that are not there.
+CENTRIFUGO := github.com/centrifugal/centrifugo/v6
+CENTRIFUGO_VERSION := 6.9.1
 bench-peers: $(PEER_READY)
 	if command -v cargo >/dev/null; then \
 	  cargo build --locked --release --manifest-path bench/peers/socketioxide/Cargo.toml; fi
+	if command -v go >/dev/null; then \
+	  GOBIN=$(abspath bench/peers/bin) \
+	    go install -ldflags "-X $(CENTRIFUGO)/internal/build.Version=$(CENTRIFUGO_VERSION)" \
+	      $(CENTRIFUGO)@v$(CENTRIFUGO_VERSION) && \
+	  go build -C bench/peers/tinode -tags postgres -o ../bin/tinode/ tool; fi
 
 # Results into docs/performance.md: the newest of `make bench-long`, or RESULTS="FILE FILE".
 RESULTS ?= $(lastword $(sort $(wildcard bench/results/long-2*.json)))
@@ -129,7 +137,7 @@ lock:
 clean:
 	rm -rf $(VENV) dist build src/webchat/static web/node_modules tests/wire/node_modules \
 	  tests/engines/dynalite/node_modules \
-	  bench/peers/socketio/node_modules bench/peers/socketioxide/target .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	  bench/peers/socketio/node_modules bench/peers/socketioxide/target bench/peers/bin .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 	  .import_linter_cache
 
 $(BIN)/pip:

@@ -9,13 +9,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 
-from bench import running, servers
+from bench import running
 from bench.running import RunError, Running, expect, go
 from bench.samples import Sample
 from bench.stores import BYSTANDERS
+from tests.engines.postgresql import PostgresServer
 from webchat.ports.store import Mode
 
 Start = Callable[[], AbstractContextManager[Running]]
+StartOnPostgresql = Callable[[], AbstractContextManager[tuple[Running, PostgresServer]]]
 MESSAGES = 100
 """How many messages everybody reads (load/traffic.c)."""
 
@@ -63,7 +65,7 @@ def under(server: Running, client: subprocess.Popen[str], pace: Pace) -> Ended:
 
 def chat(start: Start, pace: Pace, pairs: int, in_flight: int, size: int) -> Sample:
     """Pairs chat, closed loop: so many messages of each sender in flight."""
-    with start() as server, running.load("pairs", server.ports, pairs, in_flight, size) as client:
+    with start() as server, running.load("pairs", server, pairs, in_flight, size) as client:
         ended = under(server, client, pace)
     return _messages(ended)
 
@@ -74,8 +76,8 @@ def chat_among(
     """The same while `idle` others are connected."""
     with (
         start() as server,
-        running.load("idle", server.ports, idle, first=BYSTANDERS),
-        running.load("pairs", server.ports, pairs, in_flight, size) as client,
+        running.load("idle", server, idle, first=BYSTANDERS),
+        running.load("pairs", server, pairs, in_flight, size) as client,
     ):
         ended = under(server, client, pace)
     return _messages(ended)
@@ -83,18 +85,20 @@ def chat_among(
 
 def offered(start: Start, pace: Pace, pairs: int, per_s: int, size: int) -> Sample:
     """Pairs chat, open loop: so many messages a second of all together, however late the server."""
-    with start() as server, running.load("offered", server.ports, pairs, per_s, size) as client:
+    with start() as server, running.load("offered", server, pairs, per_s, size) as client:
         ended = under(server, client, pace)
     names = ("ack_p50_us", "ack_p99_us", "", "", "receive_p50_us", "receive_p99_us")
     latencies = {name: float(us) for name, us in zip(names, ended.more, strict=False) if name}
     return {**_messages(ended), **latencies}
 
 
-def chat_postgresql(pace: Pace, pairs: int, in_flight: int, size: int) -> Sample:
+def chat_postgresql(
+    start: StartOnPostgresql, pace: Pace, pairs: int, in_flight: int, size: int
+) -> Sample:
     """Pairs chat by one node on PostgreSQL, whose CPU counts for itself."""
     with (
-        servers.webchat_postgresql() as (server, database),
-        running.load("pairs", server.ports, pairs, in_flight, size) as client,
+        start() as (server, database),
+        running.load("pairs", server, pairs, in_flight, size) as client,
     ):
         time.sleep(pace.settle_s)
         go(client, pace.warmup_s, pace.seconds)
@@ -112,7 +116,7 @@ def chat_postgresql(pace: Pace, pairs: int, in_flight: int, size: int) -> Sample
 
 def fan_out(start: Start, pace: Pace, online: int, in_flight: int, size: int) -> Sample:
     """One sends to a group of which `online` are there."""
-    with start() as server, running.load("group", server.ports, online, in_flight, size) as client:
+    with start() as server, running.load("group", server, online, in_flight, size) as client:
         ended = under(server, client, pace)
     return {
         "messages_per_s": ended.acked / ended.wall_us * 1e6,
@@ -125,7 +129,7 @@ def fan_out(start: Start, pace: Pace, online: int, in_flight: int, size: int) ->
 
 def receipts(start: Start, readers: int, in_flight: int, last: int) -> Sample:
     """Everybody in a group displays the last hundred messages. Raises RunError if some failed."""
-    with start() as server, running.load("readers", server.ports, readers, in_flight, last) as load:
+    with start() as server, running.load("readers", server, readers, in_flight, last) as load:
         ended = under(server, load, _AT_ONCE)
     if ended.acked != (readers - 1) * MESSAGES:
         raise RunError(f"only {ended.acked} displays were acked")
@@ -138,9 +142,9 @@ def receipts(start: Start, readers: int, in_flight: int, last: int) -> Sample:
 
 def connections(start: Start, pace: Pace, count: int) -> Sample:
     """Many connect one after the other, join, and do nothing."""
-    with start() as server, running.load("idle", server.ports, 1, first=BYSTANDERS):
+    with start() as server, running.load("idle", server, 1, first=BYSTANDERS):
         before = _Grown(server)
-        with running.load("idle", server.ports, count):
+        with running.load("idle", server, count):
             return before.sample(pace, count)
 
 
@@ -148,9 +152,9 @@ def returning(start: Start, pace: Pace, count: int, conversations: int, last: in
     """Many log in one after the other, sync conversations up to `last` of which they have all, and
     do nothing."""
     known = (conversations, last)
-    with start() as server, running.load("known", server.ports, 1, *known, store="secured"):
+    with start() as server, running.load("known", server, 1, *known, store="secured"):
         before = _Grown(server)
-        with running.load("known", server.ports, count, *known, store="secured"):
+        with running.load("known", server, count, *known, store="secured"):
             return before.sample(pace, count)
 
 
@@ -159,7 +163,7 @@ def storm(start: Start, devices: int, conversations: int, last: int) -> Sample:
     conversations they connect without a login, and that is all."""
     store: Mode = "secured" if conversations else "open"
     numbers = (devices, conversations, last)
-    with start() as server, running.load("storm", server.ports, *numbers, store=store) as client:
+    with start() as server, running.load("storm", server, *numbers, store=store) as client:
         ended = under(server, client, _AT_ONCE)
         peak_kib = server.memory_kib("VmHWM")
     return {
@@ -177,8 +181,8 @@ def storm_beside(
     `calm`: pairs of the others, their messages a second, and bytes of each.
     """
     with start() as server:
-        others = partial(running.load, "offered", server.ports, *calm, first=BYSTANDERS)
-        storm = partial(running.load, "storm", server.ports, devices, *known)
+        others = partial(running.load, "offered", server, *calm, first=BYSTANDERS)
+        storm = partial(running.load, "storm", server, devices, *known)
         with others(store="secured") as client:
             before = under(server, client, pace)
         with others(store="secured") as client, storm(store="secured") as devices_at_once:

@@ -24,14 +24,15 @@ Start = Callable[[], AbstractContextManager[Cluster]]
 
 def across(start: Start, pace: Pace, pairs: int, in_flight: int, size: int) -> Sample:
     """One fresh cluster under pairs that chat."""
-    with start() as cluster:
-        ports = cluster.nodes.ports
-        with running.load("pairs", ports, pairs, in_flight, size, core=None) as client:
-            time.sleep(pace.settle_s)
-            go(client, pace.warmup_s, pace.seconds)
-            before = _cpu_s(cluster)
-            acked, received, client_us, wall_us = expect(client, "end")
-            used = {name: at - before[name] for name, at in _cpu_s(cluster).items()}
+    with (
+        start() as cluster,
+        running.load("pairs", cluster.nodes, pairs, in_flight, size, core=None) as client,
+    ):
+        time.sleep(pace.settle_s)
+        go(client, pace.warmup_s, pace.seconds)
+        before = _cpu_s(cluster)
+        acked, received, client_us, wall_us = expect(client, "end")
+        used = {name: at - before[name] for name, at in _cpu_s(cluster).items()}
     passed = max(1, min(acked, received))
     return {
         "messages_per_s": passed / wall_us * 1e6,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from bench import answers, cases, nodes, servers
+from bench import answers, cases, centrifugo, nodes, servers, tinode
 from bench.cases import MESSAGES
 from bench.group_store import group_of, last_seq
 from bench.nodes import NPM, OURS
@@ -15,6 +15,7 @@ from bench.stores import LongTalk, Talks, copy_of
 from webchat.model import pair_conv
 
 PYTHON, RUST, BARE = "python-socketio", "socketioxide", "bare C loop"
+GO, GO_KEEPING, TINODE = "Centrifugo", "Centrifugo with history", "Tinode"
 CONVERSATIONS, ENTRIES = 20, 2
 """Of a user that comes back, and in each of its conversations."""
 MOST_PREPARED = 100_000
@@ -50,10 +51,16 @@ def _chatting(sizes: Sizes) -> Iterator[Row]:
             for name, start in starts.items()
         },
     )
+    on_postgresql: dict[str, cases.StartOnPostgresql] = {OURS: servers.webchat_postgresql}
+    if sizes.all_peers and tinode.SERVER.exists():
+        on_postgresql[TINODE] = tinode.tinode
     yield Row(
         "postgresql",
         f"on PostgreSQL: {pairs} pairs, {sizes.in_flight} in flight, {size} bytes",
-        {OURS: partial(cases.chat_postgresql, pace, pairs, sizes.in_flight, size)},
+        {
+            name: partial(cases.chat_postgresql, start, pace, pairs, sizes.in_flight, size)
+            for name, start in on_postgresql.items()
+        },
     )
 
 
@@ -64,7 +71,7 @@ def _groups(sizes: Sizes) -> Iterator[Row]:
         starts: dict[str, cases.Start] = {
             OURS: ours,
             NPM: servers.npm_socketio,
-            **_rust(sizes),
+            **_built_peers(sizes),
             BARE: servers.bare_loop,
         }
         yield Row(
@@ -166,12 +173,18 @@ def _answers(sizes: Sizes) -> Iterator[Row]:
 def _more_peers(sizes: Sizes) -> dict[str, cases.Start]:
     if not sizes.all_peers:
         return {}
-    return {**_rust(sizes), PYTHON: servers.python_socketio, BARE: servers.bare_loop}
+    return {**_built_peers(sizes), PYTHON: servers.python_socketio, BARE: servers.bare_loop}
 
 
-def _rust(sizes: Sizes) -> dict[str, cases.Start]:
-    is_there = sizes.all_peers and servers.SOCKETIOXIDE.exists()
-    return {RUST: servers.socketioxide} if is_there else {}
+def _built_peers(sizes: Sizes) -> dict[str, cases.Start]:
+    """Those that `make bench-peers` could build."""
+    starts: dict[str, cases.Start] = {}
+    if sizes.all_peers and servers.SOCKETIOXIDE.exists():
+        starts[RUST] = servers.socketioxide
+    if sizes.all_peers and centrifugo.BINARY.exists():
+        starts[GO] = centrifugo.centrifugo
+        starts[GO_KEEPING] = partial(centrifugo.centrifugo, history=True)
+    return starts
 
 
 def secured(talks: Talks) -> cases.Start:

@@ -6,13 +6,16 @@ import atexit
 import os
 import resource
 import shutil
+import socket
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Literal
 
 from webchat.ports.store import Mode
 
@@ -21,6 +24,9 @@ _CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, LOAD_CORE = _CORES[0], _CORES[-1]
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 OPEN_FILES = 20_000
+Dialect = Literal["socketio", "centrifugo", "tinode"]
+"""What the load client can speak."""
+_READY_WITHIN_S, _POLL_S = 20.0, 0.02
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,7 @@ class Running:
 
     pids: tuple[int, ...]
     ports: tuple[int, ...]
+    dialect: Dialect = "socketio"
 
     @property
     def port(self) -> int:
@@ -71,7 +78,7 @@ def process(
 @contextmanager
 def load(
     mode: str,
-    ports: Sequence[int],
+    server: Running,
     count: int,
     in_flight: int = 0,
     size: int = 0,
@@ -84,11 +91,24 @@ def load(
 
     `count`, `in_flight`, `size`, `first` as main.c says by `mode`; `store`: of the server.
     """
-    address = ["127.0.0.1", ",".join(map(str, ports))]
+    what = [server.dialect, mode, "127.0.0.1", ",".join(map(str, server.ports))]
     numbers = map(str, (count, in_flight, size, first))
-    with process([str(compiled("load")), mode, *address, *numbers, store], core) as client:
+    with process([str(compiled("load")), *what, *numbers, store], core) as client:
         expect(client, "ready")
         yield client
+
+
+def wait_until_up(server: subprocess.Popen[str], port: int) -> None:
+    """Until it can be connected to. Raises RunError."""
+    deadline = time.monotonic() + _READY_WITHIN_S
+    while server.poll() is None and time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            time.sleep(_POLL_S)
+        else:
+            return
+    raise RunError("the server did not come up")
 
 
 def go(client: subprocess.Popen[str], warmup_s: float, seconds: float) -> None:

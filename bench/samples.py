@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from bench.centrifugo import BINARY as CENTRIFUGO
 from bench.running import HERE
+from bench.tinode import SERVER as TINODE
 from tests.engines.postgresql import binaries
 
 RESULTS = HERE / "results"
@@ -144,6 +146,8 @@ def about() -> About:
         "node": _first_line("node", "--version"),
         "socket.io": _npm_version("socket.io"),
         "redis-adapter": _npm_version("@socket.io/redis-adapter"),
+        "centrifugo": _first_line(str(CENTRIFUGO), "version"),
+        "tinode": _tinode_version(),
         "redis": _first_line("redis-server", "--version").partition(" sha=")[0],
         "postgresql": _first_line(str(binaries() / "postgres"), "--version"),
         "cc": _first_line("cc", "--version"),
@@ -164,6 +168,13 @@ def _cpu() -> str:
 def _npm_version(package: str) -> str:
     path = HERE / "peers" / "socketio" / "node_modules" / package / "package.json"
     return str(json.loads(path.read_text())["version"]) if path.exists() else "–"  # noqa: RUF001
+
+
+def _tinode_version() -> str:
+    """The one that is built; it does not say its own."""
+    lines = (HERE / "peers" / "tinode" / "go.mod").read_text().splitlines()
+    (required,) = [line for line in lines if line.startswith("require github.com/tinode/chat ")]
+    return required.rpartition(" ")[2] if TINODE.exists() else "–"  # noqa: RUF001
 
 
 def _first_line(*command: str) -> str:

@@ -1,4 +1,4 @@
-/* What the parts of the load client share: connections, their stages, and the options. */
+/* What the parts of the load client share: connections, dialects, and the options. */
 #ifndef LOAD_H
 #define LOAD_H
 
@@ -9,7 +9,7 @@
 enum { IN_BYTES = 32768, OUT_BYTES = 16384, UID_BYTES = 24 };
 #define GROUP_ID "group_bench"
 
-enum mode { PAIRS, OFFERED, GROUP, READERS, IDLE, KNOWN, STORM, MODES };
+enum mode { PAIRS, OFFERED, GROUP, IDLE, READERS, KNOWN, STORM, MODES };
 enum stage { NEW, DIALLING, UPGRADING, OPENING, ENTERING, JOINING, LIVE };
 
 struct conn {
@@ -20,7 +20,18 @@ struct conn {
     char *in, *out;
 };
 
+/* How a kind of server is spoken to. */
+struct dialect {
+    const char *name, *path;  /* `path`: of its WebSocket */
+    enum mode last;           /* of the modes that can be said in it */
+    const char *greeting;     /* what a client says first; NULL: the server does */
+    void (*take)(struct conn *c, const char *text, size_t len); /* a frame; says who `has_joined` */
+    void (*put_message)(struct conn *c, uint64_t number);
+    void (*put_display)(struct conn *c, int seq);
+};
+
 struct options {
+    const struct dialect *dialect;
     enum mode mode;
     const char *host;
     int ports[16], port_count;
@@ -35,6 +46,9 @@ extern struct options options;
 extern struct conn *conns;
 extern int total; /* connections */
 
+/* main.c */
+void has_joined(struct conn *c);
+
 /* wire.c: WebSocket frames (RFC 6455), clocks, and the end in case of a fault. */
 void die(const char *what, const char *more) __attribute__((noreturn));
 uint64_t now_us(void);
@@ -45,20 +59,25 @@ void flush_all(void);
 size_t next_frame(const char *at, size_t len, const char **text, size_t *text_len);
 int begins(const char *text, size_t len, const char *beginning);
 
-/* joining.c: from a socket to a device that has joined (engine.io 4, socket.io 5). */
-int uid_of(char *to, int index);
+/* dialling.c: from nothing to a WebSocket. */
 void dial(struct conn *c, int index);
 void on_writable(struct conn *c);
 void on_upgraded(struct conn *c);
-void on_joining(struct conn *c, const char *text, size_t len);
 
-/* traffic.c: what joined devices say, and what they make of what they hear. */
+/* socketio.c, centrifugo.c, tinode.c */
+extern const struct dialect socketio, centrifugo, tinode;
+
+/* traffic.c: what joined devices say when, and what they make of what they hear. */
 extern uint64_t acked, received;
+int uid_of(char *to, int index);
+size_t fill_message(char *text, int len, const struct conn *c, uint64_t number, const char *end);
+uint64_t number_in(const char *text, size_t len);
+void on_ack(struct conn *c, uint64_t number);
+void on_message(struct conn *c, uint64_t number);
 void begin(void);
 int is_done(void);
 uint64_t next_due_us(void);
 void offer(void);
-void hear(struct conn *c, const char *text, size_t len);
 void reset_counts(void);
 void print_latencies(void);
 

@@ -1,17 +1,19 @@
-/* The load: Socket.IO clients over WebSocket in one thread, lean enough never to be the bottleneck.
+/* The load: clients over WebSocket in one thread, lean enough never to be the bottleneck.
  *
- * usage: load MODE HOST PORT[,PORT...] COUNT IN_FLIGHT BYTES FIRST_UID open|secured
+ * usage: load DIALECT MODE HOST PORT[,PORT...] COUNT IN_FLIGHT BYTES FIRST_UID open|secured
+ * In the dialect socketio all modes:
  *   pairs: COUNT senders, each with a receiver of its own; IN_FLIGHT messages of BYTES each, a next
  *          one when one is acked and received.
  *   offered: as many pairs; IN_FLIGHT messages a second by all together, in turn, whether or not
  *          those before are acked. Latencies count from when a message was due.
  *   group: COUNT members of a group (room) `group_bench`; the first sends, the others get.
+ *   idle:  COUNT connections that have joined and answer pings.
  *   readers: COUNT members; all but the first display the last 100 of BYTES entries of the log,
  *          one after the other, IN_FLIGHT before they wait for the acks. Ends when all are acked.
- *   idle:  COUNT connections that have joined and answer pings.
  *   known: COUNT devices that have all of their user's IN_FLIGHT conversations up to Seq BYTES.
  *   storm: the same, but all connect at once at `go`, and lack the last entry of each
  *          conversation. Ends when all have all.
+ * In the dialect centrifugo the modes up to idle, in tinode those of pairs.
  * Connections take the ports in turn, uids count from FIRST_UID; `secured`: they log in with tokens.
  * Says `ready`; `go WARMUP_S SECONDS` on stdin begins, any other line ends it sooner; says
  * `start`, then `end ACKED RECEIVED CPU_US WALL_US`; offered, after it: p50, p99, p99.9 and most, in
@@ -39,17 +41,18 @@ static void watch(int operation, uint32_t events, int fd, int index)
     if (epoll_ctl(epoll, operation, fd, &event)) die("epoll", NULL);
 }
 
+void has_joined(struct conn *c)
+{
+    c->stage = LIVE;
+    joined++;
+}
+
 static void take_frames(struct conn *c)
 {
     size_t done = 0, used, text_len;
     const char *text;
     while ((used = next_frame(c->in + done, c->in_len - done, &text, &text_len))) {
-        if (c->stage == LIVE) {
-            hear(c, text, text_len);
-        } else {
-            on_joining(c, text, text_len);
-            joined += c->stage == LIVE;
-        }
+        options.dialect->take(c, text, text_len);
         done += used;
     }
     memmove(c->in, c->in + done, c->in_len -= done);
@@ -134,20 +137,30 @@ static void measure(double warmup_s, double seconds)
     puts("");
 }
 
+static const struct dialect *dialect_of(const char *name)
+{
+    const struct dialect *all[] = {&socketio, &centrifugo, &tinode};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (!strcmp(name, all[i]->name)) return all[i];
+    die("no such dialect", name);
+}
+
 static void read_options(int argc, char **argv)
 {
-    const char *modes[] = {"pairs", "offered", "group", "readers", "idle", "known", "storm"};
-    if (argc != 9) die("usage", "load MODE HOST PORTS COUNT IN_FLIGHT BYTES FIRST_UID open|secured");
-    while (options.mode < MODES && strcmp(argv[1], modes[options.mode])) options.mode++;
-    if (options.mode == MODES) die("no such mode", argv[1]);
-    options.host = argv[2];
-    for (char *port = strtok(argv[3], ","); port && options.port_count < 16; port = strtok(NULL, ","))
+    const char *modes[] = {"pairs", "offered", "group", "idle", "readers", "known", "storm"};
+    if (argc != 10)
+        die("usage", "load DIALECT MODE HOST PORTS COUNT IN_FLIGHT BYTES FIRST_UID open|secured");
+    options.dialect = dialect_of(argv[1]);
+    while (options.mode < MODES && strcmp(argv[2], modes[options.mode])) options.mode++;
+    if (options.mode > options.dialect->last) die("no such mode in this dialect", argv[2]);
+    options.host = argv[3];
+    for (char *port = strtok(argv[4], ","); port && options.port_count < 16; port = strtok(NULL, ","))
         options.ports[options.port_count++] = atoi(port);
-    options.count = atoi(argv[4]);
-    options.in_flight = atoi(argv[5]);
-    options.bytes = atoi(argv[6]);
-    options.first_uid = atoi(argv[7]);
-    options.has_tokens = !strcmp(argv[8], "secured");
+    options.count = atoi(argv[5]);
+    options.in_flight = atoi(argv[6]);
+    options.bytes = atoi(argv[7]);
+    options.first_uid = atoi(argv[8]);
+    options.has_tokens = !strcmp(argv[9], "secured");
     total = options.mode <= OFFERED ? 2 * options.count : options.count;
 }
 

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -24,7 +25,7 @@ def bare() -> Iterator[Running]:
 
 
 def test_what_is_due_while_the_server_stands_still_counts_as_late_as_it_is(bare: Running) -> None:
-    with running.load("offered", bare.ports, 2, PER_S, 200) as client:
+    with running.load("offered", bare, 2, PER_S, 200) as client:
         go(client, 0.0, SECONDS)
         os.kill(bare.pids[0], signal.SIGSTOP)
         time.sleep(PAUSE_S)
@@ -41,7 +42,7 @@ def test_what_is_due_while_the_server_stands_still_counts_as_late_as_it_is(bare:
 
 
 def test_a_closed_loop_has_no_more_in_flight_than_it_may(bare: Running) -> None:
-    with running.load("pairs", bare.ports, 2, 3, 200) as client:
+    with running.load("pairs", bare, 2, 3, 200) as client:
         go(client, 0.0, 0.2)
         acked, received, *_ = expect(client, "end")
     assert acked > 0
@@ -49,7 +50,7 @@ def test_a_closed_loop_has_no_more_in_flight_than_it_may(bare: Running) -> None:
 
 
 def test_a_measurement_can_be_ended_sooner(bare: Running) -> None:
-    with running.load("offered", bare.ports, 2, PER_S, 200) as client:
+    with running.load("offered", bare, 2, PER_S, 200) as client:
         go(client, 0.0, 3_600.0)
         acked, _, _, wall_us, *_ = running.stop(client)
     assert acked <= PER_S
@@ -58,13 +59,11 @@ def test_a_measurement_can_be_ended_sooner(bare: Running) -> None:
 
 def test_connections_take_the_ports_in_turn(bare: Running) -> None:
     with servers.bare_loop() as other:
-        ports = (*bare.ports, *other.ports)
-        with (
-            pytest.raises(running.RunError),
-            running.load("pairs", (*bare.ports, 1), 2, 1, 200),
-        ):
+        both = Running(bare.pids + other.pids, bare.ports + other.ports)
+        unheard = replace(bare, ports=(*bare.ports, 1))
+        with pytest.raises(running.RunError), running.load("pairs", unheard, 2, 1, 200):
             pass
-        with running.load("group", ports, 4, 1, 200) as client:
+        with running.load("group", both, 4, 1, 200) as client:
             go(client, 0.0, 0.2)
             acked, received, *_ = expect(client, "end")
     assert received == pytest.approx(2 * acked, abs=2), "two of the four are where the sender is"

@@ -62,9 +62,9 @@ class PostgresServer:
         """Where a database of this server is."""
         return f"postgresql://{_USER}:{quote(password, safe='')}@127.0.0.1:{self.port}/{database}"
 
-    def new_database(self) -> str:
+    def new_database(self, name: str | None = None) -> str:
         """The URL of a new, empty database."""
-        name = f"db_{next(self._numbers)}"
+        name = name or f"db_{next(self._numbers)}"
         _run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", _USER, name)
         return self.url(name)
 
