@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -58,6 +58,11 @@ class FakeSocket:
             (answer,) = json.loads(args)
             self.acks[ack_id] = answer
             self.packets.append(("ack", answer))
+
+    def ack_all(self, ack_ids: Sequence[int | None], args: bytes) -> None:
+        for ack_id in ack_ids:
+            if ack_id is not None:
+                self.ack(ack_id, args)
 
     async def drained(self) -> None:
         await self.takes.wait()

@@ -26,7 +26,7 @@ async def test_a_message_to_a_pair(node: Node) -> None:
         await settle()
     assert _last(anne).startswith('32[{"ok":true,"MsgID":"m2"')
     assert _last(ben).startswith('2["chat",{"EvtType":"message"')
-    _within(calls, python=59, total=98)
+    _within(calls, python=56, total=94)
 
 
 async def test_each_of_eight_messages_in_one_read(node: Node) -> None:
@@ -38,7 +38,7 @@ async def test_each_of_eight_messages_in_one_read(node: Node) -> None:
         anne.socket.data_received(b"".join(frames))
         await settle()
     assert len(anne.wire.written) == len(ben.wire.written) == 1
-    _within(calls, python=8 * 45, total=8 * 76)
+    _within(calls, python=8 * 42, total=8 * 72)
 
 
 async def test_a_copy_of_a_message_to_a_group(node: Node) -> None:
@@ -59,7 +59,7 @@ async def test_a_receipt_that_joins_others(node: Node) -> None:
     ben.asks(1, "chat", _display(1))
     with counted() as calls:
         ben.asks(2, "chat", _display(2))
-    _within(calls, python=17, total=34)
+    _within(calls, python=15, total=33)
 
 
 async def test_a_receipt_and_what_its_author_hears(node: Node) -> None:
@@ -68,7 +68,7 @@ async def test_a_receipt_and_what_its_author_hears(node: Node) -> None:
         ben.asks(1, "chat", _display(1))
         await node.pass_time(0.25)
     assert _last(anne).startswith('2["chat",{"EvtType":"display"')
-    _within(calls, python=102, total=171)
+    _within(calls, python=99, total=166)
 
 
 async def test_a_receipt_of_each_of_many_readers(node: Node) -> None:
@@ -81,7 +81,21 @@ async def test_a_receipt_of_each_of_many_readers(node: Node) -> None:
             reader.asks(4, "chat", _display_of("group_large", reader.uid, 3))
         await node.pass_time(0.25)
     assert all(len(person.wire.written) == 1 for person in people[1:])
-    _within(calls, python=119 * 31, total=119 * 59)
+    _within(calls, python=119 * 29, total=119 * 55)
+
+
+async def test_each_of_eight_receipts_in_one_read(node: Node) -> None:
+    anne, ben = await _pair(node)
+    for at in range(8):
+        anne.asks(2 + at, "chat", message("anne", "ben", f"m{at}"))
+    await settle()
+    ben.wire.written.clear()
+    frames = [client_frame(event(2 + at, "chat", _display(2 + at))) for at in range(8)]
+    with counted() as calls:
+        ben.socket.data_received(b"".join(frames))
+        await node.pass_time(0.25)
+    assert len(ben.wire.written) == 1
+    _within(calls, python=8 * 21, total=8 * 45)
 
 
 async def test_an_idle_ping(node: Node) -> None:
@@ -91,7 +105,7 @@ async def test_an_idle_ping(node: Node) -> None:
         person.says("3")
         await settle()
     assert person.wire.written == [b"\x81\x012"]
-    _within(calls, python=25, total=48)
+    _within(calls, python=24, total=46)
 
 
 def _within(calls: Calls, *, python: int, total: int) -> None:

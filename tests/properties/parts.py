@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,11 @@ class Wire(FakeSocket):
     def ack(self, ack_id: int, args: bytes) -> None:
         if not self.closed:
             self.incoming.append(("ack", ack_id, json.loads(args)[0]))
+
+    def ack_all(self, ack_ids: Sequence[int | None], args: bytes) -> None:
+        for ack_id in ack_ids:
+            if ack_id is not None:
+                self.ack(ack_id, args)
 
 
 @dataclass

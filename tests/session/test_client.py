@@ -219,9 +219,22 @@ async def test_acks_and_events_bear_the_namespace() -> None:
     wire.writes.clear()
     (socket,) = world.handler.sockets
     socket.ack(7, b'["ok"]')
+    socket.ack_all([8, 9], b'["ok"]')
     socket.emit(event_packet(b'["a"]', namespace="/custom"))
     await turn()
-    assert wire.writes == [['43/custom,7["ok"]', '42/custom,["a"]']]
+    acks = [f'43/custom,{ack_id}["ok"]' for ack_id in (7, 8, 9)]
+    assert wire.writes == [[*acks, '42/custom,["a"]']]
+
+
+async def test_of_events_answered_alike_those_get_an_ack_that_asked_for_one() -> None:
+    world = SocketWorld()
+    wire, socket = await world.connected()
+    socket.ack_all([None], b"[]")
+    await turn()
+    assert wire.sent == []
+    socket.ack_all([1, None, 3], b'["100 %"]')
+    await turn()
+    assert wire.sent == ['431["100 %"]', '433["100 %"]']
 
 
 async def test_a_closing_is_an_error_event_and_a_close_frame_never_a_disconnect() -> None:
@@ -260,6 +273,7 @@ async def test_a_closed_socket_takes_nothing() -> None:
     wire.says("41")
     socket.emit(event_packet(b'["late"]'))
     socket.ack(1, b"[]")
+    socket.ack_all([2], b"[]")
     await asyncio.wait_for(socket.drained(), 1)
     await turn()
     assert wire.sent == []

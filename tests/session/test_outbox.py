@@ -73,6 +73,23 @@ async def test_over_the_bound_the_owner_hears_of_it() -> None:
     assert outbox.is_full
 
 
+async def test_several_are_put_as_they_would_be_one_by_one() -> None:
+    outbox, owner = an_outbox(max_bytes=100)
+    wire = FakeWire()
+    outbox.open(wire)
+    outbox.put_all([])
+    await turn()
+    assert wire.writes == []
+    outbox.put(Packet(b"4a"))
+    outbox.put_all([Packet(b"4b"), Packet(b"4c")])
+    await turn()
+    assert wire.writes == [["4a", "4b", "4c"]]
+    outbox.put_all([a_packet(50), a_packet(50)])
+    assert owner.overflows == 0
+    outbox.put_all([a_packet(1)])
+    assert owner.overflows == 1
+
+
 async def test_what_the_sink_holds_counts() -> None:
     outbox, owner = an_outbox(max_bytes=100)
     outbox.shut(held_bytes=60)

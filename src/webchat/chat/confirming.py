@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
+import msgspec
+
 from webchat.chat.client import Client
 from webchat.chat.device import Device
 from webchat.chat.held import User
@@ -18,8 +20,15 @@ from webchat.service.receipts import Receipts
 from webchat.service.standing import not_a_member
 
 _SOUGHT_ENTRIES = 200
-_Asked = tuple[Client, int | None, str]
-"""Who wants to know that a receipt is stored, by which ack, and its MsgID."""
+
+
+class _Asked(msgspec.Struct, gc=False):
+    """Who wants to know that receipts are stored, one after the other with the same MsgID, and by
+    which acks."""
+
+    client: Client
+    msg_id: str
+    ack_ids: list[int | None]
 
 
 class Confirming:
@@ -35,13 +44,26 @@ class Confirming:
         self, client: Client, device: Device, envelope: Envelope, ack_id: int | None
     ) -> Coroutine[Any, Any, None] | None:
         """Move the reader's position; the ack says that it is stored. Raises WebchatError."""
-        user, seq = device.user, envelope.seq
-        conv = _conv_of(user.uid, envelope)
-        if not (seq and device.full and conv in user.logs and conv != user.own):
+        user, seq, sender = device.user, envelope.seq, envelope.from_
+        uid = user.uid
+        if sender == uid:
+            conv = envelope.conv_id or _pair_with(uid, envelope.to)
+        elif envelope.originated == uid:
+            conv = sender
+        else:
+            raise _not_its_readers()
+        held = user.logs.get(conv)
+        is_in = held is not None and (held.is_group or (sender == uid and conv != user.own))
+        if not (is_in and seq and device.full):
             return self._less_usual(client, device, envelope, conv, ack_id)
         delivered, displayed = (0, seq) if envelope.evt_type == "display" else (seq, 0)
-        asked = (client, ack_id, envelope.msg_id)
-        self._receipts.move(user.uid, conv, delivered, displayed, device, None, asked)
+        waiting = self._receipts.move(uid, conv, delivered, displayed, device)
+        msg_id = envelope.msg_id
+        last = waiting[-1] if waiting else None
+        if last is not None and last.client is client and last.msg_id == msg_id:
+            last.ack_ids.append(ack_id)
+        else:
+            waiting.append(_Asked(client, msg_id, [ack_id]))
         return None
 
     def _less_usual(
@@ -54,6 +76,11 @@ class Confirming:
     ) -> Coroutine[Any, Any, None] | None:
         """What is not a full-form reader's in a conversation that it is in, with a `Seq`."""
         seq = envelope.seq
+        if not envelope.msg_id and not seq:
+            raise WebchatError(Code.BAD_REQUEST, "a receipt needs ConvID and Seq, or a MsgID")
+        # Nobody is in a group whose id is not well-formed, so its form need not be looked at.
+        if envelope.from_ != device.user.uid and not conv.startswith("group_"):
+            raise _not_its_readers()
         if isinstance(device, SeedDevice) and not seq:
             sent = device.sent(envelope.to, envelope.msg_id)
             if sent is not None:
@@ -107,33 +134,25 @@ class Confirming:
             named, confirmed = (seq,), device.confirmed(conv, seq)
             if delivered or confirmed > seq:
                 delivered = confirmed
-        asked = (client, ack_id, envelope.msg_id)
-        self._receipts.move(user.uid, conv, delivered, displayed, device, named, asked)
+        waiting = self._receipts.move(user.uid, conv, delivered, displayed, device, named)
+        waiting.append(_Asked(client, envelope.msg_id, [ack_id]))
 
-    def stored(self, conv: ConvID, asked: Sequence[_Asked], error: Exception | None) -> None:
+    def stored(self, conv: ConvID, waiting: Sequence[_Asked], error: Exception | None) -> None:
         """Answer what has been asked for."""
-        for client, ack_id, msg_id in asked:
+        for asked in waiting:
             if isinstance(error, WebchatError):
-                client.refuse(ack_id, error, msg_id)
-            elif ack_id is not None:
-                # Without a MsgID all answers of a conversation are the same.
-                if self._answered != (msg_id, conv):
-                    self._answered, self._answer = (msg_id, conv), ack_of_receipt(msg_id, conv)
-                client.socket.ack(ack_id, self._answer)
+                for ack_id in asked.ack_ids:
+                    asked.client.refuse(ack_id, error, asked.msg_id)
+                continue
+            # Without a MsgID all answers of a conversation are the same.
+            answered = (asked.msg_id, conv)
+            if self._answered != answered:
+                self._answered, self._answer = answered, ack_of_receipt(*answered)
+            asked.client.socket.ack_all(asked.ack_ids, self._answer)
 
 
-def _conv_of(uid: Uid, envelope: Envelope) -> ConvID:
-    """The conversation a receipt is for. In a group From is the group, Originated the reader, and
-    To the group or, in the seed's shape, the author."""
-    if not envelope.msg_id and not envelope.seq:
-        raise WebchatError(Code.BAD_REQUEST, "a receipt needs ConvID and Seq, or a MsgID")
-    sender = envelope.from_
-    if sender == uid:
-        return envelope.conv_id or _pair_with(uid, envelope.to)
-    # Nobody is in a group whose id is not well-formed, so its form need not be looked at.
-    if envelope.originated != uid or not sender.startswith("group_"):
-        raise WebchatError(Code.FORBIDDEN, "a receipt is its reader's")
-    return sender
+def _not_its_readers() -> WebchatError:
+    return WebchatError(Code.FORBIDDEN, "a receipt is its reader's")
 
 
 def _pair_with(uid: Uid, other: Uid) -> ConvID:

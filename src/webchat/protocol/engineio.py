@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from webchat.protocol.errors import ProtocolError
-from webchat.protocol.websocket import BINARY, frame, text_frame
+from webchat.protocol.websocket import BINARY, KNOWN_HEADS, TEXT, TEXT_HEADS, frame, frame_head
 
 OPEN: Final = "0"
 CLOSE: Final = "1"
@@ -56,7 +56,12 @@ class Packet(msgspec.Struct, eq=False, gc=False):
     def frames(self) -> bytes:
         """Its WebSocket frames; made once, then the same object for every connection."""
         if not self.framed:
-            self.framed = self._all_frames(b"") if self.attachments else text_frame(self.text)
+            text, size = self.text, len(self.text)
+            if self.attachments:
+                self.framed = self._all_frames(b"")
+            else:
+                head = TEXT_HEADS[size] if size < KNOWN_HEADS else frame_head(TEXT, size)
+                self.framed = head + text
         return self.framed
 
     @property
@@ -65,7 +70,7 @@ class Packet(msgspec.Struct, eq=False, gc=False):
         return self._all_frames(_V3_BINARY_MESSAGE) if self.attachments else self.frames
 
     def _all_frames(self, prefix: bytes) -> bytes:
-        text = text_frame(self.text) if self.text else b""
+        text = frame(TEXT, self.text) if self.text else b""
         return text + b"".join(frame(BINARY, prefix + each) for each in self.attachments)
 
 

@@ -81,6 +81,13 @@ def ack_packet(
     return Packet(b"%b%d%b" % (head, ack_id, args), attachments)
 
 
+def ack_packets(ack_ids: Sequence[int | None], args: bytes, namespace: str = ROOT) -> list[Packet]:
+    """The same answer to each of these events; None: one that asked for none."""
+    if namespace == ROOT:
+        return [Packet(b"43%d%b" % (ack_id, args)) for ack_id in ack_ids if ack_id is not None]
+    return [ack_packet(each, args, (), namespace) for each in ack_ids if each is not None]
+
+
 def connect_packet(sid: str, namespace: str, engine: int) -> Packet:
     """CONNECT: the socket is accepted. Clients of Engine.IO 3 are not told its id."""
     head = _head(CONNECT, CONNECT, (), namespace)

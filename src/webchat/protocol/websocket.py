@@ -287,12 +287,6 @@ def frame(opcode: int, payload: bytes) -> bytes:
     return frame_head(opcode, len(payload)) + payload
 
 
-def text_frame(text: bytes) -> bytes:
-    """One text frame of UTF-8, as `frame` makes it, in fewer steps."""
-    size = len(text)
-    return (_TEXT_HEADS[size] if size < _KNOWN_HEADS else frame_head(TEXT, size)) + text
-
-
 def frame_head(opcode: int, size: int) -> bytes:
     """What goes before a payload of `size` bytes to make it such a frame."""
     if size <= _MAX_CONTROL_BYTES:
@@ -310,5 +304,6 @@ def close_frame(code: int, reason: str) -> bytes:
     return frame(CLOSE, code.to_bytes(2, "big") + fitting)
 
 
-_KNOWN_HEADS: Final = 1_024
-_TEXT_HEADS: Final = tuple(frame_head(TEXT, size) for size in range(_KNOWN_HEADS))
+KNOWN_HEADS: Final = 1_024
+TEXT_HEADS: Final = tuple(frame_head(TEXT, size) for size in range(KNOWN_HEADS))
+"""What goes before a text, by its size; beyond: `frame_head`."""

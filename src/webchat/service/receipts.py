@@ -19,7 +19,7 @@ from webchat.service.read_positions import ReceiptSettings
 from webchat.service.telling import Telling
 
 Stored = Callable[[ConvID, "Sequence[Any]", "Exception | None"], None]
-"""Moves of one member are stored, or why not; with what was `asked` of each of them."""
+"""Moves of one member are stored, or why not; with what waited for that."""
 ReaderMoved = Callable[[ConvID, Uid, Position, object], None]
 """A member's position moved; the last argument is the `source` that did it, if it was one alone."""
 
@@ -32,7 +32,7 @@ class _Pending(msgspec.Struct, eq=False):
     named: set[Seq] | None
     delivered: Seq = 0
     displayed: Seq = 0
-    asked: list[Any] = []
+    waiting: list[Any] = []
 
 
 class Receipts:
@@ -51,7 +51,7 @@ class Receipts:
         self._pending: dict[tuple[ConvID, Uid], _Pending] = {}
         self._timer: Timer | None = None
         self._last_write_s = float("-inf")
-        self.stored: Stored = lambda conv, asked, error: None
+        self.stored: Stored = lambda conv, waiting, error: None
         self.moved: ReaderMoved = lambda conv, uid, position, source: None
 
     def move(
@@ -62,10 +62,9 @@ class Receipts:
         displayed: Seq = 0,
         source: object = None,
         named: Sequence[Seq] | None = None,
-        asked: object = None,
-    ) -> None:
-        """Move a member's positions forward (0: leave it); `asked` is handed to `stored` when that
-        is durable.
+    ) -> list[Any]:
+        """Move a member's positions forward (0: leave it); what is added to the list returned is
+        handed to `stored` when that is durable.
 
         `named`: a seed-form reader's: only the authors of these messages hear of it; None: all
         authors between the old and the new position. A position that two devices move at once is
@@ -82,12 +81,12 @@ class Receipts:
             pending.delivered = delivered
         if displayed > pending.displayed:
             pending.displayed = displayed
-        if named is None:
-            pending.named = None
-        elif pending.named is not None:
-            pending.named.update(named)
-        if asked is not None:
-            pending.asked.append(asked)
+        if pending.named is not None:
+            if named is None:
+                pending.named = None
+            else:
+                pending.named.update(named)
+        return pending.waiting
 
     def _write_soon(self) -> None:
         if self._timer is None:
@@ -124,8 +123,8 @@ class Receipts:
     ) -> None:
         error = result if isinstance(result, Exception) else None
         for (conv, _), pending in gathered.items():
-            if pending.asked:
-                self.stored(conv, pending.asked, error)
+            if pending.waiting:
+                self.stored(conv, pending.waiting, error)
         if isinstance(result, Exception):
             return
         for moved, pending in zip(result, gathered.values(), strict=True):

@@ -14,7 +14,7 @@ from webchat.errors import Closing
 from webchat.ports.clock import Clock
 from webchat.protocol import engineio, socketio
 from webchat.protocol.errors import ProtocolError
-from webchat.protocol.socketio import Event, Incoming
+from webchat.protocol.socketio import ROOT, Event, Incoming, decode_root_event
 from webchat.session.connection import Connection
 from webchat.session.deadlines import Deadlines
 from webchat.session.handler import ConnectRefused, Handler
@@ -99,9 +99,13 @@ class Client:
             return
         if self._partial is not None:
             raise ProtocolError("text where an attachment was announced")
-        event = socketio.decode_root_event(message, 1)
+        event = decode_root_event(message, 1)
         if event is not None:
-            self._event(socketio.ROOT, event)
+            for socket in self._sockets:  # as `_event` does: on the path of a message a call less
+                if socket.namespace == ROOT and socket.stage is CONNECTED:
+                    self._server.handler.event(socket, event)
+                    return
+            self._event(ROOT, event)
             return
         packet = socketio.decode(message, 1, self._server.settings.max_attachments)
         if packet.attachments:

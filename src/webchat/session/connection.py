@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVarTuple
 
 from webchat.errors import Closing
 from webchat.protocol import engineio, websocket
-from webchat.protocol.engineio import Packet
+from webchat.protocol.engineio import MESSAGE, Packet
 from webchat.protocol.errors import ProtocolError
 from webchat.session.handler import Request
 from webchat.session.outbox import Outbox
@@ -84,7 +84,7 @@ class Connection:
         if not self.is_open:
             return
         try:
-            if text[:1] == engineio.MESSAGE:
+            if text and text[0] == MESSAGE:
                 self.application.message(text)
             else:
                 self._control(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -58,6 +58,9 @@ class Socket(Protocol):
 
     def ack(self, ack_id: int, args: bytes) -> None:
         """Queue the answer to the event `ack_id`; `args`: a JSON array in UTF-8."""
+
+    def ack_all(self, ack_ids: Sequence[int | None], args: bytes) -> None:
+        """Queue the same answer to each of these events; None: one that asked for none."""
 
     @property
     def polling(self) -> bool:

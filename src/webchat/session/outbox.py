@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -104,6 +104,23 @@ class Outbox:
         queue.append(packet)
         size = packet.size if packet.attachments else len(packet.text)
         self._queued_bytes = queued_bytes = self._queued_bytes + size
+        if queued_bytes + self._held_bytes > bounds.max_bytes:
+            self._owner.overflow()
+
+    def put_all(self, texts: Sequence[Packet]) -> None:
+        """`put` each of these packets, which have no attachments."""
+        if not texts:
+            return
+        queue, bounds = self._queue, self._bounds
+        if queue is None:
+            queue = self._queue = []
+            if self._sink is not None:
+                bounds.flusher.add(self)
+        queue += texts
+        queued_bytes = self._queued_bytes
+        for packet in texts:
+            queued_bytes += len(packet.text)
+        self._queued_bytes = queued_bytes
         if queued_bytes + self._held_bytes > bounds.max_bytes:
             self._owner.overflow()
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final
 
 from webchat.errors import Closing
 from webchat.protocol.errors import ProtocolError
-from webchat.protocol.socketio import Event, Packet, ack_packet
+from webchat.protocol.socketio import Event, Packet, ack_packet, ack_packets
 
 if TYPE_CHECKING:
     from webchat.session.connection import Connection
@@ -74,6 +75,11 @@ class ClientSocket:
         """Queue the answer to the event `ack_id`; `args`: a JSON array in UTF-8."""
         if self.stage is CONNECTED:
             self._outbox.put(ack_packet(ack_id, args, (), self.namespace))
+
+    def ack_all(self, ack_ids: Sequence[int | None], args: bytes) -> None:
+        """Queue the same answer to each of these events; None: one that asked for none."""
+        if self.stage is CONNECTED:
+            self._outbox.put_all(ack_packets(ack_ids, args, self.namespace))
 
     async def drained(self) -> None:
         """Return when no longer congested, or closed."""
