@@ -29,7 +29,7 @@ def traced() -> Iterator[None]:
 
 @pytest.mark.usefixtures("traced")
 @pytest.mark.parametrize(
-    ("conversations", "bound_bytes"), [(0, 1_400), (20, 3_850)], ids=["of none", "of twenty"]
+    ("conversations", "bound_bytes"), [(0, 1_400), (20, 3_520)], ids=["of none", "of twenty"]
 )
 async def test_an_idle_device_with_conversations(conversations: int, bound_bytes: int) -> None:
     node = Node()

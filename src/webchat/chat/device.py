@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 from webchat.chat.acks import OwnAck, comes_instead
-from webchat.chat.held import NOTHING, HeldLog, User
+from webchat.chat.held import NOTHING, HeldLog, User, held_log
 from webchat.chat.lag import Lag
 from webchat.chat.packets import ack_of_entry, entry_packet, skip_packet
 from webchat.model import ConvID, Entry, Head, Seq
@@ -216,7 +216,7 @@ class Device:
     def end(self, conv: ConvID, end: Head) -> None:
         """Its user leaves a group by the entry at `end`; what is behind that still comes."""
         if conv in self.lags:
-            self._send_rest_of(HeldLog(conv, end))
+            self._send_rest_of(held_log(conv, end))
         else:
             self._note_end(conv, end.last)
 
@@ -253,7 +253,7 @@ class Device:
     def _come_and_go_at(self, conv: ConvID, end: Head, position: Seq) -> None:
         if self.past and conv in self.past:
             position = self.lags.pop(conv).position
-        held = HeldLog(conv, end)
+        held = held_log(conv, end)
         self._send_rest_of(held)
         self.fall_behind(held, position)
 

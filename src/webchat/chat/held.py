@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
+
+import msgspec
 
 from webchat.model import ConvID, Head, Position, Seq, Uid, is_group, user_log
 from webchat.service.standing import Standing
@@ -19,28 +22,27 @@ NOTHING: Final = cast("dict[ConvID, Any]", MappingProxyType({}))
 
 def held_log(conv: ConvID, head: Head) -> HeldLog:
     """A log that somebody begins to follow, from `head` on."""
-    return HeldGroup(conv, head) if is_group(conv) else HeldLog(conv, head)
+    kind = HeldGroup if is_group(conv) else HeldLog
+    return kind(conv, head.last, head.n, head.at)
 
 
-class HeldLog:
+class HeldLog(msgspec.Struct, eq=False, gc=False):
     """A log that somebody here follows. `last`, `n`, `at`: of the last entry passed on; `gap`:
     what has been heard of beyond that, None if nothing.
 
-    Most are of pairs, twenty to a connection: two users are a tuple, one is the tuple that all its
-    logs share.
+    Most are of pairs, twenty to a connection: so the collector has none of them to look at (but by
+    a gap, while it lasts, nothing leads back to a log), and who follows is named by a tuple of ids,
+    one for all the logs that a user alone follows.
     """
 
-    __slots__ = ("at", "conv", "gap", "last", "n", "users")
+    conv: ConvID
+    last: Seq
+    n: int
+    at: int
+    gap: Gap | None = None
+    users: dict[Uid, None] | tuple[Uid, ...] = ()
 
-    is_group = False
-
-    def __init__(self, conv: ConvID, head: Head) -> None:
-        self.conv = conv
-        self.last: Seq = head.last
-        self.n = head.n
-        self.at = head.at
-        self.gap: Gap | None = None
-        self.users: dict[User, None] | tuple[User, ...] = ()
+    is_group: ClassVar = False
 
     @property
     def seen(self) -> Seq:
@@ -59,53 +61,48 @@ class HeldLog:
 
     def add(self, user: User) -> None:
         """The user follows this log, and did not."""
-        self.users = (*self.users, user) if self.users else user.alone
+        self.users = (*self.users, user.uid) if self.users else user.alone
 
-    def forget(self, user: User) -> None:
-        """The user follows this log no more."""
-        others = tuple(other for other in self.users if other is not user)
-        self.users = others[0].alone if len(others) == 1 else others
+    def forget(self, user: User, users: Mapping[Uid, User]) -> None:
+        """The user follows this log no more. `users`: all who are here."""
+        others = tuple(uid for uid in self.users if uid != user.uid)
+        self.users = users[others[0]].alone if len(others) == 1 else others
 
 
 class HeldGroup(HeldLog):
-    """The log of a group. Who may write in it, where it was looked up since the entry `_since`
-    changed it: everybody who is in it (`_is_open`), or `_writers`."""
+    """The log of a group. Who may write in it, where it was looked up since the entry `since`
+    changed it: everybody who is in it (`is_open`), or `writers`."""
 
-    __slots__ = ("_is_open", "_since", "_writers")
+    users: dict[Uid, None] = msgspec.field(default_factory=dict)
+    since: Seq = 0
+    is_open: bool = False
+    writers: set[Uid] = msgspec.field(default_factory=set)
 
-    is_group = True
-    users: dict[User, None]
-
-    def __init__(self, conv: ConvID, head: Head) -> None:
-        super().__init__(conv, head)
-        self.users = {}
-        self._since = 0
-        self._is_open = False
-        self._writers: set[Uid] = set()
+    is_group: ClassVar = True
 
     def lets_write(self, uid: Uid) -> bool:
         """Whether this member is known to be allowed to write."""
-        return self._is_open or uid in self._writers
+        return self.is_open or uid in self.writers
 
     def learn(self, standing: Standing) -> None:
         """What was read of the group, if nothing that changed it was passed on since."""
-        if standing.head.last >= self._since:
-            self._is_open = standing.all_may_write
+        if standing.head.last >= self.since:
+            self.is_open = standing.all_may_write
             if standing.may_write:
-                self._writers.add(standing.uid)
+                self.writers.add(standing.uid)
 
     def forget_rules(self, seq: Seq) -> None:
         """The entry `seq` says who may write from there on."""
-        self._since, self._is_open, self._writers = seq, False, set()
+        self.since, self.is_open, self.writers = seq, False, set()
 
     def add(self, user: User) -> None:
         """The user follows this log, and did not."""
-        self.users[user] = None
+        self.users[user.uid] = None
 
-    def forget(self, user: User) -> None:
+    def forget(self, user: User, users: Mapping[Uid, User]) -> None:
         """The user follows this log no more."""
-        del self.users[user]
-        self._writers.discard(user.uid)
+        del self.users[user.uid]
+        self.writers.discard(user.uid)
 
 
 class Gap:
@@ -141,7 +138,7 @@ class User:
 
     `logs`: what it follows. `left`: groups it was in, with its own last `Seq` in them. `arrival`:
     while they are being read. `told`: positions of its own that its devices were told last. `own`:
-    the ConvID of its own log. `alone`: it, for logs that nobody else here follows.
+    the ConvID of its own log. `alone`: its `uid`, for logs that nobody else here follows.
     """
 
     __slots__ = ("alone", "arrival", "devices", "left", "logs", "own", "told", "uid")
@@ -149,7 +146,7 @@ class User:
     def __init__(self, uid: Uid) -> None:
         self.uid = uid
         self.own = user_log(uid)
-        self.alone: tuple[User, ...] = (self,)
+        self.alone = (uid,)
         self.devices: tuple[Device, ...] = ()
         self.logs: dict[ConvID, HeldLog] = {}
         self.left: dict[ConvID, Seq] = NOTHING

@@ -102,16 +102,16 @@ class Hub:
         held.at = entry.at
         packet = entry_packet(entry)
         sender = None if ack is None else ack.device
-        copies = 0
-        for user in held.users:
-            devices = user.devices
+        users, copies = self.roster.users, 0
+        for uid in held.users:
+            devices = users[uid].devices
             copies += len(devices)
             for device in devices:
                 if device is sender and ack is not None:
                     device.sent_it(held, entry, packet, ack)
                 else:
                     device.receive(held, entry, packet)
-        if ack is not None and ack.device.user not in held.users:
+        if ack is not None and ack.device.user.uid not in held.users:
             ack.device.place_ack(entry, ack)  # of a `depart` sent again, say
         for other in earlier:
             if other.ack_id is not None:

@@ -13,7 +13,7 @@ from webchat.chat.backlog import Backlog
 from webchat.chat.client import Client
 from webchat.chat.cursors import Cursors, is_waiting
 from webchat.chat.device import Device
-from webchat.chat.held import HeldLog, User
+from webchat.chat.held import HeldLog, User, held_log
 from webchat.chat.keeping import Keeping
 from webchat.chat.lag import BacklogSettings
 from webchat.chat.packets import (
@@ -177,7 +177,7 @@ class Joining:
             until = user.left.get(conv)
             entries = await self._log.read(conv, until - 1, 1) if until is not None else []
             for entry in entries:
-                past[conv] = HeldLog(conv, Head(entry.seq, entry.n, entry.at, 0))
+                past[conv] = held_log(conv, Head(entry.seq, entry.n, entry.at, 0))
         return past
 
     def _check(self, request: Join) -> None:

@@ -153,7 +153,7 @@ class Roster:
             del user.told[conv]
         if held is None:
             return
-        held.forget(user)
+        held.forget(user, self.users)
         if not held.users:
             del self.logs[conv]
         if held.is_group:
@@ -206,7 +206,6 @@ class Roster:
         for conv in list(user.logs):
             self.unfollow(user, conv)
         self._drop(user.own)
-        user.alone = ()  # which holds it
 
     def is_here(self, user: User) -> bool:
         """Whether it has not been let go of since it arrived."""

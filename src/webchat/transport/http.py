@@ -15,6 +15,7 @@ from typing import Any
 
 import httptools
 import uvicorn
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
@@ -73,8 +74,17 @@ class HttpProtocol(HttpToolsProtocol):
         self._has_begun = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client has to send its first request in time."""
-        super().connection_made(transport)
+        """A client has to send its first request in time.
+
+        Not uvicorn's own, for which uvloop makes a socket that it keeps with its addresses: 300
+        bytes a connection.
+        """
+        self.connections.add(self)
+        self.transport = transport
+        self.flow = FlowControl(transport)
+        self.server = _address(transport, "sockname")
+        self.client = _address(transport, "peername")
+        self.scheme = "http"
         self._hosting.heads.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -239,6 +249,11 @@ class HttpProtocol(HttpToolsProtocol):
         ]
         self.transport.write(b"\r\n".join((*lines, b"", body)))
         self.transport.close()
+
+
+def _address(transport: asyncio.Transport, end: str) -> tuple[str, int] | None:
+    found = transport.get_extra_info(end)
+    return (found[0], found[1]) if isinstance(found, tuple) else None
 
 
 def _check_room(endpoint: Endpoint) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
@@ -94,6 +95,7 @@ def profile_of(
     uid: Uid, name: str, about: str, display_receipts: int, who_may_add_me: str, disabled: int
 ) -> Profile:
     """The Profile of the first six columns of an account's row."""
+    who_may_add_me = sys.intern(who_may_add_me)  # one of few words; profiles are kept
     return Profile(uid, name, about, bool(display_receipts), who_may_add_me, bool(disabled))
 
 
