@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from webchat.chat.attendance import Attendance
 from webchat.chat.gaps import Gaps
 from webchat.chat.held import User
-from webchat.chat.hub import Hub
 from webchat.model import ConvID, Seq, user_of
 from webchat.ports.members import Members
 
@@ -17,8 +17,8 @@ from webchat.ports.members import Members
 class Ahead:
     """Brings this node to where a user says it has been."""
 
-    def __init__(self, hub: Hub, gaps: Gaps, members: Members) -> None:
-        self._hub = hub
+    def __init__(self, attendance: Attendance, gaps: Gaps, members: Members) -> None:
+        self._attendance = attendance
         self._gaps = gaps
         self._members = members
 
@@ -45,4 +45,4 @@ class Ahead:
         since = {row.conv: row.since for row in memberships if row.until is None}
         for conv in unheard:
             if conv in since:
-                await self._hub.come_in_late(user, conv, since[conv])
+                await self._attendance.come_in_late(user, conv, since[conv])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from webchat.chat.ahead import Ahead
 from webchat.chat.amending import Amending
+from webchat.chat.attendance import Attendance
 from webchat.chat.backlog import Backlog
 from webchat.chat.comparing import Comparing
 from webchat.chat.confirming import Confirming
@@ -90,9 +91,10 @@ class Chat:
         roster.came_late = lambda user: tasks.spawn(
             comparing.compare_some(list(user.logs.values()))
         )
-        hub = Hub(roster, store.log, gaps, comparing, patience, tasks.spawn, stats)
+        attendance = Attendance(roster, store.log, gaps, comparing, patience, tasks.spawn)
+        hub = Hub(roster, attendance, gaps, stats)
         backlog = Backlog(store.log, store.members, patience, tasks.spawn, stats, settings.backlog)
-        hub.wake = backlog.wake
+        attendance.wake = backlog.wake
         publishing = Publishing(bus, store.log, roster, patience, stats, settings.repair)
         readers = ReadPositions(
             store.positions,
@@ -150,7 +152,7 @@ class Chat:
         )
         joining = Joining(
             roster,
-            Ahead(hub, gaps, store.members),
+            Ahead(attendance, gaps, store.members),
             backlog,
             store.log,
             store.members,

@@ -1,7 +1,7 @@
 """The table `journal`: a batch of entries and positions is one row, durable at once, folded later.
 
 Writing entries to their table and its indexes touches a page for each, at random; a row of the
-journal is at the end of one page. `ledger.py` decides what goes here and when it is folded.
+journal is at the end of one page. `folding.py` decides when it is folded.
 """
 
 from __future__ import annotations

@@ -1,0 +1,237 @@
+"""Who of those here comes into the logs and who leaves them, by the entries that come by, by word
+of a user's own log, or by what the store says of it afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from webchat.chat.comparing import Comparing
+from webchat.chat.device import Device
+from webchat.chat.gaps import Gaps
+from webchat.chat.held import HeldLog, User
+from webchat.chat.patience import Patience
+from webchat.chat.roster import Roster
+from webchat.chat.tasks import Spawn
+from webchat.model import NO_HEAD, ConvID, Entry, Head, Seq, Uid, is_group, pair_of, user_of
+from webchat.ports.log import Log
+from webchat.service.membership import COMING, LEAVING, RULING, coming_in, leaving
+from webchat.service.send import KIND as MESSAGE
+
+_MEMBERSHIP = COMING | LEAVING
+
+
+class Attendance:
+    """All calls on the loop's thread.
+
+    `wake`: called with a device that has fallen behind in a log.
+    """
+
+    def __init__(
+        self,
+        roster: Roster,
+        log: Log,
+        gaps: Gaps,
+        comparing: Comparing,
+        patience: Patience,
+        spawn: Spawn,
+    ) -> None:
+        self._roster = roster
+        self._log = log
+        self._gaps = gaps
+        self._comparing = comparing
+        self._patience = patience
+        self._spawn = spawn
+        self.wake: Callable[[Device], None] = lambda _: None
+
+    def come_in_by(self, held: HeldLog, entry: Entry) -> None:
+        """Before the next entry of a log goes out: who comes in by it is to get it, too."""
+        if entry.kind in _MEMBERSHIP:
+            for uid in coming_in(entry):
+                self._come_in(uid, entry)
+        elif entry.kind in RULING:
+            held.forget_rules(entry.seq)
+
+    def leave_by(self, held: HeldLog, entry: Entry) -> None:
+        """After an entry of a log went out: who leaves by it gets nothing more."""
+        if entry.kind in _MEMBERSHIP:
+            self._let_out(held, entry)
+        elif entry.kind == "conversation":
+            self._follow_user_log(entry)
+
+    def begin_to_follow(self, entry: Entry) -> HeldLog | None:
+        """An entry of a log nobody here followed: new to its people, if any of them are here."""
+        held: HeldLog | None = None
+        for uid in _people_of(entry):
+            held = self._come_in(uid, entry) or held
+        return held
+
+    def begin_to_follow_pair(self, conv: ConvID) -> HeldLog | None:
+        """A pair nobody here followed has news: it is new to whom of the two is here."""
+        held: HeldLog | None = None
+        for uid in pair_of(conv) or ():
+            user = self._roster.users.get(uid)
+            if user is not None and user.arrival is None:
+                held = self._roster.follow(user, conv, NO_HEAD)
+        return held
+
+    def take_in(self, user: User, held: HeldLog | None, entry: Entry) -> HeldLog | None:
+        """Somebody here has appended to a log that it was not known here to be in."""
+        left = user.left.get(entry.conv, 0)
+        if entry.seq <= left or not user.devices or self._comes_by_itself(user, held, entry):
+            return held
+        held = self._roster.follow(user, entry.conv, _before(entry))
+        self._brought_in(user, held, left + 1)
+        return held
+
+    def take_in_the_other(self, held: HeldLog) -> None:
+        """The first entry of a log is met again: of two people both may be here, and only one may
+        have been told of it."""
+        for uid in pair_of(held.conv) or ():
+            user = self._roster.users.get(uid)
+            if user is not None and user.arrival is None and held.conv not in user.logs:
+                self._brought_in(user, self._roster.follow(user, held.conv, NO_HEAD), 1)
+
+    async def come_in_late(self, user: User, conv: ConvID, seq: Seq) -> None:
+        """A user came into a log by its entry `seq`, which did not come by: follow it, unless the
+        user has left again.
+
+        Raises WebchatError(UNAVAILABLE).
+        """
+        head = (await self._log.heads([conv])).get(conv, NO_HEAD)
+        await self._roster.come_up_to({conv: head})
+        end = await self._newest_end(conv, user.uid)
+        if conv in user.logs or self._roster.users.get(user.uid) is not user:
+            return
+        if end is not None:
+            self._came_and_went(user, seq, end)
+        else:
+            self._brought_in(user, self._roster.follow(user, conv, head), seq)
+
+    def _comes_by_itself(self, user: User, held: HeldLog | None, entry: Entry) -> bool:
+        """Whether passing on what there is of a log brings this user in, or has put it out since.
+
+        Where its entry is the newest that was counted here, because another arrived after it,
+        neither is so; nobody leaves a pair.
+        """
+        if held is None:
+            return user.uid in _people_of(entry)
+        if not is_group(entry.conv):
+            return False
+        if entry.seq == held.last:
+            return user.uid in leaving(entry)
+        return entry.seq != held.last + 1 or user.uid in coming_in(entry)
+
+    def _brought_in(self, user: User, held: HeldLog, since: Seq) -> None:
+        """A user follows a log since an entry that did not come by."""
+        for device in user.devices:
+            device.come_in_late(held, since)
+            self.wake(device)
+        if is_group(held.conv):
+            self._spawn(self._watch(held))
+
+    def _come_in(self, uid: Uid, entry: Entry) -> HeldLog | None:
+        """`entry` is the first that this user may see, or sees again."""
+        user = self._roster.users.get(uid)
+        if user is None:
+            return None
+        if user.arrival is not None:
+            user.arrival.noted[entry.conv] = Head(entry.seq, entry.n, entry.at, 0)
+            return None
+        if entry.conv in user.logs:
+            return user.logs[entry.conv]
+        if entry.seq <= user.left.get(entry.conv, 0):
+            return None  # met again, and it has left since
+        held = self._roster.follow(user, entry.conv, _before(entry))
+        for device in user.devices:
+            device.come_in(held)
+            self.wake(device)
+        if is_group(entry.conv):
+            self._spawn(self._watch(held))
+        return held
+
+    def _let_out(self, held: HeldLog, entry: Entry) -> None:
+        """Whoever leaves by `entry` has got it; nothing after it is for them."""
+        for uid in leaving(entry):
+            user = self._roster.users.get(uid)
+            if user is None:
+                continue
+            if user.arrival is not None:
+                user.arrival.noted[entry.conv] = entry.seq
+            elif entry.conv in user.logs:
+                self._leave(user, held, entry)
+
+    def _leave(self, user: User, held: HeldLog, entry: Entry) -> None:
+        end = Head(entry.seq, entry.n, entry.at, 0)
+        for device in user.devices:
+            device.end(held.conv, end)
+        self._roster.unfollow(user, held.conv)
+        user.leave(held.conv, entry.seq)
+
+    async def _watch(self, held: HeldLog) -> None:
+        """A group newly followed: once its channel is held, what came before that is read."""
+        if await self._roster.hold_topic(held.conv):
+            await self._comparing.compare_some([held])
+
+    def _follow_user_log(self, entry: Entry) -> None:
+        """A user's log says it is in a log that no entry here has brought it into."""
+        said = json.loads(json.loads(entry.envelope)["Body"])
+        conv, user = said["Conv"], self._roster.users.get(user_of(entry.conv) or "")
+        if user is None or user.arrival is not None:
+            return
+        if said["state"] == "left":
+            if conv in user.logs:
+                self._let_out_late(user, user.logs[conv], said["Seq"])
+        elif conv not in user.logs and said["Seq"] > user.left.get(conv, 0):
+            self._spawn(self._come_in_at_last(user, conv, said["Seq"]))
+
+    def _let_out_late(self, user: User, held: HeldLog, seq: Seq) -> None:
+        """A user has left by the entry `seq`: it is still to come by, or came by before this user
+        was known here to be in the log."""
+        if seq > held.last:
+            self._gaps.close(held, seq)
+        else:
+            self._spawn(self._let_out_at_last(user, held))
+
+    async def _let_out_at_last(self, user: User, held: HeldLog) -> None:
+        end = await self._patience.insist(
+            lambda: self._newest_end(held.conv, user.uid), "reading a span", conv=held.conv
+        )
+        if end is not None and end.seq <= held.last and user.logs.get(held.conv) is held:
+            self._leave(user, held, end)
+
+    async def _newest_end(self, conv: ConvID, uid: Uid) -> Entry | None:
+        """The entry by which somebody has left a log; None: it has not, or is in it again."""
+        span = await self._roster.newest_span(conv, uid)
+        end = await self._log.read(conv, span.until - 1, 1) if span and span.until else []
+        return end[0] if end else None
+
+    async def _come_in_at_last(self, user: User, conv: ConvID, seq: Seq) -> None:
+        await self._patience.insist(
+            lambda: self.come_in_late(user, conv, seq), "reading a head", conv=conv
+        )
+
+    def _came_and_went(self, user: User, since: Seq, end: Entry) -> None:
+        """A user's time in a log, neither end of which came by."""
+        if end.seq > user.left.get(end.conv, 0):
+            user.leave(end.conv, end.seq)
+            for device in user.devices:
+                device.come_and_go(end.conv, Head(end.seq, end.n, end.at, 0), since)
+                self.wake(device)
+
+
+def _before(entry: Entry) -> Head:
+    """Where a log is for who comes into it by `entry`; a pair is in its own from the start."""
+    if not is_group(entry.conv):
+        return NO_HEAD
+    return Head(entry.seq - 1, entry.n - (entry.kind == MESSAGE), entry.at, 0)
+
+
+def _people_of(entry: Entry) -> tuple[Uid, ...]:
+    """Who takes part in a pair, whose log it is, or who comes into a group by this entry."""
+    pair = pair_of(entry.conv)
+    if pair is not None:
+        return pair if pair[0] != pair[1] else pair[:1]
+    owner = user_of(entry.conv)
+    return (owner,) if owner is not None else tuple(coming_in(entry))
