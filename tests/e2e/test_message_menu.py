@@ -11,6 +11,7 @@ def test_the_right_mouse_button_opens_it(newcomer: Newcomer) -> None:
     ann = newcomer("Ann")
     ann.start_with(ann, "Ann")
     ann.write("a note")
+    expect(ann.message("a note")).to_contain_text("Sent")  # before, there is nothing to be done
     ann.messages.get_by_text("a note").click(button="right")
     expect(ann.page.get_by_role("menuitem", name="Reply")).to_be_visible()
     ann.page.get_by_role("heading", level=1).click()

@@ -15,6 +15,7 @@ from unittest.mock import patch
 import msgspec
 
 from tests.sim.node import Seams
+from webchat.chat.attendance import Attendance
 from webchat.chat.comparing import Comparing
 from webchat.chat.device import Device
 from webchat.chat.gaps import Gaps
@@ -246,6 +247,6 @@ SABOTAGES: Final = (
     ),
     Sabotage(
         "goes on sending to who has left", (MEMBERS, ORDER, "skips"),
-        instead=((Hub, "_let_out", _leave),),
+        instead=((Attendance, "_let_out", _leave),),
     ),
 )  # fmt: skip
