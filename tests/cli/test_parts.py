@@ -8,10 +8,10 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-import httpx
 import pytest
 import socketio
 
+from tests import http
 from tests.cli.conftest import command, eventually
 from tests.engines.postgresql import shared_server
 from tests.engines.redis import RedisServer
@@ -39,44 +39,44 @@ def nodes(redis: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 def knows_all(node: Server) -> bool:
-    lines = httpx.get(node.url + "/metrics").text.splitlines()
+    lines = http.get(node.url + "/metrics").text.splitlines()
     (line,) = [line for line in lines if line.startswith("webchat_nodes_living ")]
     return float(line.split()[1]) == len(PARTS)
 
 
 @pytest.mark.parametrize("front", PARTS)
 def test_each_node_says_how_it_is(nodes: Nodes, front: str) -> None:
-    assert httpx.get(nodes[front].url + "/healthz").json() == {"status": "ok"}
-    ready = httpx.get(nodes[front].url + "/readyz").json()
+    assert http.get(nodes[front].url + "/healthz").json() == {"status": "ok"}
+    ready = http.get(nodes[front].url + "/readyz").json()
     assert ready["state"] == "ready"
     assert ready["checks"].keys() == {"store", "bus", "nodes"}
 
 
 @pytest.mark.parametrize("front", PARTS)
 def test_the_web_client_comes_from_any_node(nodes: Nodes, front: str) -> None:
-    page = httpx.get(nodes[front].url + "/")
+    page = http.get(nodes[front].url + "/")
     assert page.status_code == 200
     assert page.headers["content-type"].startswith("text/html")
-    assert page.content == httpx.get(nodes["web"].url + "/").content
+    assert page.content == http.get(nodes["web"].url + "/").content
 
 
 @pytest.mark.parametrize("front", PARTS)
 def test_profiles_are_saved_and_found_by_any_node(nodes: Nodes, front: str) -> None:
-    added = httpx.post(nodes[front].url + "/add", json={"UID": front, "Name": f"By {front}"})
+    added = http.post(nodes[front].url + "/add", json={"UID": front, "Name": f"By {front}"})
     assert added.status_code == 200
     for node in nodes.values():
-        assert httpx.get(f"{node.url}/search/{front}").json()["Name"] == f"By {front}"
+        assert http.get(f"{node.url}/search/{front}").json()["Name"] == f"By {front}"
 
 
 @pytest.mark.parametrize("front", PARTS)
 def test_a_polling_session_opened_by_any_node_is_served_by_each(nodes: Nodes, front: str) -> None:
-    handshake = httpx.get(nodes[front].url + POLLING).text
+    handshake = http.get(nodes[front].url + POLLING).text
     session = f"{POLLING}&sid={json.loads(handshake[1:])['sid']}"
     first, second, third = (node.url + session for node in nodes.values())
-    assert httpx.post(first, content="40").text == "ok"
-    assert httpx.get(second).text.startswith('40{"sid":')
-    assert httpx.post(third, content='421["join","alice"]').text == "ok"
-    assert '"ok":true' in httpx.get(first).text
+    assert http.post(first, content="40").text == "ok"
+    assert http.get(second).text.startswith('40{"sid":')
+    assert http.post(third, content='421["join","alice"]').text == "ok"
+    assert '"ok":true' in http.get(first).text
 
 
 @pytest.mark.parametrize("front", PARTS)
@@ -99,9 +99,9 @@ def test_a_part_that_nobody_plays_is_unavailable_and_said_to_be(
     store = shared_server().new_database()
     command("store", "init", "--store", store)
     with Server(tmp_path, "--store", store, "--bus", redis.url, "--role", front) as node:
-        answer = httpx.get(node.url + POLLING)
+        answer = http.get(node.url + POLLING)
         assert answer.status_code == 503
         assert "retry-after" in answer.headers
-        ready = httpx.get(node.url + "/readyz")
+        ready = http.get(node.url + "/readyz")
         assert (ready.status_code, ready.json()["state"]) == (200, "degraded")
         assert "no node serves chat" in ready.json()["checks"]["nodes"]["reason"]

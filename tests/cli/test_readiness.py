@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import pytest
 
+from tests import http
 from tests.cli.conftest import command, eventually
 from tests.engines.postgresql import postgres_server
 from tests.engines.redis import RedisServer
@@ -18,12 +18,12 @@ LEASE = ("--lease-ms", "900")
 
 
 def state(server: Server) -> tuple[int, str]:
-    answer = httpx.get(server.url + "/readyz", timeout=10)
+    answer = http.get(server.url + "/readyz", timeout=10)
     return answer.status_code, answer.json()["state"]
 
 
 def reason(server: Server, check: str) -> str:
-    checks = httpx.get(server.url + "/readyz", timeout=10).json()["checks"]
+    checks = http.get(server.url + "/readyz", timeout=10).json()["checks"]
     return str(checks[check].get("reason", ""))
 
 
@@ -81,7 +81,7 @@ def test_a_node_with_an_address_of_its_own_for_others_is_ready(
     port = free_port()
     options = ("--host", "0.0.0.0", "--advertise", "http://127.0.0.1", "--peer-port", str(port))  # noqa: S104
     with Server(tmp_path, *shared, *options) as server:
-        checks = httpx.get(f"http://127.0.0.1:{server.port}/readyz", timeout=10).json()["checks"]
+        checks = http.get(f"http://127.0.0.1:{server.port}/readyz", timeout=10).json()["checks"]
         assert checks["nodes"] == {"ok": True}
 
 

@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 
+from tests import http
 from tests.cli.conftest import command, refused
 from tests.engines import dynamodb
 from tests.engines.redis import RedisServer
@@ -109,7 +109,7 @@ def test_a_lone_node_takes_up_the_store_of_one_that_died(database: str, tmp_path
     alone = ("--store", database, "--lease-ms", "900")
     Server(tmp_path, *alone).kill()
     with Server(tmp_path, *alone) as again:
-        assert httpx.get(again.url + "/readyz").json()["state"] == "ready"
+        assert http.get(again.url + "/readyz").json()["state"] == "ready"
 
 
 def test_all_addresses_of_a_machine_need_one_for_other_nodes(shared: tuple[str, ...]) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import httpx
-
+from tests import http
 from tests.cli.conftest import refused
 from tests.servers import Server
 from webchat import __version__
@@ -13,8 +12,8 @@ from webchat import __version__
 
 def test_it_says_where_it_listens_answers_there_and_exits_with_0(tmp_path: Path) -> None:
     with Server(tmp_path) as server:
-        assert httpx.get(server.url + "/healthz").status_code == 200
-        assert httpx.get(server.url + "/readyz").status_code == 200
+        assert http.get(server.url + "/healthz").status_code == 200
+        assert http.get(server.url + "/readyz").status_code == 200
         assert server.logged("listening")["version"] == __version__
         assert server.stop() == 0
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import socketio
 
+from tests import http
 from tests.cli.conftest import command, eventually, refused
 from tests.engines.redis import RedisServer
 from tests.ports import free_port
@@ -55,7 +55,7 @@ def two_free_ports() -> int:
 
 def opened(server: Server) -> str:
     """The id of a new polling session. Each request comes by a connection of its own."""
-    handshake = httpx.get(server.url + POLLING).text
+    handshake = http.get(server.url + POLLING).text
     return str(json.loads(handshake[1:])["sid"])
 
 
@@ -67,8 +67,8 @@ def test_connections_are_shared_out_among_the_workers(server: Server) -> None:
 def test_a_polling_session_is_served_whichever_worker_its_requests_reach(server: Server) -> None:
     for sid in [opened(server) for _ in range(8)]:
         url = f"{server.url}{POLLING}&sid={sid}"
-        assert httpx.post(url, content="40{}").text == "ok"
-        assert "log in first" in httpx.get(url).text
+        assert http.post(url, content="40{}").text == "ok"
+        assert "log in first" in http.get(url).text
 
 
 async def test_a_message_reaches_who_is_connected_to_another_worker(
@@ -106,7 +106,7 @@ def test_a_worker_that_died_is_started_anew_and_the_others_serve_on(server: Serv
     assert server.logged("a worker died")["exit_code"] == -signal.SIGKILL
     eventually(lambda: len(pids(server)) == 3, "a third worker")
     assert lives(second)
-    assert all(httpx.get(server.url + "/readyz").status_code == 200 for _ in range(10))
+    assert all(http.get(server.url + "/readyz").status_code == 200 for _ in range(10))
 
 
 def test_all_workers_end_when_the_parent_is_asked_to(server: Server) -> None:
@@ -141,4 +141,4 @@ def test_each_worker_has_its_own_name_and_port_for_the_others(
         named = [line["node"] for line in server.log if line["event"] == "a worker serves"]
         assert named == ["n-0", "n-1"]
         for port in (first, first + 1):
-            assert httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
+            assert http.get(f"http://127.0.0.1:{port}/healthz").status_code == 200

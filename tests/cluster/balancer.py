@@ -12,6 +12,7 @@ from typing import IO
 
 import httpx
 
+from tests import http
 from tests.ports import free_port
 from tests.servers import LogLine
 
@@ -66,7 +67,7 @@ class Balancer:
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
             try:
-                if httpx.get(f"{self.url}/healthz").status_code == 200:
+                if http.get(f"{self.url}/healthz").status_code == 200:
                     return
             except httpx.TransportError:
                 pass

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import httpx
 import pytest
 
+from tests import http
 from tests.cluster.backing import BUSY, Backing
 from tests.cluster.cluster import Cluster, Node
 from tests.cluster.device import Device
@@ -78,9 +78,9 @@ async def trio(nodes: Sequence[Node]) -> AsyncIterator[Trio]:
 
 async def readiness(node: Node, wanted: Callable[[Any], bool]) -> Any:
     """What `/readyz` says once it is `wanted`."""
-    async with httpx.AsyncClient() as http, asyncio.timeout(PATIENCE_S):
+    async with http.AsyncClient() as client, asyncio.timeout(PATIENCE_S):
         while True:
-            report = (await http.get(f"{node.url}/readyz")).json()
+            report = (await client.get(f"{node.url}/readyz")).json()
             if wanted(report):
                 return report
             await asyncio.sleep(0.05)

@@ -9,9 +9,9 @@ import sys
 import time
 from pathlib import Path
 
-import httpx
 import pytest
 
+from tests import http
 from tests.servers import Server
 
 README = Path(__file__).parent.parent.parent / "README.md"
@@ -38,7 +38,7 @@ def test_the_client_of_the_readme_sends_its_message(tmp_path: Path, shown: str) 
 def register(server: Server, uid: str) -> str:
     """A new account; returns its token."""
     body = {"uid": uid, "name": uid, "password": PASSWORD}
-    return str(httpx.post(f"{server.url}/api/v1/register", json=body).json()["token"])
+    return str(http.post(f"{server.url}/api/v1/register", json=body).json()["token"])
 
 
 def said_by(program: str, awaited: str) -> str:

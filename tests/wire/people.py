@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, Protocol
 
 import httpx
 
+from tests import http
 from tests.servers import LogLine
 from tests.wire.clients import Envelope, NodeWire, PythonWire, SeedWire, Wire
 
@@ -137,7 +138,7 @@ class Town:
         self.open_mode = open_mode
         self._tokens: dict[str, str] = {}
         self._devices: list[Device] = []
-        self.http = httpx.Client(base_url=server.url, timeout=60)
+        self.http = http.Client(base_url=server.url, timeout=60)
 
     def person(self, name: str) -> str:
         """A new user; returns its uid, which is unlike all others of the run."""

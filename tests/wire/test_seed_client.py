@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import get_args
 
-import httpx
 import pytest
 
+from tests import http
 from tests.servers import Server
 from tests.wire.people import SeedKind, Town
 from tests.wire.seed_page import Page, Pages
@@ -44,19 +44,19 @@ def test_profiles_on_their_own_port_as_the_page_asks_for_them(tmp_path: Path) ->
         port = probe.getsockname()[1]
     with (
         Server(tmp_path, "--open", f"--profile-port={port}"),
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=ORIGIN) as http,
+        http.Client(base_url=f"http://127.0.0.1:{port}", headers=ORIGIN) as profiles,
     ):
-        added = http.post(
+        added = profiles.post(
             "/add",
             content=json.dumps({"UID": "0101", "Name": "안나"}),
             headers={"Content-Type": "text/plain;charset=UTF-8"},
         )
-        assert (added.status_code, http.get("/").status_code) == (200, 200)
+        assert (added.status_code, profiles.get("/").status_code) == (200, 200)
         assert added.headers["Access-Control-Allow-Origin"] in ("*", ORIGIN["Origin"])
-        found = http.get("/search/0101").json()
+        found = profiles.get("/search/0101").json()
         assert (found["UID"], found["Name"]) == ("0101", "안나")
-        assert http.get("/search/0102").json()["UID"] == "0102"
-        names = [json.loads(profile)["Name"] for profile in http.get("/getall").json()]
+        assert profiles.get("/search/0102").json()["UID"] == "0102"
+        names = [json.loads(profile)["Name"] for profile in profiles.get("/getall").json()]
         assert "안나" in names
 
 

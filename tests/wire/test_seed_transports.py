@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import get_args
 
-import httpx
 import pytest
 
+from tests import http
 from tests.servers import Server
 from tests.wire.clients import Refused, SeedWire
 from tests.wire.people import Device, SeedKind, Town, message, receipt
@@ -157,11 +157,11 @@ async def test_secured_mode_lets_no_engine_3_in(town: Town, transport: str) -> N
 @pytest.mark.parametrize("version", ["0", "1", "2", "5", "33", "", "x"])
 def test_exactly_two_engines_are_spoken(open_server: Server, version: str) -> None:
     query = {"EIO": version, "transport": "polling"}
-    assert httpx.get(f"{open_server.url}/socket.io/", params=query).status_code == 400
+    assert http.get(f"{open_server.url}/socket.io/", params=query).status_code == 400
 
 
 def test_polling_from_the_seeds_page_echoes_its_origin(open_server: Server) -> None:
-    answer = httpx.get(
+    answer = http.get(
         f"{open_server.url}/socket.io/",
         params={"EIO": "3", "transport": "polling", "b64": "1"},
         headers={"Origin": ORIGIN},
