@@ -26,9 +26,16 @@ POLLING = "/socket.io/?EIO=4&transport=polling"
 
 @pytest.fixture
 def server(shared: tuple[str, ...], tmp_path: Path) -> Iterator[Server]:
-    """Two workers."""
-    with Server(tmp_path, *shared, "--workers", "2", "--lease-ms", "900") as running:
+    """Two workers, that know of each other."""
+    with Server(tmp_path, *shared, "--workers", "2", "--lease-ms", "1500") as running:
+        known = 0
+        while known < 10:  # in a row, by whichever answers
+            known = known + 1 if "webchat_nodes_living 2.0" in metrics(running) else 0
         yield running
+
+
+def metrics(server: Server) -> str:
+    return http.get(server.url + "/metrics").text
 
 
 def pids(server: Server) -> list[int]:
