@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import msgspec
+import pytest
 
 from tests.service.world import ADDRESS, PASSWORD, World, code_of
 from webchat.errors import Code
+from webchat.model import Login
 from webchat.service.passwords import Passwords
 
 NEW_PASSWORD = "another password"
@@ -87,6 +89,21 @@ async def test_a_login_that_was_being_checked_while_the_password_changed_is_none
     assert await code_of(world.accounts.login("ann", PASSWORD, ADDRESS)) is Code.UNAUTHENTICATED
     assert not await world.accounts.logins("ann")
     world.close()
+
+
+async def test_an_account_that_is_disabled_while_it_is_made_gets_no_login(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = world.store.logins.add
+
+    async def add_late(token_hash: bytes, login: Login) -> None:
+        await world.administration.disable("ann")
+        await add(token_hash, login)
+
+    monkeypatch.setattr(world.store.logins, "add", add_late)
+    register = world.accounts.register("ann", "Ann", PASSWORD, ADDRESS)
+    assert await code_of(register) is Code.UNAUTHENTICATED
+    assert not await world.accounts.logins("ann")
 
 
 async def test_acts_on_an_account_that_is_not_there_say_so(world: World) -> None:

@@ -25,10 +25,8 @@ class Client(Bucket):
         "_turn", "again", "device", "gate", "login_id", "more_timer", "socket", "uid",
     )  # fmt: skip
 
-    def __init__(
-        self, socket: Socket, uid: Uid | None, login_id: str, burst: int, now_s: float
-    ) -> None:
-        super().__init__(burst, now_s)
+    def __init__(self, socket: Socket, uid: Uid | None, login_id: str) -> None:
+        super().__init__()
         self.socket = socket
         self.uid = uid
         self.login_id = login_id

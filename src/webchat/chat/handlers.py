@@ -105,8 +105,7 @@ class ChatHandler:
     async def connect(self, socket: Socket, auth: object) -> None:
         """Say who it is. Raises ConnectRefused."""
         uid, login_id = await self._identity.of(socket, auth)
-        now_s = self._clock.monotonic_s()
-        socket.state = Client(socket, uid, login_id, self._settings.rate_burst, now_s)
+        socket.state = Client(socket, uid, login_id)
 
     def connected(self, socket: Socket) -> None:
         """It may speak now."""

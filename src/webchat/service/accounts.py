@@ -85,7 +85,7 @@ class AccountService:
         await self._take(f"register:{_subscriber(address)}", self._registrations)
         password_hash = await self._passwords.hash(password)
         await self._accounts.create(profile, password_hash, self._clock.now_ms())
-        return await self._tokens.issue(uid)
+        return await self._issue_unless_changed(uid, password_hash)
 
     async def login(self, uid: Uid, password: str, address: str) -> Issued:
         """A new login. UNAUTHENTICATED, the same and as late for an unknown uid, a wrong password
@@ -97,12 +97,9 @@ class AccountService:
             return await self._issue_unless_changed(uid, password_hash)
 
     async def authenticate(self, token: str) -> Login | None:
-        """The live login of a token; None: unknown, revoked, expired, or its account disabled."""
-        login = await self._tokens.check(token)
-        if login is None:
-            return None
-        profile = await self._profiles.get(login.uid)
-        return None if profile is None or profile.disabled else login
+        """The live login of a token; None: unknown, revoked or expired. A disabled account has
+        none: see `_issue_unless_changed` and `Administration.disable`."""
+        return await self._tokens.check(token)
 
     async def logout(self, login: Login) -> None:
         """End this login."""

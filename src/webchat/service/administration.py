@@ -50,7 +50,8 @@ class Administration:
         await self._logins.revoke_all(uid)
 
     async def disable(self, uid: Uid) -> None:
-        """Refuse the account from now on and end every login of it; its messages stay."""
+        """Refuse the account from now on and end every login of it; its messages stay. Where it
+        was interrupted it is done again: a login that is left would still be taken."""
         profile = await self._profile(uid)
         # The password goes as well: a change of the profile that is under way elsewhere may write
         # the account back as it was, and must not open it again.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
@@ -27,7 +26,7 @@ class Deadlines(Generic[T]):
         self._clock = clock
         self._delay_s = delay_s
         self._on_due = on_due
-        self._due: OrderedDict[T, float] = OrderedDict()
+        self._due: dict[T, float] = {}
         self._timer: Timer | None = None
 
     def __len__(self) -> int:
@@ -35,8 +34,9 @@ class Deadlines(Generic[T]):
 
     def add(self, item: T) -> None:
         """Let `item` fall due `delay_s` seconds from now."""
+        if item in self._due:
+            del self._due[item]  # so that it comes last
         self._due[item] = self._clock.monotonic_s() + self._delay_s
-        self._due.move_to_end(item)
         if self._timer is None:
             self._arm(self._delay_s)
 
@@ -64,10 +64,10 @@ class Deadlines(Generic[T]):
 
     def _take_due(self, horizon_s: float) -> list[T]:
         due = []
-        while self._due:
-            item, due_s = next(iter(self._due.items()))
+        for item, due_s in self._due.items():
             if due_s > horizon_s:
                 break
-            del self._due[item]
             due.append(item)
+        for item in due:
+            del self._due[item]
         return due
