@@ -26,17 +26,9 @@ POLLING = "/socket.io/?EIO=4&transport=polling"
 
 @pytest.fixture
 def server(shared: tuple[str, ...], tmp_path: Path) -> Iterator[Server]:
-    """Two workers, that know of each other."""
+    """Two workers."""
     with Server(tmp_path, *shared, "--workers", "2", "--lease-ms", "1500") as running:
-        eventually(
-            lambda: all(knows_both(running) for _ in range(10)), "the workers know of each other"
-        )
         yield running
-
-
-def knows_both(server: Server) -> bool:
-    """Whether the worker that happens to answer knows that there are two."""
-    return "webchat_nodes_living 2.0" in http.get(server.url + "/metrics").text
 
 
 def pids(server: Server) -> list[int]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol
 
-from tests import http
 from tests.cluster.balancer import Balancer
 from tests.ports import free_port
 from tests.servers import LogLine, Server
@@ -91,8 +90,6 @@ class Cluster:
                 own = first if number == 0 else ()
                 self.nodes.append(Node(f"node {number}", data, (*options, *own)))
                 self._ending.callback(self._end, self.nodes[-1])
-            for node in self.nodes:
-                _wait_until_it_knows(node, nodes)
             self.balancer = Balancer(directory, [node.port for node in self.nodes])
             self._ending.callback(self.balancer.stop)
         except BaseException:
@@ -121,11 +118,3 @@ class Cluster:
         trace: TracebackType | None,
     ) -> None:
         self._ending.close()
-
-
-def _wait_until_it_knows(node: Node, count: int) -> None:
-    """Wait until a node has heard of all `count`: before, it cannot pass on to the newest ones."""
-    deadline = time.monotonic() + START_WITHIN_S
-    while f"webchat_nodes_living {count}.0" not in http.get(f"{node.url}/metrics").text:
-        assert time.monotonic() < deadline, f"{node.name} does not hear of the others"
-        time.sleep(0.1)

@@ -57,6 +57,18 @@ class Town:
             await node.start()
             self._started.append(node)
 
+    def count_reads(self) -> list[str]:
+        """The reads of all rows from now on."""
+        reads: list[str] = []
+        read = self.store.nodes.all
+
+        async def counted() -> Sequence[NodeRow]:
+            reads.append("all")
+            return await read()
+
+        self.store.nodes.all = counted  # type: ignore[method-assign]
+        return reads
+
     async def crash(self, node: Peers) -> None:
         """It renews no more, and its row stays."""
         row = node.me
@@ -75,6 +87,10 @@ class Town:
         self.store.is_down = False
         for node in self._started:
             await node.stop()
+
+
+async def never_removes(node_id: str, incarnation: str) -> None:
+    """As if whoever removes rows were slower than whoever reads them."""
 
 
 async def settle() -> None:
@@ -105,6 +121,82 @@ async def test_nodes_find_each_other_and_how_to_reach_them(town: Town) -> None:
     assert ids(a.playing("web")) == ["b"]
     assert ids(a.playing("chat")) == []
     assert await a.trouble() == ""
+
+
+async def test_who_looks_again_learns_of_a_node_that_has_just_come(town: Town) -> None:
+    a, b = town.node("a"), town.node("b")
+    await town.start(a)
+    await town.pass_time(1)
+    await town.start(b)
+    assert a.url_of("b") is None
+    await a.look_again()
+    assert a.url_of("b") == "http://b:4000"
+    await town.pass_time(300)
+    assert ids(a.living()) == ["b"]
+    assert town.gone == {"a": [], "b": []}
+
+
+async def test_those_who_look_again_together_share_a_read(town: Town) -> None:
+    a = town.node("a")
+    await town.start(a)
+    reads = town.count_reads()
+    await asyncio.gather(*(a.look_again() for _ in range(5)))
+    assert reads == ["all"]
+
+
+async def test_who_looks_again_soon_after_others_waits_for_the_next_read(town: Town) -> None:
+    a, b = town.node("a"), town.node("b")
+    await town.start(a)
+    await a.look_again()
+    await town.start(b)
+    town.clock.advance(0.1)
+    looking = asyncio.create_task(a.look_again())
+    await settle()
+    assert not looking.done()
+    town.clock.advance(0.4)
+    await looking
+    assert a.url_of("b") == "http://b:4000"
+
+
+async def test_to_look_again_neither_brings_a_crashed_node_back_nor_ends_it_sooner(
+    town: Town,
+) -> None:
+    a, b = town.node("a"), town.node("b")
+    await town.start(a, b)
+    await town.pass_time(2 * RENEWAL_S)
+    await town.crash(b)
+    for _ in range(20):
+        await a.look_again()
+        town.clock.advance(0.5)
+        await settle()
+    assert a.url_of("b") == "http://b:4000"
+    await town.pass_time(10)
+    await a.look_again()
+    assert a.url_of("b") is None
+    assert town.gone["a"] == ["b"]
+
+
+async def test_who_looks_again_learns_of_a_node_that_was_held_up(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = town.node("a"), town.node("b")
+    await town.start(a, b)
+    await town.pass_time(RENEWAL_S)
+    await town.crash(b)
+    monkeypatch.setattr(town.store.nodes, "remove", never_removes)
+    await town.pass_time(20)
+    assert a.url_of("b") is None
+    await town.store.nodes.put(NodeRow("b", b.me.incarnation, "http://b:4000", (), "1.0", 99, 0))
+    await a.look_again()
+    assert a.url_of("b") == "http://b:4000"
+
+
+async def test_while_the_store_is_down_nothing_is_learned(town: Town) -> None:
+    a, b = town.node("a"), town.node("b")
+    await town.start(a, b)
+    town.store.is_down = True
+    await a.look_again()
+    assert a.url_of("b") is None
 
 
 async def test_a_node_that_renews_lives_for_ever(town: Town) -> None:

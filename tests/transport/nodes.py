@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -28,9 +29,11 @@ SECRET = b"the key of this store"
 
 @dataclass
 class Table:
-    """Who lives, as tests decide; the order of `rows` is that of ids."""
+    """Who lives, as tests decide; the order of `rows` is that of ids. `hidden`: who is learned
+    of at the next look alone."""
 
     rows: dict[str, NodeRow] = field(default_factory=dict)
+    hidden: dict[str, NodeRow] = field(default_factory=dict)
 
     def url_of(self, node_id: str) -> str | None:
         row = self.rows.get(node_id)
@@ -38,6 +41,11 @@ class Table:
 
     def playing(self, role: str) -> Sequence[NodeRow]:
         return [row for row in self.rows.values() if role in row.roles]
+
+    async def look_again(self) -> None:
+        await asyncio.sleep(0)
+        self.rows |= self.hidden
+        self.hidden.clear()
 
 
 @dataclass
@@ -107,6 +115,12 @@ class Nodes:
             peers.rows[other.id] = other.row
         self._running.append(node)
         return node
+
+    def hide(self, node: Running) -> None:
+        """The others have not heard of a node yet."""
+        for other in self._running:
+            if node.id in other.peers.rows:
+                other.peers.hidden[node.id] = other.peers.rows.pop(node.id)
 
     async def lapse(self, node: Running) -> None:
         """All others hear that a node is gone."""

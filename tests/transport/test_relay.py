@@ -192,6 +192,14 @@ async def test_the_sessions_of_a_node_that_is_gone_are_unknown(town: Nodes) -> N
     assert (answer.status, answer.json) == (400, UNKNOWN)
 
 
+async def test_the_sessions_of_a_node_that_was_not_heard_of_yet_are_passed_on(town: Nodes) -> None:
+    a, b = await town.add("a"), await town.add("b")
+    sid = await polling_session(a.port, "/engine.io/")
+    town.hide(a)
+    sent = await request(b.port, "POST", f"{POLLING}&sid={sid}", body="4hello")
+    assert (sent.status, sent.body) == (200, b"ok")
+
+
 async def test_a_node_that_cannot_be_reached_is_to_be_asked_again_soon(town: Nodes) -> None:
     a, b = await town.add("a"), await town.add("b")
     sid = await polling_session(a.port, "/engine.io/")

@@ -73,6 +73,27 @@ async def test_a_polling_session_is_upgraded_through_another_node(town: Nodes) -
     await eventually(lambda: connections_of(b) == 0)
 
 
+async def test_a_session_is_upgraded_through_a_node_that_had_not_heard_of_its_own(
+    town: Nodes,
+) -> None:
+    a, b = await town.add("a"), await town.add("b")
+    sid = await polling_session(a.port, "/engine.io/")
+    town.hide(a)
+    async with await upgraded(b, sid) as wire:
+        wire.say("4hello")
+        assert await wire.message() == "4hello"
+
+
+async def test_an_upgrade_whose_owner_is_gone_is_refused(town: Nodes) -> None:
+    a, b = await town.add("a"), await town.add("b")
+    sid = await polling_session(a.port, "/engine.io/")
+    await town.lapse(a)
+    async with await Wire.connect(b.port) as wire:
+        wire.write(upgrade_request(f"{WEBSOCKET}&sid={sid}"))
+        answer = await wire.answer()
+    assert (answer.status, answer.json) == (400, {"code": 1, "message": "Session ID unknown"})
+
+
 async def test_what_comes_with_the_request_s_head_goes_on_with_it(town: Nodes) -> None:
     a, b = await town.add("a"), await town.add("b")
     sid = await polling_session(a.port, "/engine.io/")

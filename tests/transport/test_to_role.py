@@ -87,6 +87,13 @@ async def test_a_node_that_cannot_be_reached_is_passed_over(town: Nodes) -> None
     assert len(b.requests) == 4
 
 
+async def test_a_node_of_the_role_that_was_not_heard_of_yet_answers(town: Nodes) -> None:
+    web, chat = await town.add("web", "web"), await town.add("chat", "chat")
+    town.hide(chat)
+    assert (await request(web.port, "GET", "/some")).status == 200
+    assert len(chat.requests) == 1
+
+
 async def test_where_nobody_plays_the_role_it_is_said_so(town: Nodes) -> None:
     await town.add("p", "profile")
     web = await town.add("w", "web")

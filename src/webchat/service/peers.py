@@ -24,6 +24,8 @@ from webchat.ports.nodes import NodeRefused, NodeRow, Nodes
 _RENEWALS_PER_LEASE: Final = 3
 _CLAIM_RENEWALS: Final = 1.5
 """How many renewals' time a row of the own id is watched before it counts as a dead process's."""
+_LOOKS_PER_RENEWAL: Final = 10
+"""How often the rows are read between two renewals at most, for who misses a node."""
 _NODE_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _log = structlog.get_logger()
 
@@ -93,6 +95,8 @@ class Peers:
         self._interval_s = settings.lease_ms / _RENEWALS_PER_LEASE / 1000
         self._peers: Mapping[str, _Peer] = {}
         self._read_at_s: float | None = None
+        self._looked_at_s = float("-inf")
+        self._reading = asyncio.Lock()  # What is learned last was read last.
         self._renewal_trouble = ""
         self._renewing: asyncio.Task[None] | None = None
 
@@ -129,6 +133,15 @@ class Peers:
         """How to reach a peer that lives; None: there is none of that id."""
         peer = self._peers.get(node_id)
         return peer.row.url if peer is not None and peer.lives else None
+
+    async def look_again(self) -> None:
+        """Learn who has come since the last renewal, for who misses a node.
+
+        Many who ask together wait for one read, up to a tenth of a renewal's time. Where the store
+        does not answer nothing is learned.
+        """
+        with contextlib.suppress(WebchatError):
+            await self._look(self._clock.monotonic_s())
 
     async def trouble(self) -> str:
         """Why this node is not a sound one among its peers, for `/readyz`; "": it is."""
@@ -183,13 +196,36 @@ class Peers:
 
     async def _renew(self) -> None:
         is_own = await self._put()
-        rows = await self._nodes.all()
+        async with self._reading:
+            rows = await self._nodes.all()
+            lapsed = self._learn(rows)
         self._renewal_trouble = ""
         if not is_own:
             self._renewal_trouble = self._taken(
                 next((row for row in rows if row.id == self.me.id), None)
             )
-        await self._remove(self._learn(rows))
+        await self._remove(lapsed)
+
+    async def _look(self, asked_at_s: float) -> None:
+        """Take in who has come, unless a read that began after `asked_at_s` did."""
+        async with self._reading:
+            if self._looked_at_s >= asked_at_s:
+                return
+            next_s = self._looked_at_s + self._interval_s / _LOOKS_PER_RENEWAL
+            if (early_s := next_s - self._clock.monotonic_s()) > 0:
+                await pause(self._clock, early_s)
+            self._looked_at_s = self._clock.monotonic_s()
+            rows = await self._nodes.all()
+            came = {row.id: _Peer(row) for row in rows if self._has_come(row)}
+            self._peers = {**self._peers, **came}
+
+    def _has_come(self, row: NodeRow) -> bool:
+        """Whether it is another node's that was not known, or gives a sign of life again."""
+        known = self._peers.get(row.id)
+        if known is None:
+            return row.id != self.me.id
+        seen = known.row.incarnation, known.row.beat
+        return not known.lives and seen != (row.incarnation, row.beat)
 
     async def _remove(self, lapsed: Sequence[NodeRow]) -> None:
         for row in lapsed:

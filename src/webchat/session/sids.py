@@ -22,16 +22,17 @@ def new_sid() -> str:
 class Sids:
     """Ids `<node>.<random>.<mac>`, URL-safe; `mac`: HMAC-SHA256 of the rest, its first 96 bits.
 
-    `secret`: the key that all nodes of a store share. `node_id` has no dot.
+    `node_id`: of the node whose ids `new` makes, without a dot; `secret`: the key that all nodes of
+    a store share.
     """
 
     def __init__(self, node_id: str, secret: bytes) -> None:
-        self._node_id = node_id
+        self.node_id = node_id
         self._secret = secret
 
     def new(self) -> str:
         """An id of this node that cannot be guessed."""
-        named = f"{self._node_id}.{new_sid()}"
+        named = f"{self.node_id}.{new_sid()}"
         return f"{named}.{self._mac(named)}"
 
     def owner(self, sid: str) -> str | None:

@@ -7,7 +7,7 @@ time: both are done here, on the httptools protocol it is made of.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -27,7 +27,7 @@ from webchat.session.pacing import Pacing
 from webchat.transport.admission import Refused, Unavailable, admit, find
 from webchat.transport.headers import Headers
 from webchat.transport.proxy import Client, Proxies
-from webchat.transport.relay import Relay, aim, elsewhere
+from webchat.transport.relay import Relay, Urls, aim, elsewhere
 from webchat.transport.to_role import ToRole
 from webchat.transport.websocket import WebSocket
 
@@ -170,14 +170,14 @@ class HttpProtocol(HttpToolsProtocol):
         if endpoint is not None:
             relay = None if relayed else self._hosting.relay
             request = admit(endpoint, headers, query_string, client, "websocket")
-            owner = elsewhere(endpoint, request, relay)
-            if relay is not None and owner is not None:
-                return self._spliced(relay, [owner], client)
+            sid = elsewhere(endpoint, request, relay)
+            if relay is not None and sid is not None:
+                return self._spliced(relay, partial(relay.owner, sid), client)
             return self._begun(endpoint, request)
         to_role = self._hosting.passed_on.get(path.rstrip("/"))
         if to_role is None or relayed:
             raise HandshakeRefused(404, "There is no WebSocket here.")
-        return self._spliced(to_role.relay, to_role.nodes(query_string), client)
+        return self._spliced(to_role.relay, partial(to_role.nodes, query_string), client)
 
     def _begun(self, endpoint: Endpoint, request: Request) -> WebSocket:
         """A WebSocket of this node's, for a new session or for one that polled so far."""
@@ -193,17 +193,16 @@ class HttpProtocol(HttpToolsProtocol):
             connection.offer(wire)
         return wire
 
-    def _spliced(self, relay: Relay, urls: Sequence[str], client: Client) -> asyncio.Protocol:
+    def _spliced(self, relay: Relay, urls: Urls, client: Client) -> asyncio.Protocol:
         """The connection joined to one of another node, which answers the request."""
         head = relay.upgrade_request(self.parser.get_method(), self._aim(), self.headers, client)
-        refused = relay.unavailable()
         self.connections.discard(self)
         return relay.splice(
             self.transport,
             self.connections,
             head,
             urls,
-            lambda: self._answer(refused.status, refused.body, refused.headers),
+            lambda refused: self._answer(refused.status, refused.body, refused.headers),
         )
 
     def _relayed_for(self, headers: Headers) -> Client | None:

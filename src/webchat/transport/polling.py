@@ -58,9 +58,9 @@ class Polling:
                 return
             request = admit(self._endpoint, headers, scope["query_string"], client, "polling")
             relay = None if IS_RELAYED in scope else self._relay
-            owner = elsewhere(self._endpoint, request, relay)
-            if relay is not None and owner is not None:
-                await _pass_on(relay, scope, receive, send, client, owner, fields)
+            sid = elsewhere(self._endpoint, request, relay)
+            if relay is not None and sid is not None:
+                await _pass_on(relay, scope, receive, send, client, sid, fields)
             else:
                 await self._serve(scope["method"], request, receive, send, fields)
         except Refused as refused:
@@ -104,11 +104,12 @@ class Polling:
 
 
 async def _pass_on(
-    relay: Relay, scope: Scope, receive: Receive, send: Send, client: Client, owner: str,
+    relay: Relay, scope: Scope, receive: Receive, send: Send, client: Client, sid: str,
     fields: Fields,
 ) -> None:  # fmt: skip
+    urls = await relay.owner(sid)
     try:
-        await relay.pass_on(scope, receive, send, client, [owner], fields)
+        await relay.pass_on(scope, receive, send, client, urls, fields)
     except NoAnswer:
         raise relay.unavailable() from None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterable, MutableSet, Sequence
+from collections.abc import Awaitable, Callable, Iterable, MutableSet, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
@@ -43,6 +43,10 @@ _NOT_PASSED_BACK: Final = (_HOP_BY_HOP - {b"content-length"}) | {b"date"}
 _UPGRADE: Final = [(b"connection", b"Upgrade"), (b"upgrade", b"websocket")]
 
 
+Urls = Callable[[], Awaitable[Sequence[str]]]
+"""The nodes to try, in order. May raise Refused."""
+
+
 @dataclass(frozen=True, slots=True)
 class RelaySettings:
     """Limits and times of what is passed on.
@@ -67,6 +71,9 @@ class Directory(Protocol):
 
     def playing(self, role: str) -> Sequence[NodeRow]:
         """The nodes that live and play `role`."""
+
+    async def look_again(self) -> None:
+        """Learn of nodes that came just now, for who misses one."""
 
 
 class Relay:
@@ -110,13 +117,25 @@ class Relay:
             scope["scheme"] = "https" if client.secure else "http"
             scope[IS_RELAYED] = True
 
-    def owner(self, sid: str) -> str | None:
-        """The URL of the living node that made `sid`; None: there is none, or it is this one."""
-        node_id = self._sids.owner(sid)
-        return None if node_id is None else self._peers.url_of(node_id)
+    def is_anothers(self, sid: str) -> bool:
+        """Whether another node made `sid`, which may be gone."""
+        return self._sids.owner(sid) not in (None, self._sids.node_id)
 
-    def players(self, role: str) -> list[str]:
+    async def owner(self, sid: str) -> Sequence[str]:
+        """The URL of the node that made `sid`. Raises Refused if none that lives did."""
+        node_id = self._sids.owner(sid)
+        url = self._peers.url_of(node_id) if node_id else None
+        if url is None and node_id:
+            await self._peers.look_again()
+            url = self._peers.url_of(node_id)
+        if url is None:
+            raise Refused(Refusal.SESSION_UNKNOWN)
+        return [url]
+
+    async def players(self, role: str) -> Sequence[str]:
         """The URLs of living nodes that play `role`, another one first each time."""
+        if not self._peers.playing(role):
+            await self._peers.look_again()
         urls = [row.url for row in self._peers.playing(role)]
         first = next(self._turns) % len(urls) if urls else 0
         return urls[first:] + urls[:first]
@@ -158,18 +177,19 @@ class Relay:
         transport: asyncio.Transport,
         connections: MutableSet[Any],
         request: bytes,
-        urls: Sequence[str],
-        on_unreachable: Callable[[], object],
+        urls: Urls,
+        refuse: Callable[[Refused], object],
     ) -> asyncio.Protocol:
         """Join a client's connection to the first node of `urls` that can be reached.
 
         `request`: the head that the node gets (`upgrade_request`); what the client sends from now
-        on follows it. `on_unreachable` answers where there is none. The connection's new protocol.
+        on follows it. `refuse` answers where `urls` raises Refused, or none of them is reached. The
+        connection's new protocol.
         """
         self.websockets += 1
         splice = Splice(transport, connections, self._closing, self._forget_splice)
         splice.node.write(request)
-        joining = asyncio.ensure_future(self._join(splice, urls, on_unreachable))
+        joining = asyncio.ensure_future(self._join(splice, urls, refuse))
         self._joining.add(joining)
         joining.add_done_callback(self._joining.discard)
         return splice.client
@@ -260,10 +280,18 @@ class Relay:
         raise Unreachable
 
     async def _join(
-        self, splice: Splice, urls: Sequence[str], on_unreachable: Callable[[], object]
+        self,
+        splice: Splice,
+        urls: Urls,
+        refuse: Callable[[Refused], object],
     ) -> None:
         loop = asyncio.get_running_loop()
-        for url in urls:
+        try:
+            found = await urls()
+        except Refused as refused:
+            refuse(refused)
+            return
+        for url in found:
             try:
                 async with asyncio.timeout(self.settings.link.connect_timeout_ms / 1000):
                     await loop.create_connection(lambda: splice.node, *address(url))
@@ -271,7 +299,7 @@ class Relay:
                 continue
             self._keep_splice(url, splice)
             return
-        on_unreachable()
+        refuse(self.unavailable())
 
     def _keep_splice(self, url: str, splice: Splice) -> None:
         if not splice.is_over:
@@ -283,11 +311,11 @@ class Relay:
 
 
 def elsewhere(endpoint: Endpoint, request: Request, relay: Relay | None) -> str | None:
-    """The URL of the node on which the session of `request` lives; None: no other node's."""
+    """The session of `request` if another node made it; None: it is for this one to answer."""
     sid = request.query.get("sid")
     if relay is None or sid is None or endpoint.find(sid) is not None:
         return None
-    return relay.owner(sid)
+    return sid if relay.is_anothers(sid) else None
 
 
 def aim(path: bytes, query_string: bytes) -> bytes:

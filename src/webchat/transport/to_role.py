@@ -27,15 +27,12 @@ class ToRole:
         self._role = role
         self._proxies = proxies
 
-    def nodes(self, query_string: bytes) -> Sequence[str]:
+    async def nodes(self, query_string: bytes) -> Sequence[str]:
         """The URLs of the nodes to try, in order. Raises Refused for an unknown session."""
         sids = parse_qs(query_string.decode("latin-1")).get("sid")
         if sids is None:
-            return self.relay.players(self._role)
-        owner = self.relay.owner(sids[0])
-        if owner is None:
-            raise Refused(Refusal.SESSION_UNKNOWN)
-        return [owner]
+            return await self.relay.players(self._role)
+        return await self.relay.owner(sids[0])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on."""
@@ -52,7 +49,7 @@ class ToRole:
         peer = scope["client"][0] if scope["client"] else ""
         headers = Headers(scope["headers"])
         client = self._proxies.resolve(peer, headers, secure=scope["scheme"] == "https")
-        urls = self.nodes(scope["query_string"])
+        urls = await self.nodes(scope["query_string"])
         await self.relay.pass_on(scope, receive, send, client, urls, [])
 
     def _unavailable(self) -> WebchatError:
