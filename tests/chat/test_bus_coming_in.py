@@ -294,6 +294,26 @@ async def test_a_create_that_is_sent_again_brings_nobody_back_who_has_left(world
     assert G not in world.chat.roster.logs
 
 
+async def test_a_create_sent_again_where_others_went_on_is_acked_before_what_they_said(
+    world: World,
+) -> None:
+    watched = WatchedStore(world.store)
+    near = World(beside=world, store=watched)
+    anna, ben = await near.joined("anna"), await near.joined("ben")
+    watched.log.outcomes = []
+    anna.say("chat", anna.act("create", G, Body='["ben"]', MsgID="c1"))
+    await settle()
+    watched.log.tell(instead=WebchatError(Code.UNAVAILABLE, "no answer in time"))
+    await ben.say_in(G, "one")
+    await anna.do("create", G, "ben", MsgID="c1")
+    await ben.say_in(G, "two")
+    near.chat.compare()  # the log of anna says that she is in the group
+    await settle()
+    assert anna.order(G) == [("ack", 1), ("message", 2), ("message", 3)]
+    assert ben.order(G) == [("create", 1), ("ack", 2), ("ack", 3)]
+    await near.chat.close()
+
+
 async def test_a_first_message_sent_again_reaches_the_other_on_the_same_node(
     world: World,
 ) -> None:

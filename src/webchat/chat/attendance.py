@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from webchat.chat.acks import OwnAck
 from webchat.chat.comparing import Comparing
 from webchat.chat.device import Device
 from webchat.chat.gaps import Gaps
@@ -84,6 +85,22 @@ class Attendance:
         held = self._roster.follow(user, entry.conv, _before(entry))
         self._brought_in(user, held, left + 1)
         return held
+
+    def asks_first(self, held: HeldLog, entry: Entry, ack: OwnAck) -> bool:
+        """Somebody here has appended to a group, further on by now, that it was not known here to
+        be in: only the store knows whether it still is. If so the ack takes its place after that.
+        """
+        user = ack.device.user
+        if not is_group(entry.conv) or not user.devices:
+            return False
+        if not user.left.get(entry.conv, 0) < entry.seq < held.last:
+            return False
+        self._spawn(self._take_in_late(user, entry, ack))
+        return True
+
+    async def _take_in_late(self, user: User, entry: Entry, ack: OwnAck) -> None:
+        await self._come_in_at_last(user, entry.conv, entry.seq)
+        ack.device.place_ack(entry, ack)
 
     def take_in_the_other(self, held: HeldLog) -> None:
         """The first entry of a log is met again: of two people both may be here, and only one may

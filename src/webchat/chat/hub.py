@@ -50,6 +50,8 @@ class Hub:
         conv = entry.conv
         held = self.roster.logs.get(conv)
         if ack is not None and conv not in ack.device.user.logs:
+            if held is not None and self._attendance.asks_first(held, entry, ack):
+                return
             held = self._attendance.take_in(ack.device.user, held, entry)
         if held is None:
             self.roster.note(conv, Head(entry.seq, entry.n, entry.at, 0))
