@@ -136,6 +136,15 @@ async def test_who_looks_again_learns_of_a_node_that_has_just_come(town: Town) -
     assert town.gone == {"a": [], "b": []}
 
 
+async def test_nodes_that_were_looked_for_are_in_their_place_among_the_others(town: Town) -> None:
+    a, b, c = (town.node(name) for name in "abc")
+    await town.start(a, c)
+    await town.pass_time(RENEWAL_S)
+    await town.start(b)
+    await a.look_again()
+    assert ids(a.living()) == ["b", "c"]
+
+
 async def test_those_who_look_again_together_share_a_read(town: Town) -> None:
     a = town.node("a")
     await town.start(a)
@@ -174,6 +183,34 @@ async def test_to_look_again_neither_brings_a_crashed_node_back_nor_ends_it_soon
     await a.look_again()
     assert a.url_of("b") is None
     assert town.gone["a"] == ["b"]
+
+
+async def test_a_node_that_crashes_once_it_was_looked_for_keeps_its_lease(town: Town) -> None:
+    a, b = town.node("a"), town.node("b")
+    await town.start(a)
+    town.clock.advance(RENEWAL_S - 0.1)
+    await town.start(b)
+    await a.look_again()
+    await town.crash(b)
+    await town.pass_time(3 * RENEWAL_S)
+    assert a.url_of("b") == "http://b:4000"
+    await town.pass_time(RENEWAL_S)
+    assert a.url_of("b") is None
+    assert town.gone["a"] == ["b"]
+
+
+async def test_to_look_again_leaves_a_dead_node_dead_whose_row_is_still_there(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = town.node("a"), town.node("b")
+    await town.start(a, b)
+    await town.pass_time(RENEWAL_S)
+    await town.crash(b)
+    monkeypatch.setattr(town.store.nodes, "remove", never_removes)
+    await town.pass_time(20)
+    await a.look_again()
+    assert ids(await town.store.nodes.all()) == ["a", "b"]
+    assert a.url_of("b") is None
 
 
 async def test_who_looks_again_learns_of_a_node_that_was_held_up(

@@ -56,13 +56,14 @@ def own_row(node_id: str, url: str, roles: Sequence[str], version: str) -> NodeR
 
 
 class _Peer:
-    """What is known of another node. `silent_reads`: successful ones since its `beat` moved."""
+    """What is known of another node. `silent_reads`: successful ones since its `beat` moved; -1
+    where the next one may come sooner than a renewal later, and so says nothing of its silence."""
 
     __slots__ = ("row", "silent_reads", "skew_ms")
 
-    def __init__(self, row: NodeRow) -> None:
+    def __init__(self, row: NodeRow, silent_reads: int = 0) -> None:
         self.row = row
-        self.silent_reads = 0
+        self.silent_reads = silent_reads
         self.skew_ms = 0
 
     @property
@@ -216,8 +217,8 @@ class Peers:
                 await pause(self._clock, early_s)
             self._looked_at_s = self._clock.monotonic_s()
             rows = await self._nodes.all()
-            came = {row.id: _Peer(row) for row in rows if self._has_come(row)}
-            self._peers = {**self._peers, **came}
+            came = {row.id: _Peer(row, silent_reads=-1) for row in rows if self._has_come(row)}
+            self._peers = dict(sorted({**self._peers, **came}.items()))
 
     def _has_come(self, row: NodeRow) -> bool:
         """Whether it is another node's that was not known, or gives a sign of life again."""
