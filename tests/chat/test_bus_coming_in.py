@@ -101,6 +101,20 @@ class LateMembers:
         return memberships
 
 
+class OldMembers:
+    """Members, of which `of_user` says what they were, as long as there is an `old`."""
+
+    def __init__(self, members: Any) -> None:
+        self._members = members
+        self.old: Any = None
+
+    def __getattr__(self, method: str) -> Any:
+        return getattr(self._members, method)
+
+    async def of_user(self, uid: str) -> Any:
+        return self.old or await self._members.of_user(uid)
+
+
 @pytest.mark.parametrize("is_cut_off", [False, True])
 async def test_who_is_added_to_a_group_just_while_arriving_is_in_it(
     world: World, is_cut_off: bool
@@ -345,6 +359,48 @@ async def test_who_left_and_came_back_unheard_and_then_writes_gets_the_ack_last(
     order = [(each.get("EvtType", "ack"), each["Seq"]) for each in said]
     wanted = [("depart", 2), ("join", 3), ("message", 4), ("ack", 5)]
     assert [each for each in order if each[0] != "position"] == wanted
+
+
+async def test_who_leaves_between_two_reads_of_heads_gets_nothing_after_that(
+    world: World,
+) -> None:
+    watched = WatchedStore(world.store)
+    near = World(beside=world, store=watched)
+    anna, elsewhere = await world.joined("anna"), await world.joined("ben")
+    await anna.do("create", G, "ben")
+    watched.log.heads_wait = asyncio.Event()
+    ben = await near.person("ben")
+    ben.say("join", {"device": "d", "cursors": {G: 1, "user:ben": 1}})
+    await settle()  # its heads have been read, those of groups will be read again
+    world.buses.go_down()
+    await elsewhere.do("depart", G)
+    watched.log.heads_wait.set()
+    await settle()
+    await anna.say_in(G, "after")
+    world.buses.come_back()
+    await settle()
+    assert ben.order(G) == [("depart", 2)]
+    await near.chat.close()
+
+
+async def test_a_depart_sent_again_where_memberships_did_not_say_so_yet_is_the_end(
+    world: World,
+) -> None:
+    watched = WatchedStore(world.store)
+    watched.members = members = OldMembers(world.store.members)
+    near = World(beside=world, store=watched)
+    anna, elsewhere = await world.joined("anna"), await world.joined("ben")
+    await anna.do("create", G, "ben")
+    members.old = await world.store.members.of_user("ben")
+    left = await elsewhere.do("depart", G, MsgID="d1")
+    ben = await near.joined("ben", {G: 1, "user:ben": 2})
+    members.old = None
+    assert await ben.do("depart", G, MsgID="d1") == left
+    await anna.say_in(G, "after")
+    await settle()
+    assert ben.bodies() == []
+    assert G not in near.chat.roster.logs
+    await near.chat.close()
 
 
 async def test_who_leaves_a_group_just_while_arriving_sees_up_to_there(world: World) -> None:

@@ -61,6 +61,14 @@ class Attendance:
         elif entry.kind == "conversation":
             self._follow_user_log(entry)
 
+    def leave_again(self, held: HeldLog, entry: Entry) -> None:
+        """An entry that was counted here comes once more: who left by it may have been taken in
+        since then, from memberships that did not say so yet."""
+        for uid in leaving(entry):
+            user = self._roster.users.get(uid)
+            if user is not None and user.arrival is None and held.conv in user.logs:
+                self._let_out_late(user, held, entry.seq)
+
     def begin_to_follow(self, entry: Entry) -> HeldLog | None:
         """An entry of a log nobody here followed: new to its people, if any of them are here."""
         held: HeldLog | None = None
@@ -154,7 +162,7 @@ class Attendance:
         if user is None:
             return None
         if user.arrival is not None:
-            user.arrival.noted[entry.conv] = Head(entry.seq, entry.n, entry.at, 0)
+            user.arrival.noted[entry.conv] = _head_at(entry)
             return None
         if entry.conv in user.logs:
             return user.logs[entry.conv]
@@ -177,14 +185,13 @@ class Attendance:
             if user.arrival is not None:
                 user.arrival.noted[entry.conv] = entry.seq
             elif entry.conv in user.logs:
-                self._leave(user, held, entry)
+                self._leave(user, held, _head_at(entry))
 
-    def _leave(self, user: User, held: HeldLog, entry: Entry) -> None:
-        end = Head(entry.seq, entry.n, entry.at, 0)
+    def _leave(self, user: User, held: HeldLog, end: Head) -> None:
         for device in user.devices:
             device.end(held.conv, end)
         self._roster.unfollow(user, held.conv)
-        user.leave(held.conv, entry.seq)
+        user.leave(held.conv, end.last)
 
     async def _watch(self, held: HeldLog) -> None:
         """A group newly followed: once its channel is held, what came before that is read."""
@@ -205,9 +212,11 @@ class Attendance:
 
     def _let_out_late(self, user: User, held: HeldLog, seq: Seq) -> None:
         """A user has left by the entry `seq`: it is still to come by, or came by before this user
-        was known here to be in the log."""
+        was known here to be in the log, in which it may be again since."""
         if seq > held.last:
             self._gaps.close(held, seq)
+        elif seq == held.last:
+            self._leave(user, held, Head(held.last, held.n, held.at, 0))
         else:
             self._spawn(self._let_out_at_last(user, held))
 
@@ -216,7 +225,7 @@ class Attendance:
             lambda: self._newest_end(held.conv, user.uid), "reading a span", conv=held.conv
         )
         if end is not None and end.seq <= held.last and user.logs.get(held.conv) is held:
-            self._leave(user, held, end)
+            self._leave(user, held, _head_at(end))
 
     async def _newest_end(self, conv: ConvID, uid: Uid) -> Entry | None:
         """The entry by which somebody has left a log; None: it has not, or is in it again."""
@@ -234,8 +243,12 @@ class Attendance:
         if end.seq > user.left.get(end.conv, 0):
             user.leave(end.conv, end.seq)
             for device in user.devices:
-                device.come_and_go(end.conv, Head(end.seq, end.n, end.at, 0), since)
+                device.come_and_go(end.conv, _head_at(end), since)
                 self.wake(device)
+
+
+def _head_at(entry: Entry) -> Head:
+    return Head(entry.seq, entry.n, entry.at, 0)
 
 
 def _before(entry: Entry) -> Head:

@@ -63,6 +63,8 @@ class Hub:
                 self._attendance.take_in_the_other(held)
             if ack is not None and ack.ack_id is not None:
                 ack.device.place_ack(entry, ack)
+            if held is not None:
+                self._attendance.leave_again(held, entry)
         else:
             self._gaps.close(held, entry.seq, ack)
 

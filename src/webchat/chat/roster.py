@@ -76,7 +76,7 @@ class Roster:
         try:
             if groups:
                 await asyncio.gather(*map(self._subscribe, groups))
-                heads.update(await self._log.heads(groups))
+                heads.update(await self._log.heads([*groups, user.own]))
             await self.come_up_to({conv: heads.get(conv, NO_HEAD) for conv in present})
             self._begin(user, arrival, followed, heads)
         finally:
