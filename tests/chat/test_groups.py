@@ -196,6 +196,26 @@ async def test_a_depart_that_is_sent_again_while_it_is_under_way_gets_its_place(
     await node.chat.close()
 
 
+async def test_a_delete_that_is_sent_again_while_it_is_under_way_gets_its_place(
+    world: World,
+) -> None:
+    _, ben, _ = await trio(world)
+    said = await ben.say_in(G, "wrong")
+    slow = SlowMembers(world.store)
+    node = World(beside=world, store=slow)
+    again = await node.person("ben")
+    assert (await again.join({G: said["Seq"]}))["ok"]
+    delete = ben.act("delete", G, MsgID="d1", Refers=said["Seq"])
+    ack_id = again.say("chat", delete)
+    await settle()
+    deleted = await ben.ask("chat", delete)
+    slow.go.set()
+    await settle()
+    assert again.socket.acks[ack_id] == deleted
+    assert deleted["ok"]
+    await node.chat.close()
+
+
 async def test_a_resent_create_gets_its_own_place_instead_of_conflict(world: World) -> None:
     anna = await world.joined("anna")
     first = await anna.do("create", G, "ben", MsgID="c1")

@@ -39,7 +39,7 @@ class Amending:
         async def decide() -> Append:
             return await self._decide(kind, device, conv, envelope)
 
-        await self._sender.append_decided(client, device, ack_id, decide)
+        await self._sender.append_decided(client, device, conv, envelope.msg_id, ack_id, decide)
 
     async def _decide(self, kind: Kind, device: Device, conv: ConvID, envelope: Envelope) -> Append:
         uid, is_admin, members_as_of = device.user.uid, False, None

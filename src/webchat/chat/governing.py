@@ -111,7 +111,9 @@ class Governing:
             return await decide(await self._standings.of(uid, conv))
 
         try:
-            await self._sender.append_decided(client, device, ack_id, decide_now)
+            await self._sender.append_decided(
+                client, device, conv, envelope.msg_id, ack_id, decide_now
+            )
         except _IsSo:
             client.answer(ack_id, ack_of_receipt(envelope.msg_id, conv))
 

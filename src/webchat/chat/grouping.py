@@ -137,7 +137,7 @@ class Groups:
                 held.learn(standing)
             return _as_of(append, standing.head.last)
 
-        await self._sender.append_decided(client, device, ack_id, decide)
+        await self._sender.append_decided(client, device, conv, draft.msg_id, ack_id, decide)
 
     # Members
 
@@ -158,7 +158,7 @@ class Groups:
         async def decide() -> Append:
             return append
 
-        await self._sender.append_decided(client, device, ack_id, decide)
+        await self._sender.append_decided(client, device, conv, envelope.msg_id, ack_id, decide)
 
     async def refer(
         self, client: Client, device: Device, envelope: Envelope, ack_id: int | None
@@ -186,7 +186,7 @@ class Groups:
             return refer(standing, consented, envelope)
 
         try:
-            await self._sender.append_decided(client, device, ack_id, decide)
+            await self._sender.append_decided(client, device, conv, envelope.msg_id, ack_id, decide)
         except _NobodyComesIn as nobody:
             for invitation in nobody.invitations:
                 await self._sender.append_for_all(invite(invitation, self._clock.now_ms()))
@@ -206,12 +206,7 @@ class Groups:
             standing.check_member()
             return depart(standing, await self._members.successor(conv, uid), envelope)
 
-        try:
-            await self._sender.append_decided(client, device, ack_id, decide)
-        except WebchatError:
-            # The same `depart`, sent before on another connection, may have come in between.
-            if not await self._sender.is_resent(device, conv, envelope.msg_id, ack_id):
-                raise
+        await self._sender.append_decided(client, device, conv, envelope.msg_id, ack_id, decide)
 
     async def rejoin(
         self, client: Client, device: Device, envelope: Envelope, ack_id: int | None

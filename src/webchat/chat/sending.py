@@ -90,14 +90,28 @@ class Sender:
         return sending
 
     async def append_decided(
-        self, client: Client, device: Device, ack_id: int | None, decide: Decide
+        self,
+        client: Client,
+        device: Device,
+        conv: ConvID,
+        msg_id: str,
+        ack_id: int | None,
+        decide: Decide,
     ) -> None:
         """Decide and append, again where members changed in between; returns when it is done.
 
-        Raises what `decide` raises, and UNAVAILABLE if it never came through.
+        Raises what `decide` raises, unless the same act (`conv`, `msg_id`) was appended before,
+        and is perhaps why: then it is answered as it was then. UNAVAILABLE if it never came
+        through.
         """
         for _ in range(TRIES):
-            if await self._try(client, device, ack_id, await decide()):
+            try:
+                append = await decide()
+            except Exception:
+                if await self.is_resent(device, conv, msg_id, ack_id):
+                    return
+                raise
+            if await self._try(client, device, ack_id, append):
                 return
         raise too_contended()
 
