@@ -328,6 +328,44 @@ async def test_a_create_sent_again_where_others_went_on_is_acked_before_what_the
     await near.chat.close()
 
 
+async def test_a_create_sent_again_is_in_the_own_logs_of_all_on_every_node(world: World) -> None:
+    watched = WatchedStore(world.store)
+    near = World(beside=world, store=watched)
+    anna, ben, cleo = (
+        await near.joined("anna"),
+        await near.joined("ben"),
+        await world.joined("cleo"),
+    )
+    create = anna.act("create", G, Body='["ben", "cleo"]', MsgID="c1")
+    watched.log.outcomes = []
+    anna.say("chat", create)
+    await settle()
+    watched.log.tell(instead=WebchatError(Code.UNAVAILABLE, "no answer in time"))
+    assert cleo.got() == []
+    assert (await anna.ask("chat", create))["Seq"] == 1
+    await settle()
+    for person in (anna, ben, cleo):
+        assert [entry["ConvID"] for entry in person.got("conversation")] == [f"user:{person.uid}"]
+    await near.chat.close()
+
+
+async def test_the_own_log_says_of_a_first_message_that_is_sent_again_when_it_came_by(
+    world: World,
+) -> None:
+    watched = WatchedStore(world.store)
+    near = World(beside=world, store=watched)
+    anna = await near.joined("anna")
+    watched.log.outcomes = []
+    anna.say("chat", anna.message("anna", "one"))
+    await settle()
+    watched.log.tell(instead=WebchatError(Code.UNAVAILABLE, "no answer in time"))
+    await anna.send("anna", "two")  # before which the first one is read
+    await anna.send("anna", "one")
+    await settle()
+    assert len(anna.got("conversation")) == 1
+    await near.chat.close()
+
+
 async def test_a_first_message_sent_again_reaches_the_other_on_the_same_node(
     world: World,
 ) -> None:

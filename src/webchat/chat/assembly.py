@@ -143,7 +143,7 @@ class Chat:
             stats=stats,
         )
         standings = Standings(store.log, store.members)
-        sender = Sender(store.log, hub, publishing, receipts, notices, clock, stats)
+        sender = Sender(store.log, hub, publishing, receipts, notices, clock, tasks.spawn, stats)
         self.appends: Appends = sender
         restarting = (
             Restarting(store.held, standings, sender, clock, settings.held)

@@ -7,7 +7,7 @@ when the bus is back its head is published, and who lacks something reads it fro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -17,7 +17,7 @@ from webchat.chat.roster import Roster
 from webchat.chat.settings import RepairSettings
 from webchat.chat.stats import Stats
 from webchat.chat.topics import ENTRY, HEAD, topics_of
-from webchat.model import ConvID, Entry
+from webchat.model import ConvID, Entry, Head
 from webchat.ports.bus import Bus, PublishDone
 from webchat.ports.log import Log
 
@@ -89,14 +89,20 @@ class Publishing:
         if self._too_many_failed:
             self._too_many_failed = False
             names |= dict.fromkeys(self._roster.logs)
-        convs = list(names)
-        for start in range(0, len(convs), self._settings.heads_page):
-            await self._publish_heads(convs[start : start + self._settings.heads_page])
+        await self.publish_heads(list(names))
 
-    async def _publish_heads(self, convs: Sequence[ConvID]) -> None:
+    async def publish_heads(self, convs: Sequence[ConvID]) -> dict[ConvID, Head]:
+        """Tell the other nodes up to where these logs go; returns that."""
+        page, heads = self._settings.heads_page, dict[ConvID, Head]()
+        for start in range(0, len(convs), page):
+            heads.update(await self._publish_page(convs[start : start + page]))
+        return heads
+
+    async def _publish_page(self, convs: Sequence[ConvID]) -> Mapping[ConvID, Head]:
         heads = await self._patience.insist(
             lambda: self._log.heads(convs), "reading heads that others may not know"
         )
         for conv, head in heads.items():
             said = HEAD + _encode((conv, head.last))
             self._bus.publish(topics_of(conv), said, partial(self._published, conv))
+        return heads

@@ -17,12 +17,13 @@ from webchat.chat.hub import Hub
 from webchat.chat.notices import Notices
 from webchat.chat.publishing import Publishing
 from webchat.chat.stats import Sampling, Stats
+from webchat.chat.tasks import Spawn
 from webchat.errors import Code, MembersChanged, WebchatError
-from webchat.model import ConvID, Entry
+from webchat.model import ConvID, Entry, Uid, pair_of, user_log
 from webchat.ports.clock import Clock
 from webchat.ports.log import Append, Appended, Log
 from webchat.service.appending import Decide
-from webchat.service.membership import CREATE, DEPART
+from webchat.service.membership import CREATE, DEPART, coming_in, leaving
 from webchat.service.receipts import Receipts
 
 TRIES = 20
@@ -40,8 +41,10 @@ class Sender:
         receipts: Receipts,
         notices: Notices,
         clock: Clock,
+        spawn: Spawn,
         stats: Stats,
     ) -> None:
+        self._spawn = spawn
         self._stats = stats
         self.timing = Sampling(stats.append_s, clock)
         self.log = log
@@ -193,6 +196,14 @@ class Sender:
                 self.receipts.moved_by_own_message(appended.moved)
             elif entry.kind == "message":
                 self.notices.say_position(entry.conv, ack.device.user.uid)
+        elif not followed and (uids := _told_of(entry)):
+            self._spawn(self._tell_again([user_log(uid) for uid in dict.fromkeys(uids)]))
+
+    async def _tell_again(self, user_logs: Sequence[ConvID]) -> None:
+        """An act is sent again, so its answer was lost, and with it perhaps what followed from it:
+        whoever follows these logs is told up to where they go."""
+        for conv, head in (await self.publishing.publish_heads(user_logs)).items():
+            self.hub.heard_of(conv, head.last)
 
 
 class _Sending(OwnAck, eq=False, kw_only=True):
@@ -247,6 +258,13 @@ class _Outcome:
     async def is_final(self) -> bool:
         await self._done.wait()
         return not self._changed
+
+
+def _told_of(entry: Entry) -> Sequence[Uid]:
+    """Those whose own logs say what became of them by this entry."""
+    if entry.seq == 1 and (pair := pair_of(entry.conv)) is not None:
+        return pair
+    return [*coming_in(entry), *leaving(entry)]
 
 
 def too_contended() -> WebchatError:

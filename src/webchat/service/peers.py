@@ -209,12 +209,12 @@ class Peers:
 
     async def _look(self, asked_at_s: float) -> None:
         """Take in who has come, unless a read that began after `asked_at_s` did."""
+        next_s = self._looked_at_s + self._interval_s / _LOOKS_PER_RENEWAL
+        if self._looked_at_s < asked_at_s < next_s:
+            await pause(self._clock, next_s - asked_at_s)
         async with self._reading:
             if self._looked_at_s >= asked_at_s:
                 return
-            next_s = self._looked_at_s + self._interval_s / _LOOKS_PER_RENEWAL
-            if (early_s := next_s - self._clock.monotonic_s()) > 0:
-                await pause(self._clock, early_s)
             self._looked_at_s = self._clock.monotonic_s()
             rows = await self._nodes.all()
             came = {row.id: _Peer(row, silent_reads=-1) for row in rows if self._has_come(row)}
