@@ -230,7 +230,7 @@ SABOTAGES: Final = (
         instead=((Publishing, "make_up", _nothing), _NO_SWEEP),
     ),
     Sabotage(
-        "does not mind that nodes die", (IN_TIME,), _no_lease_watched, first_seed=1102,
+        "does not mind that nodes die", (IN_TIME,), _no_lease_watched, first_seed=6110,
         instead=(_NO_SWEEP,),
     ),
     Sabotage(
