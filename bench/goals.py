@@ -144,6 +144,7 @@ def _nodes(medians: Medians) -> float:
     return medians.against("nodes", "nodes_us", f"{NPM}, 2 nodes", f"{OURS}, 2 nodes")
 
 
+_ONE_PAIR = "it is within what a lone pair's messages differ by from run to run"
 GOALS = (
     Goal(
         "1:1, 8 in flight", TIMES, 0.50, 0.35, _against_npm("pairs-many", "server_us"),
@@ -164,7 +165,10 @@ GOALS = (
         "its acks, p50, beyond socket.io's and one sync", "ms", 3.0, 0.0, _later("p50"),
         because="2 ms are the gathering time, the rest this machine's: 1.5 ms on a faster one",
     ),
-    Goal("its acks, p99, beyond socket.io's and one sync", "ms", 3.0, 0.0, _later("p99")),
+    Goal(
+        "its acks, p99, beyond socket.io's and one sync", "ms", 3.0, 0.0, _later("p99"),
+        because="one sync in a hundred takes this disk longer",
+    ),
     Goal("fan-out per copy, worst group from 100 online", TIMES, 0.65, 0.60, _fan_out(NPM)),
     Goal("the same, against a bare C loop of send()", TIMES, 1.2, None, _fan_out(BARE)),
     Goal(
@@ -183,15 +187,12 @@ GOALS = (
     ),
     Goal(
         "log in and sync 20, against its bare connect", TIMES, 1.0, 0.7, _returning,
-        because=(
-            "three reads of the store one after the other: the login, the profile, what the user "
-            "follows"
-        ),
+        because="two reads of the store one after the other: the login, what the user follows",
     ),
     Goal(
         "a storm of devices, against its bare connects", TIMES, 2.0, 1.2, _storm,
         because=(
-            "the same three reads and one for all news, on one core with the threads that read"
+            "the same two reads and one for all news, on one core with the threads that read"
         ),
     ),
     Goal(
@@ -199,10 +200,13 @@ GOALS = (
         because="the writer shares the loop's core: it waits for a time slice after each sync",
     ),
     Goal("a message among more connections, worst by fewest", TIMES, 1.15, None, _flat("among")),
-    Goal("with more messages stored, worst by fewest", TIMES, 1.15, None, _flat("stored")),
+    Goal(
+        "with more messages stored, worst by fewest", TIMES, 1.15, None, _flat("stored"),
+        because=_ONE_PAIR,
+    ),
     Goal(
         "with more conversations, worst by fewest", TIMES, 1.15, None, _flat("talks"),
-        because="it is within the spread of two rounds, 1.00 to 1.16 from run to run",
+        because=_ONE_PAIR,
     ),
     Goal("page of history, p50", "ms", 5.0, 2.0, _of("history", "p50_ms")),
     Goal(
