@@ -9,7 +9,6 @@ import pytest
 
 from tests.chat.watched import WatchedStore
 from tests.chat.world import Person, World, settle
-from webchat.errors import Code, WebchatError
 
 CONV = "dm:anna:ben"
 G = "group_g"
@@ -99,20 +98,6 @@ class LateMembers:
         memberships = await self._members.of_user(uid)
         await self.tells.wait()
         return memberships
-
-
-class OldMembers:
-    """Members, of which `of_user` says what they were, as long as there is an `old`."""
-
-    def __init__(self, members: Any) -> None:
-        self._members = members
-        self.old: Any = None
-
-    def __getattr__(self, method: str) -> Any:
-        return getattr(self._members, method)
-
-    async def of_user(self, uid: str) -> Any:
-        return self.old or await self._members.of_user(uid)
 
 
 @pytest.mark.parametrize("is_cut_off", [False, True])
@@ -260,23 +245,6 @@ async def test_a_first_message_that_its_sender_is_told_of_before_the_store_answe
     await near.chat.close()
 
 
-async def test_a_depart_sent_again_where_others_lack_what_was_before_it_is_acked(
-    world: World, other: World
-) -> None:
-    anna, ben = await world.joined("anna"), await world.joined("ben")
-    cleo = await other.joined("cleo")
-    await anna.do("create", G, "ben", "cleo")
-    world.buses.go_down()
-    await anna.say_in(G, "one")
-    left = await ben.do("depart", G, MsgID="d1")
-    again = await other.person("ben")
-    again.say("join", {"device": "d", "cursors": {G: 1}})
-    ack_id = again.say("chat", again.act("depart", G, MsgID="d1"))
-    await settle()
-    assert again.socket.acks[ack_id] == left
-    assert [entry["EvtType"] for entry in cleo.got("message", "depart")] == ["message", "depart"]
-
-
 async def test_who_is_brought_in_where_others_lack_what_was_before_sees_nothing_of_that(
     world: World, other: World
 ) -> None:
@@ -295,91 +263,6 @@ async def test_who_is_brought_in_where_others_lack_what_was_before_sees_nothing_
         assert [entry["EvtType"] for entry in got if entry["ConvID"] == G] == ["join", "message"]
         assert person.bodies() == ["after"]
     assert ben.bodies() == ["before", "after"]
-
-
-async def test_a_create_that_is_sent_again_brings_nobody_back_who_has_left(world: World) -> None:
-    anna, ben = await world.joined("anna"), await world.joined("ben")
-    made = await anna.do("create", G, "ben", MsgID="c1")
-    await ben.do("depart", G)
-    await anna.do("depart", G)
-    seen = len(ben.socket.packets)
-    assert (await anna.do("create", G, "ben", MsgID="c1")) == made
-    assert ben.socket.packets[seen:] == []
-    assert G not in world.chat.roster.logs
-
-
-async def test_a_create_sent_again_where_others_went_on_is_acked_before_what_they_said(
-    world: World,
-) -> None:
-    watched = WatchedStore(world.store)
-    near = World(beside=world, store=watched)
-    anna, ben = await near.joined("anna"), await near.joined("ben")
-    watched.log.outcomes = []
-    anna.say("chat", anna.act("create", G, Body='["ben"]', MsgID="c1"))
-    await settle()
-    watched.log.tell(instead=WebchatError(Code.UNAVAILABLE, "no answer in time"))
-    await ben.say_in(G, "one")
-    await anna.do("create", G, "ben", MsgID="c1")
-    await ben.say_in(G, "two")
-    near.chat.compare()  # the log of anna says that she is in the group
-    await settle()
-    assert anna.order(G) == [("ack", 1), ("message", 2), ("message", 3)]
-    assert ben.order(G) == [("create", 1), ("ack", 2), ("ack", 3)]
-    await near.chat.close()
-
-
-async def test_a_create_sent_again_is_in_the_own_logs_of_all_on_every_node(world: World) -> None:
-    watched = WatchedStore(world.store)
-    near = World(beside=world, store=watched)
-    anna, ben, cleo = (
-        await near.joined("anna"),
-        await near.joined("ben"),
-        await world.joined("cleo"),
-    )
-    create = anna.act("create", G, Body='["ben", "cleo"]', MsgID="c1")
-    watched.log.outcomes = []
-    anna.say("chat", create)
-    await settle()
-    watched.log.tell(instead=WebchatError(Code.UNAVAILABLE, "no answer in time"))
-    assert cleo.got() == []
-    assert (await anna.ask("chat", create))["Seq"] == 1
-    await settle()
-    for person in (anna, ben, cleo):
-        assert [entry["ConvID"] for entry in person.got("conversation")] == [f"user:{person.uid}"]
-    await near.chat.close()
-
-
-async def test_the_own_log_says_of_a_first_message_that_is_sent_again_when_it_came_by(
-    world: World,
-) -> None:
-    watched = WatchedStore(world.store)
-    near = World(beside=world, store=watched)
-    anna = await near.joined("anna")
-    watched.log.outcomes = []
-    anna.say("chat", anna.message("anna", "one"))
-    await settle()
-    watched.log.tell(instead=WebchatError(Code.UNAVAILABLE, "no answer in time"))
-    await anna.send("anna", "two")  # before which the first one is read
-    await anna.send("anna", "one")
-    await settle()
-    assert len(anna.got("conversation")) == 1
-    await near.chat.close()
-
-
-async def test_a_first_message_sent_again_reaches_the_other_on_the_same_node(
-    world: World,
-) -> None:
-    watched = WatchedStore(world.store)
-    near = World(beside=world, store=watched)
-    ben, anna = await near.joined("ben"), await near.joined("anna")
-    watched.log.outcomes = []
-    ben.say("chat", ben.message("anna", "hello"))
-    await settle()
-    watched.log.tell(instead=WebchatError(Code.UNAVAILABLE, "no answer in time"))
-    await near.joined("ben", {CONV: 1})  # from here on its log is held, by ben alone
-    assert (await ben.send("anna", "hello"))["Seq"] == 1
-    assert anna.bodies() == ["hello"]
-    await near.chat.close()
 
 
 async def test_who_left_and_came_back_unheard_and_then_writes_gets_the_ack_last(
@@ -418,26 +301,6 @@ async def test_who_leaves_between_two_reads_of_heads_gets_nothing_after_that(
     world.buses.come_back()
     await settle()
     assert ben.order(G) == [("depart", 2)]
-    await near.chat.close()
-
-
-async def test_a_depart_sent_again_where_memberships_did_not_say_so_yet_is_the_end(
-    world: World,
-) -> None:
-    watched = WatchedStore(world.store)
-    watched.members = members = OldMembers(world.store.members)
-    near = World(beside=world, store=watched)
-    anna, elsewhere = await world.joined("anna"), await world.joined("ben")
-    await anna.do("create", G, "ben")
-    members.old = await world.store.members.of_user("ben")
-    left = await elsewhere.do("depart", G, MsgID="d1")
-    ben = await near.joined("ben", {G: 1, "user:ben": 2})
-    members.old = None
-    assert await ben.do("depart", G, MsgID="d1") == left
-    await anna.say_in(G, "after")
-    await settle()
-    assert ben.bodies() == []
-    assert G not in near.chat.roster.logs
     await near.chat.close()
 
 
