@@ -133,6 +133,11 @@ class Head(msgspec.Struct, frozen=True, gc=False, order=True):
 NO_HEAD: Final = Head(0, 0, 0, 0)
 
 
+def head_at(entry: Entry, members_seq: Seq = 0) -> Head:
+    """Where a log ends with `entry` as its last; `members_seq`: 0 where nobody asks for it."""
+    return Head(entry.seq, entry.n, entry.at, members_seq)
+
+
 class Position(msgspec.Struct, frozen=True, gc=False):
     """How far a member has come in a conversation: both are a `Seq`; displayed <= delivered.
 

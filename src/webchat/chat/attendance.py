@@ -15,7 +15,18 @@ from webchat.chat.held import HeldLog, User
 from webchat.chat.patience import Patience
 from webchat.chat.roster import Roster
 from webchat.chat.tasks import Spawn
-from webchat.model import NO_HEAD, ConvID, Entry, Head, Seq, Uid, is_group, pair_of, user_of
+from webchat.model import (
+    NO_HEAD,
+    ConvID,
+    Entry,
+    Head,
+    Seq,
+    Uid,
+    head_at,
+    is_group,
+    pair_of,
+    user_of,
+)
 from webchat.ports.log import Log
 from webchat.service.membership import COMING, LEAVING, RULING, coming_in, leaving
 from webchat.service.send import KIND as MESSAGE
@@ -162,7 +173,7 @@ class Attendance:
         if user is None:
             return None
         if user.arrival is not None:
-            user.arrival.noted[entry.conv] = _head_at(entry)
+            user.arrival.noted[entry.conv] = head_at(entry)
             return None
         if entry.conv in user.logs:
             return user.logs[entry.conv]
@@ -185,7 +196,7 @@ class Attendance:
             if user.arrival is not None:
                 user.arrival.noted[entry.conv] = entry.seq
             elif entry.conv in user.logs:
-                self._leave(user, held, _head_at(entry))
+                self._leave(user, held, head_at(entry))
 
     def _leave(self, user: User, held: HeldLog, end: Head) -> None:
         for device in user.devices:
@@ -225,7 +236,7 @@ class Attendance:
             lambda: self._newest_end(held.conv, user.uid), "reading a span", conv=held.conv
         )
         if end is not None and end.seq <= held.last and user.logs.get(held.conv) is held:
-            self._leave(user, held, _head_at(end))
+            self._leave(user, held, head_at(end))
 
     async def _newest_end(self, conv: ConvID, uid: Uid) -> Entry | None:
         """The entry by which somebody has left a log; None: it has not, or is in it again."""
@@ -243,12 +254,8 @@ class Attendance:
         if end.seq > user.left.get(end.conv, 0):
             user.leave(end.conv, end.seq)
             for device in user.devices:
-                device.come_and_go(end.conv, _head_at(end), since)
+                device.come_and_go(end.conv, head_at(end), since)
                 self.wake(device)
-
-
-def _head_at(entry: Entry) -> Head:
-    return Head(entry.seq, entry.n, entry.at, 0)
 
 
 def _before(entry: Entry) -> Head:

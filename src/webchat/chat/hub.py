@@ -13,7 +13,7 @@ from webchat.chat.held import Gap, HeldLog
 from webchat.chat.packets import entry_packet
 from webchat.chat.roster import Roster
 from webchat.chat.stats import Stats
-from webchat.model import ConvID, Entry, Head, Seq
+from webchat.model import ConvID, Entry, Seq, head_at
 from webchat.service.send import KIND as MESSAGE
 
 
@@ -54,7 +54,7 @@ class Hub:
                 return
             held = self._attendance.take_in(ack.device.user, held, entry)
         if held is None:
-            self.roster.note(conv, Head(entry.seq, entry.n, entry.at, 0))
+            self.roster.note(conv, head_at(entry))
             held = self._attendance.begin_to_follow(entry)
         if held is not None and entry.seq == held.last + 1:
             self._fan_out(held, entry, ack)

@@ -27,7 +27,7 @@ from webchat.chat.seed import SeedDevice
 from webchat.chat.snapshots import Snapshots
 from webchat.chat.tasks import Tasks
 from webchat.errors import Code, WebchatError
-from webchat.model import ConvID, Head, Uid, is_uid
+from webchat.model import ConvID, Uid, head_at, is_uid
 from webchat.ports.clock import Clock
 from webchat.ports.log import Log
 from webchat.ports.members import Members
@@ -177,7 +177,7 @@ class Joining:
             until = user.left.get(conv)
             entries = await self._log.read(conv, until - 1, 1) if until is not None else []
             for entry in entries:
-                past[conv] = held_log(conv, Head(entry.seq, entry.n, entry.at, 0))
+                past[conv] = held_log(conv, head_at(entry))
         return past
 
     def _check(self, request: Join) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 
-from webchat.model import NO_HEAD, ConvID, Entry, Head, Seq
+from webchat.model import NO_HEAD, ConvID, Head, Seq, head_at
 from webchat.ports.store import Finding, Store
 from webchat.ports.transfer import EntryRecord, MemberRecord, PositionRecord, Record
 
@@ -57,7 +57,7 @@ class _LogSoFar:
                 f"{self.conv}: the entry at Seq {entry.seq} names {record.members_seq} as the last "
                 f"membership entry, the one before it {before.members_seq}"
             )
-        self.head = _head_at(entry, record.members_seq)
+        self.head = head_at(entry, record.members_seq)
 
 
 async def _at_its_end(store: Store, log: _LogSoFar) -> list[Finding]:
@@ -99,10 +99,6 @@ def _beyond(record: Record, last: Seq) -> str:
         where = f"delivered {at.delivered}, displayed {at.displayed}"
         return "" if sound else f"{record.uid} stands at {where}"
     return ""
-
-
-def _head_at(entry: Entry, members_seq: Seq) -> Head:
-    return Head(entry.seq, entry.n, entry.at, members_seq)
 
 
 def _words(head: Head) -> str:
