@@ -203,15 +203,25 @@ async def test_heads_are_made_up_for_of_logs_that_nobody_here_follows(
     assert ben.places("user:ben") == [1]
 
 
-async def test_beyond_what_is_remembered_all_that_is_held_is_made_up_for(world: World) -> None:
+@pytest.mark.parametrize("is_lost_again", [False, True], ids=["", "lost again"])
+async def test_beyond_what_is_remembered_the_others_compare(
+    world: World, *, is_lost_again: bool
+) -> None:
     settings = Settings(repair=RepairSettings(failed_logs=1))
     near, far = World(settings, beside=world), World(beside=world)
+    for node in (near, far):
+        node.chat.start()
     anna = await near.joined("anna")
     people = [await far.joined(uid) for uid in ("ben", "cleo", "dora")]
     near.bus.cut_off()
     for person in people:
         await anna.send(person.uid, "hello")
+    anna.leave()
     near.bus.reconnect()
+    if is_lost_again:
+        near.bus.cut_off()
+        await settle()
+        near.bus.reconnect()
     await settle()
     assert [person.bodies() for person in people] == [["hello"]] * 3
     for node in (near, far):

@@ -45,7 +45,7 @@ class NodeSettings:
                 backlog_entries=24, join_entries=60, page_entries=4, queued_entries=6
             ),
             repair=RepairSettings(
-                sweep_interval_s=SWEEP_S, heads_page=4, gap_page=4, failed_logs=50, positions_page=3
+                sweep_interval_s=SWEEP_S, heads_page=4, gap_page=4, failed_logs=2, positions_page=3
             ),
             revocation_sweep_ms=20_000,
         )

@@ -95,7 +95,7 @@ class Chat:
         hub = Hub(roster, attendance, gaps, stats)
         backlog = Backlog(store.log, store.members, patience, tasks.spawn, stats, settings.backlog)
         attendance.wake = backlog.wake
-        publishing = Publishing(bus, store.log, roster, patience, stats, settings.repair)
+        publishing = Publishing(bus, store.log, patience, stats, settings.repair)
         readers = ReadPositions(
             store.positions,
             store.log,
@@ -197,7 +197,8 @@ class Chat:
         )
 
     def start(self) -> None:
-        """Watch for logins that end, and for what no publish has brought."""
+        """Watch for logins that end, for what no publish has brought, and for nodes that say so."""
+        self._tasks.spawn(self.roster.hear_all())
         self._tasks.spawn(self._comparing.sweep())
         if not self._settings.open_mode:
             self._tasks.spawn(self._identity.watch(self._settings.revocation_sweep_ms))

@@ -13,7 +13,7 @@ from webchat.chat.publishing import Publishing
 from webchat.chat.reminding import Reminding
 from webchat.chat.snapshots import Snapshots
 from webchat.chat.tasks import OneAtATime, Spawn
-from webchat.chat.topics import COUNTS, ENTRY, HEAD, KEPT, NOTICE, POSITION, entry_of
+from webchat.chat.topics import COMPARE, COUNTS, ENTRY, HEAD, KEPT, NOTICE, POSITION, entry_of
 from webchat.model import ConvID, Seq, user_of
 
 _KIND_BYTES = len(ENTRY)
@@ -59,6 +59,8 @@ class Listening:
                 self._keeping.heard(user_of(topic) or "")
             elif kind == HEAD:
                 self._hub.heard_of(*_decode_head(said))
+            elif kind == COMPARE:
+                self._comparing.compare()
         except msgspec.DecodeError:
             _log.warning("a publish that cannot be read", topic=topic, kind=repr(kind))
 

@@ -13,10 +13,9 @@ from functools import partial
 import msgspec
 
 from webchat.chat.patience import Patience
-from webchat.chat.roster import Roster
 from webchat.chat.settings import RepairSettings
 from webchat.chat.stats import Stats
-from webchat.chat.topics import ENTRY, HEAD, topics_of
+from webchat.chat.topics import COMPARE, ENTRY, HEAD, NODES, topics_of
 from webchat.model import ConvID, Entry, Head
 from webchat.ports.bus import Bus, PublishDone
 from webchat.ports.log import Log
@@ -31,14 +30,12 @@ class Publishing:
         self,
         bus: Bus,
         log: Log,
-        roster: Roster,
         patience: Patience,
         stats: Stats,
         settings: RepairSettings,
     ) -> None:
         self._bus = bus
         self._log = log
-        self._roster = roster
         self._patience = patience
         self._settings = settings
         self._failed: dict[ConvID, None] = {}
@@ -84,12 +81,15 @@ class Publishing:
 
     async def make_up(self) -> None:
         """The bus is back: publish the heads of all logs whose publishes failed; where they were
-        too many to remember, also of all that are held here."""
+        too many to remember, have the other nodes compare all that they hold."""
         names, self._failed = self._failed, {}
         if self._too_many_failed:
             self._too_many_failed = False
-            names |= dict.fromkeys(self._roster.logs)
+            self._bus.publish((NODES,), COMPARE, self._asked_to_compare)
         await self.publish_heads(list(names))
+
+    def _asked_to_compare(self, result: int | Exception) -> None:
+        self._too_many_failed |= isinstance(result, Exception)
 
     async def publish_heads(self, convs: Sequence[ConvID]) -> dict[ConvID, Head]:
         """Tell the other nodes up to where these logs go; returns that."""

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from webchat.chat.held import Arrival, HeldLog, User, held_log
+from webchat.chat.topics import NODES
 from webchat.errors import Code, WebchatError
 from webchat.model import NO_HEAD, ConvID, Head, Membership, Seq, Uid, is_group
 from webchat.ports.bus import Bus
@@ -167,6 +168,10 @@ class Roster:
             return True
         self._bus.unsubscribe(topic)
         return False
+
+    async def hear_all(self) -> None:
+        """From now on, hear what others tell every node."""
+        await self._subscribe(NODES)
 
     async def _subscribe(self, topic: str) -> None:
         """With the bus down the topic is held all the same, and comparing heads stands in."""

@@ -23,6 +23,10 @@ KEPT: Final = b"1k"
 """Something was kept for a user, who may be back by now; nothing more."""
 HEAD: Final = b"1h"
 """Where a log ends whose publishes failed, JSON: `[conv, seq]`."""
+COMPARE: Final = b"1a"
+"""More publishes failed than a node remembers: everybody compares; nothing more."""
+NODES: Final = "nodes"
+"""The topic that every node holds."""
 _REMEMBERED_LOGS: Final = 10_000
 
 

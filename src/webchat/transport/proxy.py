@@ -47,7 +47,7 @@ class Proxies:
         return nearest
 
     def _is_trusted(self, text: str) -> bool:
-        address = _address(text)
+        address = _address(text) if self._trusted else None
         return address is not None and any(address in network for network in self._trusted)
 
 
