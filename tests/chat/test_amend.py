@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from tests.chat.world import Person, World
+from tests.chat.watched import WatchedStore
+from tests.chat.world import Person, World, settle
 
 CONV = "dm:anna:ben"
 G = "group_1"
@@ -127,3 +129,29 @@ async def test_a_groups_owner_deletes_others_messages_and_members_do_not(world: 
     assert (await amend(cleo, "delete", G, 2))["error"]["code"] == "forbidden"
     assert (await amend(anna, "delete", G, 2))["ok"]
     assert (await amend(anna, "edit", G, 2, "polite"))["error"]["code"] == "forbidden"
+
+
+async def test_an_act_sent_again_while_it_is_decided_waits_for_what_becomes_of_it(
+    world: World,
+) -> None:
+    """Else it would be refused, and the first one, decided later, done after all."""
+    watched = WatchedStore(world.store)
+    node = World(beside=world, store=watched)
+    anna, ben = await node.joined("anna"), await node.joined("ben")
+    await anna.do("create", G, "ben")
+    await ben.say_in(G, "helo")
+    said = ben.act("delete", G, Refers=2, MsgID="m")
+    watched.log.find_waits = found = asyncio.Event()
+    ben.say("chat", said)
+    await settle()
+    ben.leave()
+    watched.log.find_waits = None
+    await (await world.joined("ben")).do("depart", G)
+    back = await node.joined("ben")
+    ack_id = back.say("chat", said)
+    await settle()
+    await anna.do("refer", G, "ben")
+    found.set()
+    await settle()
+    assert (back.socket.acks[ack_id]["ok"], back.socket.acks[ack_id].get("Seq")) == (True, 5)
+    await node.chat.close()

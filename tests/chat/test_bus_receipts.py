@@ -120,6 +120,24 @@ async def test_receipts_for_the_seeds_form_are_kept_once_the_bus_says_nobody_is_
         await world.chat.close()
 
 
+async def test_receipts_that_an_authors_node_did_not_hear_come_when_its_bus_is_back() -> None:
+    settings = Settings(open_mode=True, kept=KeptSettings(kept_receipts=10))
+    node = World(settings)
+    beside = World(settings, beside=node)
+    anna, ben = await node.person("anna"), await beside.joined("ben")
+    await anna.ask("join", "anna")
+    await anna.send("ben", "hello")
+    node.bus.cut_off()
+    await ben.confirm("delivery", "anna", ConvID=CONV, Seq=1)
+    await settle()
+    assert anna.got("delivery") == []
+    node.bus.reconnect()
+    await settle()
+    assert [said["MsgID"] for said in anna.got("delivery")] == ["anna-hello"]
+    for world in (node, beside):
+        await world.chat.close()
+
+
 @pytest.mark.parametrize("where", ["the same node", "another node"])
 async def test_who_comes_back_while_receipts_are_being_kept_gets_them_in_order(where: str) -> None:
     settings = Settings(open_mode=True, kept=KeptSettings(kept_receipts=10))

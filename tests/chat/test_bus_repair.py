@@ -209,8 +209,6 @@ async def test_beyond_what_is_remembered_the_others_compare(
 ) -> None:
     settings = Settings(repair=RepairSettings(failed_logs=1))
     near, far = World(settings, beside=world), World(beside=world)
-    for node in (near, far):
-        node.chat.start()
     anna = await near.joined("anna")
     people = [await far.joined(uid) for uid in ("ben", "cleo", "dora")]
     near.bus.cut_off()

@@ -33,7 +33,7 @@ class WatchedStore:
 class WatchedLog:
     """`reads`, `read_together`, `heads_of`: what was asked for. `outcomes`: while kept, of appends
     that were made; None: they are told at once. `heads_wait`: heads of several logs that were read
-    are told only when it is set."""
+    are told only when it is set; `find_waits`: so is what was looked for by its key."""
 
     def __init__(self, log: Any) -> None:
         self._log = log
@@ -41,6 +41,7 @@ class WatchedLog:
         self.read_together: list[tuple[str, ...]] = []
         self.heads_of: list[tuple[str, ...]] = []
         self.heads_wait: asyncio.Event | None = None
+        self.find_waits: asyncio.Event | None = None
         self.outcomes: list[Callable[[Any], None]] | None = None
 
     def __getattr__(self, method: str) -> Any:
@@ -62,6 +63,12 @@ class WatchedLog:
         if self.heads_wait is not None and len(convs) > 1:
             await self.heads_wait.wait()
         return heads
+
+    async def find(self, conv: str, sender: str, msg_id: str) -> Entry | None:
+        entry: Entry | None = await self._log.find(conv, sender, msg_id)
+        if self.find_waits is not None:
+            await self.find_waits.wait()
+        return entry
 
     def append(self, request: Append, done: AppendDone) -> None:
         def stored(result: Appended | Exception) -> None:

@@ -7,7 +7,8 @@ behind which the same connection's next events wait in order.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Hashable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -25,7 +26,7 @@ from webchat.chat.joining import Joining
 from webchat.chat.roster import Roster
 from webchat.chat.sending import Sender
 from webchat.chat.stats import Stats
-from webchat.chat.tasks import Tasks
+from webchat.chat.tasks import Tasks, Turns
 from webchat.errors import Closing, Code, WebchatError
 from webchat.model import Uid, is_group, pair_conv
 from webchat.ports.clock import Clock
@@ -85,6 +86,7 @@ class ChatHandler:
         self._tasks = tasks
         self._settings = settings
         self._draining = False
+        self._turns = Turns()
         self._kinds: Mapping[str, Answer] = {
             "message": self._message,
             "delivery": confirming.receipt,
@@ -205,7 +207,17 @@ class ChatHandler:
         answer = self._kinds.get(kind)
         if answer is None:
             raise WebchatError(Code.BAD_REQUEST, "unknown EvtType")
-        return answer(client, device, envelope, event.ack_id)
+        later = answer(client, device, envelope, event.ack_id)
+        if later is None or kind == "message" or not envelope.msg_id:
+            return later
+        return self._in_turn((device.user.uid, envelope.msg_id), later)
+
+    async def _in_turn(self, act: Hashable, later: Later) -> None:
+        """Do what may be under way already, sent over another connection before, when that is done:
+        else it could be refused here and done there after all."""
+        with closing(later):
+            async with self._turns.of(act):
+                await later
 
     def _joins_by_itself(self, client: Client) -> bool:
         return self._identity.open_mode and client.socket.request.engine == 3

@@ -80,6 +80,12 @@ class Keeping:
             if not device.full:
                 self._spawn(self.hand_over(device))
 
+    def look_again(self) -> None:
+        """The bus is back: others kept what they could not tell authors who were here."""
+        if self.is_on:
+            for uid in self._roster.users:
+                self.heard(uid)
+
     async def hand_over(self, device: Device) -> None:
         """Give a device what is kept for its user: once at most."""
         uid = device.user.uid

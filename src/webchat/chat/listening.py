@@ -75,5 +75,6 @@ class Listening:
         self._comparing.regained()
         self._make_up.ask()
         self._notices.make_up()
+        self._keeping.look_again()
         self._reminding.remind()
         self._snapshots.show_again()
