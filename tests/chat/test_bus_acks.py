@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.chat.watched import WatchedStore
 from tests.chat.world import World, settle
 from webchat.chat.assembly import Settings
@@ -83,8 +85,12 @@ async def test_a_publish_that_fails_lets_its_ack_go(world: World, other: World) 
     assert world.chat.stats.waiting_acks == 0
 
 
-async def test_what_is_too_much_to_wait_is_read_from_the_log(world: World) -> None:
-    settings = Settings(backlog=BacklogSettings(queued_entries=5))
+@pytest.mark.parametrize("backlog_entries", [200, 10])
+async def test_what_is_too_much_to_wait_is_read_from_the_log(
+    world: World, backlog_entries: int
+) -> None:
+    """All of it: who is live is not passed over what a device that comes back would be."""
+    settings = Settings(backlog=BacklogSettings(backlog_entries, queued_entries=5))
     node = World(settings, beside=world)
     anna, ben = await node.joined("anna"), await node.joined("ben")
     node.bus.withhold()
@@ -92,7 +98,7 @@ async def test_what_is_too_much_to_wait_is_read_from_the_log(world: World) -> No
     await settle()
     for number in range(20):
         ben.say("chat", ben.message("anna", str(number)))
-        await settle()
+    await settle()
     anna.say("chat", anna.message("ben", "mine again"))
     await settle()
     assert anna.order(CONV) == []

@@ -25,6 +25,8 @@ class Memory:
         self.positions: dict[str, tuple[int, int, int]] = {}
         self.snapshots: dict[str, list[list[Any]]] = {}
         self._claimed: set[str] = set()
+        self._flows: set[str] = set()
+        """Conversations of which entries have come since their place was set."""
 
     def of(self, conv: str) -> Known:
         """What it keeps of a conversation."""
@@ -34,6 +36,7 @@ class Memory:
         """A connection begins at these places, the others at 0."""
         self.now = {}
         self._claimed.clear()
+        self._flows.clear()
         self.go_to(cursors)
 
     def go_to(self, cursors: dict[str, int]) -> None:
@@ -44,6 +47,7 @@ class Memory:
                 self._claimed.add(conv)
                 known.start = known.position = cursor
             self.now[conv] = cursor
+            self._flows.discard(conv)
 
     def entry(self, conv: str, seq: int, envelope: dict[str, Any]) -> None:
         """An entry came. Raises Violation unless it is next."""
@@ -51,6 +55,10 @@ class Memory:
         require(seq == at + 1, "one order", f"{self.name} is at {at} of {conv} and got {seq}")
         self.move(conv, seq, envelope.get("N", 0))
         self.keep(conv, seq, envelope)
+        if envelope["EvtType"] in ("depart", "remove"):
+            self._flows.discard(conv)  # it may be who goes; what it sees next is another time there
+        else:
+            self._flows.add(conv)
 
     def keep(self, conv: str, seq: int, envelope: dict[str, Any]) -> None:
         """Remember an entry, whether its place has come or not."""
@@ -77,6 +85,8 @@ class Memory:
         else:
             self.skips.append(Skip(conv, position, seq, n, more))
             if more:
+                said = f"{self.name}: live in {conv} at {position}, and passes on to {seq}"
+                require(conv not in self._flows, "nobody is forgotten", said)
                 known.passed |= set(range(position + 1, seq + 1)) - known.entries.keys()
         self._claimed.discard(conv)
         self.move(conv, seq, n)

@@ -42,7 +42,7 @@ class NodeSettings:
         default_factory=lambda: Settings(
             chat=ChatSettings(rate_burst=1_000_000),
             backlog=BacklogSettings(
-                backlog_entries=24, join_entries=60, page_entries=4, queued_entries=6
+                backlog_entries=8, join_entries=60, page_entries=4, queued_entries=3
             ),
             repair=RepairSettings(
                 sweep_interval_s=SWEEP_S, heads_page=4, gap_page=4, failed_logs=2, positions_page=3

@@ -132,7 +132,7 @@ class Backlog:
         """Pass over what lies too far back, and what came before the user did."""
         start = lag.position
         if device.full:
-            start = max(start, held.last - self._settings.backlog_entries)
+            start = max(start, lag.end - self._settings.backlog_entries)
         for since, until in spans:
             if until > start:
                 start = max(start, since - 1)

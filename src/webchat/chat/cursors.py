@@ -77,7 +77,7 @@ def _begin(device: Device, held: HeldLog, cursor: Seq | None) -> None:
     lag.waiting = False
     lag.queue = None
     lag.skip_only = False
-    lag.position = 0 if cursor is None else cursor
+    lag.position, lag.end = 0 if cursor is None else cursor, held.last
     is_own = held.conv == user_log(device.user.uid)
     if lag.position > held.last or (cursor is None and is_own):
         device.skip(held, lag, held.last, held.n, more=False)

@@ -268,7 +268,7 @@ class Device:
     def fall_behind(self, held: HeldLog, position: Seq) -> None:
         """This device has not been sent what comes after `position`."""
         if position < held.last and held.conv not in self.lags:
-            self.lag_behind(held.conv, Lag(position))
+            self.lag_behind(held.conv, Lag(position)).end = held.last
 
     def lag_behind(self, conv: ConvID, lag: Lag) -> Lag:
         """From now on `lag` says where this device is in a log."""

@@ -21,7 +21,7 @@ class BacklogSettings:
     """`backlog_entries`: how far behind one conversation may begin; `join_entries`: how many
     entries a join may ask for in all; `page_entries`: how many are read at once.
     `queued_entries`: of one conversation, that wait at a connection for an ack of its own; beyond,
-    they are read from the log (less than `backlog_entries`, or they are skipped)."""
+    they are read from the log."""
 
     backlog_entries: int = 200
     join_entries: int = 10_000
@@ -32,16 +32,18 @@ class BacklogSettings:
 class Lag:
     """Where a device is behind in a log.
 
-    `waiting`: its cursor is still to come; `skip_only`: it is beyond what a join may ask for;
+    `end`: where the log ended when it was set how far behind it is, which says how much of that is
+    passed over; what comes later never is. `waiting`: its cursor is still to come; `skip_only`: it
+    is beyond what a join may ask for;
     `acks`: by `Seq`, those that wait for their turn. `queue`: all that comes after `position`, each
     with its packet (None: left out), where nothing but an ack that waits for the bus holds it
     back; None: it is read from the log. `page`: entries that were read of it together with others'.
     """
 
-    __slots__ = ("_changed", "acks", "page", "position", "queue", "skip_only", "waiting")
+    __slots__ = ("_changed", "acks", "end", "page", "position", "queue", "skip_only", "waiting")
 
     def __init__(self, position: Seq, *, waiting: bool = False) -> None:
-        self.position = position
+        self.position = self.end = position
         self.waiting = waiting
         self.skip_only = False
         self.acks: dict[Seq, list[OwnAck]] = {}

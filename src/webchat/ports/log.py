@@ -218,7 +218,8 @@ class Log(Protocol):
         """The newest `limit` entries with `Seq` < `before` (None: all), ascending."""
 
     async def find(self, conv: ConvID, sender: Uid, msg_id: str) -> Entry | None:
-        """The entry with that key of idempotence, if it is still known (at least 24 hours)."""
+        """The entry with that key of idempotence, if it is still known (at least 24 hours). What
+        follows from it is done by then."""
 
     async def heads(self, convs: Sequence[ConvID]) -> Mapping[ConvID, Head]:
         """The heads of many logs at once; those that do not exist are left out."""

@@ -97,6 +97,14 @@ class LogWriter:
             known.head = None
         self._wake(known)
 
+    async def finish_marks_of(self, conv: ConvID, seq: Seq) -> None:
+        """Do what follows from the entry `seq`, which may have been left undone."""
+        marks = [mark for mark in (await self._reader.head(conv)).marks if mark.seq == seq]
+        if marks:
+            known = self._logs.get(conv)
+            await self._answering.finish(known, marks)
+            self._wake(known)
+
     def wake(self, known: KnownLog) -> None:
         """Something is settled and can be taken out of the head."""
         self._wake(known)
