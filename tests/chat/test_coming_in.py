@@ -123,3 +123,42 @@ async def test_a_snapshot_waits_for_a_store_that_is_down(world: World) -> None:
     world.store.is_down = False
     await world.pass_time(2.0)
     assert [e["ConvID"] for e in ben.got("position", "receipts")] == [G, G]
+
+
+async def test_a_cursor_set_anew_on_the_way_shows_nothing_of_an_absence(world: World) -> None:
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    await anna.do("create", G, "ben")
+    await ben.do("depart", G)
+    await anna.say_in(G, "without ben")
+    await anna.do("refer", G, "ben")
+    tablet = await world.person("ben")
+    tablet.socket.takes.clear()
+    tablet.say("join", {"device": "d", "cursors": {G: 2}})
+    await settle()
+    assert told(tablet, G) == [("skip", 3), ("join", 4)]
+    tablet.say("sync", {"cursors": {G: 0}})
+    await settle()
+    tablet.socket.takes.set()
+    await settle()
+    begun_anew = [("create", 1), ("depart", 2), ("skip", 3), ("join", 4)]
+    assert told(tablet, G) == [("skip", 3), ("join", 4), *begun_anew]
+
+
+async def test_who_leaves_and_comes_back_on_the_way_sees_nothing_of_between(world: World) -> None:
+    anna = await world.joined("anna")
+    await anna.do("create", G, "cleo")
+    await anna.say_in(G, "to all")
+    cleo = await world.person("cleo")
+    cleo.socket.takes.clear()
+    cleo.say("join", {"device": "d", "cursors": {}})
+    await settle()
+    assert told(cleo, G) == [("create", 1)]
+    await (await world.joined("cleo")).do("depart", G)
+    await anna.say_in(G, "without cleo")
+    await anna.do("refer", G, "cleo")
+    cleo.socket.takes.set()
+    await settle()
+    assert "without cleo" not in cleo.bodies()
+    assert told(cleo, G) == [
+        ("create", 1), ("message", 2), ("depart", 3), ("skip", 4), ("join", 5),
+    ]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import structlog
@@ -23,6 +24,22 @@ Span = tuple[Seq, float]
 """What a member may see of a group: from, to (both included, or without an end)."""
 _ALL: tuple[Span, ...] = ((1, math.inf),)
 _log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A device on its way to the end of a log. It ends early when the lag begins anew meanwhile:
+    the spans that its user may see were read for where it began."""
+
+    device: Device
+    held: HeldLog
+    lag: Lag
+    begun: int
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it still has somewhere to go."""
+        return self.lag.begun == self.begun and self.device.is_behind(self.held, self.lag)
 
 
 class Backlog:
@@ -100,18 +117,19 @@ class Backlog:
             )
 
     async def _catch_up(self, device: Device, held: HeldLog, lag: Lag) -> None:
-        """Bring one log to live. Ends early when its cursor was set anew meanwhile."""
-        if not device.is_behind(held, lag):
+        """Bring one log to live, unless that begins anew meanwhile."""
+        run = _Run(device, held, lag, lag.begun)
+        if not run.goes_on:
             return
         if lag.skip_only:
             device.skip(held, lag, held.last, held.n, more=True)
         spans = await self._visible(device.user.uid, held.conv)
-        await self._skip_to_start(device, held, lag, spans)
+        await self._skip_to_start(run, spans)
         for since, until in spans:
             if lag.position < since - 1:
-                await self._skip_to(device, held, lag, since - 1, more=False)
-            await self._send_span(device, held, lag, until)
-        if device.is_behind(held, lag):
+                await self._skip_to(run, since - 1, more=False)
+            await self._send_span(run, since, until)
+        if run.goes_on:
             if lag.position < held.last:
                 device.skip(held, lag, held.last, held.n, more=False)
             device.live(held, lag)
@@ -126,12 +144,11 @@ class Backlog:
             return _ALL
         return tuple((span.since, span.until or math.inf) for span in spans)
 
-    async def _skip_to_start(
-        self, device: Device, held: HeldLog, lag: Lag, spans: tuple[Span, ...]
-    ) -> None:
+    async def _skip_to_start(self, run: _Run, spans: tuple[Span, ...]) -> None:
         """Pass over what lies too far back, and what came before the user did."""
+        lag = run.lag
         start = lag.position
-        if device.full:
+        if run.device.full:
             start = max(start, lag.end - self._settings.backlog_entries)
         for since, until in spans:
             if until > start:
@@ -140,28 +157,29 @@ class Backlog:
         if start > lag.position:
             passed = range(lag.position + 1, start + 1)
             more = any(since <= passed[-1] and until >= passed[0] for since, until in spans)
-            await self._skip_to(device, held, lag, start, more=more)
+            await self._skip_to(run, start, more=more)
 
-    async def _skip_to(
-        self, device: Device, held: HeldLog, lag: Lag, seq: Seq, *, more: bool
-    ) -> None:
+    async def _skip_to(self, run: _Run, seq: Seq, *, more: bool) -> None:
+        held, lag = run.held, run.lag
         entries = await self._log.read(held.conv, seq - 1, 1)
-        if entries and lag.position < seq <= held.last and device.is_behind(held, lag):
-            device.skip(held, lag, seq, entries[0].n, more=more)
+        if entries and run.goes_on and lag.position < seq <= held.last:
+            run.device.skip(held, lag, seq, entries[0].n, more=more)
 
-    async def _send_span(self, device: Device, held: HeldLog, lag: Lag, until: float) -> None:
-        while lag.position < min(held.last, until) and device.is_behind(held, lag):
-            if not await self._send_page(device, held, lag, until):
+    async def _send_span(self, run: _Run, since: Seq, until: float) -> None:
+        held, lag = run.held, run.lag
+        while run.goes_on and since <= lag.position + 1 <= min(held.last, until):
+            if not await self._send_page(run, until):
                 _log.error("a log ends before its head", conv=held.conv, after=lag.position)
                 return
 
-    async def _send_page(self, device: Device, held: HeldLog, lag: Lag, until: float) -> bool:
-        """Send one page; False: there was none. A cursor set anew ends the page."""
+    async def _send_page(self, run: _Run, until: float) -> bool:
+        """Send one page; False: there was none."""
+        device, held, lag = run.device, run.held, run.lag
         entries = lag.take_page()
         if not entries:
             entries = await self._log.read(held.conv, lag.position, self._settings.page_entries)
         for entry in entries:
-            if not device.is_behind(held, lag) or entry.seq != lag.position + 1:
+            if not run.goes_on or entry.seq != lag.position + 1:
                 break
             if entry.seq > min(held.last, until):
                 break
@@ -170,7 +188,7 @@ class Backlog:
             if ack is not None and ack.ack_id is not None:
                 lag.keep_ack(entry, ack)
             await lag.until_free(entry.seq)
-            if entry.seq == lag.position + 1 and device.is_behind(held, lag):
+            if run.goes_on and entry.seq == lag.position + 1:
                 device.send(entry, packet, lag)
                 self._stats.backlog += 1
             if device.socket.congested:

@@ -78,6 +78,7 @@ def _begin(device: Device, held: HeldLog, cursor: Seq | None) -> None:
     lag.queue = None
     lag.skip_only = False
     lag.position, lag.end = 0 if cursor is None else cursor, held.last
+    lag.begun += 1
     is_own = held.conv == user_log(device.user.uid)
     if lag.position > held.last or (cursor is None and is_own):
         device.skip(held, lag, held.last, held.n, more=False)

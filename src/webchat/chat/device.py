@@ -215,7 +215,9 @@ class Device:
 
     def end(self, conv: ConvID, end: Head) -> None:
         """Its user leaves a group by the entry at `end`; what is behind that still comes."""
-        if conv in self.lags:
+        lag = self.lags.get(conv)
+        if lag is not None:
+            lag.begun += 1
             self._send_rest_of(held_log(conv, end))
         else:
             self._note_end(conv, end.last)
@@ -263,6 +265,7 @@ class Device:
         lag = self.lags.get(held.conv)
         if lag is not None:
             lag.queue = None
+            lag.begun += 1
         self.fall_behind(held, position)
 
     def fall_behind(self, held: HeldLog, position: Seq) -> None:

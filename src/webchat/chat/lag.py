@@ -33,17 +33,21 @@ class Lag:
     """Where a device is behind in a log.
 
     `end`: where the log ended when it was set how far behind it is, which says how much of that is
-    passed over; what comes later never is. `waiting`: its cursor is still to come; `skip_only`: it
-    is beyond what a join may ask for;
-    `acks`: by `Seq`, those that wait for their turn. `queue`: all that comes after `position`, each
-    with its packet (None: left out), where nothing but an ack that waits for the bus holds it
-    back; None: it is read from the log. `page`: entries that were read of it together with others'.
+    passed over; what comes later never is. `begun`: counts up when it is said anew where it begins,
+    or what of the log its user may see. `waiting`: its cursor is still to come; `skip_only`: it is
+    beyond what a join may ask for; `acks`: by `Seq`, those that wait for their turn. `queue`: all
+    that comes after `position`, each with its packet (None: left out), where nothing but an ack
+    that waits for the bus holds it back; None: it is read from the log. `page`: entries that were
+    read of it together with others'.
     """
 
-    __slots__ = ("_changed", "acks", "end", "page", "position", "queue", "skip_only", "waiting")
+    __slots__ = (
+        "_changed", "acks", "begun", "end", "page", "position", "queue", "skip_only", "waiting",
+    )  # fmt: skip
 
     def __init__(self, position: Seq, *, waiting: bool = False) -> None:
         self.position = self.end = position
+        self.begun = 0
         self.waiting = waiting
         self.skip_only = False
         self.acks: dict[Seq, list[OwnAck]] = {}
