@@ -142,3 +142,16 @@ async def test_a_depart_sent_again_where_memberships_did_not_say_so_yet_is_the_e
     assert ben.bodies() == []
     assert G not in near.chat.roster.logs
     await near.chat.close()
+
+
+async def test_a_first_message_sent_again_brings_what_came_after_it(
+    world: World, other: World
+) -> None:
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    delivered, world.buses.fate = world.buses.fate, lambda _topic, _payload: 0
+    await anna.send("ben", "one")
+    await anna.send("ben", "two")
+    world.buses.fate = delivered
+    await anna.send("ben", "one")
+    await settle()
+    assert ben.bodies() == ["one", "two"]

@@ -197,12 +197,12 @@ class Sender:
             elif entry.kind == "message":
                 self.notices.say_position(entry.conv, ack.device.user.uid)
         elif not followed and (uids := _told_of(entry)):
-            self._spawn(self._tell_again([user_log(uid) for uid in dict.fromkeys(uids)]))
+            self._spawn(self._tell_again([entry.conv, *map(user_log, dict.fromkeys(uids))]))
 
-    async def _tell_again(self, user_logs: Sequence[ConvID]) -> None:
+    async def _tell_again(self, convs: Sequence[ConvID]) -> None:
         """An act is sent again, so its answer was lost, and with it perhaps what followed from it:
         whoever follows these logs is told up to where they go."""
-        for conv, head in (await self.publishing.publish_heads(user_logs)).items():
+        for conv, head in (await self.publishing.publish_heads(convs)).items():
             self.hub.heard_of(conv, head.last)
 
 
