@@ -56,6 +56,7 @@ class Api:
         self.bus_is_up = True
         services = Services(
             world.accounts,
+            world.own_account,
             world.profiles,
             world.conversations,
             world.history,

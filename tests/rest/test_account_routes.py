@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from http.cookies import SimpleCookie
 
 import httpx
@@ -142,6 +143,8 @@ async def test_a_patch_changes_what_it_names_and_answers_with_all(api: Api) -> N
     assert response.json() == {"uid": "ann", "name": "Ann", **change}
     assert (await api.as_user(token, "GET", "/me")).json() == response.json()
     assert (await api.as_user(token, "PATCH", "/me", json={})).json() == response.json()
+    log = (await api.as_user(token, "GET", "/conversations/user:ann/events")).json()["items"]
+    assert [(said["EvtType"], json.loads(said["Body"])) for said in log] == [("setting", change)]
 
 
 @pytest.mark.parametrize(

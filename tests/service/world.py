@@ -33,6 +33,7 @@ from webchat.service.entering import Entrance
 from webchat.service.history import History
 from webchat.service.invitations import InvitationService
 from webchat.service.links import LinkService, LinkSettings
+from webchat.service.own_account import OwnAccount
 from webchat.service.passwords import Passwords, PasswordSettings
 from webchat.service.profiles import Profiles, new_profile
 from webchat.service.readers import Readers
@@ -108,6 +109,7 @@ class World:
         )
         self.standings = Standings(self.store.log, self.store.members)
         self.appends = StoreAppends(self.store)
+        self.own_account = OwnAccount(self.accounts, self.appends, self.clock)
         self.entrance = Entrance(self.standings, self.appends, self.clock)
         self.invitations = InvitationService(
             self.store.invitations, self.store.members, self.entrance

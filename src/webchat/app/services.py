@@ -20,6 +20,7 @@ from webchat.service.entering import Entrance
 from webchat.service.history import History
 from webchat.service.invitations import InvitationService
 from webchat.service.links import LinkService
+from webchat.service.own_account import OwnAccount
 from webchat.service.passwords import Passwords
 from webchat.service.profiles import Profiles
 from webchat.service.readers import Readers
@@ -89,6 +90,7 @@ def services_of(
     entrance = Entrance(standings, chat.appends, clock)
     return Services(
         people.accounts,
+        OwnAccount(people.accounts, chat.appends, clock),
         profiles,
         Conversations(store.following, store.members, store.positions, profiles, history),
         history,

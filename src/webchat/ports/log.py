@@ -119,6 +119,11 @@ def invitation_entry(invitation: Invitation, at: int) -> Draft:
     return _said_to_user("invitation", invitation.uid, invitation.id, said, at)
 
 
+def setting_entry(uid: Uid, said: Mapping[str, object], key: str, at: int) -> Draft:
+    """The user-log draft that tells what of the own account was changed (protocol, section 2)."""
+    return _said_to_user("setting", uid, key, said, at)
+
+
 def invite(invitation: Invitation, at: int) -> Append:
     """The append that makes an invitation which follows from no other entry."""
     return Append(

@@ -52,7 +52,7 @@ async def change_me(call: Call[wire.MyChange, None]) -> wire.Me:
     change = ProfileChange(
         _set(body.name), _set(body.about), _set(body.display_receipts), _set(body.who_may_add_me)
     )
-    return wire.Me.of(await call.services.accounts.change(call.uid, change))
+    return wire.Me.of(await call.services.own_account.change(call.uid, change))
 
 
 async def change_password(call: Call[wire.PasswordChange, None]) -> None:

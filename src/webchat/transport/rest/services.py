@@ -15,6 +15,7 @@ from webchat.service.directory import Directory
 from webchat.service.history import History
 from webchat.service.invitations import InvitationService
 from webchat.service.links import LinkService
+from webchat.service.own_account import OwnAccount
 from webchat.service.profiles import Profiles
 from webchat.service.readers import Readers
 
@@ -52,6 +53,7 @@ class Services:
     `node_id`: who answers, for other nodes."""
 
     accounts: AccountService
+    own_account: OwnAccount
     profiles: Profiles
     conversations: Conversations
     history: History
