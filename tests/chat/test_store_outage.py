@@ -17,6 +17,7 @@ async def test_senders_and_arrivals_hear_unavailable_and_sockets_stay(world: Wor
     assert (await anna.send("ben", "during"))["error"]["code"] == "unavailable"
     assert (await cleo.join())["error"]["code"] == "unavailable"
     assert not any(person.socket.closed for person in (anna, ben, cleo))
+    assert world.chat.stats.refused == 2
     world.store.is_down = False
     assert (await anna.send("ben", "during"))["ok"]
     assert (await cleo.join())["ok"]

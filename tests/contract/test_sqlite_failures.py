@@ -46,6 +46,37 @@ def set_max_pages(store: SqliteStore, pages: int) -> None:
     store._writer._db.execute(f"PRAGMA max_page_count = {pages}")
 
 
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [each.getMessage() for each in caplog.records if each.name.startswith("webchat.")]
+
+
+async def test_a_full_disk_is_trouble_and_two_lines_in_the_log(
+    store: SqliteStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    (pages,) = store._writer._db.execute("PRAGMA page_count").fetchone()
+    set_max_pages(store, pages + 3)
+    for _ in range(3):
+        asked = [send(store, large(number)) for number in range(10)]
+        assert await codes(asked) == [Code.UNAVAILABLE] * 10
+        assert await store.trouble()
+    set_max_pages(store, 1_000_000)
+    assert not await store.trouble()
+    assert said(caplog) == [
+        "the store cannot be written: database or disk is full", "the store can be written again",
+    ]  # fmt: skip
+    assert not any(each.exc_info for each in caplog.records)
+
+
+async def test_what_cannot_be_read_is_said_in_the_log_once(
+    store: SqliteStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(3):
+        with pytest.raises(WebchatError):
+            await store._reader.read(lambda db: db.execute("SELECT * FROM damaged").fetchone())
+    assert said(caplog) == ["the store cannot be read: no such table: damaged"]
+
+
 async def test_a_full_disk_refuses_a_batch_whole_and_then_recovers(store: SqliteStore) -> None:
     (pages,) = store._writer._db.execute("PRAGMA page_count").fetchone()
     set_max_pages(store, pages + 3)

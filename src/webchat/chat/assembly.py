@@ -118,7 +118,7 @@ class Chat:
             tasks.spawn,
             Unheard(settings.repair.failed_notices),
         )
-        confirming = Confirming(store.log, receipts)
+        confirming = Confirming(store.log, receipts, stats)
         receipts.stored = confirming.stored
         receipts.moved = notices.reader_moved
         telling.listener = notices
@@ -192,7 +192,6 @@ class Chat:
             profiles,
             clock,
             tasks,
-            stats,
             settings.chat,
         )
 

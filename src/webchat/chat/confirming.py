@@ -12,6 +12,7 @@ from webchat.chat.device import Device
 from webchat.chat.held import User
 from webchat.chat.packets import ack_of_receipt
 from webchat.chat.seed import SeedDevice
+from webchat.chat.stats import Stats
 from webchat.errors import Code, WebchatError
 from webchat.model import ConvID, Entry, Seq, Uid, is_uid, pair_conv
 from webchat.ports.log import Log
@@ -34,9 +35,10 @@ class _Asked(msgspec.Struct, gc=False):
 class Confirming:
     """Receipts that connections send. They are never refused for coming fast."""
 
-    def __init__(self, log: Log, receipts: Receipts) -> None:
+    def __init__(self, log: Log, receipts: Receipts, stats: Stats) -> None:
         self._log = log
         self._receipts = receipts
+        self._stats = stats
         self._answered: tuple[str, ConvID] | None = None
         self._answer = b""
 
@@ -141,6 +143,7 @@ class Confirming:
         """Answer what has been asked for."""
         for asked in waiting:
             if isinstance(error, WebchatError):
+                self._stats.refused += len(asked.ack_ids)
                 for ack_id in asked.ack_ids:
                     asked.client.refuse(ack_id, error, asked.msg_id)
                 continue

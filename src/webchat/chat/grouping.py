@@ -107,7 +107,7 @@ class Groups:
         try:
             await self._looked_up(client, device, append, ack_id)
         except WebchatError as error:
-            client.refuse(ack_id, error, append.drafts[0].msg_id)
+            self._sender.refuse(client, ack_id, error, append.drafts[0].msg_id)
         finally:
             client.again -= 1
 

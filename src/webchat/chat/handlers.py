@@ -25,7 +25,6 @@ from webchat.chat.identity import Identity
 from webchat.chat.joining import Joining
 from webchat.chat.roster import Roster
 from webchat.chat.sending import Sender
-from webchat.chat.stats import Stats
 from webchat.chat.tasks import Tasks, Turns
 from webchat.errors import Closing, Code, WebchatError
 from webchat.model import Uid, is_group, pair_conv
@@ -72,10 +71,8 @@ class ChatHandler:
         profiles: Profiles,
         clock: Clock,
         tasks: Tasks,
-        stats: Stats,
         settings: ChatSettings,
     ) -> None:
-        self._stats = stats
         self._identity = identity
         self._joining = joining
         self._sender = sender
@@ -170,7 +167,9 @@ class ChatHandler:
                 msg_id = said.msg_id
                 later = self._chat(client, said, event)
         except WebchatError as error:
-            self._refuse(client, ack_id, error, msg_id if msg_id is not None else error.msg_id)
+            self._sender.refuse(
+                client, ack_id, error, msg_id if msg_id is not None else error.msg_id
+            )
             return None
         return None if later is None else self._finish(client, ack_id, msg_id, later)
 
@@ -180,17 +179,11 @@ class ChatHandler:
         try:
             await later
         except WebchatError as error:
-            self._refuse(client, ack_id, error, msg_id)
+            self._sender.refuse(client, ack_id, error, msg_id)
         except Exception:
             _log.exception("an event failed")
             wrong = WebchatError(Code.INTERNAL, "that went wrong here")
-            self._refuse(client, ack_id, wrong, msg_id)
-
-    def _refuse(
-        self, client: Client, ack_id: int | None, error: WebchatError, msg_id: str | None
-    ) -> None:
-        self._stats.refused += 1
-        client.refuse(ack_id, error, msg_id)
+            self._sender.refuse(client, ack_id, wrong, msg_id)
 
     # What it says
 

@@ -171,6 +171,13 @@ class Sender:
             )
         return entry is not None
 
+    def refuse(
+        self, client: Client, ack_id: int | None, error: WebchatError, msg_id: str | None
+    ) -> None:
+        """Answer with an error."""
+        self._stats.refused += 1
+        client.refuse(ack_id, error, msg_id)
+
     def _spread(self, entries: Sequence[Entry], answered: Callable[[], None]) -> None:
         """Bring entries to everybody; `answered`: the bus has, for all of them."""
         self.publishing.publish_all(entries, answered)
@@ -238,7 +245,7 @@ class _Sending(OwnAck, eq=False, kw_only=True):
             return
         if not isinstance(result, WebchatError):
             result = WebchatError(Code.INTERNAL, "that could not be stored")
-        self.client.refuse(self.ack_id, result, self.msg_id)
+        sender.refuse(self.client, self.ack_id, result, self.msg_id)
 
 
 class _Outcome:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from queue import SimpleQueue
@@ -19,6 +21,7 @@ from webchat.errors import Code, WebchatError
 R = TypeVar("R")
 _Asked = tuple[Callable[[sqlite3.Connection], Any], "asyncio.Future[Any]"]
 
+_SAY_EVERY_S: Final = 60.0
 MAX_INTEGER: Final = 2**63 - 1
 LAST_CHARACTER: Final = "\U0010ffff"
 """After a prefix: where the texts that begin with it end."""
@@ -41,6 +44,7 @@ class Reader:
         self._answered: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
         self._is_telling = False
         self._is_closed = False
+        self._say_from_s = 0.0
         self._closing = threading.Lock()  # No read is asked for behind the threads' end.
         self._threads = [
             threading.Thread(target=self._serve, args=(each,), name="sqlite-reader", daemon=True)
@@ -60,7 +64,15 @@ class Reader:
         try:
             return await done
         except sqlite3.Error as error:
+            self._say(error)
             raise not_answering() from error
+
+    def _say(self, error: sqlite3.Error) -> None:
+        """At most once a minute: a damaged page may be asked for again and again."""
+        now_s = time.monotonic()
+        if now_s >= self._say_from_s:
+            self._say_from_s = now_s + _SAY_EVERY_S
+            logging.getLogger(__name__).error("the store cannot be read: %s", error)
 
     def close(self) -> None:
         """Wait for the reads that were asked for, then let go of the connections."""

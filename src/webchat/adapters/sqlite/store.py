@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 from webchat.adapters.sqlite import files, journal, schema
 from webchat.adapters.sqlite.accounts import SqliteAccounts
@@ -37,6 +38,8 @@ from webchat.ports.nodes import Nodes
 from webchat.ports.positions import Positions
 from webchat.ports.store import Mode, StoreRefused
 from webchat.ports.transfer import Transfer
+
+_PROBE_BYTES: Final = 64 * 1024
 
 
 class SqliteStore:
@@ -99,7 +102,8 @@ class SqliteStore:
         try:
             await self._reader.read(_probe_read)
             if self._writer.is_failing:
-                await self._writer.write(_probe_write, None)
+                await self._writer.write(_probe_write, _PROBE_BYTES)
+                await self._writer.write(_probe_write, 0)
         except WebchatError as error:
             return error.message
         return ""
@@ -167,5 +171,6 @@ def _probe_read(db: sqlite3.Connection) -> None:
     db.execute("SELECT value FROM property WHERE name = 'mode'").fetchone()
 
 
-def _probe_write(db: sqlite3.Connection, _: None) -> None:
-    db.execute("UPDATE property SET value = value WHERE name = 'mode'")
+def _probe_write(db: sqlite3.Connection, size: int) -> None:
+    """Leave so many bytes: on a full disk there is no room for them."""
+    db.execute("REPLACE INTO property VALUES ('probe', hex(randomblob(?)))", (size // 2,))

@@ -32,6 +32,7 @@ _DEFECTS: Final = (
 )  # fmt: skip
 """Errors of SQLite that are the act's own, not the file's."""
 
+_log = logging.getLogger(__name__)
 
 # A plain tuple: a message makes one, and a named one costs it several times as much.
 _Write = tuple[Act[Any, Any], Any, Callable[[Any], None]]
@@ -189,8 +190,9 @@ class Writer:
         try:
             self._transact([], {}, is_idle=True)
         except Exception as error:
-            self._roll_back(error)
+            self._cannot_write(error)
             return False
+        self._can_write()
         return True
 
     def _commit(self, batch: _Batch) -> list[object]:
@@ -201,15 +203,15 @@ class Writer:
                 outcomes = self._transact(batch, failed)
             except _ActFailed as failure:
                 # A defect in one act: the others are done without it.
-                self._roll_back(failure.cause)
+                self._roll_back()
+                _log.error("a write failed", exc_info=failure.cause)
                 failed[failure.index] = _error(Code.INTERNAL, "a write failed", failure.cause)
             except Exception as error:
                 # Mostly SQLite's; the thread has to outlive any.
-                self._roll_back(error)
-                self.is_failing = True
+                self._cannot_write(error)
                 return [_error(Code.UNAVAILABLE, "the store is not answering", error)] * len(batch)
             else:
-                self.is_failing = False
+                self._can_write()
                 return outcomes
 
     def _transact(
@@ -241,8 +243,20 @@ class Writer:
             self._data_version = data_version
             self._memory.others_wrote(self._db)
 
-    def _roll_back(self, error: Exception) -> None:
-        logging.getLogger(__name__).error("a batch was rolled back", exc_info=error)
+    def _cannot_write(self, error: Exception) -> None:
+        """The transaction failed. Said once, until one does not."""
+        self._roll_back()
+        if not self.is_failing:
+            self.is_failing = True
+            defect = None if isinstance(error, sqlite3.Error) else error
+            _log.error("the store cannot be written: %s", error, exc_info=defect)
+
+    def _can_write(self) -> None:
+        if self.is_failing:
+            self.is_failing = False
+            _log.info("the store can be written again")
+
+    def _roll_back(self) -> None:
         self._memory.rolled_back()
         if self._db.in_transaction:
             with suppress(sqlite3.Error):
