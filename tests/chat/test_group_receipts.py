@@ -26,6 +26,14 @@ async def test_receipts_in_a_group_tell_each_author_who(world: World) -> None:
     assert ben.got("delivery", "display") == []
 
 
+async def test_a_receipt_that_names_another_conversation_too_is_refused(world: World) -> None:
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    await anna.do("create", G, "ben")
+    receipt = {"EvtType": "display", "From": G, "To": G, "Originated": "ben", "Seq": 1}
+    ack = await ben.ask("chat", receipt | {"ConvID": "dm:anna:ben"})
+    assert ack["error"]["code"] == "bad_request"
+
+
 async def test_a_snapshot_lists_every_member(world: World) -> None:
     anna, ben, _ = await three(world, G, "ben")
     await anna.say_in(G, "one")

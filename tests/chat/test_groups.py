@@ -253,6 +253,8 @@ async def test_messages_on_the_heels_of_a_refer_keep_their_order(world: World) -
         ("create", {"Body": json.dumps([f"u{i}" for i in range(1_001)])}, "too_large"),
         ("create", {"Body": "[]", "Name": "n" * 65}, "bad_request"),
         ("create", {"Body": "[]", "Name": 7}, "bad_request"),
+        ("create", {"Body": "[]", "Name": "  "}, "bad_request"),
+        ("create", {"Body": "[]", "Name": "a\u202eb"}, "bad_request"),
         ("create", {"Body": "[]", "Originated": "ben"}, "forbidden"),
         ("create", {"Body": "[]", "From": "anna"}, "forbidden"),
         ("create", {"Body": "[]", "To": "ben", "From": "ben"}, "bad_request"),

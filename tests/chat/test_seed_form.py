@@ -119,6 +119,16 @@ async def test_a_seed_reader_tells_a_full_author_its_place(open_world: World) ->
     ]
 
 
+async def test_a_display_alone_brings_no_delivery_of_what_the_reader_said(
+    open_world: World,
+) -> None:
+    anna, ben = await open_world.joined("anna"), await seed(open_world, "ben")
+    await anna.send("ben", "one")
+    await ben.send("anna", "two")
+    await ben.confirm("display", "anna", MsgID="anna-one")
+    assert [(e["EvtType"], e["Seq"]) for e in anna.got("delivery", "display")] == [("display", 1)]
+
+
 async def test_receipts_for_who_is_away_are_kept_and_come_once(open_world: World) -> None:
     anna, ben = await seed(open_world, "anna"), await seed(open_world, "ben")
     await anna.send("ben", "one")

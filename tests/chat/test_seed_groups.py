@@ -164,6 +164,14 @@ async def test_a_message_to_an_unknown_group_is_held_and_answered_by_restart(
     assert anna.bodies() == []
 
 
+async def test_an_empty_list_makes_a_group_of_who_rejoins(open_world: World) -> None:
+    anna, _, cleo = await people(open_world)
+    await anna.say_in(G, "are you there?")
+    assert (await anna.ask("chat", anna.act("rejoin", G, Body="[]")))["ok"]
+    assert (await anna.say_in(G, "nobody is"))["Seq"] == 3
+    assert cleo.bodies() == []
+
+
 async def test_a_held_message_that_is_resent_is_held_once(open_world: World) -> None:
     anna, ben, _ = await people(open_world)
     await anna.say_in(G, "hello")

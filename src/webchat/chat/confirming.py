@@ -52,6 +52,8 @@ class Confirming:
             conv = envelope.conv_id or _pair_with(uid, envelope.to)
         elif envelope.originated == uid:
             conv = sender
+            if envelope.conv_id not in ("", conv):
+                raise WebchatError(Code.BAD_REQUEST, "ConvID is another conversation's")
         else:
             raise _not_its_readers()
         held = user.logs.get(conv)
@@ -128,15 +130,15 @@ class Confirming:
         seq: Seq,
         ack_id: int | None,
     ) -> None:
-        user, named = device.user, None
+        user, named, run_on = device.user, None, 0
         if conv in user.left:
             seq = min(seq, user.left[conv])
         delivered, displayed = (0, seq) if envelope.evt_type == "display" else (seq, 0)
         if isinstance(device, SeedDevice):
-            named, confirmed = (seq,), device.confirmed(conv, seq)
-            if delivered or confirmed > seq:
-                delivered = confirmed
-        waiting = self._receipts.move(user.uid, conv, delivered, displayed, device, named)
+            named, run_on = (seq,), device.confirmed(conv, seq)
+            if delivered:
+                delivered = run_on
+        waiting = self._receipts.move(user.uid, conv, delivered, displayed, device, named, run_on)
         waiting.append(_Asked(client, envelope.msg_id, [ack_id]))
 
     def stored(self, conv: ConvID, waiting: Sequence[_Asked], error: Exception | None) -> None:

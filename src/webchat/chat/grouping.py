@@ -216,7 +216,7 @@ class Groups:
         conv = check_group_act(uid, envelope)
         uids = uids_in(envelope.body, self._settings.list_uids) if envelope.body else []
         standing = await self._standings.of(uid, conv)
-        if not standing.exists and uids and self._restarting is not None:
+        if not standing.exists and envelope.body and self._restarting is not None:
             await self._restarting.remake(uid, conv, uids, envelope)
             standing = await self._standings.of(uid, conv)
         standing.check_member()

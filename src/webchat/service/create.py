@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import msgspec
 
 from webchat.errors import Code, WebchatError
-from webchat.model import MAX_NAME_CHARS, ConvID, Draft, Group, Membership, Seq, Uid
+from webchat.model import ConvID, Draft, Group, Membership, Seq, Uid
 from webchat.ports.log import SEQ_OF_ENTRY, Append, Follow
 from webchat.protocol.envelope import Envelope, Extended, encode_said
+from webchat.service.account_rules import clean_name
 from webchat.service.consent import Consented
 from webchat.service.membership import CREATE, body_of
 from webchat.service.standing import MEMBER, OWNER
@@ -27,9 +28,7 @@ def group_name(envelope: Envelope) -> str:
         name = msgspec.json.decode(envelope.extras, type=_Named).Name
     except msgspec.ValidationError:
         raise WebchatError(Code.BAD_REQUEST, "Name is a text") from None
-    if len(name) > MAX_NAME_CHARS:
-        raise WebchatError(Code.BAD_REQUEST, f"a name may have {MAX_NAME_CHARS} characters")
-    return name
+    return clean_name(name) if name else ""
 
 
 def create(

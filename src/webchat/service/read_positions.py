@@ -21,6 +21,8 @@ from webchat.ports.members import Members
 from webchat.ports.positions import Positions
 from webchat.service.profiles import Profiles
 
+_Count = tuple[Seq, int, int]
+
 
 @dataclass(frozen=True, slots=True)
 class ReceiptSettings:
@@ -42,7 +44,7 @@ class Counts(msgspec.Struct, frozen=True):
 
     author: Uid
     conv: ConvID
-    rows: tuple[tuple[Seq, int, int], ...]
+    rows: tuple[_Count, ...]
 
 
 class ReadPositions:
@@ -66,6 +68,8 @@ class ReadPositions:
         self._spawn = spawn
         self._settings = settings
         self._uncounted: dict[tuple[ConvID, Uid], set[Seq]] = {}
+        self._told: dict[tuple[ConvID, Uid], list[_Count]] = {}
+        """The newest counts, which may have had in them already what is counted next."""
         self._timer: Timer | None = None
         self.counted: Callable[[Counts], None] = lambda _: None
 
@@ -121,17 +125,20 @@ class ReadPositions:
         self._spawn(self._count_all(uncounted))
 
     async def _count_all(self, uncounted: dict[tuple[ConvID, Uid], set[Seq]]) -> None:
+        told: dict[tuple[ConvID, Uid], list[_Count]] = {}
         for (conv, author), seqs in uncounted.items():
             try:
                 rows = await self._count(conv, author, sorted(seqs))
             except WebchatError:  # counted again when the store is back
                 self._note(conv, author, seqs)
                 continue
-            self.counted(Counts(author, conv, tuple(rows)))
+            told[conv, author] = rows
+            before = self._told.get((conv, author), ())
+            if changed := tuple([row for row in rows if row not in before]):
+                self.counted(Counts(author, conv, changed))
+        self._told = told
 
-    async def _count(
-        self, conv: ConvID, author: Uid, seqs: Sequence[Seq]
-    ) -> list[tuple[Seq, int, int]]:
+    async def _count(self, conv: ConvID, author: Uid, seqs: Sequence[Seq]) -> list[_Count]:
         counts = await self._positions.counts(conv, author, seqs)
         is_hidden = bool(await self.hiding([author]))
         return [

@@ -26,11 +26,12 @@ ReaderMoved = Callable[[ConvID, Uid, Position, object], None]
 
 class _Pending(msgspec.Struct, eq=False):
     """The moves of one member in one conversation since the last write. `source`: None if there
-    were several."""
+    were several. `said`: what of `delivered` the reader said."""
 
     source: object
     named: set[Seq] | None
     delivered: Seq = 0
+    said: Seq = 0
     displayed: Seq = 0
     waiting: list[Any] = []
 
@@ -62,13 +63,14 @@ class Receipts:
         displayed: Seq = 0,
         source: object = None,
         named: Sequence[Seq] | None = None,
+        run_on: Seq = 0,
     ) -> list[Any]:
         """Move a member's positions forward (0: leave it); what is added to the list returned is
         handed to `stored` when that is durable.
 
         `named`: a seed-form reader's: only the authors of these messages hear of it; None: all
         authors between the old and the new position. A position that two devices move at once is
-        told to both.
+        told to both. `run_on`: up to there all has been delivered, too, which no author hears of.
         """
         pending = self._pending.get((conv, uid))
         if pending is None:
@@ -77,8 +79,10 @@ class Receipts:
             self._write_soon()
         elif pending.source is not source:
             pending.source = None
-        if delivered > pending.delivered:
-            pending.delivered = delivered
+        if delivered > pending.said:
+            pending.said = delivered
+        if (further := delivered or run_on) > pending.delivered:
+            pending.delivered = further
         if displayed > pending.displayed:
             pending.displayed = displayed
         if pending.named is not None:
@@ -130,7 +134,7 @@ class Receipts:
         for moved, pending in zip(result, gathered.values(), strict=True):
             if moved.before != moved.after:
                 self.moved(moved.conv, moved.uid, moved.after, pending.source)
-                self._telling.add(moved, pending.named, pending.delivered)
+                self._telling.add(moved, pending.named, pending.said)
 
     def moved_by_own_message(self, moved: Moved) -> None:
         """An own message is as good as a `display` of all before it; the sender's devices know."""

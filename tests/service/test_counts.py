@@ -1,0 +1,45 @@
+"""Counts of large groups: what is stored while they are read is in them, and noted for the next."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+from tests.service.world import World
+from webchat.model import Entry
+from webchat.ports.positions import Positions
+from webchat.service.read_positions import Counts, ReadPositions, ReceiptSettings
+
+G = "group_1"
+HELLO = Entry(G, 2, 1, 0, "message", "ann", "m", b"{}")
+
+
+class Stored:
+    """Positions that `delivered` others have."""
+
+    delivered = 5
+
+    async def counts(self, conv: str, author: str, seqs: Sequence[int]) -> Any:
+        return dict.fromkeys(seqs, (self.delivered, 0))
+
+
+async def test_only_counts_that_changed_are_told(world: World) -> None:
+    tasks: list[asyncio.Task[None]] = []
+
+    def spawn(work: Coroutine[Any, Any, None]) -> None:
+        tasks.append(asyncio.ensure_future(work))
+
+    stored: Any = Stored()
+    positions: Positions = stored
+    store = world.store
+    readers = ReadPositions(
+        positions, store.log, store.members, world.profiles, world.clock, spawn, ReceiptSettings()
+    )
+    told: list[Counts] = []
+    readers.counted = told.append
+    for stored.delivered in (5, 5, 6):
+        readers.count_later(G, [HELLO])
+        world.clock.advance(1)
+        await asyncio.gather(*tasks)
+    assert [counts.rows for counts in told] == [((2, 5, 0),), ((2, 6, 0),)]
