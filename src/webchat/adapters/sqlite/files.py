@@ -32,7 +32,21 @@ def refusing(path: Path) -> Iterator[None]:
 def make_private(path: Path) -> None:
     """Make the file, and its directory if there is none, for their owner alone. Raises OSError."""
     path.parent.mkdir(mode=_PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+    make_private_file(path)
+
+
+def make_private_file(path: Path) -> None:
+    """Make the file for its owner alone. Raises OSError."""
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, _PRIVATE_FILE))
+
+
+def sync(path: Path) -> None:
+    """Have what a file, or the names that a directory, holds on the disk. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def connect(path: Path, settings: SqliteSettings) -> sqlite3.Connection:
