@@ -13,7 +13,7 @@ import click
 from webchat import __version__
 from webchat.cli.complaints import exit_code
 from webchat.cli.serve import serve
-from webchat.cli.store import backup, check, store
+from webchat.cli.store import backup, check, restore, store
 from webchat.cli.transfer import export, import_
 from webchat.cli.user import user
 
@@ -36,7 +36,7 @@ def version() -> None:
     click.echo(f"webchat {__version__}")
 
 
-for command in (serve, user, backup, check, export, import_, store):
+for command in (serve, user, backup, restore, check, export, import_, store):
     cli.add_command(command)
 
 

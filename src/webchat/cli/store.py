@@ -1,8 +1,9 @@
-"""`webchat store`, `check` and `backup`: the store itself, beside the servers that serve it."""
+"""`webchat store`, `check`, `backup` and `restore`: the store itself, beside who serves it."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -27,6 +28,11 @@ _INSTEAD_OF_BACKUP = {
     "dynamodb": "copy a table by DynamoDB's own backups",
 }
 
+_INSTEAD_OF_RESTORE = {
+    "postgresql": "fill a PostgreSQL database with pg_restore",
+    "dynamodb": "restore a table by DynamoDB's own backups",
+}
+
 
 @click.command()
 @click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
@@ -44,6 +50,29 @@ def backup(target: Path, **where: Any) -> None:
 
     sqlite.backup(settings.sqlite_path(), target)
     click.echo(f"copied to {target}")
+
+
+@click.command()
+@click.argument("backup", type=click.Path(path_type=Path))
+@place
+def restore(backup: Path, **where: Any) -> None:
+    """Put BACKUP, a copy of a SQLite store, where the store is, while nobody serves it.
+
+    What was there is kept beside it, under a name that is said.
+
+    Example: webchat restore /var/backups/webchat-monday.db --data ./data
+    """
+    settings = Settings(**where)
+    if settings.store_kind != "sqlite":
+        instead = _INSTEAD_OF_RESTORE[settings.store_kind]
+        raise SettingsError(f"restore puts back SQLite stores; {instead}, or use webchat import")
+    from webchat.adapters import sqlite
+
+    target = settings.sqlite_path()
+    kept = sqlite.restore(backup, target, time.strftime(".before-%Y%m%d-%H%M%S"))
+    click.echo(f"restored {target} from {backup}")
+    if kept is not None:
+        click.echo(f"what was there is kept as {kept}")
 
 
 @click.command()

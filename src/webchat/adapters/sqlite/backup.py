@@ -37,7 +37,7 @@ def backup(source: Path, target: Path, *, pages_per_step: int = _PAGES_A_STEP) -
             make_private_file(partial)
             with existing(source) as db:
                 copy(db, partial, target, pages_per_step)
-            refuse_broken(source, check(partial))
+            _refuse_broken(source, partial)
             _publish(partial, target)
     finally:
         with suppress(FileNotFoundError):
@@ -61,12 +61,16 @@ def copy(
         raise
 
 
-def refuse_broken(source: Path, findings: Sequence[Finding]) -> None:
-    """Raises StoreRefused with the first of `findings`, which the copy of `source` has."""
+def first_of(findings: Sequence[Finding]) -> str:
+    """The first of them in a line, and how many more there are."""
+    more = len(findings) - _FINDINGS
+    return "; ".join([*findings[:_FINDINGS], *([f"and {more} more"] if more > 0 else [])])
+
+
+def _refuse_broken(source: Path, partial: Path) -> None:
+    findings = check(partial)
     if findings:
-        more = len(findings) - _FINDINGS
-        told = [*findings[:_FINDINGS], *([f"and {more} more"] if more > 0 else [])]
-        raise StoreRefused(f"{source} is damaged, so is its copy: {'; '.join(told)}")
+        raise StoreRefused(f"{source} is damaged, so is its copy: {first_of(findings)}")
 
 
 def _check_target(target: Path) -> None:
