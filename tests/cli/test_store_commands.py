@@ -78,6 +78,36 @@ def test_a_store_of_the_other_mode_is_refused(run: Run, data: str) -> None:
     assert "mode" in err
 
 
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["user", "list"],
+        ["user", "disable", "alice"],
+        ["user", "passwd", "alice"],
+        ["export", "-"],
+        ["backup", "/tmp/never-made.db"],  # noqa: S108
+        ["check"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("is_empty", [False, True], ids=["none", "empty"])
+def test_what_reads_or_changes_a_store_makes_none(
+    run: Run, tmp_path: Path, args: list[str], is_empty: bool
+) -> None:
+    data = tmp_path / "data"
+    if is_empty:
+        data.mkdir()
+        (data / "webchat.db").touch()
+    code, out, err = run(*args, "--data", str(data), stdin=PASSWORD)
+    assert (code, out) == (1, "")
+    assert err == (
+        f"webchat: {data}/webchat.db is empty: there is no store in it\n"
+        if is_empty
+        else f"webchat: there is no store at {data}/webchat.db\n"
+    )
+    assert [each.name for each in data.glob("*")] == ["webchat.db"] * is_empty
+
+
 def test_a_sound_store_is_said_to_be_sound(run: Run, data: str) -> None:
     code, out, _ = run("check", "--data", data)
     assert code == 0

@@ -145,3 +145,14 @@ async def opened_store(settings: Settings, *, alone: bool = False) -> AsyncItera
         yield opened
     finally:
         await opened.close()
+
+
+@asynccontextmanager
+async def existing_store(settings: Settings) -> AsyncIterator[Store]:
+    """The same, but a SQLite store has to be there; others are made by `store init` alone."""
+    if settings.store_kind == "sqlite":
+        from webchat.adapters import sqlite
+
+        sqlite.check_exists(settings.sqlite_path())
+    async with opened_store(settings) as opened:
+        yield opened

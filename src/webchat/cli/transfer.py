@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from webchat.cli.store import opened_store, place, place_and_mode
+from webchat.cli.store import existing_store, opened_store, place, place_and_mode
 from webchat.config import Settings
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def import_(source: Path, **where: Any) -> None:
 async def _export(settings: Settings, write: Callable[[bytes], object]) -> Summary:
     from webchat.service.transfer import export
 
-    async with opened_store(settings) as store:
+    async with existing_store(settings) as store:
         return await export(store, settings.mode, write)
 
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from webchat.cli.store import opened_store, place
+from webchat.cli.store import existing_store, opened_store, place
 from webchat.config import Settings
 
 if TYPE_CHECKING:
+    from webchat.ports.store import Store
     from webchat.service.administration import Administration
+
+_Act = Callable[["Administration"], Awaitable[None]]
+_Opening = Callable[[Settings], AbstractAsyncContextManager["Store"]]
 
 
 @click.group()
@@ -34,7 +39,7 @@ def add(uid: str, name: str, **where: Any) -> None:
     Example: webchat user add alice --name "Alice Kim"
     """
     password = _new_password()
-    _administer(where, lambda accounts: accounts.add(uid, name or uid, password))
+    _administer(where, lambda accounts: accounts.add(uid, name or uid, password), opened_store)
     click.echo(f"{uid}: added")
 
 
@@ -86,19 +91,17 @@ def _new_password() -> str:
     return sys.stdin.readline().rstrip("\r\n")
 
 
-def _administer(where: dict[str, Any], act: Callable[[Administration], Awaitable[None]]) -> None:
+def _administer(where: dict[str, Any], act: _Act, opening: _Opening = existing_store) -> None:
     """Do `act` on the accounts of the store that the options name."""
-    asyncio.run(_beside_a_server(Settings(**where), act))
+    asyncio.run(_beside_a_server(opening(Settings(**where)), act))
 
 
-async def _beside_a_server(
-    settings: Settings, act: Callable[[Administration], Awaitable[None]]
-) -> None:
+async def _beside_a_server(opening: AbstractAsyncContextManager[Store], act: _Act) -> None:
     from webchat.adapters.memory import LoopClock
     from webchat.service.administration import Administration
     from webchat.service.passwords import Passwords, PasswordSettings
 
-    async with opened_store(settings) as store:
+    async with opening as store:
         passwords = Passwords(PasswordSettings())
         try:
             await act(Administration(store.accounts, store.logins, passwords, LoopClock()))
