@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -119,6 +123,38 @@ def test_checking_what_is_no_store_fails(run: Run, tmp_path: Path) -> None:
     code, out, err = run("check", "--data", str(tmp_path))
     assert code == 1
     assert out or err
+
+
+@pytest.mark.parametrize(
+    "args",
+    [["user", "list"], ["user", "add", "bob"], ["user", "disable", "alice"], ["export", "-"]],
+    ids=" ".join,
+)
+def test_of_a_damaged_store_is_said_why_it_does_not_answer(data: str, args: list[str]) -> None:
+    store = Path(data) / "webchat.db"
+    overwrite_a_page_of(store, "account")
+    ended = subprocess.run(
+        [sys.executable, "-m", "webchat", *args, "--data", data],
+        input=PASSWORD,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        f"webchat: {store} does not answer: database disk image is malformed; "
+        "webchat check says whether it is damaged\n"
+    )
+
+
+def overwrite_a_page_of(store: Path, table: str) -> None:
+    with closing(sqlite3.connect(store)) as db:
+        query = "SELECT rootpage, page_size FROM sqlite_schema, pragma_page_size WHERE name = ?"
+        page, size = db.execute(query, (table,)).fetchone()
+    with store.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * 200)
 
 
 def test_a_backup_is_a_private_copy_that_can_be_used(run: Run, data: str, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Whatever is slow to import is imported by the command that needs it, so that `--
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 
@@ -42,4 +43,6 @@ for command in (serve, user, backup, restore, check, export, import_, store):
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command and exit; what went wrong is one line on standard error."""
+    # Where nothing configures logs, Python would write them beside that line.
+    logging.getLogger("webchat").addHandler(logging.NullHandler())
     sys.exit(exit_code(lambda: cli.main(args, prog_name="webchat", standalone_mode=False)))

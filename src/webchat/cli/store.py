@@ -13,6 +13,8 @@ import click
 
 from webchat.cli.options import settings_options
 from webchat.config import Settings, SettingsError
+from webchat.errors import Code, WebchatError
+from webchat.ports.store import StoreRefused
 
 if TYPE_CHECKING:
     from webchat.ports.store import Store
@@ -135,7 +137,7 @@ async def _init(settings: Settings) -> None:
 @asynccontextmanager
 async def opened_store(settings: Settings, *, alone: bool = False) -> AsyncIterator[Store]:
     """The store, open for a command, whether or not servers serve it; `alone`: a SQLite store is
-    refused if one does. Raises StoreRefused."""
+    refused if one does. Raises StoreRefused, and as such what SQLite says of its file meanwhile."""
     from webchat.adapters.memory import LoopClock
     from webchat.app.vendors import store_beside, store_of
 
@@ -143,6 +145,13 @@ async def opened_store(settings: Settings, *, alone: bool = False) -> AsyncItera
     await opened.open(settings.mode)
     try:
         yield opened
+    except WebchatError as error:
+        if settings.store_kind == "sqlite" and error.code is Code.UNAVAILABLE and error.__cause__:
+            raise StoreRefused(
+                f"{settings.store_name} does not answer: {error.__cause__}; "
+                "webchat check says whether it is damaged"
+            ) from error
+        raise
     finally:
         await opened.close()
 
