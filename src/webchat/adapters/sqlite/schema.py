@@ -238,7 +238,8 @@ def migrate(db: sqlite3.Connection) -> None:
         db.execute(f"PRAGMA user_version = {VERSION}")
         db.execute("COMMIT")
     except BaseException:
-        db.execute("ROLLBACK")
+        if db.in_transaction:  # On a full disk SQLite has rolled it back already.
+            db.execute("ROLLBACK")
         raise
 
 
