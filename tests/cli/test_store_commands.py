@@ -34,6 +34,13 @@ def test_accounts_are_listed_with_name_and_state(run: Run, data: str) -> None:
     assert out == "alice\tAlice Kim\tenabled\nbob\tbob\tdisabled\n"
 
 
+def test_a_disabled_account_can_be_enabled_again(run: Run, data: str) -> None:
+    run("user", "disable", "alice", "--data", data)
+    assert run("user", "enable", "alice", "--data", data) == (0, "alice: enabled\n", "")
+    _, out, _ = run("user", "list", "--data", data)
+    assert out == "alice\tAlice Kim\tenabled\n"
+
+
 @pytest.mark.parametrize(
     ("args", "stdin", "words"),
     [
@@ -44,6 +51,7 @@ def test_accounts_are_listed_with_name_and_state(run: Run, data: str) -> None:
         (["add", "bob"], "", "password"),
         (["passwd", "nobody"], PASSWORD, "no user"),
         (["disable", "nobody"], "", "no user"),
+        (["enable", "nobody"], "", "no user"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_exit_code_1(
@@ -87,6 +95,7 @@ def test_a_store_of_the_other_mode_is_refused(run: Run, data: str) -> None:
     [
         ["user", "list"],
         ["user", "disable", "alice"],
+        ["user", "enable", "alice"],
         ["user", "passwd", "alice"],
         ["export", "-"],
         ["backup", "/tmp/never-made.db"],  # noqa: S108

@@ -23,7 +23,7 @@ _Opening = Callable[[Settings], AbstractAsyncContextManager["Store"]]
 
 @click.group()
 def user() -> None:
-    """Add accounts, set passwords, disable accounts and list them.
+    """Add accounts, set passwords, disable and enable accounts, and list them.
 
     Example: webchat user add alice --name "Alice Kim"
     """
@@ -62,10 +62,25 @@ def passwd(uid: str, **where: Any) -> None:
 def disable(uid: str, **where: Any) -> None:
     """Refuse an account from now on and end its logins; its messages stay.
 
+    Nobody can log in to it, what is connected is closed within a second, and others do not find it
+    or add it to groups. webchat user enable takes it again.
+
     Example: webchat user disable alice
     """
     _administer(where, lambda accounts: accounts.disable(uid))
     click.echo(f"{uid}: disabled, logins ended")
+
+
+@user.command()
+@click.argument("uid")
+@place
+def enable(uid: str, **where: Any) -> None:
+    """Take a disabled account again, with its password; the logins that it had stay ended.
+
+    Example: webchat user enable alice
+    """
+    _administer(where, lambda accounts: accounts.enable(uid))
+    click.echo(f"{uid}: enabled")
 
 
 @user.command(name="list")
