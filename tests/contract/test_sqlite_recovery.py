@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from pathlib import Path
@@ -120,6 +123,39 @@ async def test_where_a_link_leads_is_the_store_replaced(
     assert restore(killed, link, KEPT) == path.with_name("webchat.db.before")
     assert link.is_symlink()
     assert await seqs(path, clock) == [1]
+
+
+DYING = """
+import os, sys
+from pathlib import Path
+from webchat.adapters.sqlite import restore
+left = int(sys.argv[1])
+def die(event, _):
+    global left
+    left -= event in {"os.link", "os.remove", "os.rename"}
+    if left < 0:
+        os._exit(9)
+sys.addaudithook(die)
+restore(Path(sys.argv[2]), Path(sys.argv[3]), ".died")
+"""
+
+
+@pytest.mark.parametrize("steps", range(7))
+async def test_where_it_died_what_was_there_is_whole_and_it_can_be_done_again(
+    killed: Path, path: Path, steps: int, clock: ManualClock
+) -> None:
+    words = [sys.executable, "-c", DYING, str(steps), str(killed), str(path)]
+    died = await asyncio.to_thread(subprocess.run, words, check=False)
+    assert died.returncode == 9
+    restore(killed, path, KEPT)
+    assert await seqs(path, clock) == [1]
+    wholes = [
+        name
+        for name in ("webchat.db.died", "webchat.db.before")
+        if name in names_in(path.parent)
+        and await seqs(path.with_name(name), clock) == list(range(1, 52))
+    ]
+    assert wholes
 
 
 async def test_a_store_that_is_served_is_left_alone(
