@@ -39,6 +39,8 @@ def test_each_command_explains_itself_with_an_example(run: Run, name: str) -> No
         ["serve", "--no-such-option"],
         ["serve", "--workers", "4"],
         ["serve", "--store", "mysql://a/b"],
+        ["serve", "--data", ""],
+        ["user", "list", "--data", ""],
         ["nothing"],
         ["backup"],
     ],

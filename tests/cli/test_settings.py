@@ -80,6 +80,8 @@ REDIS = "redis://somewhere"
         ({"role": "chat"}, "or --role all"),
         ({"advertise": "http://a:1"}, "leave it out"),
         ({"peer_port": 4001}, "leave it out"),
+        ({"profile_port": 4040}, "add --open"),
+        ({"profile_port": 4000, "open": True}, "use another one"),
         ({"store": POSTGRESQL, "workers": 2}, "add --bus redis://HOST"),
         ({"store": DYNAMODB, "role": "web"}, "add --bus redis://HOST"),
         ({"store": DYNAMODB, "advertise": "http://a:1"}, "leave it out"),
@@ -106,6 +108,7 @@ def test_what_cannot_be_together_names_what_to_use(values: dict[str, object], in
         {"store": POSTGRESQL},
         {"store": POSTGRESQL, "bus": REDIS, "workers": 4},
         {"store": DYNAMODB, "bus": REDIS, "role": "profile"},
+        {"store": POSTGRESQL, "open": True, "profile_port": 4040},
         {"store": DYNAMODB, "bus": REDIS, "host": "::", "advertise": "http://[2001:db8::1]:4001"},
     ],
 )
@@ -119,6 +122,7 @@ def test_a_shared_store_serves_one_process_or_many_on_a_bus(values: dict[str, ob
         {"store": "mysql://a/b"},
         {"store": "/srv/chat.db"},
         {"store": "sqlite://relative.db"},
+        {"store": "sqlite:relative.db"},
         {"store": "dynamodb://eu-central-1"},
         {"store": "dynamodb://eu-central-1/a/b"},
         {"store": "dynamodb://eu-central-1/chat?endpoint=localhost:8000"},
@@ -178,7 +182,9 @@ def test_a_store_url_names_an_absolute_file() -> None:
     assert sqlite_path("sqlite:///srv/a%20b.db", Path("/d")) == Path("/srv/a b.db")
 
 
-@pytest.mark.parametrize("url", ["sqlite://relative.db", "sqlite:///", "dynamodb://r/t", "x"])
+@pytest.mark.parametrize(
+    "url", ["sqlite://relative.db", "sqlite:relative.db", "sqlite:///", "dynamodb://r/t", "x"]
+)
 def test_other_store_urls_are_refused(url: str) -> None:
     with pytest.raises(SettingsError, match="--store"):
         sqlite_path(url, Path("/d"))

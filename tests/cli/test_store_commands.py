@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -30,6 +34,13 @@ def test_accounts_are_listed_with_name_and_state(run: Run, data: str) -> None:
     assert out == "alice\tAlice Kim\tenabled\nbob\tbob\tdisabled\n"
 
 
+def test_a_disabled_account_can_be_enabled_again(run: Run, data: str) -> None:
+    run("user", "disable", "alice", "--data", data)
+    assert run("user", "enable", "alice", "--data", data) == (0, "alice: enabled\n", "")
+    _, out, _ = run("user", "list", "--data", data)
+    assert out == "alice\tAlice Kim\tenabled\n"
+
+
 @pytest.mark.parametrize(
     ("args", "stdin", "words"),
     [
@@ -40,6 +51,7 @@ def test_accounts_are_listed_with_name_and_state(run: Run, data: str) -> None:
         (["add", "bob"], "", "password"),
         (["passwd", "nobody"], PASSWORD, "no user"),
         (["disable", "nobody"], "", "no user"),
+        (["enable", "nobody"], "", "no user"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_exit_code_1(
@@ -78,6 +90,37 @@ def test_a_store_of_the_other_mode_is_refused(run: Run, data: str) -> None:
     assert "mode" in err
 
 
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["user", "list"],
+        ["user", "disable", "alice"],
+        ["user", "enable", "alice"],
+        ["user", "passwd", "alice"],
+        ["export", "-"],
+        ["backup", "/tmp/never-made.db"],  # noqa: S108
+        ["check"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("is_empty", [False, True], ids=["none", "empty"])
+def test_what_reads_or_changes_a_store_makes_none(
+    run: Run, tmp_path: Path, args: list[str], is_empty: bool
+) -> None:
+    data = tmp_path / "data"
+    if is_empty:
+        data.mkdir()
+        (data / "webchat.db").touch()
+    code, out, err = run(*args, "--data", str(data), stdin=PASSWORD)
+    assert (code, out) == (1, "")
+    assert err == (
+        f"webchat: {data}/webchat.db is empty: there is no store in it\n"
+        if is_empty
+        else f"webchat: there is no store at {data}/webchat.db\n"
+    )
+    assert [each.name for each in data.glob("*")] == ["webchat.db"] * is_empty
+
+
 def test_a_sound_store_is_said_to_be_sound(run: Run, data: str) -> None:
     code, out, _ = run("check", "--data", data)
     assert code == 0
@@ -89,6 +132,38 @@ def test_checking_what_is_no_store_fails(run: Run, tmp_path: Path) -> None:
     code, out, err = run("check", "--data", str(tmp_path))
     assert code == 1
     assert out or err
+
+
+@pytest.mark.parametrize(
+    "args",
+    [["user", "list"], ["user", "add", "bob"], ["user", "disable", "alice"], ["export", "-"]],
+    ids=" ".join,
+)
+def test_of_a_damaged_store_is_said_why_it_does_not_answer(data: str, args: list[str]) -> None:
+    store = Path(data) / "webchat.db"
+    overwrite_a_page_of(store, "account")
+    ended = subprocess.run(
+        [sys.executable, "-m", "webchat", *args, "--data", data],
+        input=PASSWORD,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        f"webchat: {store} does not answer: database disk image is malformed; "
+        "webchat check says whether it is damaged\n"
+    )
+
+
+def overwrite_a_page_of(store: Path, table: str) -> None:
+    with closing(sqlite3.connect(store)) as db:
+        query = "SELECT rootpage, page_size FROM sqlite_schema, pragma_page_size WHERE name = ?"
+        page, size = db.execute(query, (table,)).fetchone()
+    with store.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * 200)
 
 
 def test_a_backup_is_a_private_copy_that_can_be_used(run: Run, data: str, tmp_path: Path) -> None:

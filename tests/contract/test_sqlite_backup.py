@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import sqlite3
 import stat
-from collections.abc import AsyncIterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,41 @@ async def test_a_broken_store_is_not_backed_up(
     break_it(path, "DELETE FROM entry WHERE seq = 2")
     with pytest.raises(StoreRefused, match="is damaged, so is its copy"):
         backup(path, tmp_path / "copy.db")
+    assert [name for name in names_in(tmp_path) if "copy" in name] == []
+
+
+async def test_of_a_store_with_much_damage_a_backup_tells_the_first_of_it(
+    store: SqliteStore, path: Path, tmp_path: Path
+) -> None:
+    await store.close()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute("DELETE FROM sqlite_schema WHERE name IN ('journal', 'node', 'reaction')")
+        db.commit()
+    findings = check(path)
+    assert len(findings) > 3
+    assert all("\n" not in finding and "***" not in finding for finding in findings)
+    with pytest.raises(StoreRefused) as refused:
+        backup(path, tmp_path / "copy.db")
+    assert str(refused.value).endswith(
+        f"its copy: {'; '.join(findings[:3])}; and {len(findings) - 3} more"
+    )
+
+
+async def test_a_backup_makes_no_directory(store: SqliteStore, path: Path, tmp_path: Path) -> None:
+    with pytest.raises(StoreRefused, match=r"there is no directory .*unmounted"):
+        backup(path, tmp_path / "unmounted" / "copy.db")
+    assert not (tmp_path / "unmounted").exists()
+
+
+async def test_a_full_disk_is_said_of_the_target(
+    store: SqliteStore, path: Path, tmp_path: Path
+) -> None:
+    for number in range(200):
+        await send(store, Append("group_x", (message("cid", f"a{number}", "x" * 9_000),)))
+    target = tmp_path / "copy.db"
+    with files_of_at_most(1_000_000), pytest.raises(StoreRefused, match="db cannot be written"):
+        backup(path, target)
     assert [name for name in names_in(tmp_path) if "copy" in name] == []
 
 
@@ -246,6 +282,17 @@ async def test_the_check_finds_a_damaged_page(path: Path, store: SqliteStore) ->
     await store.close()
     overwrite_a_page(path)
     assert any(line.startswith("damaged:") for line in check(path))
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """Writing beyond `size` bytes fails, as on a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def names_in(directory: Path) -> list[str]:

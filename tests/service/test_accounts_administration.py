@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 import pytest
+from argon2 import PasswordHasher, extract_parameters
+from argon2.exceptions import VerifyMismatchError
 
 from tests.service.world import ADDRESS, PASSWORD, World, code_of
 from webchat.errors import Code
@@ -61,6 +63,40 @@ async def test_a_disabled_account_has_no_login_and_gets_none(world: World) -> No
     assert await code_of(world.administration.passwd("ann", NEW_PASSWORD)) is Code.FORBIDDEN
 
 
+async def test_an_account_that_is_enabled_again_has_its_password_and_no_login(
+    world: World,
+) -> None:
+    token = await world.user("ann")
+    for _ in range(2):  # As where it was interrupted.
+        await world.administration.disable("ann")
+    await world.administration.enable("ann")
+    assert await world.accounts.authenticate(token) is None
+    token = (await world.accounts.login("ann", PASSWORD, ADDRESS)).token
+    assert [found.uid for found in await world.accounts.search("ann", "", 9)] == ["ann"]
+    await world.administration.enable("ann")
+    assert await world.accounts.authenticate(token)
+
+
+async def test_servers_look_again_at_an_account_that_is_enabled(world: World) -> None:
+    await world.user("ann")
+    await world.administration.disable("ann")
+    seen, _ = await world.store.logins.revocations(None)
+    await world.administration.enable("ann")
+    _, told = await world.store.logins.revocations(seen)
+    assert [each.uid for each in told] == ["ann"]
+
+
+async def test_a_disabled_account_takes_as_long_to_refuse_as_any(world: World) -> None:
+    await world.user("ann")
+    before = await world.store.accounts.password_hash("ann")
+    await world.administration.disable("ann")
+    locked = await world.store.accounts.password_hash("ann")
+    assert before and locked  # noqa: PT018
+    assert extract_parameters(locked).memory_cost == extract_parameters(before).memory_cost
+    with pytest.raises(VerifyMismatchError):  # Not InvalidHashError, which comes at once.
+        PasswordHasher().verify(locked, PASSWORD)
+
+
 async def test_a_change_under_way_elsewhere_does_not_open_a_disabled_account_again(
     world: World,
 ) -> None:
@@ -69,6 +105,8 @@ async def test_a_change_under_way_elsewhere_does_not_open_a_disabled_account_aga
     await world.administration.disable("ann")
     await world.profiles.save(msgspec.structs.replace(as_it_was, name="Anna"))
     assert await code_of(world.accounts.login("ann", PASSWORD, ADDRESS)) is Code.UNAUTHENTICATED
+    await world.administration.enable("ann")
+    assert await world.accounts.login("ann", PASSWORD, ADDRESS)
 
 
 async def test_a_login_that_was_being_checked_while_the_account_was_disabled_is_none() -> None:
@@ -108,6 +146,7 @@ async def test_an_account_that_is_disabled_while_it_is_made_gets_no_login(
 
 async def test_acts_on_an_account_that_is_not_there_say_so(world: World) -> None:
     assert await code_of(world.administration.disable("ann")) is Code.UNKNOWN_USER
+    assert await code_of(world.administration.enable("ann")) is Code.UNKNOWN_USER
     assert await code_of(world.administration.passwd("ann", PASSWORD)) is Code.UNKNOWN_USER
 
 

@@ -5,6 +5,7 @@ Whatever is slow to import is imported by the command that needs it, so that `--
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 
@@ -13,7 +14,7 @@ import click
 from webchat import __version__
 from webchat.cli.complaints import exit_code
 from webchat.cli.serve import serve
-from webchat.cli.store import backup, check, store
+from webchat.cli.store import backup, check, restore, store
 from webchat.cli.transfer import export, import_
 from webchat.cli.user import user
 
@@ -36,10 +37,12 @@ def version() -> None:
     click.echo(f"webchat {__version__}")
 
 
-for command in (serve, user, backup, check, export, import_, store):
+for command in (serve, user, backup, restore, check, export, import_, store):
     cli.add_command(command)
 
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command and exit; what went wrong is one line on standard error."""
+    # Where nothing configures logs, Python would write them beside that line.
+    logging.getLogger("webchat").addHandler(logging.NullHandler())
     sys.exit(exit_code(lambda: cli.main(args, prog_name="webchat", standalone_mode=False)))

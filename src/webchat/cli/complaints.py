@@ -27,10 +27,18 @@ def exit_code(act: Callable[[], int | None]) -> int:
         return _complain(error.format_message(), error.exit_code)
     except SettingsError as error:
         return _complain(str(error), MISUSED)
-    except (StoreRefused, BusRefused, NodeRefused, WebchatError, OSError) as error:
+    except (StoreRefused, BusRefused, NodeRefused, WebchatError) as error:
         return _complain(str(error), FAILED)
+    except OSError as error:
+        return _complain(_words(error), FAILED)
     except (click.Abort, KeyboardInterrupt):
         return _complain("stopped", FAILED)
+
+
+def _words(error: OSError) -> str:
+    """What the system says, without its number."""
+    reason = error.strerror or str(error)
+    return f"{error.filename} cannot be used: {reason}" if error.filename else reason
 
 
 def _complain(message: str, code: int) -> int:

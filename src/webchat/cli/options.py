@@ -59,5 +59,15 @@ def _parsing(hint: Any) -> dict[str, Any]:
     if get_origin(hint) is UnionType:
         (hint,) = (part for part in get_args(hint) if part is not NoneType)
     if hint is Path:
-        return {"type": click.Path(file_okay=False, path_type=Path)}
+        return {"type": _Directory(file_okay=False, path_type=Path)}
     return {"type": hint}
+
+
+class _Directory(click.Path):
+    """A path of some characters: none would be the current directory."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path. Raises click.BadParameter."""
+        if value == "":
+            self.fail("It names no directory; write . for this one.", param, ctx)
+        return super().convert(value, param, ctx)

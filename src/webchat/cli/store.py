@@ -1,8 +1,9 @@
-"""`webchat store`, `check` and `backup`: the store itself, beside the servers that serve it."""
+"""`webchat store`, `check`, `backup` and `restore`: the store itself, beside who serves it."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +13,8 @@ import click
 
 from webchat.cli.options import settings_options
 from webchat.config import Settings, SettingsError
+from webchat.errors import Code, WebchatError
+from webchat.ports.store import StoreRefused
 
 if TYPE_CHECKING:
     from webchat.ports.store import Store
@@ -25,6 +28,11 @@ place_and_mode = settings_options(("data", "store", "open"))
 _INSTEAD_OF_BACKUP = {
     "postgresql": "copy a PostgreSQL database with pg_dump",
     "dynamodb": "copy a table by DynamoDB's own backups",
+}
+
+_INSTEAD_OF_RESTORE = {
+    "postgresql": "fill a PostgreSQL database with pg_restore",
+    "dynamodb": "restore a table by DynamoDB's own backups",
 }
 
 
@@ -44,6 +52,29 @@ def backup(target: Path, **where: Any) -> None:
 
     sqlite.backup(settings.sqlite_path(), target)
     click.echo(f"copied to {target}")
+
+
+@click.command()
+@click.argument("backup", type=click.Path(path_type=Path))
+@place
+def restore(backup: Path, **where: Any) -> None:
+    """Put BACKUP, a copy of a SQLite store, where the store is, while nobody serves it.
+
+    What was there is kept beside it, under a name that is said.
+
+    Example: webchat restore /var/backups/webchat-monday.db --data ./data
+    """
+    settings = Settings(**where)
+    if settings.store_kind != "sqlite":
+        instead = _INSTEAD_OF_RESTORE[settings.store_kind]
+        raise SettingsError(f"restore puts back SQLite stores; {instead}, or use webchat import")
+    from webchat.adapters import sqlite
+
+    target = settings.sqlite_path()
+    kept = sqlite.restore(backup, target, time.strftime(".before-%Y%m%d-%H%M%S"))
+    click.echo(f"restored {target} from {backup}")
+    if kept is not None:
+        click.echo(f"what was there is kept as {kept}")
 
 
 @click.command()
@@ -106,7 +137,7 @@ async def _init(settings: Settings) -> None:
 @asynccontextmanager
 async def opened_store(settings: Settings, *, alone: bool = False) -> AsyncIterator[Store]:
     """The store, open for a command, whether or not servers serve it; `alone`: a SQLite store is
-    refused if one does. Raises StoreRefused."""
+    refused if one does. Raises StoreRefused, and as such what SQLite says of its file meanwhile."""
     from webchat.adapters.memory import LoopClock
     from webchat.app.vendors import store_beside, store_of
 
@@ -114,5 +145,23 @@ async def opened_store(settings: Settings, *, alone: bool = False) -> AsyncItera
     await opened.open(settings.mode)
     try:
         yield opened
+    except WebchatError as error:
+        if settings.store_kind == "sqlite" and error.code is Code.UNAVAILABLE and error.__cause__:
+            raise StoreRefused(
+                f"{settings.store_name} does not answer: {error.__cause__}; "
+                "webchat check says whether it is damaged"
+            ) from error
+        raise
     finally:
         await opened.close()
+
+
+@asynccontextmanager
+async def existing_store(settings: Settings) -> AsyncIterator[Store]:
+    """The same, but a SQLite store has to be there; others are made by `store init` alone."""
+    if settings.store_kind == "sqlite":
+        from webchat.adapters import sqlite
+
+        sqlite.check_exists(settings.sqlite_path())
+    async with opened_store(settings) as opened:
+        yield opened

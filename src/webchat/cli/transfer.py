@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from webchat.cli.store import opened_store, place, place_and_mode
+from webchat.cli.store import existing_store, opened_store, place, place_and_mode
 from webchat.config import Settings
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def import_(source: Path, **where: Any) -> None:
 async def _export(settings: Settings, write: Callable[[bytes], object]) -> Summary:
     from webchat.service.transfer import export
 
-    async with opened_store(settings) as store:
+    async with existing_store(settings) as store:
         return await export(store, settings.mode, write)
 
 
@@ -75,15 +75,28 @@ async def _import(settings: Settings, lines: Iterator[bytes]) -> Summary:
 @contextmanager
 def _written(target: Path) -> Iterator[Callable[[bytes], object]]:
     """How to write to a new file that nobody else can read, which is gone again if that fails."""
-    if target == _STREAM:
-        yield sys.stdout.buffer.write
-        sys.stdout.buffer.flush()
-        return
+    try:
+        if target == _STREAM:
+            yield sys.stdout.buffer.write
+            sys.stdout.buffer.flush()
+        else:
+            with _made(target) as file:
+                yield file.write
+                file.flush()
+                os.fsync(file.fileno())
+    except FileExistsError as error:
+        raise click.ClickException(f"{target} exists; an export does not overwrite") from error
+    except OSError as error:
+        name = "standard output" if target == _STREAM else target
+        raise click.ClickException(f"{name} cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def _made(target: Path) -> Iterator[BinaryIO]:
+    """A new file, which is gone again if what is done with it fails. Raises OSError."""
     with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         try:
-            yield file.write
-            file.flush()
-            os.fsync(file.fileno())
+            yield file
         except BaseException:
             target.unlink()
             raise
@@ -94,7 +107,11 @@ def _read(source: Path) -> Iterator[Iterator[bytes]]:
     if source == _STREAM:
         yield iter(sys.stdin.buffer)
         return
-    with source.open("rb") as file:
+    try:
+        file = source.open("rb")
+    except OSError as error:
+        raise click.ClickException(f"{source} cannot be read: {error.strerror}") from error
+    with file:
         yield iter(file)
 
 

@@ -5,20 +5,25 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from webchat.cli.store import opened_store, place
+from webchat.cli.store import existing_store, opened_store, place
 from webchat.config import Settings
 
 if TYPE_CHECKING:
+    from webchat.ports.store import Store
     from webchat.service.administration import Administration
+
+_Act = Callable[["Administration"], Awaitable[None]]
+_Opening = Callable[[Settings], AbstractAsyncContextManager["Store"]]
 
 
 @click.group()
 def user() -> None:
-    """Add accounts, set passwords, disable accounts and list them.
+    """Add accounts, set passwords, disable and enable accounts, and list them.
 
     Example: webchat user add alice --name "Alice Kim"
     """
@@ -34,7 +39,7 @@ def add(uid: str, name: str, **where: Any) -> None:
     Example: webchat user add alice --name "Alice Kim"
     """
     password = _new_password()
-    _administer(where, lambda accounts: accounts.add(uid, name or uid, password))
+    _administer(where, lambda accounts: accounts.add(uid, name or uid, password), opened_store)
     click.echo(f"{uid}: added")
 
 
@@ -57,10 +62,25 @@ def passwd(uid: str, **where: Any) -> None:
 def disable(uid: str, **where: Any) -> None:
     """Refuse an account from now on and end its logins; its messages stay.
 
+    Nobody can log in to it, what is connected is closed within a second, and others do not find it
+    or add it to groups. webchat user enable takes it again.
+
     Example: webchat user disable alice
     """
     _administer(where, lambda accounts: accounts.disable(uid))
     click.echo(f"{uid}: disabled, logins ended")
+
+
+@user.command()
+@click.argument("uid")
+@place
+def enable(uid: str, **where: Any) -> None:
+    """Take a disabled account again, with its password; the logins that it had stay ended.
+
+    Example: webchat user enable alice
+    """
+    _administer(where, lambda accounts: accounts.enable(uid))
+    click.echo(f"{uid}: enabled")
 
 
 @user.command(name="list")
@@ -86,19 +106,17 @@ def _new_password() -> str:
     return sys.stdin.readline().rstrip("\r\n")
 
 
-def _administer(where: dict[str, Any], act: Callable[[Administration], Awaitable[None]]) -> None:
+def _administer(where: dict[str, Any], act: _Act, opening: _Opening = existing_store) -> None:
     """Do `act` on the accounts of the store that the options name."""
-    asyncio.run(_beside_a_server(Settings(**where), act))
+    asyncio.run(_beside_a_server(opening(Settings(**where)), act))
 
 
-async def _beside_a_server(
-    settings: Settings, act: Callable[[Administration], Awaitable[None]]
-) -> None:
+async def _beside_a_server(opening: AbstractAsyncContextManager[Store], act: _Act) -> None:
     from webchat.adapters.memory import LoopClock
     from webchat.service.administration import Administration
     from webchat.service.passwords import Passwords, PasswordSettings
 
-    async with opened_store(settings) as store:
+    async with opening as store:
         passwords = Passwords(PasswordSettings())
         try:
             await act(Administration(store.accounts, store.logins, passwords, LoopClock()))

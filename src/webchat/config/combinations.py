@@ -19,10 +19,21 @@ def contradictions(settings: Settings) -> Iterator[str]:
             f"--host {settings.host} is no address for other nodes; "
             "add --advertise http://HOST, where they reach this one"
         )
+    yield from _about_profiles(settings)
     if settings.peer_port and settings.peer_port + settings.workers - 1 > 65_535:
         yield "--peer-port: no port is left for each of --workers; use a lower one"
     if settings.is_bus_shared and settings.relay_answer_timeout_ms <= settings.ping_interval_ms:
         yield "--relay-answer-timeout-ms: polls are held for --ping-interval-ms; use a longer one"
+
+
+def _about_profiles(settings: Settings) -> Iterator[str]:
+    """A port of its own for the REST of open mode, which is served on --port already."""
+    if settings.profile_port is None:
+        return
+    if not settings.open:
+        yield "--profile-port: profiles are served in open mode alone; add --open, or leave it out"
+    elif settings.profile_port == settings.port:
+        yield "--profile-port: they are on --port anyway; use another one, or leave it out"
 
 
 def _beyond_sqlite(settings: Settings) -> Iterator[str]:

@@ -55,7 +55,7 @@ def sqlite_path(store: str, data_dir: Path) -> Path:
     if store_kind(store) != "sqlite":
         raise SettingsError("--store: this needs a SQLite store, sqlite:///ABSOLUTE/PATH.db")
     parts = urlsplit(store)
-    if parts.netloc or not parts.path.strip("/"):
+    if parts.netloc or not parts.path.startswith("/") or not parts.path.strip("/"):
         raise SettingsError("--store: write sqlite:///ABSOLUTE/PATH.db, with three slashes")
     return Path(unquote(parts.path))
 

@@ -20,6 +20,8 @@ from webchat.service.passwords import Passwords
 from webchat.service.profiles import new_profile
 
 _PAGE: Final = 200
+_LOCK: Final = "A" * 9
+"""Behind a hash: makes its digest, of 32 bytes in base64, a longer one than Argon2 comes to."""
 
 
 class Administration:
@@ -53,12 +55,24 @@ class Administration:
         """Refuse the account from now on and end every login of it; its messages stay. Where it
         was interrupted it is done again: a login that is left would still be taken."""
         profile = await self._profile(uid)
-        # The password goes as well: a change of the profile that is under way elsewhere may write
-        # the account back as it was, and must not open it again.
-        await self._accounts.save_password(uid, self._passwords.unusable)
+        # The password is locked as well: a change of the profile that is under way elsewhere may
+        # write the account back as it was, and must not open it again.
+        await self._accounts.save_password(uid, _locked(await self._password_hash(uid)))
         disabled = msgspec.structs.replace(profile, disabled=True)
         await self._accounts.save_profile(disabled, self._clock.now_ms())
         await self._logins.revoke_all(uid)
+
+    async def enable(self, uid: Uid) -> None:
+        """Take a disabled account again, with the password that it had; the logins that it had
+        stay ended. Nothing is done to one that is taken."""
+        profile, password_hash = await self._profile(uid), await self._password_hash(uid)
+        if not profile.disabled and password_hash == _unlocked(password_hash):
+            return
+        enabled = msgspec.structs.replace(profile, disabled=False)
+        await self._accounts.save_profile(enabled, self._clock.now_ms())
+        # There are no logins, but it has the servers look at the profile again.
+        await self._logins.revoke_all(uid)
+        await self._accounts.save_password(uid, _unlocked(password_hash))
 
     async def list(self) -> AsyncIterator[Profile]:
         """Every account by uid, disabled ones too."""
@@ -73,3 +87,16 @@ class Administration:
         if profile is None:
             raise WebchatError(Code.UNKNOWN_USER, f"There is no user {uid!r}.")
         return profile
+
+    async def _password_hash(self, uid: Uid) -> str:
+        return await self._accounts.password_hash(uid) or self._passwords.unusable
+
+
+def _locked(password_hash: str) -> str:
+    """The hash of no password, which takes as long to verify as any, and of which the one that it
+    was made of can be had again."""
+    return _unlocked(password_hash) + _LOCK
+
+
+def _unlocked(password_hash: str) -> str:
+    return password_hash.removesuffix(_LOCK)

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
 from webchat.adapters.sqlite.check import check
-from webchat.adapters.sqlite.files import existing, make_private, refusing
-from webchat.ports.store import StoreRefused
+from webchat.adapters.sqlite.files import existing, make_private_file, refusing, sync
+from webchat.ports.store import Finding, StoreRefused
 
 _PAGES_A_STEP: Final = 1_000
+_OF_WRITING: Final = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR_WRITE,
+    sqlite3.SQLITE_IOERR_FSYNC,
+    sqlite3.SQLITE_IOERR_TRUNCATE,
+}
+_FINDINGS: Final = 3
+"""So many of them are told in a line."""
 
 
 def backup(source: Path, target: Path, *, pages_per_step: int = _PAGES_A_STEP) -> None:
@@ -21,13 +30,13 @@ def backup(source: Path, target: Path, *, pages_per_step: int = _PAGES_A_STEP) -
     The copy is checked, private to its owner and on the disk before `target` has its name. Nothing
     is overwritten, nobody waits. Raises StoreRefused, with words for people.
     """
-    if target.exists():
-        raise StoreRefused(f"{target} exists; a backup does not overwrite")
+    _check_target(target)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         with refusing(target):
-            make_private(partial)
-            _copy(source, partial, pages_per_step)
+            make_private_file(partial)
+            with existing(source) as db:
+                copy(db, partial, target, pages_per_step)
             _refuse_broken(source, partial)
             _publish(partial, target)
     finally:
@@ -35,31 +44,44 @@ def backup(source: Path, target: Path, *, pages_per_step: int = _PAGES_A_STEP) -
             partial.unlink()
 
 
-def _copy(source: Path, partial: Path, pages_per_step: int) -> None:
-    """Copy page by page what one read transaction sees, so that writes do not start it over."""
-    with existing(source) as db, closing(sqlite3.connect(partial, isolation_level=None)) as copy:
-        db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        db.backup(copy, pages=pages_per_step, sleep=0)
-        # One file without a journal beside it; who serves it changes that again.
-        copy.execute("PRAGMA journal_mode = DELETE")
+def copy(
+    db: sqlite3.Connection, partial: Path, target: Path, pages_per_step: int = _PAGES_A_STEP
+) -> None:
+    """Copy what `db` has to `partial`, page by page what one read transaction sees, so that writes
+    do not start it over. Raises StoreRefused if there is no room for `target`, sqlite3.Error."""
+    try:
+        with closing(sqlite3.connect(partial, isolation_level=None)) as copied:
+            db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            db.backup(copied, pages=pages_per_step, sleep=0)
+            # One file without a journal beside it; who serves it changes that again.
+            copied.execute("PRAGMA journal_mode = DELETE")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode in _OF_WRITING:
+            raise StoreRefused(f"{target} cannot be written: {error}") from error
+        raise
+
+
+def first_of(findings: Sequence[Finding]) -> str:
+    """The first of them in a line, and how many more there are."""
+    more = len(findings) - _FINDINGS
+    return "; ".join([*findings[:_FINDINGS], *([f"and {more} more"] if more > 0 else [])])
 
 
 def _refuse_broken(source: Path, partial: Path) -> None:
     findings = check(partial)
     if findings:
-        raise StoreRefused(f"{source} is damaged, so is its copy: {'; '.join(findings[:5])}")
+        raise StoreRefused(f"{source} is damaged, so is its copy: {first_of(findings)}")
+
+
+def _check_target(target: Path) -> None:
+    if target.exists():
+        raise StoreRefused(f"{target} exists; a backup does not overwrite")
+    if not target.parent.is_dir():
+        raise StoreRefused(f"there is no directory {target.parent}; a backup does not make one")
 
 
 def _publish(partial: Path, target: Path) -> None:
     """Give the copy its name, durably. Raises FileExistsError if the name was taken meanwhile."""
-    _sync(partial)
+    sync(partial)
     os.link(partial, target)
-    _sync(target.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(target.parent)

@@ -205,17 +205,19 @@ def check(path: Path) -> list[Finding]:
         if check_version(db, path) != VERSION:
             raise StoreRefused(f"{path} is older than this webchat; `serve` brings it up to date")
         try:
-            return [*_damages(db), *_broken_promises(db), *_broken_journal(db)]
+            return [*damages(db), *_broken_promises(db), *_broken_journal(db)]
         except sqlite3.DatabaseError as error:
-            return [*_damages(db), f"the file cannot be read: {error}"]
+            return [*damages(db), f"the file cannot be read: {error}"]
 
 
-def _damages(db: sqlite3.Connection) -> Iterator[Finding]:
+def damages(db: sqlite3.Connection) -> Iterator[Finding]:
     """What SQLite itself finds."""
     try:
-        for (finding,) in db.execute("PRAGMA integrity_check"):
-            if finding != "ok":
-                yield f"damaged: {finding}"
+        for (found,) in db.execute("PRAGMA integrity_check"):
+            # What is wrong with pages comes in one row, under a heading in asterisks.
+            for line in found.splitlines():
+                if line != "ok" and not line.startswith("***"):
+                    yield f"damaged: {line}"
     except sqlite3.DatabaseError as error:
         yield f"damaged: {error}"
 

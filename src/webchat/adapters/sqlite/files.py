@@ -31,8 +31,27 @@ def refusing(path: Path) -> Iterator[None]:
 
 def make_private(path: Path) -> None:
     """Make the file, and its directory if there is none, for their owner alone. Raises OSError."""
-    path.parent.mkdir(mode=_PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+    make_private_directory(path.parent)
+    make_private_file(path)
+
+
+def make_private_directory(path: Path) -> None:
+    """Make the directory, if there is none, for its owner alone. Raises OSError."""
+    path.mkdir(mode=_PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+
+
+def make_private_file(path: Path) -> None:
+    """Make the file for its owner alone. Raises OSError."""
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, _PRIVATE_FILE))
+
+
+def sync(path: Path) -> None:
+    """Have what a file, or the names that a directory, holds on the disk. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def connect(path: Path, settings: SqliteSettings) -> sqlite3.Connection:
@@ -72,14 +91,21 @@ def connect_all(path: Path, settings: SqliteSettings) -> list[sqlite3.Connection
     return connections
 
 
+def check_exists(path: Path) -> None:
+    """Raises StoreRefused if there is no file at `path`, or nothing in it."""
+    if not path.is_file():
+        raise StoreRefused(f"there is no store at {path}")
+    if path.stat().st_size == 0:
+        raise StoreRefused(f"{path} is empty: there is no store in it")
+
+
 @contextmanager
 def existing(path: Path) -> Iterator[sqlite3.Connection]:
     """A reading connection to a store that must be there, in one read transaction.
 
     What other processes write meanwhile is not seen. Raises StoreRefused.
     """
-    if not path.is_file():
-        raise StoreRefused(f"there is no store at {path}")
+    check_exists(path)
     with refusing(path), closing(connect_reader(path, SqliteSettings())) as db:
         db.execute("BEGIN")
         yield db

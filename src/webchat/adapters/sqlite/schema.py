@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -218,18 +219,35 @@ def check_version(db: sqlite3.Connection, path: Path) -> int:
     return int(version)
 
 
+def missing(db: sqlite3.Connection) -> list[str]:
+    """The tables and indices of the file's version that it does not have. Raises sqlite3.Error."""
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    with closing(sqlite3.connect(":memory:")) as made:
+        _take(made, STEPS[:version])
+        return sorted(_names(made) - _names(db))
+
+
 def migrate(db: sqlite3.Connection) -> None:
     """Bring a file to VERSION, in one transaction. Raises sqlite3.Error."""
-    db.create_function("key_hash", 2, key_hash, deterministic=True)
     db.execute("BEGIN IMMEDIATE")
     try:
         # Read inside the transaction: another process may have been faster.
         (version,) = db.execute("PRAGMA user_version").fetchone()
-        for statement in chain.from_iterable(STEPS[version:]):
-            db.execute(statement)
+        _take(db, STEPS[version:])
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute(f"PRAGMA user_version = {VERSION}")
         db.execute("COMMIT")
     except BaseException:
-        db.execute("ROLLBACK")
+        if db.in_transaction:  # On a full disk SQLite has rolled it back already.
+            db.execute("ROLLBACK")
         raise
+
+
+def _take(db: sqlite3.Connection, steps: Sequence[Sequence[str]]) -> None:
+    db.create_function("key_hash", 2, key_hash, deterministic=True)
+    for statement in chain.from_iterable(steps):
+        db.execute(statement)
+
+
+def _names(db: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in db.execute("SELECT name FROM sqlite_schema")}
