@@ -6,6 +6,7 @@ import asyncio
 
 from tests.chat.world import World, settle
 from webchat.chat.assembly import Settings
+from webchat.chat.settings import RepairSettings
 from webchat.model import Draft
 from webchat.ports.log import Append
 
@@ -128,3 +129,34 @@ async def test_two_connections_that_send_the_same_into_a_gap_both_have_its_ack(
     await settle()
     assert [person.socket.acks[ack_id]["Seq"] for person, ack_id in asked] == [3, 3]
     assert page.bodies() == ["unheard"]
+
+
+async def test_an_ack_is_not_lost_where_its_sender_was_out_and_back_before_it(
+    world: World,
+) -> None:
+    node = World(Settings(repair=RepairSettings(gap_page=2)), beside=world)
+    anna, ben = await world.joined("anna"), await node.joined("ben")
+    await anna.do("create", G, "ben")
+    node.bus.cut_off()
+    await (await world.joined("ben")).do("depart", G)
+    await anna.do("refer", G, "ben")
+    for body in ("one", "two", "three"):
+        await anna.say_in(G, body)
+    assert (await ben.say_in(G, "mine"))["Seq"] == 7
+    assert ben.bodies() == ["one", "two", "three"]
+    await node.chat.close()
+
+
+async def test_who_names_a_place_in_a_group_left_elsewhere_is_not_sent_it_again(
+    world: World, other: World
+) -> None:
+    """Where the user is here already, and this node has not heard of the group."""
+    ben, laptop = await world.joined("ben"), await other.joined("ben")
+    other.bus.cut_off()
+    await (await world.joined("anna")).do("create", G, "ben")
+    await ben.do("depart", G)
+    phone = await other.joined("ben", {G: 2})
+    other.bus.reconnect()
+    await settle()
+    assert phone.order(G) == []
+    assert laptop.order(G) == [("create", 1), ("depart", 2)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tests.chat.world import Person, World, settle
+from webchat.chat.assembly import Settings
+from webchat.chat.lag import BacklogSettings
 
 G = "group_1"
 
@@ -123,6 +125,22 @@ async def test_a_snapshot_waits_for_a_store_that_is_down(world: World) -> None:
     world.store.is_down = False
     await world.pass_time(2.0)
     assert [e["ConvID"] for e in ben.got("position", "receipts")] == [G, G]
+
+
+async def test_who_is_live_gets_all_since_it_came_in_however_late_it_hears(world: World) -> None:
+    node = World(Settings(backlog=BacklogSettings(backlog_entries=2)), beside=world)
+    anna, ben = await world.joined("anna"), await node.joined("ben")
+    await anna.ask("chat", anna.act("create", G, Body="[]"))
+    await anna.say_in(G, "before")
+    node.bus.cut_off()
+    await anna.do("refer", G, "ben")
+    for number in range(5):
+        await anna.say_in(G, str(number))
+    node.bus.reconnect()
+    await settle()
+    assert told(ben, G)[:2] == [("skip", 2), ("join", 3)]
+    assert ben.bodies() == [str(number) for number in range(5)]
+    await node.chat.close()
 
 
 async def test_a_cursor_set_anew_on_the_way_shows_nothing_of_an_absence(world: World) -> None:

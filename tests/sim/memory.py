@@ -55,7 +55,10 @@ class Memory:
         require(seq == at + 1, "one order", f"{self.name} is at {at} of {conv} and got {seq}")
         self.move(conv, seq, envelope.get("N", 0))
         self.keep(conv, seq, envelope)
-        if envelope["EvtType"] in ("depart", "remove"):
+        self._flow(conv, envelope["EvtType"])
+
+    def _flow(self, conv: str, kind: str) -> None:
+        if kind in ("depart", "remove"):
             self._flows.discard(conv)  # it may be who goes; what it sees next is another time there
         else:
             self._flows.add(conv)
@@ -99,6 +102,7 @@ class Memory:
             require(again or next_one, "acks in order", f"{self.name} at {at} of {conv}: {seq}")
             if next_one:
                 self.move(conv, seq, n)
+                self._flow(conv, envelope["EvtType"])
         if seq <= self.now.get(conv, 0):
             known = self.of(conv)
             known.entries.setdefault(seq, envelope | {"Seq": seq})

@@ -23,7 +23,8 @@ class Ahead:
         self._members = members
 
     async def catch_up(self, user: User, places: Mapping[ConvID, Seq]) -> None:
-        """Follow what the user is in of the logs named, and read those that it was further in.
+        """Follow what the user is in of the logs named, know of what it has left, and read those
+        that it was further in.
 
         Raises WebchatError(UNAVAILABLE). Costs nothing where this node has heard of everything.
         """
@@ -42,7 +43,7 @@ class Ahead:
         if not unheard:
             return
         memberships = await self._members.of_user(user.uid)
-        since = {row.conv: row.since for row in memberships if row.until is None}
+        since = {row.conv: row.since for row in memberships}
         for conv in unheard:
             if conv in since:
                 await self._attendance.come_in_late(user, conv, since[conv])

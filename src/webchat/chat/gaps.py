@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from webchat.chat.acks import OwnAck, in_flight
 from webchat.chat.held import Gap, HeldLog
@@ -52,15 +53,27 @@ class Gaps:
 
     async def _read(self, held: HeldLog) -> None:
         self._stats.repairs += 1
-        while held.last < held.seen and self._roster.logs.get(held.conv) is held:
+        after = held.last
+        while self._is_missing(held):
+            after = max(after, held.last)
             entries = await self._patience.insist(
-                lambda: self._log.read(held.conv, held.last, self._settings.gap_page),
+                partial(self._log.read, held.conv, after, self._settings.gap_page),
                 "reading a gap",
                 conv=held.conv,
             )
-            if not entries and held.gap is not None:
+            if entries:
+                after = entries[-1].seq
+            elif held.gap is not None:
                 held.gap.seen = held.last
+                held.gap.acks.clear()
             self._take(held, entries)
+
+    def _is_missing(self, held: HeldLog) -> bool:
+        """Whether something that was heard of has not been passed on; where all who followed a log
+        have left on the way, whether acks still wait for their entries."""
+        if self._roster.logs.get(held.conv) is held:
+            return held.last < held.seen
+        return held.gap is not None and bool(held.gap.acks)
 
     async def catch_up(self, logs: Sequence[HeldLog]) -> None:
         """Somebody has been further in these logs than this node: return when it is at their end.

@@ -89,7 +89,7 @@ class SeedDevice(Device):
         fall behind."""
         lag = self.lags.get(held.conv)
         if (lag is None or lag.queue is not None) and self._is_list(entry, live=True):
-            self.fall_behind(held, entry.seq - 1)
+            self.fall_behind(held, entry.seq - 1, held.last)
             lag = self.lags[held.conv]
             self._read_from_log(lag)
         return lag
@@ -174,15 +174,15 @@ class SeedDevice(Device):
 
     def come_in(self, held: HeldLog) -> None:
         """Its user comes into a log by the entry after `held.last`."""
-        self._come_in_at(held, held.last)
+        self._come_in_at(held, held.last, held.last)
 
     def come_in_late(self, held: HeldLog, seq: Seq) -> None:
         """Its user came into a log by the entry `seq`, which was not passed on."""
-        self._come_in_at(held, seq - 1)
+        self._come_in_at(held, seq - 1, seq - 1)
 
     def come_and_go(self, conv: ConvID, end: Head, since: Seq) -> None:
         """Its user was in a log from the entry `since` to the one at `end`."""
-        self._come_and_go_at(conv, end, since - 1)
+        self._come_and_go_at(conv, end, since - 1, since - 1)
 
     # What it confirms
 
