@@ -42,10 +42,10 @@ class NodeSettings:
         default_factory=lambda: Settings(
             chat=ChatSettings(rate_burst=1_000_000),
             backlog=BacklogSettings(
-                backlog_entries=8, join_entries=60, page_entries=4, queued_entries=3
+                backlog_entries=3, join_entries=15, page_entries=2, queued_entries=1
             ),
             repair=RepairSettings(
-                sweep_interval_s=SWEEP_S, heads_page=4, gap_page=4, failed_logs=2, positions_page=3
+                sweep_interval_s=SWEEP_S, heads_page=2, gap_page=2, failed_logs=1, positions_page=1
             ),
             revocation_sweep_ms=20_000,
         )

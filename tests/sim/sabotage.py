@@ -212,7 +212,7 @@ SABOTAGES: Final = (
     Sabotage("forgets keys of idempotence", ("appended once", AGAIN), world=_forget_keys),
     Sabotage(
         "does not decide on the members of the log", (MEMBERS, "skips"),
-        _log(_decide_on_no_members), first_seed=3000,
+        _log(_decide_on_no_members), first_seed=800,
     ),
     Sabotage("tells nobody of new groups", ("nobody is forgotten",), _log(_announce_nothing)),
     Sabotage("lets appends overtake", ("a sender's order",), _log(_append_some_later)),
@@ -230,7 +230,7 @@ SABOTAGES: Final = (
         instead=((Publishing, "make_up", _nothing), _NO_SWEEP),
     ),
     Sabotage(
-        "does not mind that nodes die", (IN_TIME,), _no_lease_watched, first_seed=6110,
+        "does not mind that nodes die", (IN_TIME,), _no_lease_watched, first_seed=400,
         instead=(_NO_SWEEP,),
     ),
     Sabotage(
