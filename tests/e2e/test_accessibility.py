@@ -127,6 +127,18 @@ def test_escape_closes_a_groups_details_one_after_the_other(newcomer: Newcomer) 
     expect(ann.page.get_by_role("button", name="Group details")).to_be_focused()
 
 
+def test_escape_closes_a_question_about_a_member_alone(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    ann.make_group("Two", bob)
+    ann.open_details()
+    for item in ("Remove from group", "Make owner"):
+        ann.choose_for_member("Bob", item)
+        expect(ann.page.get_by_role("dialog", name=item)).to_be_visible()
+        ann.page.keyboard.press("Escape")
+        expect(ann.page.get_by_role("dialog")).to_have_count(0)
+        expect(ann.details.get_by_role("button", name="Actions for Bob")).to_be_focused()
+
+
 def test_the_keyboard_alone_finds_writes_and_leaves(newcomer: Newcomer) -> None:
     ann, bob = newcomer("Ann"), newcomer("Bob")
     keyboard = ann.page.keyboard

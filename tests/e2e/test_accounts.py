@@ -97,10 +97,10 @@ def test_a_session_ended_elsewhere_leads_to_log_in(
     ann.choose_from_account("Settings")
     ann.page.get_by_role("button", name=re.compile("^End the session")).click()
     expect(elsewhere.page.get_by_role("button", name="Log in")).to_be_visible()
-    expect(elsewhere.status).to_have_text("You were logged out on this device.")
+    expect(elsewhere.page.get_by_role("alert")).to_have_text("You were logged out on this device.")
     elsewhere.page.reload()
     expect(elsewhere.page.get_by_role("button", name="Log in")).to_be_visible()
-    expect(elsewhere.status).to_have_count(0)
+    expect(elsewhere.page.get_by_role("alert")).to_have_count(0)
     expect(ann.page.get_by_role("button", name=re.compile("^End the session"))).to_have_count(0)
     elsewhere.leave()
 

@@ -99,6 +99,34 @@ def test_an_address_becomes_a_link_that_gives_nothing_away(newcomer: Newcomer) -
     expect(link).to_have_attribute("rel", "noopener noreferrer")
 
 
+_MARK_IS_LEFT = """article => {
+  const texts = document.createTreeWalker(article, NodeFilter.SHOW_TEXT);
+  while (!texts.nextNode().data.includes("שלום!"));
+  const at = texts.currentNode.data.indexOf("שלום!");
+  const left = (from) => {
+    const range = document.createRange();
+    range.setStart(texts.currentNode, from);
+    range.setEnd(texts.currentNode, from + 1);
+    return range.getBoundingClientRect().left;
+  };
+  return left(at + 4) < left(at);
+}"""
+
+
+def test_what_is_written_from_right_to_left_is_shown_so(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    ann.make_group("קבוצה", bob)
+    expect(ann.page.get_by_role("heading", level=1)).to_have_css("direction", "rtl")
+    ann.start_with(bob, "Bob")
+    ann.box.fill("שלום!")
+    expect(ann.box).to_have_css("direction", "rtl")
+    ann.write("שלום!")
+    bob.conversation("Ann").click()
+    expect(bob.message("שלום!")).to_be_visible()
+    for shown in (ann.message("שלום!"), bob.message("שלום!"), bob.conversation("Ann")):
+        assert shown.evaluate(_MARK_IS_LEFT)
+
+
 def test_shift_enter_breaks_the_line(newcomer: Newcomer) -> None:
     ann = newcomer("Ann")
     ann.start_with(ann, "Ann")

@@ -321,6 +321,24 @@ def test_who_wants_to_be_asked_is_invited(trio: Trio, trip: str, newcomer: Newco
     expect(bob.message("here I am")).to_contain_text("Dan")
 
 
+def test_who_made_a_group_is_told_who_was_invited(trio: Trio, newcomer: Newcomer) -> None:
+    ann, bob, _ = trio
+    dan = newcomer("Dan")
+    dan.choose_from_account("Settings")
+    asked = dan.page.get_by_role("checkbox", name="Ask me before strangers add me to a group")
+    with dan.page.expect_response("**/api/v1/me"):
+        asked.check()
+    ann.make_group("With Dan", bob, dan)
+    said = ann.page.get_by_text("An invitation went to Dan: who accepts it is in.")
+    expect(said).to_be_visible()
+    ann.open_details()
+    expect(said).to_have_count(1)
+    expect(ann.members).to_have_count(2)
+    dan.page.get_by_role("button", name="Accept").click()
+    expect(ann.messages.last).to_have_text("You added Dan")
+    expect(said).to_have_count(0)
+
+
 def test_a_public_group_is_found_and_joined(trio: Trio, trip: str, newcomer: Newcomer) -> None:
     ann, bob, _ = trio
     dan = newcomer("Dan")

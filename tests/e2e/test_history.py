@@ -62,6 +62,18 @@ def _scroll_to_the_first(person: Person) -> None:
     person.message("note 1.").scroll_into_view_if_needed()
 
 
+def test_older_messages_that_do_not_come_are_told_of(ann: Person) -> None:
+    ann.page.route("**/events?*", lambda route: route.abort())
+    first = ann.messages.first.get_attribute("data-seq")
+    ann.messages.first.scroll_into_view_if_needed()
+    expect(ann.log.get_by_role("alert")).to_have_text("Older messages could not be fetched.")
+    ann.page.unroute_all()
+    ann.page.get_by_role("button", name="Fetch them").click()
+    expect(ann.log.get_by_role("alert")).to_have_count(0)
+    expect(ann.log).to_be_focused()
+    expect(ann.messages.first).not_to_have_attribute("data-seq", str(first))
+
+
 def test_the_place_is_kept_while_older_messages_come_in(ann: Person) -> None:
     first = ann.messages.first.get_attribute("data-seq")
     mark = ann.log.locator(f"[data-seq='{first}']")

@@ -95,6 +95,28 @@ def test_what_waits_outlives_a_reload_and_is_sent_once(
     expect(ann.messages).to_have_count(3)
 
 
+def test_a_page_that_stays_open_sends_what_a_closed_one_left(
+    outage: Outage, pair: tuple[Person, Person]
+) -> None:
+    ann, bob = pair
+    page = ann.context.new_page()
+    page.goto("/")
+    staying = Person(ann.uid, ann.name, ann.context, page)
+    expect(staying.conversation("Bob")).to_be_visible()
+    outage.stop()
+    expect(ann.status).to_have_text("Offline. Messages will be sent later")
+    ann.write("later one")
+    ann.write("later two")
+    expect(ann.message("later two")).to_contain_text("Sending")
+    ann.page.close()
+    expect(staying.conversation("Bob")).to_contain_text("later two")
+    staying.conversation("Bob").click()
+    staying.write("later three")
+    outage.start()
+    expect(bob.messages).to_contain_text(["before", "later one", "later two", "later three"])
+    expect(staying.message("later three")).to_contain_text("Read")
+
+
 def test_a_page_that_comes_without_its_server_says_so_in_the_same_words(
     newcomer: Newcomer,
 ) -> None:

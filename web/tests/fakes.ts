@@ -296,10 +296,15 @@ export class FakeApi implements Api {
 export class FakeBrowser {
   readonly #waiting = new Map<string, (() => Promise<void>)[]>();
   readonly #closed = new Set<string>();
+  readonly #heeding = new Map<string, (owner: string) => void>();
 
   page(own: string): Pages {
     return {
       own,
+      announce: () => {
+        for (const [page, act] of this.#heeding) if (page !== own) act(own);
+      },
+      heed: (act) => void this.#heeding.set(own, act),
       whenGone: (owner, act) => {
         if (this.#closed.has(owner)) void act();
         else this.#waiting.set(owner, [...(this.#waiting.get(owner) ?? []), act]);
@@ -309,6 +314,7 @@ export class FakeBrowser {
 
   async close(owner: string): Promise<void> {
     this.#closed.add(owner);
+    this.#heeding.delete(owner);
     for (const act of this.#waiting.get(owner) ?? []) await act();
     await settle();
   }

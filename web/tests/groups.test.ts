@@ -222,6 +222,20 @@ describe("one's own acts", () => {
     expect(conversation.asked).toEqual(["eve"]);
   });
 
+  test("who did not come in when the group was made has been asked, until they join", async () => {
+    const { api, client, channel } = await inGroup();
+    const people = ["bob", "dan"].map((uid) => ({ uid, name: uid }));
+    const id = client.groups.create("Later", people);
+    const conversation = client.conversations.ensure(id);
+    await settle();
+    api.logs.set(id, [{ ...notice(1, "create", "ann", ["bob"]), ConvID: id }]);
+    channel.chats("create")[0]?.ok({ ConvID: id, Seq: 1, N: 0, StoredAt: 1 });
+    await settle();
+    expect(conversation.asked).toEqual(["dan"]);
+    channel.tell({ ...notice(2, "join", "dan", ["dan"]), ConvID: id });
+    expect(conversation.asked).toEqual([]);
+  });
+
   test("a group that is not made yet is there after a reload", async () => {
     const given = world();
     const put = {

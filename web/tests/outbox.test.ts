@@ -222,6 +222,34 @@ describe("a reload", () => {
     expect(pages.flatMap((page) => page.bodies())).toEqual(["one"]);
   });
 
+  test("a page that was open before sends what another left, ahead of its own later ones", async () => {
+    const store = new MemoryOutbox();
+    const browser = new FakeBrowser();
+    const first = setup(store, browser.page("page-1"));
+    const second = setup(store, browser.page("page-2"));
+    for (const page of [first, second]) await page.outbox.load();
+    await first.outbox.send(CONV, "one");
+    await browser.close("page-1");
+    await second.outbox.send(CONV, "two");
+    expect(second.outbox.of(CONV).map((each) => each.text)).toEqual(["one", "two"]);
+    second.outbox.resume();
+    await settle();
+    expect(second.bodies()).toEqual(["one"]);
+  });
+
+  test("what was taken over is taken over again", async () => {
+    const store = new MemoryOutbox();
+    const browser = new FakeBrowser();
+    const [first, second, third] = ["page-1", "page-2", "page-3"].map((own) =>
+      setup(store, browser.page(own)),
+    );
+    for (const page of [first, second]) await page?.outbox.load();
+    await first?.outbox.send(CONV, "one");
+    await third?.outbox.load();
+    for (const own of ["page-1", "page-2"]) await browser.close(own);
+    expect(third?.outbox.of(CONV).map((each) => each.text)).toEqual(["one"]);
+  });
+
   test("an acked message is gone from the storage", async () => {
     const { outbox, channel, store } = setup();
     outbox.resume();

@@ -60,6 +60,7 @@ export class Database {
   #write(name: string, act: (store: IDBObjectStore) => void): Promise<void> {
     const transaction = this.#db.transaction(name, "readwrite");
     act(transaction.objectStore(name));
+    transaction.commit(); // at once: a page that is closed next has kept it
     return committed(transaction);
   }
 }

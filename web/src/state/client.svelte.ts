@@ -175,10 +175,12 @@ export class Client {
   /** The ack takes the entry's place; of a `refer` the entry has come before it. */
   #sent(act: Outgoing, ack: Sent): void {
     if (act.EvtType === "refer") {
-      this.conversations.get(act.To)?.wanted(uidsOf(act), ack.Seq);
+      const conversation = this.conversations.get(act.To);
+      conversation?.wanted(uidsOf(act), conversation.at(ack.Seq));
     } else if (ack.Seq !== undefined) {
       this.#feed.accept({ ...act, ...ack } as unknown as Entry);
     }
+    if (act.EvtType === "create") void this.groups.askAfter(act.To, uidsOf(act));
   }
 
   /** What waits to be sent is seen in its conversation, also in one that is not there yet. */

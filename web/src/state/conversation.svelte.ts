@@ -174,10 +174,14 @@ export class Conversation {
     }
   }
 
-  /** Of `uids`, whom one wanted to add, those who did not come in by the entry `seq`. */
-  wanted(uids: readonly Uid[], seq: Seq | undefined): void {
-    const join = this.entries[indexOfSeq(this.entries, seq ?? 0)];
-    const added = join ? uidsOf(join) : [];
+  /** The entry `seq`, if there is one here. */
+  at(seq: Seq | undefined): Entry | undefined {
+    return this.entries[indexOfSeq(this.entries, seq ?? 0)];
+  }
+
+  /** Of `uids`, whom one wanted to add, those whom `entry` did not bring in. */
+  wanted(uids: readonly Uid[], entry: Entry | undefined): void {
+    const added = entry ? uidsOf(entry) : [];
     this.asked = uids.filter((uid) => !added.includes(uid) && !this.roster.members.has(uid));
   }
 
@@ -202,6 +206,9 @@ export class Conversation {
     if (entry.EvtType === "create" && entry.Name) {
       this.name = entry.Name;
       this.named = true;
+    }
+    if (entry.EvtType === "join") {
+      this.asked = this.asked.filter((uid) => !uidsOf(entry).includes(uid));
     }
     if (entry.EvtType === "group") this.#change(groupChangeOf(entry));
     if (entry.EvtType === "remove" && uidsOf(entry).includes(this.me)) this.left = true;

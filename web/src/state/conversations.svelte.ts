@@ -15,7 +15,6 @@ import {
 import { Conversation } from "./conversation.svelte.ts";
 import type { People } from "./people.svelte.ts";
 import type { Api, Clock, KeptLog } from "./ports.ts";
-import { indexOfSeq } from "./timeline.ts";
 
 export interface HistorySettings {
   /** Entries fetched at once. */
@@ -146,8 +145,8 @@ export class Conversations {
 
   /** The entry `seq` that a reply means: null if there is none to see, undefined until it is known. */
   quoted(conversation: Conversation, seq: Seq): Entry | null | undefined {
-    const { entries, quoted } = conversation;
-    const here = entries[indexOfSeq(entries, seq)];
+    const { quoted } = conversation;
+    const here = conversation.at(seq);
     if (here) return here;
     const asked = `${conversation.id} ${seq}`;
     if (!quoted.has(seq) && !this.#asked.has(asked)) {

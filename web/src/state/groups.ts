@@ -19,15 +19,18 @@ import type { Api, Clock } from "./ports.ts";
 /** The server's limit of a group's name, in characters. */
 export const MAX_GROUP_NAME = 64;
 
+/** The `Seq` of the entry that made a group. */
+const CREATION: Seq = 1;
+
 export class Groups {
-  readonly #api: Pick<Api, "conversation" | "members" | "readers">;
+  readonly #api: Pick<Api, "conversation" | "eventsBefore" | "members" | "readers">;
   readonly #outbox: Pick<Outbox, "act">;
   readonly #conversations: Pick<Conversations, "ensure">;
   readonly #people: People;
   readonly #clock: Pick<Clock, "uuid">;
 
   constructor(
-    api: Pick<Api, "conversation" | "members" | "readers">,
+    api: Pick<Api, "conversation" | "eventsBefore" | "members" | "readers">,
     outbox: Pick<Outbox, "act">,
     conversations: Pick<Conversations, "ensure">,
     people: People,
@@ -48,6 +51,17 @@ export class Groups {
     const text = JSON.stringify(people.map((person) => person.uid));
     void this.#outbox.act(id, "create", { text, name });
     return id;
+  }
+
+  /** Finds out who of `uids` did not come in when the group `id` was made: they are asked first. */
+  async askAfter(id: ConvID, uids: readonly Uid[]): Promise<void> {
+    if (uids.length === 0) return;
+    try {
+      const { items } = await this.#api.eventsBefore(id, CREATION + 1, 1);
+      this.#conversations.ensure(id).wanted(uids, items[0]);
+    } catch {
+      // who is in is seen in the group's details all the same
+    }
   }
 
   add(conversation: Conversation, people: readonly Person[]): void {

@@ -55,6 +55,8 @@ export class Outbox {
   readonly #listener: OutboxListener;
   readonly #settings: OutboxSettings;
   readonly #lanes = new Map<ConvID, Lane>();
+  /** The pages whose end is waited for. */
+  readonly #watched = new Set<string>();
   #live = false;
   #lastOrder = 0;
 
@@ -78,12 +80,11 @@ export class Outbox {
 
   /** Takes over what an earlier login of this page, and pages that are gone, have left behind. */
   async load(): Promise<void> {
+    this.#pages.heed((owner) => this.#watch(owner));
     const kept = await this.#store.all();
     this.items = kept.filter((item) => item.owner === this.#pages.own);
     this.#listener.found(this.items);
-    for (const owner of new Set(kept.map((item) => item.owner))) {
-      if (owner !== this.#pages.own) this.#pages.whenGone(owner, () => this.#inherit(owner));
-    }
+    for (const { owner } of kept) this.#watch(owner);
   }
 
   of(conv: ConvID): Pending[] {
@@ -112,6 +113,7 @@ export class Outbox {
       owner: this.#pages.own,
     };
     this.items = [...this.items, item];
+    this.#pages.announce();
     await this.#keep(item);
     this.#pump(conv);
   }
@@ -147,8 +149,16 @@ export class Outbox {
     }
   }
 
+  #watch(owner: string): void {
+    if (owner === this.#pages.own || this.#watched.has(owner)) return;
+    this.#watched.add(owner);
+    this.#pages.whenGone(owner, () => this.#inherit(owner));
+  }
+
   async #inherit(owner: string): Promise<void> {
     const left = (await this.#store.all()).filter((item) => item.owner === owner);
+    if (left.length === 0) return;
+    this.#pages.announce();
     const own = left.map((item) => ({ ...item, owner: this.#pages.own }));
     await Promise.all(own.map((item) => this.#store.put(item)));
     this.items = [...this.items, ...own].sort((a, b) => a.order - b.order);

@@ -136,6 +136,10 @@ export interface LogStore {
 export interface Pages {
   /** This page's name, until it is closed. */
   readonly own: string;
+  /** Tells the others that this one will have something to leave behind. */
+  announce(): void;
+  /** Calls `act`, and nobody who was called before, with each other page that announces itself. */
+  heed(act: (owner: string) => void): void;
   /** Runs `act` once the page `owner` is gone; at most one page at a time. */
   whenGone(owner: string, act: () => Promise<void>): void;
 }

@@ -25,9 +25,19 @@ export function randomUuid(): string {
 /** Pages of this browser as holders of Web Locks: a lock is free when its page is gone. */
 export class BrowserPages implements Pages {
   readonly own = randomUuid();
+  readonly #others = new BroadcastChannel("webchat-pages");
 
   constructor() {
     void navigator.locks?.request(lockOf(this.own), () => new Promise(() => {}));
+  }
+
+  announce(): void {
+    this.#others.postMessage(this.own);
+  }
+
+  /** Without locks a page that is open is not known from one that is gone: nobody is heeded. */
+  heed(act: (owner: string) => void): void {
+    if (navigator.locks) this.#others.onmessage = ({ data }: MessageEvent<string>) => act(data);
   }
 
   whenGone(owner: string, act: () => Promise<void>): void {
