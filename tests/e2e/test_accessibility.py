@@ -208,6 +208,15 @@ def test_a_small_screen_shows_one_pane_at_a_time(newcomer: Newcomer) -> None:
     expect(ann.box).to_have_count(0)
 
 
+def test_a_small_screen_leaves_the_boxes_of_settings_their_size(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann", viewport={"width": 360, "height": 640})
+    ann.choose_from_account("Settings")
+    boxes = ann.page.get_by_role("checkbox")
+    expect(boxes).to_have_count(2)
+    sizes = [box.bounding_box() for box in boxes.all()]
+    assert [(size["width"], size["height"]) for size in sizes if size] == [(18, 18)] * 2
+
+
 def test_a_wide_screen_shows_both_panes_without_a_way_back(newcomer: Newcomer) -> None:
     ann = newcomer("Ann", viewport={"width": 720, "height": 640})
     ann.start_with(ann, "Ann")
