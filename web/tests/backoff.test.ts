@@ -2,6 +2,20 @@
 
 import { describe, expect, test } from "vitest";
 import { Patience } from "../src/state/backoff.ts";
+import { ManualClock } from "./fakes.ts";
+
+class Clock extends ManualClock {
+  readonly #random: number;
+
+  constructor(random: number) {
+    super();
+    this.#random = random;
+  }
+
+  override random(): number {
+    return this.#random;
+  }
+}
 
 const SETTINGS = { firstMs: 500, maxMs: 8_000 };
 
@@ -11,24 +25,32 @@ function waits(patience: Patience, count: number): number[] {
 
 describe("the waits between tries", () => {
   test("double up to their bound", () => {
-    const patience = new Patience(SETTINGS, () => 1);
+    const patience = new Patience(SETTINGS, new Clock(1));
     expect(waits(patience, 7)).toEqual([500, 1_000, 2_000, 4_000, 8_000, 8_000, 8_000]);
   });
 
   test("are spread over half of their length", () => {
-    expect(waits(new Patience(SETTINGS, () => 0), 2)).toEqual([250, 500]);
-    expect(waits(new Patience(SETTINGS, () => 0.5), 2)).toEqual([375, 750]);
+    expect(waits(new Patience(SETTINGS, new Clock(0)), 2)).toEqual([250, 500]);
+    expect(waits(new Patience(SETTINGS, new Clock(0.5)), 2)).toEqual([375, 750]);
   });
 
-  test("begin anew after a success", () => {
-    const patience = new Patience(SETTINGS, () => 1);
-    waits(patience, 5);
-    patience.reset();
+  test("begin anew after a success that lasts, and not after one that does not", async () => {
+    const clock = new Clock(1);
+    const patience = new Patience(SETTINGS, clock);
+    waits(patience, 3);
+    patience.began();
+    await clock.pass(7_000);
+    patience.ended();
+    await clock.pass(60_000);
+    expect(patience.next()).toBe(4_000);
+    patience.began();
+    await clock.pass(8_000);
+    patience.ended();
     expect(patience.next()).toBe(500);
   });
 
   test("are at least what the server asked for, once", () => {
-    const patience = new Patience(SETTINGS, () => 0);
+    const patience = new Patience(SETTINGS, new Clock(0));
     patience.hold(3_000);
     expect(waits(patience, 2)).toEqual([3_250, 500]);
   });

@@ -1,20 +1,23 @@
 /** How long to wait before trying again: doubling, bounded, with jitter against stampedes. */
 
+import type { Clock } from "./ports.ts";
+
 export interface BackoffSettings {
   firstMs: number;
   maxMs: number;
 }
 
-/** How long to wait between tries that go on until one succeeds. */
+/** How long to wait between tries that go on until one succeeds, and its success lasts. */
 export class Patience {
   readonly #settings: BackoffSettings;
-  readonly #random: () => number;
+  readonly #clock: Pick<Clock, "after" | "random">;
   #attempt = 0;
   #holdMs = 0;
+  #cancelReset: (() => void) | null = null;
 
-  constructor(settings: BackoffSettings, random: () => number) {
+  constructor(settings: BackoffSettings, clock: Pick<Clock, "after" | "random">) {
     this.#settings = settings;
-    this.#random = random;
+    this.#clock = clock;
   }
 
   /** The next wait is at least so long: somebody asked for it. */
@@ -22,14 +25,23 @@ export class Patience {
     this.#holdMs = ms;
   }
 
-  /** A try succeeded. */
-  reset(): void {
-    this.#attempt = 0;
+  /** A try succeeded: the waits begin anew if that lasts longer than any of them. */
+  began(): void {
+    this.ended();
+    this.#cancelReset = this.#clock.after(this.#settings.maxMs, () => {
+      this.#attempt = 0;
+    });
+  }
+
+  /** What had succeeded is over. */
+  ended(): void {
+    this.#cancelReset?.();
+    this.#cancelReset = null;
   }
 
   /** The wait before the next try, in ms. What was asked for is stretched by the jitter, too. */
   next(): number {
-    const wait = this.#holdMs + backoffMs(this.#attempt, this.#random(), this.#settings);
+    const wait = this.#holdMs + backoffMs(this.#attempt, this.#clock.random(), this.#settings);
     this.#attempt += 1;
     this.#holdMs = 0;
     return wait;

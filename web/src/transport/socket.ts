@@ -31,7 +31,7 @@ export class SocketChannel implements Channel {
   constructor(clock: Clock, settings: SocketSettings = SOCKET_DEFAULTS) {
     this.#clock = clock;
     this.#settings = settings;
-    this.#patience = new Patience(settings.backoff, () => clock.random());
+    this.#patience = new Patience(settings.backoff, clock);
   }
 
   open(listener: ChannelListener): void {
@@ -85,10 +85,11 @@ export class SocketChannel implements Channel {
 
   #listen(socket: Socket, listener: ChannelListener): void {
     socket.on("connect", () => {
-      this.#patience.reset();
+      this.#patience.began();
       listener.connected();
     });
     socket.on("disconnect", () => {
+      this.#patience.ended();
       listener.disconnected();
       if (!navigator.onLine) listener.failed();
       this.#retry();
