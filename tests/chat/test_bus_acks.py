@@ -296,6 +296,27 @@ async def test_an_own_entry_that_is_heard_twice_is_acked_once(world: World) -> N
     await node.chat.close()
 
 
+async def test_an_own_entry_that_is_heard_beyond_a_gap_is_acked_once(world: World) -> None:
+    watched = WatchedStore(world.store)
+    node = World(beside=world, store=watched)
+    anna, elsewhere = await node.joined("anna"), await world.joined("anna")
+    ben = await world.joined("ben")
+    await anna.send("ben", "first")
+    delivered, world.buses.fate = world.buses.fate, lambda _topic, _payload: 0
+    await ben.send("anna", "lost")
+    world.buses.fate = delivered
+    envelope = anna.message("ben", "mine")
+    watched.log.outcomes = []
+    anna.say("chat", envelope)
+    await settle()
+    elsewhere.say("chat", envelope)
+    await settle()
+    watched.log.tell()
+    await settle()
+    assert anna.order(CONV) == [("ack", 1), ("message", 2), ("ack", 3)]
+    await node.chat.close()
+
+
 async def test_an_own_entry_that_was_refused_though_it_is_in_the_log_comes_as_an_entry(
     world: World,
 ) -> None:

@@ -44,8 +44,9 @@ class Gaps:
         if seq <= held.last:
             return
         gap = held.gap = held.gap or Gap(held.last)
-        if ack is not None:
-            gap.acks[seq] = (*gap.acks.get(seq, ()), ack)
+        kept = gap.acks.get(seq, ())
+        if ack is not None and ack not in kept:  # a publish may bring it before the store does
+            gap.acks[seq] = (*kept, ack)
         is_read = gap.seen > held.last
         gap.seen = max(gap.seen, seq)
         if not is_read:

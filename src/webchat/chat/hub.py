@@ -105,7 +105,7 @@ class Hub:
     ) -> tuple[OwnAck | None, tuple[OwnAck, ...]]:
         """The next entry of a gap. Returns its ack, if a connection here had it appended, and those
         of connections before that one, which sent the same."""
-        acks = gap.acks.pop(entry.seq, ())
+        acks = tuple([kept for kept in gap.acks.pop(entry.seq, ()) if kept is not ack])
         if ack is None and acks:
             ack, acks = acks[-1], acks[:-1]
         if gap.seen <= entry.seq and not gap.acks:
