@@ -162,7 +162,7 @@ class Attendance:
     def _brought_in(self, user: User, held: HeldLog, since: Seq) -> None:
         """A user follows a log since an entry that did not come by."""
         for device in user.devices:
-            device.come_in_late(held, since)
+            device.come_in(held, since)
             self.wake(device)
         if is_group(held.conv):
             self._spawn(self._watch(held))
@@ -181,7 +181,7 @@ class Attendance:
             return None  # met again, and it has left since
         held = self._roster.follow(user, entry.conv, _before(entry))
         for device in user.devices:
-            device.come_in(held)
+            device.come_in(held, held.last + 1)
             self.wake(device)
         if is_group(entry.conv):
             self._spawn(self._watch(held))

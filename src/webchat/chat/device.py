@@ -222,22 +222,31 @@ class Device:
         else:
             self._note_end(conv, end.last)
 
-    def come_in(self, held: HeldLog) -> None:
-        """Its user comes into a log by the entry after `held.last`.
+    def come_in(self, held: HeldLog, since: Seq) -> None:
+        """Its user comes into a log by the entry `since`, the next one, or one that was not passed
+        on.
 
         Its backlog says what of all before that is skipped, and what is for it: the rest of an
         earlier time in it, or with open history the newest of all.
         """
-        self._come_in_at(held, self._take_end(held.conv), held.last)
-
-    def come_in_late(self, held: HeldLog, seq: Seq) -> None:
-        """Its user came into a log by the entry `seq`, which was not passed on."""
-        self._come_in_at(held, self._take_end(held.conv), seq - 1)
+        position = self._take_position(held.conv, since)
+        if self.past:
+            self.past.pop(held.conv, None)
+        lag = self.lags.get(held.conv)
+        if lag is not None:
+            lag.queue = None
+            lag.begun += 1
+        self.fall_behind(held, position, since - 1)
 
     def come_and_go(self, conv: ConvID, end: Head, since: Seq) -> None:
         """Its user was in a log from the entry `since` to the one at `end`, neither of which was
         passed on: what it has not been sent of that still comes."""
-        self._come_and_go_at(conv, end, self._take_end(conv), since - 1)
+        position = self._take_position(conv, since)
+        if self.past and conv in self.past:
+            position = self.lags.pop(conv).position
+        held = held_log(conv, end)
+        self._send_rest_of(held)
+        self.fall_behind(held, position, since - 1)
 
     def _send_rest_of(self, held: HeldLog) -> None:
         """Of a group that its user has left."""
@@ -248,25 +257,10 @@ class Device:
         self._ended = self._ended or {}
         self._ended[conv] = seq
 
-    def _take_end(self, conv: ConvID) -> Seq:
-        """Its place in a group that it has been sent to the end, which it is no more; else 0."""
+    def _take_position(self, conv: ConvID, since: Seq) -> Seq:
+        """Where it begins in a log that its user comes into by the entry `since`: where it has been
+        sent all of an earlier time in it, else at its start."""
         return self._ended.pop(conv, 0) if self._ended else 0
-
-    def _come_and_go_at(self, conv: ConvID, end: Head, position: Seq, before: Seq) -> None:
-        if self.past and conv in self.past:
-            position = self.lags.pop(conv).position
-        held = held_log(conv, end)
-        self._send_rest_of(held)
-        self.fall_behind(held, position, before)
-
-    def _come_in_at(self, held: HeldLog, position: Seq, before: Seq) -> None:
-        if self.past:
-            self.past.pop(held.conv, None)
-        lag = self.lags.get(held.conv)
-        if lag is not None:
-            lag.queue = None
-            lag.begun += 1
-        self.fall_behind(held, position, before)
 
     def fall_behind(self, held: HeldLog, position: Seq, before: Seq) -> None:
         """This device has not been sent what comes after `position`, of which only what came up to

@@ -16,7 +16,7 @@ from webchat.chat.device import Device
 from webchat.chat.held import HeldLog, User
 from webchat.chat.lag import Lag
 from webchat.chat.packets import ack_of_entry, entry_packet, notify_packet
-from webchat.model import ConvID, Entry, Head, Seq, Uid, is_group, user_log
+from webchat.model import ConvID, Entry, Seq, Uid, is_group, user_log
 from webchat.ports.members import Members
 from webchat.protocol.socketio import Packet
 from webchat.service.membership import CREATE, DEPART, JOIN, REMOVE, coming_in
@@ -172,17 +172,9 @@ class SeedDevice(Device):
         else:
             self._pass_over(entry)
 
-    def come_in(self, held: HeldLog) -> None:
-        """Its user comes into a log by the entry after `held.last`."""
-        self._come_in_at(held, held.last, held.last)
-
-    def come_in_late(self, held: HeldLog, seq: Seq) -> None:
-        """Its user came into a log by the entry `seq`, which was not passed on."""
-        self._come_in_at(held, seq - 1, seq - 1)
-
-    def come_and_go(self, conv: ConvID, end: Head, since: Seq) -> None:
-        """Its user was in a log from the entry `since` to the one at `end`."""
-        self._come_and_go_at(conv, end, since - 1, since - 1)
+    def _take_position(self, conv: ConvID, since: Seq) -> Seq:
+        """Right there: it is sent nothing of what came before."""
+        return since - 1
 
     # What it confirms
 
