@@ -44,11 +44,7 @@ class DynamoLog:
 
     async def find(self, conv: ConvID, sender: Uid, msg_id: str) -> Entry | None:
         """The entry with that key of idempotence."""
-        found = await self._writer.find(conv, [(sender, msg_id)])
-        if not found:
-            return None
-        await self._writer.finish_marks_of(conv, found[0].seq)
-        return found[0]
+        return await self._writer.find_done(conv, sender, msg_id)
 
     async def heads(self, convs: Sequence[ConvID]) -> Mapping[ConvID, Head]:
         """The heads of many logs at once."""

@@ -78,10 +78,26 @@ class LogWriter:
 
     async def find(self, conv: ConvID, wanted: Sequence[tuple[Uid, str]]) -> list[Entry]:
         """The entries with these (sender, MsgID), as they are now."""
+        return await self._find(await self._reader.head(conv), wanted)
+
+    async def find_done(self, conv: ConvID, sender: Uid, msg_id: str) -> Entry | None:
+        """The entry with that key; what follows from it, which may have been left undone, is done
+        by then."""
         head = await self._reader.head(conv)
+        found = await self._find(head, [(sender, msg_id)])
+        if not found:
+            return None
+        marks = [mark for mark in head.marks if mark.seq == found[0].seq]
+        if marks:
+            known = self._logs.get(conv)
+            await self._answering.finish(known, marks)
+            self._wake(known)
+        return found[0]
+
+    async def _find(self, head: LogHead, wanted: Sequence[tuple[Uid, str]]) -> list[Entry]:
         if not head.ver:
             return []
-        known = self._logs.get(conv)
+        known = self._logs.get(head.conv)
         async with known.reading:
             window = known.window = await self._pages.catch_up(known.window, head)
         seqs = [window.find(sender, msg_id) for sender, msg_id in wanted if msg_id]
@@ -96,14 +112,6 @@ class LogWriter:
         if known.head is not None and known.head.ver < head.ver:
             known.head = None
         self._wake(known)
-
-    async def finish_marks_of(self, conv: ConvID, seq: Seq) -> None:
-        """Do what follows from the entry `seq`, which may have been left undone."""
-        marks = [mark for mark in (await self._reader.head(conv)).marks if mark.seq == seq]
-        if marks:
-            known = self._logs.get(conv)
-            await self._answering.finish(known, marks)
-            self._wake(known)
 
     def wake(self, known: KnownLog) -> None:
         """Something is settled and can be taken out of the head."""
