@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from webchat.adapters.sqlite.check import check
-from webchat.adapters.sqlite.files import existing, make_private_file, refusing, sync
+from webchat.adapters.sqlite.files import existing, partial, refusing, sync
 from webchat.ports.store import Finding, StoreRefused
 
 _PAGES_A_STEP: Final = 1_000
@@ -31,26 +31,20 @@ def backup(source: Path, target: Path, *, pages_per_step: int = _PAGES_A_STEP) -
     is overwritten, nobody waits. Raises StoreRefused, with words for people.
     """
     _check_target(target)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        with refusing(target):
-            make_private_file(partial)
-            with existing(source) as db:
-                copy(db, partial, target, pages_per_step)
-            _refuse_broken(source, partial)
-            _publish(partial, target)
-    finally:
-        with suppress(FileNotFoundError):
-            partial.unlink()
+    with refusing(target), partial(target) as copied:
+        with existing(source) as db:
+            copy(db, copied, target, pages_per_step)
+        _refuse_broken(source, copied)
+        _publish(copied, target)
 
 
 def copy(
-    db: sqlite3.Connection, partial: Path, target: Path, pages_per_step: int = _PAGES_A_STEP
+    db: sqlite3.Connection, into: Path, target: Path, pages_per_step: int = _PAGES_A_STEP
 ) -> None:
-    """Copy what `db` has to `partial`, page by page what one read transaction sees, so that writes
+    """Copy what `db` has into a file, page by page what one read transaction sees, so that writes
     do not start it over. Raises StoreRefused if there is no room for `target`, sqlite3.Error."""
     try:
-        with closing(sqlite3.connect(partial, isolation_level=None)) as copied:
+        with closing(sqlite3.connect(into, isolation_level=None)) as copied:
             db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
             db.backup(copied, pages=pages_per_step, sleep=0)
             # One file without a journal beside it; who serves it changes that again.
@@ -67,8 +61,8 @@ def first_of(findings: Sequence[Finding]) -> str:
     return "; ".join([*findings[:_FINDINGS], *([f"and {more} more"] if more > 0 else [])])
 
 
-def _refuse_broken(source: Path, partial: Path) -> None:
-    findings = check(partial)
+def _refuse_broken(source: Path, copied: Path) -> None:
+    findings = check(copied)
     if findings:
         raise StoreRefused(f"{source} is damaged, so is its copy: {first_of(findings)}")
 
@@ -80,8 +74,8 @@ def _check_target(target: Path) -> None:
         raise StoreRefused(f"there is no directory {target.parent}; a backup does not make one")
 
 
-def _publish(partial: Path, target: Path) -> None:
+def _publish(copied: Path, target: Path) -> None:
     """Give the copy its name, durably. Raises FileExistsError if the name was taken meanwhile."""
-    sync(partial)
-    os.link(partial, target)
+    sync(copied)
+    os.link(copied, target)
     sync(target.parent)

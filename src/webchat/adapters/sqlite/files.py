@@ -6,7 +6,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -43,6 +43,19 @@ def make_private_directory(path: Path) -> None:
 def make_private_file(path: Path) -> None:
     """Make the file for its owner alone. Raises OSError."""
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, _PRIVATE_FILE))
+
+
+@contextmanager
+def partial(place: Path) -> Iterator[Path]:
+    """A file for its owner alone, to be filled and then given the name `place`, which it is beside;
+    gone in the end if it was not. Raises OSError."""
+    made = place.with_name(f".{place.name}.{os.getpid()}.partial")
+    try:
+        make_private_file(made)
+        yield made
+    finally:
+        with suppress(FileNotFoundError):
+            made.unlink()
 
 
 def sync(path: Path) -> None:

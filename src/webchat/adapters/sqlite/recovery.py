@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from webchat.adapters.sqlite.backup import copy, first_of
@@ -14,7 +14,7 @@ from webchat.adapters.sqlite.files import (
     ServeLock,
     check_exists,
     make_private_directory,
-    make_private_file,
+    partial,
     refusing,
     sync,
 )
@@ -33,16 +33,11 @@ def restore(source: Path, target: Path, kept: str) -> Path | None:
     with _opened(source) as db, refusing(target), _held(target):
         # SQLite follows links, too: the files beside are beside what they lead to.
         place = target.resolve()
-        partial = place.with_name(f".{place.name}.{os.getpid()}.partial")
-        try:
-            make_private_file(partial)
+        with partial(place) as copied:
             with refusing(source):
-                copy(db, partial, target)
-                _check(partial, source)
-            return _replace(place, partial, kept)
-        finally:
-            with suppress(FileNotFoundError):
-                partial.unlink()
+                copy(db, copied, target)
+                _check(copied, source)
+            return _replace(place, copied, kept)
 
 
 @contextmanager
@@ -72,9 +67,9 @@ def _held(target: Path) -> Iterator[None]:
         lock.release()
 
 
-def _check(partial: Path, source: Path) -> None:
+def _check(copied: Path, source: Path) -> None:
     """Raises StoreRefused if the copy of `source` has pages that are damaged, or lacks tables."""
-    with closing(sqlite3.connect(partial)) as db:
+    with closing(sqlite3.connect(copied)) as db:
         found, absent = list(damages(db)), missing(db)
     if found:
         raise StoreRefused(f"{source} is damaged: {first_of(found)}")
@@ -82,14 +77,14 @@ def _check(partial: Path, source: Path) -> None:
         raise StoreRefused(f"{source} is no whole store: it lacks {first_of(absent)}")
 
 
-def _replace(place: Path, partial: Path, kept: str) -> Path | None:
+def _replace(place: Path, copied: Path, kept: str) -> Path | None:
     """Give the copy its name, and what has it now another one. Raises OSError."""
     old = [path for path in (place, *_beside(place)) if path.exists()]
     aside = place.with_name(place.name + kept)
     if place.exists():
         # Whoever runs this: the one who served the store has to be able to.
-        os.chown(partial, place.stat().st_uid, place.stat().st_gid)
-    sync(partial)
+        os.chown(copied, place.stat().st_uid, place.stat().st_gid)
+    sync(copied)
     for path in old:
         os.link(path, f"{aside}{path.name.removeprefix(place.name)}")
     sync(place.parent)
@@ -97,7 +92,7 @@ def _replace(place: Path, partial: Path, kept: str) -> Path | None:
     for path in old:
         path.unlink()
     sync(place.parent)
-    partial.rename(place)
+    copied.rename(place)
     sync(place.parent)
     return aside if old else None
 
