@@ -132,12 +132,10 @@ async def test_a_groups_owner_deletes_others_messages_and_members_do_not(world: 
 
 
 async def test_an_act_sent_again_while_it_is_decided_waits_for_what_becomes_of_it(
-    world: World,
+    world: World, near: World, watched: WatchedStore
 ) -> None:
     """Else it would be refused, and the first one, decided later, done after all."""
-    watched = WatchedStore(world.store)
-    node = World(beside=world, store=watched)
-    anna, ben = await node.joined("anna"), await node.joined("ben")
+    anna, ben = await near.joined("anna"), await near.joined("ben")
     await anna.do("create", G, "ben")
     await ben.say_in(G, "helo")
     said = ben.act("delete", G, Refers=2, MsgID="m")
@@ -147,11 +145,10 @@ async def test_an_act_sent_again_while_it_is_decided_waits_for_what_becomes_of_i
     ben.leave()
     watched.log.find_waits = None
     await (await world.joined("ben")).do("depart", G)
-    back = await node.joined("ben")
+    back = await near.joined("ben")
     ack_id = back.say("chat", said)
     await settle()
     await anna.do("refer", G, "ben")
     found.set()
     await settle()
     assert (back.socket.acks[ack_id]["ok"], back.socket.acks[ack_id].get("Seq")) == (True, 5)
-    await node.chat.close()

@@ -50,25 +50,22 @@ async def test_higher_entries_of_that_conversation_wait_in_that_session_alone(
 
 
 async def test_pipelined_messages_are_acked_as_the_bus_answers_and_cost_no_read(
-    world: World, other: World
+    other: World, near: World, watched: WatchedStore
 ) -> None:
-    watched = WatchedStore(world.store)
-    node = World(beside=world, store=watched)
-    anna, ben = await node.joined("anna"), await node.joined("ben")
+    anna, ben = await near.joined("anna"), await near.joined("ben")
     await anna.send("ben", "first")
     watched.log.reads.clear()
-    node.bus.withhold()
+    near.bus.withhold()
     for number in range(8):
         anna.say("chat", anna.message("ben", str(number)))
     await settle()
     for answered in range(8):
         assert anna.order(CONV) == [("ack", seq) for seq in range(1, answered + 2)]
-        node.bus.answer(1)
-    node.bus.answer()
+        near.bus.answer(1)
+    near.bus.answer()
     assert anna.order(CONV) == [("ack", seq) for seq in range(1, 10)]
     assert ben.bodies() == ["first", *map(str, range(8))]
     assert watched.log.reads == []
-    await node.chat.close()
 
 
 async def test_a_publish_that_fails_lets_its_ack_go(world: World, other: World) -> None:
@@ -239,11 +236,9 @@ async def test_who_is_gone_when_the_bus_answers_harms_nothing(world: World, othe
 
 
 async def test_an_own_entry_that_a_gap_brings_first_keeps_its_place_for_the_ack(
-    world: World,
+    world: World, near: World, watched: WatchedStore
 ) -> None:
-    watched = WatchedStore(world.store)
-    node = World(beside=world, store=watched)
-    anna, laptop = await node.joined("anna"), await node.joined("anna")
+    anna, laptop = await near.joined("anna"), await near.joined("anna")
     ben = await world.joined("ben")
     await anna.send("ben", "first")
     watched.log.outcomes = []
@@ -255,33 +250,29 @@ async def test_an_own_entry_that_a_gap_brings_first_keeps_its_place_for_the_ack(
     watched.log.tell()
     await settle()
     assert anna.order(CONV) == [("ack", 1), ("ack", 2), ("message", 3)]
-    await node.chat.close()
 
 
 async def test_an_ack_that_has_its_place_already_goes_when_the_bus_answers_at_once(
-    world: World,
+    world: World, near: World, watched: WatchedStore
 ) -> None:
-    watched = WatchedStore(world.store)
-    node = World(beside=world, store=watched)
     await world.bus.close()  # alone on its bus, a node is answered at once
-    anna = await node.joined("anna")
+    anna = await near.joined("anna")
     await anna.send("ben", "first")
     watched.log.outcomes = []
     anna.say("chat", anna.message("ben", "mine"))
     await settle()
-    node.chat.compare()
+    near.chat.compare()
     await settle()
     assert anna.order(CONV) == [("ack", 1)]
     watched.log.tell()
     await settle()
     assert anna.order(CONV) == [("ack", 1), ("ack", 2)]
-    await node.chat.close()
 
 
-async def test_an_own_entry_that_is_heard_twice_is_acked_once(world: World) -> None:
-    watched = WatchedStore(world.store)
-    node = World(beside=world, store=watched)
-    anna, elsewhere = await node.joined("anna"), await world.joined("anna")
+async def test_an_own_entry_that_is_heard_twice_is_acked_once(
+    world: World, near: World, watched: WatchedStore
+) -> None:
+    anna, elsewhere = await near.joined("anna"), await world.joined("anna")
     await anna.send("ben", "first")
     envelope = anna.message("ben", "mine")
     watched.log.outcomes = []
@@ -293,13 +284,12 @@ async def test_an_own_entry_that_is_heard_twice_is_acked_once(world: World) -> N
     watched.log.tell()
     await settle()
     assert anna.order(CONV) == [("ack", 1), ("ack", 2)]
-    await node.chat.close()
 
 
-async def test_an_own_entry_that_is_heard_beyond_a_gap_is_acked_once(world: World) -> None:
-    watched = WatchedStore(world.store)
-    node = World(beside=world, store=watched)
-    anna, elsewhere = await node.joined("anna"), await world.joined("anna")
+async def test_an_own_entry_that_is_heard_beyond_a_gap_is_acked_once(
+    world: World, near: World, watched: WatchedStore
+) -> None:
+    anna, elsewhere = await near.joined("anna"), await world.joined("anna")
     ben = await world.joined("ben")
     await anna.send("ben", "first")
     delivered, world.buses.fate = world.buses.fate, lambda _topic, _payload: 0
@@ -314,15 +304,12 @@ async def test_an_own_entry_that_is_heard_beyond_a_gap_is_acked_once(world: Worl
     watched.log.tell()
     await settle()
     assert anna.order(CONV) == [("ack", 1), ("message", 2), ("ack", 3)]
-    await node.chat.close()
 
 
 async def test_an_own_entry_that_was_refused_though_it_is_in_the_log_comes_as_an_entry(
-    world: World,
+    world: World, near: World, watched: WatchedStore
 ) -> None:
-    watched = WatchedStore(world.store)
-    node = World(beside=world, store=watched)
-    anna, ben = await node.joined("anna"), await world.joined("ben")
+    anna, ben = await near.joined("anna"), await world.joined("ben")
     await anna.send("ben", "first")
     watched.log.outcomes = []
     ack_id = anna.say("chat", anna.message("ben", "mine"))
@@ -333,4 +320,3 @@ async def test_an_own_entry_that_was_refused_though_it_is_in_the_log_comes_as_an
     assert anna.socket.acks[ack_id]["error"]["code"] == "unavailable"
     assert anna.order(CONV) == [("ack", 1), ("message", 2), ("message", 3)]
     assert (await anna.send("ben", "mine"))["Seq"] == 2
-    await node.chat.close()

@@ -65,9 +65,9 @@ async def test_a_group_newly_followed_while_the_bus_is_down(world: World, other:
     assert ben.bodies() == ["one", "two", "three"]
 
 
-async def test_who_arrives_while_the_bus_comes_back_misses_nothing(world: World) -> None:
-    watched = WatchedStore(world.store)
-    near = World(beside=world, store=watched)
+async def test_who_arrives_while_the_bus_comes_back_misses_nothing(
+    world: World, near: World, watched: WatchedStore
+) -> None:
     anna = await world.joined("anna")
     await anna.do("create", G, "ben")
     near.bus.cut_off()
@@ -81,7 +81,6 @@ async def test_who_arrives_while_the_bus_comes_back_misses_nothing(world: World)
     gate.set()
     await settle()
     assert ben.bodies() == ["in between"]
-    await near.chat.close()
 
 
 class LateMembers:
@@ -283,10 +282,8 @@ async def test_who_left_and_came_back_unheard_and_then_writes_gets_the_ack_last(
 
 
 async def test_who_leaves_between_two_reads_of_heads_gets_nothing_after_that(
-    world: World,
+    world: World, near: World, watched: WatchedStore
 ) -> None:
-    watched = WatchedStore(world.store)
-    near = World(beside=world, store=watched)
     anna, elsewhere = await world.joined("anna"), await world.joined("ben")
     await anna.do("create", G, "ben")
     watched.log.heads_wait = asyncio.Event()
@@ -301,7 +298,6 @@ async def test_who_leaves_between_two_reads_of_heads_gets_nothing_after_that(
     world.buses.come_back()
     await settle()
     assert ben.order(G) == [("depart", 2)]
-    await near.chat.close()
 
 
 async def test_who_leaves_a_group_just_while_arriving_sees_up_to_there(world: World) -> None:

@@ -251,27 +251,26 @@ async def test_a_node_that_died_is_made_up_for_when_its_lease_lapses(
     assert ben.bodies() == ["its last words"]
 
 
-async def test_a_comparison_asked_for_while_one_runs_runs_once_more(world: World) -> None:
-    watched = WatchedStore(world.store)
-    node = World(beside=world, store=watched)
-    await node.joined("anna")
+async def test_a_comparison_asked_for_while_one_runs_runs_once_more(
+    world: World, near: World, watched: WatchedStore
+) -> None:
+    await near.joined("anna")
     watched.log.heads_of.clear()
     for _ in range(5):
-        node.chat.compare()
+        near.chat.compare()
     await settle()
     assert len(watched.log.heads_of) == 1
-    node.chat.compare()
+    near.chat.compare()
     world.store.is_down = True
     await settle()
     for _ in range(5):
-        node.chat.compare()
+        near.chat.compare()
     world.store.is_down = False
     await world.pass_time(1.0)
     watched.log.heads_of.clear()
-    node.chat.compare()
+    near.chat.compare()
     await settle()
     assert len(watched.log.heads_of) == 1
-    await node.chat.close()
 
 
 async def test_who_was_further_elsewhere_than_this_node_has_heard_of_is_not_sent_back(

@@ -63,10 +63,8 @@ async def test_a_create_that_is_sent_again_brings_nobody_back_who_has_left(world
 
 
 async def test_a_create_sent_again_where_others_went_on_is_acked_before_what_they_said(
-    world: World,
+    near: World, watched: WatchedStore
 ) -> None:
-    watched = WatchedStore(world.store)
-    near = World(beside=world, store=watched)
     anna, ben = await near.joined("anna"), await near.joined("ben")
     await unanswered(watched, anna, anna.act("create", G, Body='["ben"]', MsgID="c1"))
     await ben.say_in(G, "one")
@@ -76,12 +74,11 @@ async def test_a_create_sent_again_where_others_went_on_is_acked_before_what_the
     await settle()
     assert anna.order(G) == [("ack", 1), ("message", 2), ("message", 3)]
     assert ben.order(G) == [("create", 1), ("ack", 2), ("ack", 3)]
-    await near.chat.close()
 
 
-async def test_a_create_sent_again_is_in_the_own_logs_of_all_on_every_node(world: World) -> None:
-    watched = WatchedStore(world.store)
-    near = World(beside=world, store=watched)
+async def test_a_create_sent_again_is_in_the_own_logs_of_all_on_every_node(
+    world: World, near: World, watched: WatchedStore
+) -> None:
     anna, ben, cleo = (
         await near.joined("anna"),
         await near.joined("ben"),
@@ -94,34 +91,27 @@ async def test_a_create_sent_again_is_in_the_own_logs_of_all_on_every_node(world
     await settle()
     for person in (anna, ben, cleo):
         assert [entry["ConvID"] for entry in person.got("conversation")] == [f"user:{person.uid}"]
-    await near.chat.close()
 
 
 async def test_the_own_log_says_of_a_first_message_that_is_sent_again_when_it_came_by(
-    world: World,
+    near: World, watched: WatchedStore
 ) -> None:
-    watched = WatchedStore(world.store)
-    near = World(beside=world, store=watched)
     anna = await near.joined("anna")
     await unanswered(watched, anna, anna.message("anna", "one"))
     await anna.send("anna", "two")  # before which the first one is read
     await anna.send("anna", "one")
     await settle()
     assert len(anna.got("conversation")) == 1
-    await near.chat.close()
 
 
 async def test_a_first_message_sent_again_reaches_the_other_on_the_same_node(
-    world: World,
+    near: World, watched: WatchedStore
 ) -> None:
-    watched = WatchedStore(world.store)
-    near = World(beside=world, store=watched)
     ben, anna = await near.joined("ben"), await near.joined("anna")
     await unanswered(watched, ben, ben.message("anna", "hello"))
     await near.joined("ben", {CONV: 1})  # from here on its log is held, by ben alone
     assert (await ben.send("anna", "hello"))["Seq"] == 1
     assert anna.bodies() == ["hello"]
-    await near.chat.close()
 
 
 async def test_a_depart_sent_again_where_memberships_did_not_say_so_yet_is_the_end(

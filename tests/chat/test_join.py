@@ -88,18 +88,17 @@ async def test_the_newest_conversation_comes_first(world: World) -> None:
     assert convs == ["dm:ben:cleo"] * 2 + [CONV] * 2
 
 
-async def test_news_in_many_conversations_are_one_read_of_the_log(world: World) -> None:
+async def test_news_in_many_conversations_are_one_read_of_the_log(
+    world: World, near: World, watched: WatchedStore
+) -> None:
     for friend in ("anna", "cleo", "dora"):
         await write(world, friend, "ben", 2)
-    watched = WatchedStore(world.store)
-    node = World(beside=world, store=watched)
-    ben = await node.joined("ben")
+    ben = await near.joined("ben")
     assert len(ben.got("message")) == 6
     assert watched.log.reads == []
     assert [sorted(places) for places in watched.log.read_together] == [
         ["dm:anna:ben", "dm:ben:cleo", "dm:ben:dora"]
     ]
-    await node.chat.close()
 
 
 async def test_cursors_for_logs_one_has_no_part_in_are_passed_over(world: World) -> None:

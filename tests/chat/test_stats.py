@@ -18,10 +18,10 @@ def test_durations_are_counted_up_to_their_bounds() -> None:
     assert durations.sum_s == 11.003
 
 
-async def test_one_append_at_a_time_is_timed(world: World) -> None:
-    watched = WatchedStore(world.store)
-    node = World(beside=world, store=watched)
-    anna = await node.joined("anna")
+async def test_one_append_at_a_time_is_timed(
+    world: World, near: World, watched: WatchedStore
+) -> None:
+    anna = await near.joined("anna")
     watched.log.outcomes = []
     for number in range(3):
         anna.say("chat", anna.message("ben", str(number)))
@@ -29,8 +29,7 @@ async def test_one_append_at_a_time_is_timed(world: World) -> None:
     world.clock.advance(0.2)
     watched.log.tell()
     await anna.send("ben", "at once")
-    counts = node.chat.stats.append_s.counts
+    counts = near.chat.stats.append_s.counts
     assert counts[BOUNDS_S.index(0.25)] == 1
     assert counts[0] == 1
     assert sum(counts) == 2
-    await node.chat.close()
