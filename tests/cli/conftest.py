@@ -55,14 +55,14 @@ def shared(database: str, redis: RedisServer) -> tuple[str, ...]:
 
 def command(*words: str) -> str:
     """What a command that succeeds writes."""
-    ended = _ended(*words)
+    ended = ended_of("-m", "webchat", *words)
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
 
 
 def refused(*options: str, code: int = 1) -> str:
     """The one line that a server which does not start says, with that exit code."""
-    ended = _ended("serve", *options)
+    ended = ended_of("-m", "webchat", "serve", *options)
     assert ended.returncode == code, ended.stderr
     said = [line for line in ended.stderr.splitlines() if line.startswith("webchat: ")]
     assert len(said) == 1, ended.stderr
@@ -78,9 +78,11 @@ def eventually(is_so: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)
 
 
-def _ended(*words: str) -> subprocess.CompletedProcess[str]:
+def ended_of(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """What a Python that is started with these words has done."""
     return subprocess.run(
-        [sys.executable, "-m", "webchat", *words],
+        [sys.executable, *words],
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=30,

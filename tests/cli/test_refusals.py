@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests import http
-from tests.cli.conftest import command, refused
+from tests.cli.conftest import command, ended_of, refused
 from tests.engines import dynamodb
 from tests.engines.redis import RedisServer
 from tests.ports import free_port
@@ -141,13 +139,7 @@ def test_what_is_not_installed_is_named_with_how_to_install_it(
     """`None` in `sys.modules` is how Python marks a module as not to be found."""
     words = ["serve", "--port", "0", *options]
     program = f"import sys; sys.modules[{module!r}] = None; from webchat.cli import main; "
-    ended = subprocess.run(
-        [sys.executable, "-c", f"{program} main({words!r})"],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    ended = ended_of("-c", f"{program} main({words!r})")
     assert ended.returncode == 1
     *_, line = ended.stderr.splitlines()
     assert line == f"webchat: {module} is not installed: pip install 'webchat[{extra}]'"

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 import stat
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, ended_of
 
 PASSWORD = "correct horse battery\n"
 
@@ -142,14 +140,7 @@ def test_checking_what_is_no_store_fails(run: Run, tmp_path: Path) -> None:
 def test_of_a_damaged_store_is_said_why_it_does_not_answer(data: str, args: list[str]) -> None:
     store = Path(data) / "webchat.db"
     overwrite_a_page_of(store, "account")
-    ended = subprocess.run(
-        [sys.executable, "-m", "webchat", *args, "--data", data],
-        input=PASSWORD,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    ended = ended_of("-m", "webchat", *args, "--data", data, stdin=PASSWORD)
     assert ended.returncode == 1
     assert ended.stderr == (
         f"webchat: {store} does not answer: database disk image is malformed; "

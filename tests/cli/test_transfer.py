@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run, command
+from tests.cli.conftest import Run, command, ended_of
 
 PASSWORD = "correct horse battery\n"
 
@@ -64,14 +64,8 @@ def test_a_disk_that_is_full_for_a_new_store_is_said_to_be(data: str, tmp_path: 
     exported = command("export", "-", "--data", data)
     limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000)); "
     words = ["import", "-", "--data", str(tmp_path / "other")]
-    ended = subprocess.run(
-        [sys.executable, "-c", f"{limited} from webchat.cli import main; main({words!r})"],
-        input=exported,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    program = f"{limited} from webchat.cli import main; main({words!r})"
+    ended = ended_of("-c", program, stdin=exported)
     assert ended.returncode == 1
     assert ended.stderr == (
         f"webchat: {tmp_path}/other/webchat.db cannot be used as a store: disk I/O error\n"

@@ -116,6 +116,13 @@ class Person:
         dialog.get_by_role("button", name=re.compile(f"^{name}")).click()
         expect(self.page.get_by_role("heading", level=1, name=name)).to_be_visible()
 
+    def ask_to_be_asked(self) -> None:
+        """Want to be asked before strangers add one to a group."""
+        self.choose_from_account("Settings")
+        asked = self.page.get_by_role("checkbox", name="Ask me before strangers add me to a group")
+        with self.page.expect_response("**/api/v1/me"):
+            asked.check()
+
     def make_group(self, name: str, *people: Person) -> None:
         """Make a group of people found by their ids."""
         self.fill_in_group(name, *people)

@@ -304,10 +304,7 @@ def test_an_invite_link_leads_in_until_it_is_revoked(
 def test_who_wants_to_be_asked_is_invited(trio: Trio, trip: str, newcomer: Newcomer) -> None:
     ann, bob, _ = trio
     dan = newcomer("Dan")
-    dan.choose_from_account("Settings")
-    asked = dan.page.get_by_role("checkbox", name="Ask me before strangers add me to a group")
-    with dan.page.expect_response("**/api/v1/me"):
-        asked.check()
+    dan.ask_to_be_asked()
     ann.open_details()
     ann.add_to_group(dan)
     expect(ann.details).to_contain_text("An invitation went to Dan")
@@ -324,10 +321,7 @@ def test_who_wants_to_be_asked_is_invited(trio: Trio, trip: str, newcomer: Newco
 def test_who_made_a_group_is_told_who_was_invited(trio: Trio, newcomer: Newcomer) -> None:
     ann, bob, _ = trio
     dan = newcomer("Dan")
-    dan.choose_from_account("Settings")
-    asked = dan.page.get_by_role("checkbox", name="Ask me before strangers add me to a group")
-    with dan.page.expect_response("**/api/v1/me"):
-        asked.check()
+    dan.ask_to_be_asked()
     ann.make_group("With Dan", bob, dan)
     said = ann.page.get_by_text("An invitation went to Dan: who accepts it is in.")
     expect(said).to_be_visible()
