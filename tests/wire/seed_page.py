@@ -243,4 +243,4 @@ class Pages:
         for page in self._pages:
             await page.shut()
         faults = {page.uid: page.faults for page in self._pages if page.faults}
-        assert not faults
+        assert not faults, faults

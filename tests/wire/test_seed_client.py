@@ -199,6 +199,7 @@ async def test_leaving(pages: Pages) -> None:
 
     alice.refer(group, carol.uid)
     await carol.until("a new list", lambda: carol.count("notify") == 2)
+    await bob.until_listed(group, alice.uid, bob.uid, carol.uid)  # it counts its readers by that
     await bob.until_read(bob.send(group, "back again"))
     assert carol.windows[group][-1] == f"{bob.uid}: back again"
 
