@@ -3,7 +3,7 @@
 Each append is one message to one of 1,000 pairs at random, moves its sender, and is told durable by
 `done`; figures are of the whole process, both threads, without any socket.
 
-    python bench/sqlite_store.py [--entries 20000] [--pairs 1000] [--filled 100]
+    python bench/sqlite_store.py [--entries 20000] [--pairs 1000] [--filled 50]
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import random
 import tempfile
 import time
 import uuid
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 from webchat.adapters.memory import LoopClock
@@ -39,24 +41,26 @@ def request(pair: int, chance: random.Random) -> Append:
     return Append(conv, (draft,), members_as_of=1, on_first=first, moves_sender=True)
 
 
-async def run(store: Store, requests: list[Append], in_flight: int) -> None:
+async def run(store: Store, requests: Iterable[Append], in_flight: int) -> None:
     """Append all, a next one whenever one is done."""
     finished = asyncio.get_running_loop().create_future()
     waiting = iter(requests)
-    left = len(requests)
+    left = 0
 
     def done(outcome: Appended | Exception) -> None:
         nonlocal left
         if isinstance(outcome, Exception):
             raise outcome
+        if (following := next(waiting, None)) is not None:
+            store.log.append(following, done)
+            return
         left -= 1
         if not left:
             finished.set_result(None)
-        if (following := next(waiting, None)) is not None:
-            store.log.append(following, done)
 
-    for _ in range(in_flight):
-        store.log.append(next(waiting), done)
+    for request in islice(waiting, in_flight):
+        left += 1
+        store.log.append(request, done)
     await finished
 
 
@@ -66,7 +70,7 @@ async def measure(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as directory:
         store = SqliteStore(Path(directory, "bench.db"), SqliteSettings(), LoopClock())
         await store.open("secured")
-        fill = [request(p, chance) for _ in range(options.filled) for p in range(options.pairs)]
+        fill = (request(p, chance) for _ in range(options.filled) for p in range(options.pairs))
         await run(store, fill, 2_000)
         print(f"{'in flight':>12}{'CPU µs':>10}{'µs':>10}   per append")
         for in_flight in (1, 8, 64, 512):

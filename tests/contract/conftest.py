@@ -64,7 +64,14 @@ STORES: Final[dict[str, Kind]] = {
     "memory": Kind(lambda _, clock: MemoryStore(clock), lambda _: []),
     "sqlite": sqlite(SqliteSettings()),
     "sqlite that remembers little": sqlite(
-        SqliteSettings(max_batch=2, max_heads=2, max_positions=2, journal_entries=3, fold_slice=1)
+        SqliteSettings(
+            max_batch=2,
+            max_heads=2,
+            max_positions=2,
+            journal_entries=3,
+            journal_keys=2,
+            fold_slice=1,
+        )
     ),
     "postgresql": postgresql(),
     "postgresql that remembers little": postgresql(

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
 from tests.contract.asking import message, send
 from webchat.adapters.memory import ManualClock
-from webchat.adapters.sqlite import SqliteSettings, SqliteStore, check, schema
+from webchat.adapters.sqlite import (
+    SqliteSettings,
+    SqliteStore,
+    backup,
+    check,
+    keyjournal,
+    ledger,
+    schema,
+)  # fmt: skip
 from webchat.adapters.sqlite.keys import key_hash
+from webchat.errors import WebchatError
 from webchat.ports.log import Append
+from webchat.ports.store import StoreRefused
 
-SETTINGS = SqliteSettings(journal_entries=4, fold_interval_ms=60_000)
+SETTINGS = SqliteSettings(journal_entries=4, journal_keys=4, fold_interval_ms=60_000)
 
 
 @pytest.fixture
@@ -41,26 +53,146 @@ def count_of(path: Path, table: str) -> int:
         return int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608
 
 
-@pytest.mark.parametrize(("written", "folded"), [(3, 0), (4, 0), (5, 4), (8, 4), (9, 8)])
+@pytest.mark.parametrize(
+    ("written", "entries", "keys"),
+    [(3, 0, 0), (4, 0, 0), (5, 4, 0), (6, 4, 4), (8, 4, 4), (9, 8, 4), (10, 8, 8)],
+)
 async def test_keys_are_found_whether_folded_or_not(
-    store: SqliteStore, path: Path, written: int, folded: int
+    store: SqliteStore, path: Path, written: int, entries: int, keys: int
 ) -> None:
-    entries = [(await send(store, one(str(number)))).entries for number in range(written)]
-    assert count_of(path, "entry") == count_of(path, "entry_key") == folded
+    sent = [(await send(store, one(str(number)))).entries for number in range(written)]
+    assert (count_of(path, "entry"), count_of(path, "entry_key")) == (entries, keys)
     for number in range(written):
-        assert await store.log.find("group_x", "ann", str(number)) == entries[number][0]
+        assert await store.log.find("group_x", "ann", str(number)) == sent[number][0]
         again = await send(store, one(str(number)))
-        assert (again.entries, again.fresh) == (entries[number], False)
+        assert (again.entries, again.fresh) == (sent[number], False)
     assert await store.log.find("group_x", "ann", "never") is None
 
 
-async def test_keys_are_found_after_a_start(store: SqliteStore) -> None:
+async def test_keys_are_found_after_a_start(store: SqliteStore, path: Path) -> None:
     for number in range(6):
         await send(store, one(str(number)))
     await store.close()
+    assert count_of(path, "key_journal") == 1
     await store.open("secured")
     seqs = [(await send(store, one(str(number)))).entries[0].seq for number in range(7)]
     assert seqs == [1, 2, 3, 4, 5, 6, 7]
+
+
+async def test_keys_are_found_after_a_start_from_what_was_killed(
+    store: SqliteStore, path: Path, tmp_path: Path, clock: ManualClock
+) -> None:
+    for number in range(7):
+        await send(store, one(str(number)))
+    for name in ("webchat.db", "webchat.db-wal"):
+        shutil.copy(path.with_name(name), tmp_path / name.replace("webchat", "killed"))
+    killed = SqliteStore(tmp_path / "killed.db", SETTINGS, clock)
+    await killed.open("secured")
+    seqs = [(await send(killed, one(str(number)))).entries[0].seq for number in range(8)]
+    assert seqs == [1, 2, 3, 4, 5, 6, 7, 8]
+    await killed.close()
+    assert check(tmp_path / "killed.db") == []
+
+
+async def test_a_tool_beside_finds_keys_and_brings_them_into_their_table(
+    store: SqliteStore, path: Path, clock: ManualClock
+) -> None:
+    for number in range(5):
+        await send(store, one(str(number)))
+    tool = SqliteStore.beside(path, SETTINGS, clock)
+    await tool.open("secured")
+    found = await tool.log.find("group_x", "ann", "1")
+    assert found is not None
+    assert found.seq == 2
+    assert (count_of(path, "key_journal"), count_of(path, "entry_key")) == (0, 5)
+    assert not (await send(tool, one("2"))).fresh
+    await tool.close()
+    seqs = [(await send(store, one(str(number)))).entries[0].seq for number in range(20)]
+    assert seqs == list(range(1, 21))
+
+
+async def test_keys_do_not_grow_beyond_their_bound(path: Path, clock: ManualClock) -> None:
+    few = SqliteSettings(journal_entries=10, journal_keys=50, fold_slice=10)
+    store = SqliteStore(path, few, clock)
+    await store.open("secured")
+    for first in range(0, 2_000, 20):
+        await asyncio.gather(*(send(store, one(str(first + number))) for number in range(20)))
+        assert count_of(path, "entry") - count_of(path, "entry_key") <= 2 * 50 + 40
+    assert count_of(path, "key_journal") <= 2 * 50
+    await store.close()
+    assert check(path) == []
+
+
+async def test_keys_whose_transaction_failed_are_folded_with_the_next_one(
+    path: Path, clock: ManualClock
+) -> None:
+    store = SqliteStore(
+        path, SqliteSettings(journal_entries=8, journal_keys=8, fold_slice=2), clock
+    )
+    await store.open("secured")
+    for number in range(100):
+        await send(store, one(str(number)))
+        with pytest.raises(Exception, match="a write failed"):
+            await send(store, Append("group_x", (message("ann", "\ud800"),)))
+    assert count_of(path, "entry_key") > 50
+    assert [(await send(store, one(str(number)))).fresh for number in range(100)] == [False] * 100
+    await store.close()
+    assert check(path) == []
+
+
+async def test_keys_that_cannot_be_folded_are_not_lost(path: Path, clock: ManualClock) -> None:
+    store = SqliteStore(path, SETTINGS, clock)
+    await store.open("secured")
+    refuse = "CREATE TRIGGER refuse BEFORE INSERT ON entry_key BEGIN SELECT RAISE(ABORT, 'no'); END"
+    await store._writer.write(lambda db, _: db.execute(refuse), None)
+    acked = 0
+    for number in range(9):
+        with suppress(WebchatError):
+            await send(store, one(str(number)))
+            acked += 1
+    assert 0 < acked < 9
+    await store.close()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("DROP TRIGGER refuse")
+    await store.open("secured")
+    seqs = [(await send(store, one(str(number)))).entries[0].seq for number in range(9)]
+    assert seqs == list(range(1, 10))
+    await store.close()
+    assert check(path) == []
+
+
+@pytest.mark.parametrize(
+    ("damage", "finding"),
+    [
+        ("DELETE FROM key_journal", "group_x: the entry at Seq 1 is not found by its key"),
+        ("UPDATE key_journal SET batch = x'93'", "the file cannot be read: the keys' batch 1 is"),
+    ],
+)
+async def test_the_check_finds_keys_that_are_missing_or_damaged(
+    store: SqliteStore, path: Path, tmp_path: Path, damage: str, finding: str
+) -> None:
+    for number in range(5):
+        await send(store, one(str(number)))
+    copy = tmp_path / "copy.db"
+    await asyncio.to_thread(backup, path, copy)
+    assert check(copy) == []
+    with closing(sqlite3.connect(copy, isolation_level=None)) as db:
+        assert db.execute(damage).rowcount == 1
+    assert [line for line in check(copy) if line.startswith(finding)], check(copy)
+
+
+async def test_damaged_keys_are_not_served(store: SqliteStore, path: Path) -> None:
+    for number in range(5):
+        await send(store, one(str(number)))
+    await store.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        (batch,) = db.execute("SELECT batch FROM key_journal").fetchone()
+        db.execute("UPDATE key_journal SET batch = x'93'")
+    with pytest.raises(StoreRefused, match="the keys' batch 2 is damaged"):
+        await store.open("secured")
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("UPDATE key_journal SET batch = ?", (batch,))
+    await store.open("secured")
 
 
 async def test_keys_of_a_batch_that_was_rolled_back_are_forgotten(store: SqliteStore) -> None:
@@ -99,6 +231,19 @@ async def test_another_key_with_the_same_hash_is_another_key(
     await store.open("secured")
     seqs = {each: (await send(store, one(each))).entries[0].seq for each in ("first", other)}
     assert seqs == {"first": 1, other: 2 if other == "second" else 3}
+
+
+async def test_keys_that_all_have_the_same_hash_are_keys_all_the_same(
+    path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (keyjournal, ledger):
+        monkeypatch.setattr(module, "key_hash", lambda *_: 7)
+    store = SqliteStore(path, SETTINGS, clock)
+    await store.open("secured")
+    for _ in range(2):
+        seqs = [(await send(store, one(str(number)))).entries[0].seq for number in range(20)]
+        assert seqs == list(range(1, 21))
+    await store.close()
 
 
 async def test_keys_of_an_older_file_are_found(tmp_path: Path, clock: ManualClock) -> None:

@@ -235,6 +235,7 @@ async def test_an_older_backup_is_taken(killed: Path, path: Path, clock: ManualC
     with closing(sqlite3.connect(killed)) as db:
         db.execute("DROP INDEX account_recent")
         db.execute("ALTER TABLE account RENAME COLUMN saved_at TO created_at")
+        db.execute("DROP TABLE key_journal")
         db.execute("PRAGMA user_version = 3")
     restore(killed, path, KEPT)
     assert await seqs(path, clock) == [1]

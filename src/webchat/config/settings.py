@@ -148,6 +148,9 @@ class Settings:
     sqlite_journal_bytes: int = amount(
         16_777_216, "Bytes in the journal, from which on it is folded.", 65_536
     )
+    sqlite_journal_keys: int = amount(
+        32_768, "Keys of entries in memory, from which on they are written to their table."
+    )
     sqlite_fold_interval_ms: int = amount(
         1_000, "Wait after the last write until the journal is folded."
     )

@@ -6,13 +6,13 @@ The tables are asked in SQL; what lies in the journal is held to go on from them
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from webchat.adapters.sqlite import journal
+from webchat.adapters.sqlite import journal, keyjournal
 from webchat.adapters.sqlite.files import existing
 from webchat.adapters.sqlite.keys import key_hash
 from webchat.adapters.sqlite.schema import VERSION, check_version
@@ -53,7 +53,8 @@ _PROMISES: Final[tuple[tuple[str, str], ...]] = (
         """SELECT log.name, seq FROM entry JOIN log ON log.id = entry.log
         WHERE msg_id <> '' AND NOT EXISTS (SELECT 1 FROM entry_key
             WHERE entry_key.log = entry.log AND hash = key_hash(sender, msg_id)
-            AND entry = entry.id)""",
+            AND entry = entry.id)
+        AND NOT is_noted(entry.log, key_hash(sender, msg_id), entry.id)""",
     ),
     (
         "{}: the entry at Seq {} is no JSON object",
@@ -224,9 +225,22 @@ def damages(db: sqlite3.Connection) -> Iterator[Finding]:
 
 def _broken_promises(db: sqlite3.Connection) -> Iterator[Finding]:
     db.create_function("key_hash", 2, key_hash, deterministic=True)
+    db.create_function("is_noted", 3, _is_noted(db))
     for words, query in _PROMISES:
         for row in db.execute(_SAID + query):
             yield words.format(*row)
+
+
+def _is_noted(db: sqlite3.Connection) -> Callable[[int, int, int], bool]:
+    """What says whether the key of an entry, given by log, hash and id, is on its way into its
+    table."""
+    noted = {
+        (log, hashed, id_)
+        for _, keys in keyjournal.batches(db)
+        for log, of_log in keys.items()
+        for hashed, id_ in of_log.items()
+    }
+    return lambda *key: key in noted
 
 
 def _broken_journal(db: sqlite3.Connection) -> Iterator[Finding]:

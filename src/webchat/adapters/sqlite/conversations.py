@@ -16,7 +16,7 @@ from webchat.adapters.sqlite.entries import (
     newest_before,
 )
 from webchat.adapters.sqlite.heads import Heads
-from webchat.adapters.sqlite.keys import ENTRY_COLUMNS, entry_of, find_row
+from webchat.adapters.sqlite.keys import ENTRY_COLUMNS, entry_of
 from webchat.adapters.sqlite.ledger import Ledger
 from webchat.adapters.sqlite.logs import Logs
 from webchat.adapters.sqlite.reader import (
@@ -82,6 +82,7 @@ class SqliteLog:
         self._writer = writer
         self._reader = reader
         self._tail = ledger.tail
+        self._keys = ledger.keys
         self._heads = Heads(ledger)
 
     def append(self, request: Append, done: AppendDone) -> None:
@@ -121,7 +122,7 @@ class SqliteLog:
 
         def run(db: sqlite3.Connection) -> Entry | None:
             log = db.execute("SELECT id FROM log WHERE name = ?", (conv,)).fetchone()
-            row = log and find_row(db, log[0], sender, msg_id)
+            row = log and self._keys.find(db, log[0], sender, msg_id)
             return entry_of(conv, row) if row else None
 
         return entry or await self._reader.read(run)

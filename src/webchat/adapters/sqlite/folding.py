@@ -11,8 +11,9 @@ from operator import attrgetter
 import msgspec
 
 from webchat.adapters.sqlite import journal
+from webchat.adapters.sqlite.keyjournal import KeyJournal
 from webchat.adapters.sqlite.openlog import LogTail, OpenLog
-from webchat.adapters.sqlite.rows import EntryRow, PositionRow, write_entries, write_positions
+from webchat.adapters.sqlite.rows import EntryRow, PositionRow, add_entries, write_positions
 from webchat.adapters.sqlite.settings import SqliteSettings
 from webchat.model import Position, Uid
 
@@ -32,8 +33,9 @@ class _Fold(msgspec.Struct):
 class Folding:
     """How much is in the journal, and how far the fold that is under way has come."""
 
-    def __init__(self, settings: SqliteSettings) -> None:
+    def __init__(self, settings: SqliteSettings, keys: KeyJournal) -> None:
         self._settings = settings
+        self._keys = keys
         self._newest = self._records = self._size = 0
         self._fold: _Fold | None = None
         self._slice: list[tuple[OpenLog, LogTail, int]] = []
@@ -117,7 +119,8 @@ class Folding:
                 records -= taken + len(log.tail.moved)
                 moved.append((log, log.tail.moved))
             logs.pop()
-        write_entries(db, [row for _, tail, taken in self._slice for row in tail.rows[:taken]])
+        rows = [row for _, tail, taken in self._slice for row in tail.rows[:taken]]
+        self._keys.note(db, add_entries(db, rows))
         write_positions(db, position_rows(moved))
 
 

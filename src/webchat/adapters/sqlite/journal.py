@@ -7,12 +7,12 @@ journal is at the end of one page. `folding.py` decides when it is folded.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import msgspec
 
-from webchat.adapters.sqlite.rows import EntryRow, PositionRow, write_entries, write_positions
+from webchat.adapters.sqlite.rows import EntryRow, PositionRow, add_entries, write_positions
 from webchat.model import Seq
 
 
@@ -42,8 +42,9 @@ def remove(db: sqlite3.Connection, until: int) -> None:
 
 
 def is_empty(db: sqlite3.Connection) -> bool:
-    """Whether the tables say everything."""
-    return db.execute("SELECT 1 FROM journal LIMIT 1").fetchone() is None
+    """Whether the tables say everything: there is nothing here, and none of `keyjournal.py`."""
+    query = "SELECT 1 FROM journal UNION ALL SELECT 1 FROM key_journal LIMIT 1"
+    return db.execute(query).fetchone() is None
 
 
 def batches(db: sqlite3.Connection) -> Iterator[Batch]:
@@ -55,10 +56,13 @@ def batches(db: sqlite3.Connection) -> Iterator[Batch]:
             raise sqlite3.DatabaseError(f"the journal's batch {id_} is damaged") from error
 
 
-def replay(db: sqlite3.Connection) -> None:
+def replay(
+    db: sqlite3.Connection, put_keys: Callable[[sqlite3.Connection, list[int]], None]
+) -> None:
     """Write what the journal holds to the tables and empty it, within a transaction.
 
-    What the tables have already, because it was folded before its time, is passed over.
+    What the tables have already, because it was folded before its time, is passed over. `put_keys`:
+    takes care of the keys of the rest, given as `rows.add_entries` returns them.
     """
     ends: dict[int, Seq] = {}
     entries: list[EntryRow] = []
@@ -66,7 +70,7 @@ def replay(db: sqlite3.Connection) -> None:
     for batch in batches(db):
         entries += [row for row in batch.entries if row[1] > _end(db, row[0], ends)]
         positions += batch.positions
-    write_entries(db, sorted(entries))  # by log and `Seq`, which are no two alike
+    put_keys(db, add_entries(db, sorted(entries)))  # by log and `Seq`, which are no two alike
     write_positions(db, positions)
     db.execute("DELETE FROM journal")
 

@@ -1,7 +1,7 @@
 """Where the entry of a key of idempotence lies.
 
-The table `entry_key` finds it by a hash. Entries come into it in bulk, with the fold of the
-journal (`journal.py`); the keys of a batch are looked up in it together.
+The table `entry_key` finds it by a hash, and `keyjournal.py` what is not in that table yet. The
+keys of a batch are looked up together.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ ENTRY_COLUMNS: Final = "seq, n, at, kind, sender, msg_id, envelope"
 _BY_KEY: Final = f"""
     SELECT {ENTRY_COLUMNS} FROM entry_key JOIN entry ON entry.id = entry_key.entry
     WHERE entry_key.log = ? AND hash = ? AND sender = ? AND msg_id = ?"""  # noqa: S608
+_BY_ID: Final = f"""
+    SELECT {ENTRY_COLUMNS} FROM entry
+    WHERE id = ? AND log = ? AND sender = ? AND msg_id = ?"""  # noqa: S608
 _HAS: Final = "SELECT log, hash FROM entry_key WHERE log = ? AND hash = ?"
 _FEW: Final = 4
 """So many keys are cheaper to look up one by one."""
@@ -60,12 +63,19 @@ def entry_of(conv: str, row: Columns) -> Entry:
     return seal(Draft(kind, sender, msg_id, envelope), conv, seq, n, at)
 
 
-def find_row(db: sqlite3.Connection, log: int, sender: Uid, msg_id: str) -> Columns | None:
-    """The entry with that key, if the tables have it."""
-    hashed = key_hash(sender, msg_id)
-    if hashed is None:
-        return None
+def at_key(
+    db: sqlite3.Connection, log: int, hashed: int, sender: Uid, msg_id: str
+) -> Columns | None:
+    """The entry with that key, whose hash is given, if the table of keys has it."""
     row: Columns | None = db.execute(_BY_KEY, (log, hashed, sender, msg_id)).fetchone()
+    return row
+
+
+def at_place(
+    db: sqlite3.Connection, id_: int, log: int, sender: Uid, msg_id: str
+) -> Columns | None:
+    """The entry `id_`, if that is its key."""
+    row: Columns | None = db.execute(_BY_ID, (id_, log, sender, msg_id)).fetchone()
     return row
 
 

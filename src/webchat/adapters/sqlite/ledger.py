@@ -11,12 +11,13 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final
 
-from webchat.adapters.sqlite import journal
+from webchat.adapters.sqlite import journal, keyjournal
 from webchat.adapters.sqlite.folding import Folding, position_rows
-from webchat.adapters.sqlite.keys import entry_of, find_row, key_hash, met
+from webchat.adapters.sqlite.keyjournal import KeyJournal
+from webchat.adapters.sqlite.keys import entry_of, key_hash
 from webchat.adapters.sqlite.openlog import LogTail, OpenLog
 from webchat.adapters.sqlite.recent import Recent
-from webchat.adapters.sqlite.rows import EntryRow, write_entries, write_positions
+from webchat.adapters.sqlite.rows import EntryRow, write_entries, write_keys, write_positions
 from webchat.adapters.sqlite.settings import SqliteSettings
 from webchat.model import (
     NO_HEAD,
@@ -56,12 +57,25 @@ class Ledger:
         self._recent: Recent[ConvID, OpenLog] = Recent(settings.max_heads)
         self._unfolded: dict[ConvID, OpenLog] = {}
         self._positions = 0
-        self._folding = Folding(settings)
+        self.keys = KeyJournal(settings)
+        """Of what is in the tables; its `find` is for any thread."""
+        self._folding = Folding(settings, self.keys)
         self._new: dict[int, tuple[OpenLog, int]] = {}
         self._touched: list[tuple[OpenLog, LogTail, Head]] = []
         self._added: list[EntryRow] = []
         self._settled: dict[int, Seq] = {}
         self._counts: dict[tuple[int, Seq], int] = {}
+
+    def open(self, db: sqlite3.Connection) -> None:
+        """Go on from what the last process that served left in the file, even if it died.
+
+        Before all else. Raises sqlite3.Error.
+        """
+        db.execute("BEGIN IMMEDIATE")
+        self.keys.load(db)
+        journal.replay(db, self.keys.note)
+        db.execute("COMMIT")
+        self.keys.committed()
 
     def tail(self, conv: ConvID) -> LogTail | None:
         """What is committed of a log and not in the tables. For any thread."""
@@ -152,7 +166,7 @@ class Ledger:
             entry = log.tail.with_key(log.conv, sender, msg_id, new=True)
             if entry is not None:
                 return entry
-        row = find_row(db, log.id, sender, msg_id)
+        row = self.keys.find(db, log.id, sender, msg_id)
         return None if row is None else entry_of(log.conv, row)
 
     def n_at(self, db: sqlite3.Connection, log: OpenLog, seq: Seq) -> int:
@@ -214,7 +228,8 @@ class Ledger:
     def settle_others(self, db: sqlite3.Connection) -> None:
         """Before all else: beside a process that serves, write what it has in the journal."""
         if not self._keeps_journal and not journal.is_empty(db):
-            journal.replay(db)
+            journal.replay(db, write_keys)
+            keyjournal.fold_all(db)
 
     def look_up(self, db: sqlite3.Connection, requests: Iterable[Append]) -> None:
         """Look for the keys of all `requests` together: one that is new costs no query later."""
@@ -234,7 +249,7 @@ class Ledger:
             if hashed is not None:
                 new[id(request)] = log, hashed
                 places += (log.id, hashed)
-        if found := met(db, places):
+        if found := self.keys.met(db, places):
             new = {key: at for key, at in new.items() if (at[0].id, at[1]) not in found}
         self._new = new
 
@@ -243,12 +258,14 @@ class Ledger:
         if not self._keeps_journal:
             self.settle_all(db)
             return
+        self.keys.go_on(db, len(self._added))
         if is_idle or self._folding.is_due:
             self._folding.begin(self._unfolded.values())
         self._folding.go_on(db, self._note(db), self._settled)
 
     def committed(self) -> None:
         """The transaction is durable; what it did may be read."""
+        self.keys.committed()  # before tails let go of their rows
         emptied = self._folding.committed()
         settled = self._settled
         for log, tail, _ in self._touched:
@@ -269,14 +286,16 @@ class Ledger:
         # Among them may be logs that it made.
         self._recent.clear()
         self._folding.rolled_back()
+        self.keys.rolled_back()
         self._start_anew()
 
     def others_wrote(self, db: sqlite3.Connection) -> None:
         """Another process wrote since the last transaction; maybe it has emptied the journal."""
         self._recent.clear()
-        if self._unfolded and journal.is_empty(db):
+        if (self._unfolded or not self.keys.is_empty) and journal.is_empty(db):
             self._unfolded = {}
             self._folding.forget()
+            self.keys.forget()
 
     def _start_anew(self) -> None:
         self._new, self._touched, self._added = {}, [], []

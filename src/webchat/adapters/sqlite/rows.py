@@ -38,7 +38,8 @@ def _insert(table: str, row: str, otherwise: str = "") -> _Insert:
 
 
 _ENTRY: Final = _insert("entry", "(NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-_KEY: Final = _insert("entry_key", "(?, ?, ?)")
+# A fold of keys that was interrupted begins again.
+_KEY: Final = _insert("entry_key", "(?, ?, ?)", "ON CONFLICT DO NOTHING")
 # A position never goes back, so of two rows of one member the one further on is the newer one.
 _POSITION: Final = _insert(
     "position",
@@ -56,15 +57,20 @@ def sealed(conv: ConvID, row: EntryRow) -> Entry:
 
 
 def write_entries(db: sqlite3.Connection, rows: Sequence[EntryRow]) -> None:
-    """Write entries that the tables do not have, and what they are found by.
+    """Write entries that the tables do not have, and their keys."""
+    write_keys(db, add_entries(db, rows))
 
-    `rows` by log and `Seq`, so that those of a log, and its keys, come to few pages.
+
+def add_entries(db: sqlite3.Connection, rows: Sequence[EntryRow]) -> list[int]:
+    """Write entries that the tables do not have; returns log, `key_hash` and id of each with a key.
+
+    `rows` by log and `Seq`, so that those of a log come to few pages.
     """
+    keys: list[int] = []
     if not rows:
-        return
+        return keys
     (last,) = db.execute("SELECT ifnull(max(id), 0) FROM entry").fetchone()
     entries: list[object] = []
-    keys: list[object] = []
     # SQLite numbers them one after the other from the greatest id on.
     for id_, row in enumerate(rows, last + 1):
         log, seq, n, at, members_seq, kind, sender, msg_id, envelope, hashed = row
@@ -74,6 +80,11 @@ def write_entries(db: sqlite3.Connection, rows: Sequence[EntryRow]) -> None:
         if hashed is not None:
             keys += (log, hashed, id_)
     _write(db, _ENTRY, entries)
+    return keys
+
+
+def write_keys(db: sqlite3.Connection, keys: Sequence[int]) -> None:
+    """Write keys to their table, given as `add_entries` returns them; passes over those it has."""
     _write(db, _KEY, keys)
 
 
@@ -82,7 +93,7 @@ def write_positions(db: sqlite3.Connection, rows: Iterable[PositionRow]) -> None
     _write(db, _POSITION, list(chain.from_iterable(rows)))
 
 
-def _write(db: sqlite3.Connection, insert: _Insert, values: list[object]) -> None:
+def _write(db: sqlite3.Connection, insert: _Insert, values: Sequence[object]) -> None:
     """Write rows whose values lie in `values` one after the other."""
     size = insert.columns * _AT_ONCE
     whole = len(values) - len(values) % size

@@ -198,7 +198,12 @@ _FOURTH: Final = (
     "CREATE INDEX account_recent ON account (saved_at, touched)",
 )
 
-STEPS: Final[Sequence[Sequence[str]]] = (_FIRST, _SECOND, _THIRD, _FOURTH)
+_FIFTH: Final = (
+    # `batch`: see `keyjournal.py`.
+    "CREATE TABLE key_journal (id INTEGER PRIMARY KEY, batch BLOB NOT NULL)",
+)
+
+STEPS: Final[Sequence[Sequence[str]]] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
 """Step i brings a file from version i to i + 1. What was released is never changed."""
 
 VERSION: Final = len(STEPS)

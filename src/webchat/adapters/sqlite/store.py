@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from webchat.adapters.sqlite import files, journal, schema
+from webchat.adapters.sqlite import files, schema
 from webchat.adapters.sqlite.accounts import SqliteAccounts
 from webchat.adapters.sqlite.conversations import SqliteLog, SqliteMembers
 from webchat.adapters.sqlite.following import SqliteFollowing
@@ -78,8 +78,8 @@ class SqliteStore:
 
     async def open(self, mode: Mode) -> None:
         """Make or migrate the file and start the threads. Raises StoreRefused."""
-        for_writes, *for_reads = await asyncio.to_thread(self._prepare, mode)
         ledger = Ledger(self._settings, keeps_journal=self._serves)
+        for_writes, *for_reads = await asyncio.to_thread(self._prepare, mode, ledger)
         logs = Logs(self._clock, ledger)
         self._writer = writer = Writer(for_writes, self._settings, logs)
         self._reader = reader = Reader(for_reads, self._settings.reads_at_once)
@@ -114,7 +114,7 @@ class SqliteStore:
         await asyncio.to_thread(self._reader.close)
         self._release()
 
-    def _prepare(self, mode: Mode) -> list[sqlite3.Connection]:
+    def _prepare(self, mode: Mode, ledger: Ledger) -> list[sqlite3.Connection]:
         """The connection for writes and those for reads, to a file that is ours to use."""
         with files.refusing(self._path):
             files.make_private(self._path)
@@ -125,7 +125,7 @@ class SqliteStore:
                     self._make_schema(db)
                     self._settle_mode(db, mode)
                     if self._serves:
-                        _settle(db)
+                        ledger.open(db)
                 return files.connect_all(self._path, self._settings)
             except BaseException:
                 self._release()
@@ -158,13 +158,6 @@ class SqliteStore:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
-
-
-def _settle(db: sqlite3.Connection) -> None:
-    """Make the tables say what a process that died left in the journal."""
-    db.execute("BEGIN IMMEDIATE")
-    journal.replay(db)
-    db.execute("COMMIT")
 
 
 def _probe_read(db: sqlite3.Connection) -> None:

@@ -22,5 +22,6 @@ def _settings(settings: Settings) -> SqliteSettings:
         gather_ms=settings.sqlite_gather_ms,
         journal_entries=settings.sqlite_journal_entries,
         journal_bytes=settings.sqlite_journal_bytes,
+        journal_keys=settings.sqlite_journal_keys,
         fold_interval_ms=settings.sqlite_fold_interval_ms,
     )

@@ -1,0 +1,177 @@
+"""Keys of idempotence whose entries are in their table, before they come into that of the keys.
+
+The table `entry_key` lies by hash, so each key of a long log has a page to itself, to be read and
+written. Here keys are noted, a batch in a row of `key_journal`, and kept in memory until there are
+many; then they come into their table in its order, several to a page (docs/adr/0008-journal.md).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice
+from typing import Final
+
+import msgspec
+
+from webchat.adapters.sqlite.keys import Columns, Place, at_key, at_place, key_hash, met
+from webchat.adapters.sqlite.rows import write_keys
+from webchat.adapters.sqlite.settings import SqliteSettings
+from webchat.model import Uid
+
+_Keys = dict[int, dict[int, int]]
+"""By log: ids of entries by `key_hash`."""
+
+_INSERT: Final = "INSERT INTO key_journal VALUES (?, ?)"
+_BATCHES: Final = "SELECT id, batch FROM key_journal ORDER BY id"
+_DELETE: Final = "DELETE FROM key_journal WHERE id <= ?"
+_NONE: Final[Mapping[int, int]] = {}
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(_Keys).decode
+
+
+class KeyJournal:
+    """The keys that are not in their table yet. Used by the writer's thread, but for `find`.
+
+    One whose hash another one here has, which 64 bits hardly ever do, goes to the table at once.
+    """
+
+    def __init__(self, settings: SqliteSettings) -> None:
+        self._settings = settings
+        self._newest = self._count = 0
+        self._keys: _Keys = {}
+        # Of the transaction that runs.
+        self._noted: _Keys = {}
+        # Those that are being folded: up to which batch, what is left of them, and the slice.
+        self._folding: _Keys = {}
+        self._until = 0
+        self._left: Iterator[int] | None = None
+        self._slice: list[int] = []
+        self._is_last = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the table has all keys."""
+        return not self._count and self._left is None
+
+    def load(self, db: sqlite3.Connection) -> None:
+        """Read what the file has. Raises sqlite3.DatabaseError if a batch is damaged."""
+        for self._newest, keys in batches(db):
+            self._add(keys)
+
+    def find(self, db: sqlite3.Connection, log: int, sender: Uid, msg_id: str) -> Columns | None:
+        """The entry with that key, if the tables have it. For any thread."""
+        hashed = key_hash(sender, msg_id)
+        if hashed is None:
+            return None
+        id_ = self._entry(log, hashed)
+        row = None if id_ is None else at_place(db, id_, log, sender, msg_id)
+        return row or at_key(db, log, hashed, sender, msg_id)
+
+    def met(self, db: sqlite3.Connection, places: list[int]) -> set[Place]:
+        """Those at which there is a key; `places`: log and hash of each, one after the other."""
+        found = met(db, places)
+        keys, folding = self._keys, self._folding
+        values = iter(places)
+        for place in zip(values, values, strict=True):
+            log, hashed = place
+            # Every message comes by here, so without calls.
+            if (log in keys and hashed in keys[log]) or (log in folding and hashed in folding[log]):
+                found.add(place)
+        return found
+
+    def go_on(self, db: sqlite3.Connection, added: int) -> None:
+        """Fold a slice, if there is one, in a transaction that adds so many; before its `note`."""
+        if self._left is None and self._count >= self._settings.journal_keys:
+            self._folding, self._keys, self._count = self._keys, {}, 0
+            self._until, self._left = self._newest, _in_order(self._folding)
+        if self._left is not None:
+            # More than comes in, or the fold would never end.
+            values = 3 * max(self._settings.fold_slice, 2 * added)
+            self._slice = list(islice(self._left, values))
+            write_keys(db, self._slice)
+            self._is_last = len(self._slice) < values
+            if self._is_last:
+                db.execute(_DELETE, (self._until,))
+
+    def note(self, db: sqlite3.Connection, keys: Iterable[int]) -> None:
+        """Put keys at the end: log, `key_hash` and the entry's id, one after the other."""
+        noted = self._noted
+        met_again: list[int] = []
+        values = iter(keys)
+        # Sorted piece by piece, the whole is sorted in half the time.
+        for log, hashed, id_ in sorted(zip(values, values, values, strict=True)):
+            of_log = noted.get(log)
+            if of_log is None:
+                of_log = noted[log] = {}
+            if hashed in of_log or self._entry(log, hashed) is not None:
+                met_again += (log, hashed, id_)
+            else:
+                of_log[hashed] = id_
+        if noted:
+            # Counted up even if the transaction fails, so that no number comes twice.
+            self._newest += 1
+            db.execute(_INSERT, (self._newest, _encode(noted)))
+        write_keys(db, met_again)
+
+    def committed(self) -> None:
+        """What was noted and folded is durable."""
+        if self._noted:
+            self._add(self._noted)
+            self._noted = {}
+        self._slice = []
+        if self._is_last:
+            self._folding, self._left, self._is_last = {}, None, False
+
+    def rolled_back(self) -> None:
+        """It is not: the slice comes again."""
+        self._noted = {}
+        if self._left is not None:
+            self._left = chain(self._slice, self._left)
+            self._slice, self._is_last = [], False
+
+    def forget(self) -> None:
+        """Another process has brought all of them into their table."""
+        self._keys, self._folding = {}, {}
+        self._count, self._left = 0, None
+
+    def _entry(self, log: int, hashed: int) -> int | None:
+        """The id of the entry with that hash, if its key is here. For any thread."""
+        # In the order in which keys go from one to the other.
+        found = self._keys.get(log, _NONE).get(hashed)
+        return self._folding.get(log, _NONE).get(hashed) if found is None else found
+
+    def _add(self, keys: _Keys) -> None:
+        for log, of_log in keys.items():
+            self._count += len(of_log)
+            if log in self._keys:
+                self._keys[log].update(of_log)
+            else:
+                self._keys[log] = of_log
+
+
+def batches(db: sqlite3.Connection) -> Iterator[tuple[int, _Keys]]:
+    """All that the file has, in order, with their numbers. Raises sqlite3.DatabaseError if one is
+    damaged."""
+    for id_, encoded in db.execute(_BATCHES):
+        try:
+            yield id_, _decode(encoded)
+        except msgspec.DecodeError as error:
+            raise sqlite3.DatabaseError(f"the keys' batch {id_} is damaged") from error
+
+
+def fold_all(db: sqlite3.Connection) -> None:
+    """Bring all keys into their table, within a transaction."""
+    for _, keys in batches(db):
+        write_keys(db, list(_in_order(keys)))
+    db.execute("DELETE FROM key_journal")
+
+
+def _in_order(keys: _Keys) -> Iterator[int]:
+    """Log, hash and id of each, in the order of their table."""
+    for log in sorted(keys):
+        of_log = keys[log]
+        for hashed in sorted(of_log):
+            yield log
+            yield hashed
+            yield of_log[hashed]
