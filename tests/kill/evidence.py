@@ -17,6 +17,8 @@ OPTIONS = (
     "--rate-events-per-s=1000000",
     "--backlog-entries=1000000",
     "--join-entries=1000000",
+    "--sqlite-journal-entries=200",
+    "--sqlite-journal-keys=300",
 )
 
 

@@ -142,12 +142,8 @@ class KeyJournal:
         return self._folding.get(log, _NONE).get(hashed) if found is None else found
 
     def _add(self, keys: _Keys) -> None:
-        for log, of_log in keys.items():
-            self._count += len(of_log)
-            if log in self._keys:
-                self._keys[log].update(of_log)
-            else:
-                self._keys[log] = of_log
+        self._count += sum(map(len, keys.values()))
+        _merge(keys, self._keys)
 
 
 def batches(db: sqlite3.Connection) -> Iterator[tuple[int, _Keys]]:
@@ -162,9 +158,19 @@ def batches(db: sqlite3.Connection) -> Iterator[tuple[int, _Keys]]:
 
 def fold_all(db: sqlite3.Connection) -> None:
     """Bring all keys into their table, within a transaction."""
-    for _, keys in batches(db):
-        write_keys(db, list(_in_order(keys)))
+    keys: _Keys = {}
+    for _, batch in batches(db):
+        _merge(batch, keys)
+    write_keys(db, list(_in_order(keys)))
     db.execute("DELETE FROM key_journal")
+
+
+def _merge(keys: _Keys, into: _Keys) -> None:
+    for log, of_log in keys.items():
+        if log in into:
+            into[log].update(of_log)
+        else:
+            into[log] = of_log
 
 
 def _in_order(keys: _Keys) -> Iterator[int]:
