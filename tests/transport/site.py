@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tests.conformance.app import Echo, EchoHandler, not_found
 from webchat.adapters.memory.clock import LoopClock
+from webchat.ports.clock import Clock
 from webchat.session.client import SocketIO, SocketSettings
 from webchat.session.endpoint import Endpoint, EngineSettings, OriginAllowed
 from webchat.transport.origins import OwnOrListed
@@ -36,8 +37,9 @@ async def running(
     *,
     origin_allowed: OriginAllowed | None = None,
     proxies: Proxies | None = None,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Running]:
-    clock = LoopClock()
+    clock = clock or LoopClock()
     engine = engine or EngineSettings()
     allowed = origin_allowed or OwnOrListed()
     raw = Endpoint(Echo, clock, engine, origin_allowed=allowed)

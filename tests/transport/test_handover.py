@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -17,7 +18,9 @@ from tests.transport.wire import (
     upgrade_request,
     websocket,
 )
+from webchat.adapters.memory import ManualClock
 from webchat.session.endpoint import EngineSettings
+from webchat.transport import server
 from webchat.transport.server import ServerSettings
 
 UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
@@ -209,6 +212,35 @@ async def test_a_head_that_takes_too_long_is_cut_off(start: bytes) -> None:
     async with running(settings=settings) as site, await Wire.connect(site.port) as wire:
         wire.write(start)
         assert await wire.ended() == b""
+
+
+async def test_who_waits_for_its_turn_is_not_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[Callable[[], object]] = []
+
+    class Busy:
+        def __init__(self, *_: object) -> None:
+            pass
+
+        def begin(self, act: Callable[[], object]) -> bool:
+            turns.append(act)
+            return False
+
+    monkeypatch.setattr(server, "Pacing", Busy)
+    clock = ManualClock()
+    async with (
+        running(clock=clock) as site,
+        await Wire.connect(site.port) as whole,
+        await Wire.connect(site.port) as cut,
+    ):
+        whole.write(upgrade_request(ENGINE))
+        cut.write(b"GET /")
+        await eventually(lambda: len(turns) == 2)
+        clock.advance(60)
+        for begin in turns:
+            begin()
+        assert (await whole.answer()).status == 101
+        clock.advance(60)
+        assert await cut.ended() == b""
 
 
 async def test_what_is_no_http_is_refused() -> None:

@@ -112,9 +112,12 @@ class HttpProtocol(HttpToolsProtocol):
         self._has_begun = True
         if not self._hosting.pacing.begin(partial(self._begin, data)):
             self.flow.pause_reading()
+            # It waits for the server: whoever is cut off for that comes again, to wait longer.
+            self._hosting.heads.discard(self)
 
     def _begin(self, data: bytes) -> None:
         if not self.transport.is_closing():
+            self._hosting.heads.add(self)
             self.flow.resume_reading()
             self._read(data)
 
