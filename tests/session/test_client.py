@@ -135,6 +135,32 @@ async def test_whoever_never_connects_is_closed() -> None:
     assert wire.closed == (1002, "protocol_error")
 
 
+async def test_whoever_waits_for_the_decision_is_not_closed_for_it() -> None:
+    world = SocketWorld(SocketSettings(connect_timeout_ms=10_000))
+    wire = world.by_websocket()
+    wire.says("40")
+    await turn()
+    world.clock.advance(40)
+    assert wire.closed is None
+    world.handler.decided.set()
+    await turn()
+    assert world.handler.calls == ["connect / {}", "connected /"]
+
+
+async def test_whoever_was_refused_late_has_to_ask_again_in_time() -> None:
+    world = SocketWorld(SocketSettings(connect_timeout_ms=10_000))
+    world.handler.refusal = ConnectRefused("Log in first.", "unauthenticated")
+    wire = world.by_websocket()
+    wire.says("40")
+    await turn()
+    world.clock.advance(15)
+    world.handler.decided.set()
+    await turn()
+    assert wire.closed is None
+    world.clock.advance(10)
+    assert wire.closed == (1002, "protocol_error")
+
+
 @pytest.mark.parametrize(
     "text",
     ["4abc", "42{}", '42abc["a"]', "40", '42/other,["a"]', '451-["a"]4', "4", '44{"a":1}', "43[]"],

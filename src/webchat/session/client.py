@@ -29,7 +29,8 @@ class SocketSettings:
     """Limits of the Socket.IO layer.
 
     `namespaces`: those that exist. `connect_timeout_ms`: how long a connection may be in none of
-    them. `max_waiting_…`: what a client may send while the handler decides on its CONNECT.
+    them, nor on its way in. `max_waiting_…`: what a client may send while the handler decides on
+    its CONNECT.
     """
 
     namespaces: frozenset[str] = frozenset({socketio.ROOT})
@@ -207,7 +208,10 @@ class Client:
     # The end.
 
     def give_up(self) -> None:
-        """It is in no namespace for too long."""
+        """It is in no namespace for too long, unless it waits for the server to decide."""
+        if self._sockets:
+            self._server.homeless.add(self)
+            return
         self._connection.close(Closing.PROTOCOL_ERROR, "no CONNECT in time")
 
     def farewell(
