@@ -17,13 +17,6 @@ SECRET = "hunter2"
 UNREACHABLE = "127.0.0.1:1"
 
 
-@pytest.fixture
-def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Some that any engine takes."""
-    for name, value in dynamodb.CREDENTIALS.items():
-        monkeypatch.setenv(name, value)
-
-
 def test_a_bus_out_of_reach_is_refused_with_its_address(shared: tuple[str, ...]) -> None:
     line = refused(*shared, "--bus", f"redis://:{SECRET}@{UNREACHABLE}", "--port", "0")
     assert UNREACHABLE in line
@@ -49,12 +42,13 @@ def test_a_database_without_a_store_names_the_command_that_makes_one(database: s
     assert "webchat store init" in refused("--store", database, "--port", "0")
 
 
-def test_a_table_out_of_reach_is_refused_with_its_address(credentials: None) -> None:
+def test_a_table_out_of_reach_is_refused_with_its_address() -> None:
+    dynamodb.have_credentials()
     store = f"dynamodb://eu-central-1/chat?endpoint=http://{UNREACHABLE}"
     assert UNREACHABLE in refused("--store", store, "--dynamodb-retry-within-ms", "200")
 
 
-def test_a_table_that_is_not_there_names_the_command_that_makes_one(credentials: None) -> None:
+def test_a_table_that_is_not_there_names_the_command_that_makes_one() -> None:
     server = dynamodb.shared_server()
     store = f"dynamodb://eu-central-1/{server.new_table()}?endpoint={server.endpoint}"
     assert "webchat store init" in refused("--store", store, "--port", "0")

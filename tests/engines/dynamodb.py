@@ -31,8 +31,7 @@ class DynamoServer(Engine):
         super().__init__(name or os.environ.get("WEBCHAT_DYNAMODB_ENGINE", "dynalite"))
         self.endpoint = f"http://127.0.0.1:{self.port}"
         self._data = data
-        for variable, value in CREDENTIALS.items():
-            os.environ.setdefault(variable, value)
+        have_credentials()
         self.start()
 
     def new_table(self) -> str:
@@ -64,6 +63,12 @@ class DynamoServer(Engine):
         path = str(self._data / "level")
         states = ["--createTableMs", "0", "--deleteTableMs", "0"]
         return [_found("node"), str(_DYNALITE), "--port", port, "--path", path, *states]
+
+
+def have_credentials() -> None:
+    """Have CREDENTIALS from now on, where none were set."""
+    for variable, value in CREDENTIALS.items():
+        os.environ.setdefault(variable, value)
 
 
 @cache
