@@ -51,10 +51,9 @@ _PROMISES: Final[tuple[tuple[str, str], ...]] = (
     (
         "{}: the entry at Seq {} is not found by its key",
         """SELECT log.name, seq FROM entry JOIN log ON log.id = entry.log
-        WHERE msg_id <> '' AND NOT EXISTS (SELECT 1 FROM entry_key
+        WHERE msg_id <> '' AND NOT iif(EXISTS (SELECT 1 FROM entry_key
             WHERE entry_key.log = entry.log AND hash = key_hash(sender, msg_id)
-            AND entry = entry.id)
-        AND NOT is_noted(entry.log, key_hash(sender, msg_id), entry.id)""",
+            AND entry = entry.id), 1, is_noted(entry.log, key_hash(sender, msg_id), entry.id))""",
     ),
     (
         "{}: the entry at Seq {} is no JSON object",
