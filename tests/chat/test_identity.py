@@ -7,7 +7,7 @@ import pytest
 from tests.chat.world import Person, World
 from webchat.errors import Closing
 from webchat.model import Login
-from webchat.session.handler import ConnectRefused
+from webchat.session.handler import ConnectRefused, Request
 
 
 @pytest.fixture
@@ -74,3 +74,29 @@ async def test_a_store_that_is_down_is_said_so_and_not_a_bad_login(world: World)
     with pytest.raises(ConnectRefused) as refused:
         await world.person("anna")
     assert refused.value.code == "unavailable"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "webchat_session=anna",
+        'a={"x":1}; webchat_session=anna',
+        "flag; webchat_session=anna; flag",
+        "a b=1;webchat_session=anna",
+        "path=/x; expires=3; a@b=1; n=\xe9; webchat_session = anna ; version=2",
+        "webchat_session=old; webchat_session=anna",
+    ],
+)
+async def test_a_cookie_is_found_among_any_others(world: World, header: str) -> None:
+    person = Person(world, "anna")
+    person.socket.request = Request({"cookie": header}, {}, "127.0.0.1", 4, websocket=True)
+    await world.chat.handler.connect(person.socket, None)
+    assert person.socket.state.uid == "anna"
+
+
+async def test_in_open_mode_a_cookie_names_nobody(open_world: World) -> None:
+    person = Person(open_world, "anna")
+    headers = {"cookie": "webchat_session=left-by-another-server"}
+    person.socket.request = Request(headers, {}, "127.0.0.1", 4, websocket=True)
+    await open_world.chat.handler.connect(person.socket, None)
+    assert (await person.ask("join", "anna"))["ok"]

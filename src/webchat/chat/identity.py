@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from http.cookies import CookieError, SimpleCookie
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -58,9 +57,10 @@ class Identity:
 
         Raises ConnectRefused.
         """
-        token = _token(socket, auth)
+        said = _said(auth)
         if self.open_mode:
-            return (token if is_uid(token) else None), ""
+            return (said if is_uid(said) else None), ""
+        token = said or _cookie(socket.request.headers.get("cookie", ""))
         try:
             login = await self._authenticate(token) if token else None
         except WebchatError as error:
@@ -118,13 +118,14 @@ class Identity:
                 client.socket.close(Closing.SESSION_REVOKED, "this login has ended")
 
 
-def _token(socket: Socket, auth: Any) -> str:
-    """The token of CONNECT's auth object, else of the cookie."""
+def _said(auth: object) -> str:
+    """The token of CONNECT's auth object."""
     said = auth.get("token") if isinstance(auth, dict) else None
-    if isinstance(said, str) and said:
-        return said
-    try:
-        cookie = SimpleCookie(socket.request.headers.get("cookie", "")).get(COOKIE)
-    except CookieError:
-        return ""
-    return cookie.value if cookie is not None else ""
+    return said if isinstance(said, str) else ""
+
+
+def _cookie(header: str) -> str:
+    """The token among a host's cookies, the rest of which may be anything: all its ports share
+    them. The last one counts, as it does for REST."""
+    pairs = [each.partition("=") for each in header.split(";")]
+    return next((token.strip() for name, _, token in reversed(pairs) if name.strip() == COOKIE), "")
