@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from tests.chat.watched import WatchedStore
 from tests.chat.world import Person, World, settle, three
 
 G = "group_1"
@@ -241,6 +243,32 @@ async def test_messages_on_the_heels_of_a_refer_keep_their_order(world: World) -
     assert [b for b in bodies if b[0] == "a"] == [f"a{i}" for i in range(5)]
     assert [b for b in bodies if b[0] == "b"] == [f"b{i}" for i in range(5)]
     assert len(anna.got("join")) == 1
+
+
+@pytest.mark.parametrize(("kind", "body"), [("message", "last"), ("depart", "")])
+async def test_what_is_decided_anew_comes_before_what_was_sent_after_it(
+    near: World, watched: WatchedStore, kind: str, body: str
+) -> None:
+    anna, ben, _ = await trio(near)
+    await ben.say_in(G, "it is known who may write")
+    outcomes: list[Callable[[Any], None]] = []
+    watched.log.outcomes = outcomes
+    anna.say("chat", anna.act("refer", G, Body='["cleo"]'))
+    await settle()
+    ben.say("chat", ben.act("message", G, MsgID="first", Body="first"))
+    await settle()
+    referred, refused = outcomes
+    watched.log.outcomes = None
+    referred(None)
+    last = ben.say("chat", ben.act(kind, G, MsgID="last", Body=body))
+    await settle()
+    refused(None)
+    await settle()
+    assert [(said["EvtType"], said["Body"]) for said in anna.got()][-2:] == [
+        ("message", "first"),
+        (kind, body),
+    ]
+    assert ben.socket.acks[last]["Seq"] == 5
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,7 @@ class Attendance:
     def come_in_by(self, held: HeldLog, entry: Entry) -> None:
         """Before the next entry of a log goes out: who comes in by it is to get it, too."""
         if entry.kind in _MEMBERSHIP:
+            held.change_members(entry.seq)
             for uid in coming_in(entry):
                 self._come_in(uid, entry)
         elif entry.kind in RULING:

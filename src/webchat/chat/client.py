@@ -19,10 +19,13 @@ class Client(Bucket):
     """State of one connection. `uid`: whom its token names, in open mode whom it said, if anybody;
     `login_id`: of the token. `gate`: while something it sent is being looked up, what it sent
     after that waits here, in order. `again`: how many of its messages were refused since members
-    changed, and are decided anew in their `turn`. It is the bucket of its own rate."""
+    changed, and are decided anew in their `turn`. `settling`: set when one of what it is having
+    appended has come to an end, while something waits for that. It is the bucket of its own rate.
+    """
 
     __slots__ = (
-        "_turn", "again", "device", "gate", "login_id", "more_timer", "socket", "uid",
+        "_turn", "again", "device", "gate", "login_id", "more_timer", "settling", "socket",
+        "uid",
     )  # fmt: skip
 
     def __init__(self, socket: Socket, uid: Uid | None, login_id: str) -> None:
@@ -34,6 +37,7 @@ class Client(Bucket):
         self.gate: deque[Event] | None = None
         self.more_timer: Timer | None = None
         self.again = 0
+        self.settling: asyncio.Event | None = None
         self._turn: asyncio.Lock | None = None
 
     @property
@@ -42,6 +46,13 @@ class Client(Bucket):
         if self._turn is None:
             self._turn = asyncio.Lock()
         return self._turn
+
+    async def settled(self) -> None:
+        """Wait until all that it is having appended is stored or refused. One at a time waits."""
+        while self.again or (self.device is not None and self.device.in_flight):
+            self.settling = asyncio.Event()
+            await self.settling.wait()
+        self.settling = None
 
     def refuse(self, ack_id: int | None, error: WebchatError, msg_id: str | None) -> None:
         """Say why not: as the ack if one was asked for, else as an event `error`."""

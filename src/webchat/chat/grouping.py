@@ -81,7 +81,9 @@ class Groups:
         last = held.last if held is not None else 0
         append = group_message(uid, envelope, members_as_of=last, moves=device.full)
         if held is None or client.again or not held.lets_write(uid):
-            return self._looked_up(client, device, append, ack_id)
+            return self._looked_up_in_order(client, device, append, ack_id)
+        if held.changed and self._sender.is_overtaken(device, conv, held.changed):
+            return self._looked_up_in_order(client, device, append, ack_id)
         self._append(client, device, append, ack_id)
         return None
 
@@ -110,6 +112,16 @@ class Groups:
             self._sender.refuse(client, ack_id, error, append.drafts[0].msg_id)
         finally:
             client.again -= 1
+            if client.settling is not None:
+                client.settling.set()
+
+    async def _looked_up_in_order(
+        self, client: Client, device: Device, append: Append, ack_id: int | None
+    ) -> None:
+        """Behind those before it, one of which may be refused, and decided anew, since members
+        changed."""
+        await client.settled()
+        await self._looked_up(client, device, append, ack_id)
 
     async def _looked_up(
         self, client: Client, device: Device, append: Append, ack_id: int | None

@@ -155,6 +155,7 @@ class ChatHandler:
     def _answer(self, client: Client, event: Event) -> Later | None:
         """Deal with one event; what is returned is the rest of it."""
         ack_id, msg_id = event.ack_id, None
+        said: Envelope | NamedEvent | None = None
         try:
             if self._draining:
                 raise WebchatError(Code.UNAVAILABLE, "the server is going; send it again")
@@ -167,9 +168,9 @@ class ChatHandler:
                 msg_id = said.msg_id
                 later = self._chat(client, said, event)
         except WebchatError as error:
-            self._sender.refuse(
-                client, ack_id, error, msg_id if msg_id is not None else error.msg_id
-            )
+            if said is None:
+                msg_id = error.msg_id
+            self._sender.refuse(client, ack_id, error, msg_id)
             return None
         return None if later is None else self._finish(client, ack_id, msg_id, later)
 
@@ -201,14 +202,17 @@ class ChatHandler:
         if answer is None:
             raise WebchatError(Code.BAD_REQUEST, "unknown EvtType")
         later = answer(client, device, envelope, event.ack_id)
-        if later is None or kind == "message" or not envelope.msg_id:
+        if later is None or kind == "message":
             return later
-        return self._in_turn((device.user.uid, envelope.msg_id), later)
+        act = (device.user.uid, envelope.msg_id) if envelope.msg_id else client
+        return self._in_turn(client, act, later)
 
-    async def _in_turn(self, act: Hashable, later: Later) -> None:
-        """Do what may be under way already, sent over another connection before, when that is done:
-        else it could be refused here and done there after all."""
+    async def _in_turn(self, client: Client, act: Hashable, later: Later) -> None:
+        """Do it behind the connection's messages. What may be under way already, sent over another
+        connection before, is done when that is done: else it could be refused here and done there
+        after all."""
         with closing(later):
+            await client.settled()
             async with self._turns.of(act):
                 await later
 

@@ -43,6 +43,7 @@ class HeldLog(msgspec.Struct, eq=False, gc=False):
     users: dict[Uid, None] | tuple[Uid, ...] = ()
 
     is_group: ClassVar = False
+    changed: ClassVar[Seq] = 0
 
     @property
     def seen(self) -> Seq:
@@ -55,6 +56,9 @@ class HeldLog(msgspec.Struct, eq=False, gc=False):
 
     def learn(self, standing: Standing) -> None:
         """What was read of a group, if nothing that changed it was passed on since."""
+
+    def change_members(self, seq: Seq) -> None:
+        """The entry `seq` says who is in a group from there on."""
 
     def forget_rules(self, seq: Seq) -> None:
         """The entry `seq` says who may write in a group from there on."""
@@ -71,10 +75,12 @@ class HeldLog(msgspec.Struct, eq=False, gc=False):
 
 class HeldGroup(HeldLog):
     """The log of a group. Who may write in it, where it was looked up since the entry `since`
-    changed it: everybody who is in it (`is_open`), or `writers`."""
+    changed it: everybody who is in it (`is_open`), or `writers`. `changed`: the newest entry passed
+    on that says who is in it, or may write."""
 
     users: dict[Uid, None] = msgspec.field(default_factory=dict)
     since: Seq = 0
+    changed: Seq = 0  # type: ignore[misc]
     is_open: bool = False
     writers: set[Uid] = msgspec.field(default_factory=set)
 
@@ -91,9 +97,14 @@ class HeldGroup(HeldLog):
             if standing.may_write:
                 self.writers.add(standing.uid)
 
+    def change_members(self, seq: Seq) -> None:
+        """The entry `seq` says who is in it from there on."""
+        self.changed = seq
+
     def forget_rules(self, seq: Seq) -> None:
         """The entry `seq` says who may write from there on."""
-        self.since, self.is_open, self.writers = seq, False, set()
+        self.changed = self.since = seq
+        self.is_open, self.writers = False, set()
 
     def add(self, user: User) -> None:
         """The user follows this log, and did not."""

@@ -19,7 +19,7 @@ from webchat.chat.publishing import Publishing
 from webchat.chat.stats import Sampling, Stats
 from webchat.chat.tasks import Spawn
 from webchat.errors import Code, MembersChanged, WebchatError
-from webchat.model import ConvID, Entry, Uid, pair_of, user_log
+from webchat.model import ConvID, Entry, Seq, Uid, pair_of, user_log
 from webchat.ports.clock import Clock
 from webchat.ports.log import Append, Appended, Log
 from webchat.service.appending import Decide
@@ -91,6 +91,16 @@ class Sender:
             msg_id=msg_id,
         )
         return sending
+
+    def is_overtaken(self, device: Device, conv: ConvID, seq: Seq) -> bool:
+        """Whether something of this connection that was decided before the entry `seq` is still
+        being appended to `conv`."""
+        sendings = device.in_flight.values() if device.in_flight else ()
+        return any(
+            isinstance(each, _Sending) and (each.append.members_as_of or 0) < seq
+            for each in sendings
+            if each.conv == conv
+        )
 
     async def append_decided(
         self,
@@ -235,6 +245,8 @@ class _Sending(OwnAck, eq=False, kw_only=True):
             sender.timing.end()
         if in_flight and in_flight.get(self.msg_id) is self:
             del in_flight[self.msg_id]
+        if self.client.settling is not None:
+            self.client.settling.set()
         if isinstance(result, Appended):
             sender.stored(result, self)
             return
@@ -259,8 +271,10 @@ class _Outcome:
         self._changed = True
 
     def after(self, sending: _Sending, result: Appended | Exception) -> None:
-        sending(result)
-        self._done.set()
+        try:
+            sending(result)
+        finally:
+            self._done.set()
 
     async def is_final(self) -> bool:
         await self._done.wait()
