@@ -152,3 +152,28 @@ async def test_an_act_sent_again_while_it_is_decided_waits_for_what_becomes_of_i
     found.set()
     await settle()
     assert (back.socket.acks[ack_id]["ok"], back.socket.acks[ack_id].get("Seq")) == (True, 5)
+
+
+@pytest.mark.parametrize("kinds", [("edit", "delete"), ("delete", "edit")])
+async def test_of_an_edit_and_a_deletion_at_once_no_text_stays(
+    near: World, watched: WatchedStore, monkeypatch: pytest.MonkeyPatch, kinds: tuple[str, str]
+) -> None:
+    await talk(near)
+    devices = {kind: await near.joined("anna", {CONV: 1}) for kind in kinds}
+    read = watched.log.read
+
+    async def read_slowly(conv: str, after: int, limit: int) -> Any:
+        entries = await read(conv, after, limit)
+        await settle()
+        return entries
+
+    monkeypatch.setattr(watched.log, "read", read_slowly)
+    for kind, device in devices.items():
+        said = {"EvtType": kind, "Refers": 1, "Body": "secret" * (kind == "edit"), "MsgID": kind}
+        device.say("chat", {"From": "anna", "To": "ben", "Timestamp": 1} | said)
+    while not all(device.socket.acks.get(2) for device in devices.values()):
+        await settle()
+    monkeypatch.undo()
+    again = await near.joined("ben")
+    assert {entry["Body"] for entry in again.got("message", "edit", "delete")} == {""}
+    assert again.got("message")[0]["Deleted"]

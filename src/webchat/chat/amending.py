@@ -7,6 +7,7 @@ from typing import Final
 from webchat.chat.client import Client
 from webchat.chat.device import Device
 from webchat.chat.sending import Sender
+from webchat.chat.tasks import Turns
 from webchat.errors import Code, WebchatError
 from webchat.model import ConvID, Entry, Seq, Uid, is_group, is_uid, pair_conv
 from webchat.ports.log import Append, Log
@@ -26,6 +27,7 @@ class Amending:
         self._standings = standings
         self._sender = sender
         self._text_bytes = text_bytes
+        self._turns = Turns()
 
     async def amend(
         self, kind: Kind, client: Client, device: Device, envelope: Envelope, ack_id: int | None
@@ -39,7 +41,9 @@ class Amending:
         async def decide() -> Append:
             return await self._decide(kind, device, conv, envelope)
 
-        await self._sender.append_decided(client, device, conv, envelope.msg_id, ack_id, decide)
+        # Of an edit and a deletion at once each would miss the other, and the text stay.
+        async with self._turns.of((conv, envelope.refers)):
+            await self._sender.append_decided(client, device, conv, envelope.msg_id, ack_id, decide)
 
     async def _decide(self, kind: Kind, device: Device, conv: ConvID, envelope: Envelope) -> Append:
         uid, is_admin, members_as_of = device.user.uid, False, None
