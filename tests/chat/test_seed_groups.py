@@ -182,6 +182,15 @@ async def test_a_held_message_that_is_resent_is_held_once(open_world: World) -> 
     assert ack["Seq"] == 2
 
 
+async def test_a_list_may_come_under_the_msgid_of_what_is_held(open_world: World) -> None:
+    anna, ben, _ = await people(open_world)
+    await anna.say_in(G, "hello")
+    (restart,) = anna.got("restart")
+    assert (await anna.do("rejoin", G, "ben", MsgID=restart["MsgID"]))["ok"]
+    assert ben.bodies() == ["hello"]
+    assert (await anna.say_in(G, "hello"))["Seq"] == 2
+
+
 async def test_of_two_lists_the_first_counts(open_world: World) -> None:
     anna, ben, cleo = await people(open_world)
     first = anna.say("chat", anna.act("rejoin", G, Body='["ben"]'))

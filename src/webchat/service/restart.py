@@ -27,9 +27,12 @@ def remake(
     members = {sender, *others}
     said = encode_said(CREATE, conv, sender, conv, envelope, body_of(others))
     waiting = tuple(message.draft for message in held if message.uid in members)
+    # A client may send its list under the MsgID of what is held, which the message keeps.
+    is_taken = any((each.sender, each.msg_id) == (sender, envelope.msg_id) for each in waiting)
+    msg_id = "" if is_taken else envelope.msg_id
     return Append(
         conv,
-        (Draft(CREATE, sender, envelope.msg_id, said), *waiting),
+        (Draft(CREATE, sender, msg_id, said), *waiting),
         is_membership=True,
         must_be_new=True,
         follow=founding(conv, sender, others, 1, ""),
