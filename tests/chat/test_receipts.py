@@ -9,6 +9,8 @@ import msgspec
 import pytest
 
 from tests.chat.world import Person, World, settle
+from webchat.chat.assembly import Settings
+from webchat.service.read_positions import ReceiptSettings
 
 CONV = "dm:anna:ben"
 
@@ -46,6 +48,26 @@ async def test_a_receipt_may_name_a_message_by_its_msgid(world: World) -> None:
     ack = await ben.confirm("display", "anna", MsgID="anna-one")
     assert ack["ok"]
     assert heard(anna) == [("display", "ben", 1)]
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_a_display_far_behind_the_delivery_is_told(together: bool) -> None:
+    world = World(Settings(receipts=ReceiptSettings(receipt_entries=3)))
+    await world.register("anna", "ben")
+    anna, ben = await talk(world, *map(str, range(1, 11)))
+    ben.say("chat", receipt_of(ben, "delivery", 10))
+    if not together:
+        await world.pass_time(1)
+    for seq in (2, 5):
+        ben.say("chat", receipt_of(ben, "display", seq))
+        await world.pass_time(1)
+    told = [("delivery", "ben", 10), ("display", "ben", 2), ("display", "ben", 5)]
+    assert heard(anna) == told
+    await world.chat.close()
+
+
+def receipt_of(ben: Person, kind: str, seq: int) -> dict[str, Any]:
+    return {"EvtType": kind, "From": "ben", "To": "anna", "ConvID": CONV, "Seq": seq}
 
 
 async def test_a_position_never_goes_back_and_is_not_told_twice(world: World) -> None:

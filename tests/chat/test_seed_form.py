@@ -101,6 +101,27 @@ async def test_each_message_named_brings_one_receipt_to_a_seed_author(open_world
     assert heard(anna) == [("delivery", "ben", f"anna-{body}") for body in ("one", "two", "three")]
 
 
+async def test_a_receipt_is_for_the_conversation_that_it_names(open_world: World) -> None:
+    anna, ben = await seed(open_world, "anna"), await seed(open_world, "ben")
+    await anna.do("create", "group_1", "ben")
+    await anna.send("ben", "to ben", MsgID="1")
+    await anna.say_in("group_1", "to all", MsgID="1")
+    ack = await ben.confirm("delivery", "anna", MsgID="1")
+    assert ack["ConvID"] == CONV
+    assert heard(anna) == [("delivery", "ben", "1")]
+
+
+async def test_a_message_far_behind_what_is_confirmed_by_it_is_told(open_world: World) -> None:
+    anna, ben = await seed(open_world, "anna"), await seed(open_world, "ben")
+    await anna.send("ben", "one")
+    for number in range(250):
+        ben.say("chat", ben.message("anna", str(number)))
+    await settle()
+    await ben.confirm("delivery", "anna", MsgID="anna-one")
+    await ben.confirm("display", "anna", MsgID="anna-one")
+    assert heard(anna) == [("delivery", "ben", "anna-one"), ("display", "ben", "anna-one")]
+
+
 async def test_a_full_reader_brings_a_seed_author_one_receipt_a_message(open_world: World) -> None:
     anna, ben = await seed(open_world, "anna"), await open_world.joined("ben")
     await anna.send("ben", "one")

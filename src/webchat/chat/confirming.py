@@ -86,9 +86,9 @@ class Confirming:
         if envelope.from_ != device.user.uid and not conv.startswith("group_"):
             raise _not_its_readers()
         if isinstance(device, SeedDevice) and not seq:
-            sent = device.sent(envelope.to, envelope.msg_id)
+            sent = device.sent(conv, envelope.to, envelope.msg_id)
             if sent is not None:
-                self._move(client, device, envelope, *sent, ack_id)
+                self._move(client, device, envelope, conv, sent, ack_id)
                 return None
         elif not _has_part_in(device.user, conv):
             raise not_a_member()

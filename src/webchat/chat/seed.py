@@ -52,7 +52,7 @@ class SeedDevice(Device):
         super().__init__(socket, user, wake, queued_entries)
         self._receipts = receipts
         self._members = members
-        self._sent: OrderedDict[tuple[Uid, str], tuple[ConvID, Seq]] = OrderedDict()
+        self._sent: OrderedDict[tuple[ConvID, Uid, str], Seq] = OrderedDict()
         self._unconfirmed: dict[ConvID, deque[Seq]] = {}
         self.told: dict[ConvID, Seq] = {}
         self.listed: dict[ConvID, Seq] = {}
@@ -179,7 +179,7 @@ class SeedDevice(Device):
     # What it confirms
 
     def _await_delivery(self, entry: Entry) -> None:
-        self._sent[entry.sender, entry.msg_id] = (entry.conv, entry.seq)
+        self._sent[entry.conv, entry.sender, entry.msg_id] = entry.seq
         if len(self._sent) > _REMEMBERED_MESSAGES:
             self._sent.popitem(last=False)
         self._unconfirmed.setdefault(entry.conv, deque()).append(entry.seq)
@@ -190,9 +190,9 @@ class SeedDevice(Device):
                 self.user.uid, entry.conv, delivered=entry.seq, source=self, named=()
             )
 
-    def sent(self, author: Uid, msg_id: str) -> tuple[ConvID, Seq] | None:
+    def sent(self, conv: ConvID, author: Uid, msg_id: str) -> Seq | None:
         """What this connection was sent under that MsgID."""
-        return self._sent.get((author, msg_id))
+        return self._sent.get((conv, author, msg_id))
 
     def confirmed(self, conv: ConvID, seq: Seq) -> Seq:
         """A `delivery` came up to `seq`: up to where everything is confirmed by that."""

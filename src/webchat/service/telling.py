@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from webchat.errors import WebchatError
-from webchat.model import ConvID, Entry, Seq, Uid, is_group
+from webchat.model import ConvID, Entry, Position, Seq, Uid, is_group
 from webchat.ports.clock import Clock
 from webchat.ports.log import Log
 from webchat.ports.members import Members
@@ -113,14 +113,25 @@ class Telling:
         been delivered, if it did."""
         if named is not None and not named:
             return
-        before, after = moved.before, moved.after
-        is_display = after.displayed != before.displayed
-        low = before.displayed if is_display else before.delivered
-        start = max(low, after.delivered - self._settings.receipt_entries)
-        is_said = delivered > before.delivered
+        before, after, most = moved.before, moved.after, self._settings.receipt_entries
+        if after.displayed == before.displayed:
+            start, until = before.delivered, after.delivered
+        elif after.delivered == before.delivered:
+            start, until = before.displayed, after.displayed
+        elif after.delivered == after.displayed or after.delivered - most <= before.displayed:
+            start, until = before.displayed, after.delivered
+        else:  # so far apart that what they passed is not seen together
+            delivery, display = _parted(moved)
+            self.add(delivery, named, delivered)
+            self.add(display, named)
+            return
         theirs = None if named is None else frozenset(named)
-        step = Step(moved, start, after.delivered, theirs, is_said)
-        self._untold[moved.conv].append(step)
+        if theirs is not None:
+            until = min(until, max(theirs))
+        start = max(start, until - most)
+        if start < until:
+            step = Step(moved, start, until, theirs, delivered > before.delivered)
+            self._untold[moved.conv].append(step)
         if not self._is_telling:
             self._begin()
 
@@ -188,6 +199,14 @@ class Telling:
                     self.listener.author_told(_notice(author, step, theirs, seen))
 
 
+def _parted(moved: Moved) -> tuple[Moved, Moved]:
+    """The delivery alone, then the display."""
+    before, after = moved.before, moved.after
+    between = Position(after.delivered, before.displayed, before.n)
+    conv, uid = moved.conv, moved.uid
+    return Moved(conv, uid, before, between), Moved(conv, uid, between, after)
+
+
 def _windows(conv: ConvID, steps: list[Step], most: int) -> Iterator[_Window]:
     """All steps, in windows of up to `most` entries. Of one reader's, an earlier one is in an
     earlier window or before it in the same."""
@@ -195,10 +214,31 @@ def _windows(conv: ConvID, steps: list[Step], most: int) -> Iterator[_Window]:
         yield _Window(conv, steps[0].after, steps[0].until, steps)
         return
     while steps:
-        after = min([step.after for step in steps])
-        within = [step for step in steps if step.until <= after + most]
-        yield _Window(conv, after, max([step.until for step in within]), within)
-        steps = [step for step in steps if step.until > after + most]
+        after, until = min([step.after for step in steps]), max([step.until for step in steps])
+        within: list[Step] = steps
+        beyond: list[Step] = []
+        if until - after > most:
+            after, until, within, beyond = _close_to_first(steps, most)
+        yield _Window(conv, after, until, within)
+        steps = beyond
+
+
+def _close_to_first(steps: list[Step], most: int) -> tuple[Seq, Seq, list[Step], list[Step]]:
+    """(after, until, steps) of a window with the first step and those that fit beside it, and the
+    rest: with a step all later ones of its reader."""
+    after, until = steps[0].after, steps[0].until
+    within: list[Step] = []
+    beyond: list[Step] = []
+    readers: set[Uid] = set()
+    for step in steps:
+        low, high = min(after, step.after), max(until, step.until)
+        if high - low <= most and step.moved.uid not in readers:
+            after, until = low, high
+            within.append(step)
+        else:
+            readers.add(step.moved.uid)
+            beyond.append(step)
+    return after, until, within, beyond
 
 
 def _newly(step: Step, window: _Window, entries: Sequence[Entry]) -> list[Entry]:
