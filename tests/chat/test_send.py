@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.chat.world import World, settle
@@ -95,6 +97,7 @@ async def test_optional_fields_are_passed_on_and_the_servers_own_are_not(world: 
         ({"EvtType": None}, "bad_request"),
         ({"Timestamp": "now"}, "bad_request"),
         ({"Extra": "x" * 5_000}, "too_large"),
+        ({"Extra": json.loads("[" * 70 + "]" * 70)}, "bad_request"),
     ],
 )
 async def test_what_is_wrong_is_refused_with_a_code(

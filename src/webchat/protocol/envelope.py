@@ -60,7 +60,7 @@ class Join(msgspec.Struct, gc=False):
 
     uid: _Id = ""
 
-    device: Annotated[str, msgspec.Meta(max_length=128)] = ""
+    device: str = ""
     cursors: dict[_Id, _SeqInt] = {}
     more: bool = False
     receipts: list[_Id] = []
@@ -81,6 +81,8 @@ _SERVERS_OWN: Final = frozenset(
         "displayed",
     }
 )
+_NESTED_LEVELS: Final = 64
+"""Of optional fields: what is stored has to be read where the stack is deeper."""
 _CHAT_OBJECT: Final = '["chat",{'
 _exact: Final = msgspec.json.Decoder(tuple[str, _Exact])
 _any: Final = msgspec.json.Decoder()
@@ -158,6 +160,10 @@ def _lenient(argument: object, max_extras_bytes: int) -> Envelope:
             raise WebchatError(
                 Code.TOO_LARGE, f"the optional fields are over {max_extras_bytes} bytes together"
             )
+        if _is_nested(own, _NESTED_LEVELS):
+            raise WebchatError(
+                Code.BAD_REQUEST, f"the optional fields are nested over {_NESTED_LEVELS} levels"
+            )
         envelope = _convert(known, Extended)
     except WebchatError as error:
         said = known.get("MsgID", "")
@@ -165,6 +171,15 @@ def _lenient(argument: object, max_extras_bytes: int) -> Envelope:
         raise
     envelope.extras = extras
     return envelope
+
+
+def _is_nested(value: object, levels: int) -> bool:
+    """Whether arrays and objects in `value` go deeper than `levels`."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, list):
+        return False
+    return levels < 0 or any(_is_nested(each, levels - 1) for each in value)
 
 
 def decode_join(argument: object) -> Join:
