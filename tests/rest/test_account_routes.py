@@ -79,13 +79,19 @@ async def test_without_a_login_nothing_is_told(api: Api, path: str) -> None:
         assert response.headers["www-authenticate"] == "Bearer"
 
 
-@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic YTpi", "bearer\txyz"])
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "bearer\txyz"])
 async def test_a_header_that_is_no_token_is_not_made_up_for_by_a_cookie(
     api: Api, header: str
 ) -> None:
     token = await api.register("ann")
     response = await api.by_cookie(token, "GET", "/me", {"Authorization": header})
     check_problem(response, 401, "unauthenticated")
+
+
+async def test_a_proxys_own_login_leaves_the_cookie_its_meaning(api: Api) -> None:
+    token = await api.register("ann")
+    response = await api.by_cookie(token, "GET", "/me", {"Authorization": "Basic YTpi"})
+    assert (response.status_code, response.json()["uid"]) == (200, "ann")
 
 
 async def test_logging_out_ends_the_login_and_takes_the_cookie_back(api: Api) -> None:

@@ -139,12 +139,13 @@ def _decode_query(request: Request, into: type[_Struct]) -> _Struct:
 
 
 def _bearer(request: Request) -> str | None:
-    """The credentials of `Authorization: Bearer` (RFC 6750, 2.1); None: no such header."""
+    """The credentials of `Authorization: Bearer` (RFC 6750, 2.1); None: no such header, or one of
+    another scheme, which is for a proxy before this server."""
     header = request.headers.get("authorization")
-    if header is None:
-        return None
-    scheme, _, credentials = header.partition(" ")
-    return credentials.strip() if scheme.lower() == "bearer" else ""
+    scheme, _, credentials = (header or "").partition(" ")
+    if scheme.lower() == "bearer":
+        return credentials.strip()
+    return None if header is None or credentials else ""
 
 
 def _named(bearer: str | None) -> Uid:
