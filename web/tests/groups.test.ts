@@ -236,6 +236,22 @@ describe("one's own acts", () => {
     expect(conversation.asked).toEqual([]);
   });
 
+  test("rules hold as they were set, before the log has them and after, unless refused", async () => {
+    const { client, channel, conversation } = await inGroup();
+    const shown = () => client.groups.settings(conversation);
+    client.groups.change(conversation, { announcements: true });
+    client.groups.change(conversation, { public: true });
+    expect(shown()).toMatchObject({ announcements: true, public: true, history_open: false });
+    await settle();
+    channel.chats("group")[0]?.ok({ ConvID: CONV, Seq: 3, N: 1, StoredAt: 3 });
+    await settle();
+    expect(shown()).toMatchObject({ announcements: true, public: true });
+    expect(conversation.roster.settings).toMatchObject({ announcements: true, public: false });
+    channel.chats("group")[1]?.fail(new Failure("forbidden", "no"));
+    await settle();
+    expect(shown()).toMatchObject({ announcements: true, public: false });
+  });
+
   test("a group that is not made yet is there after a reload", async () => {
     const given = world();
     const put = {

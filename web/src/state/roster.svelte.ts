@@ -10,7 +10,7 @@ import {
   type Page,
   type Uid,
 } from "../wire/wire.ts";
-import { groupChangeOf, roleChangeOf, uidsOf } from "./timeline.ts";
+import { groupChangeOf, roleChangeOf, settingsAfter, uidsOf } from "./timeline.ts";
 
 export type RosterState = "unknown" | "loading" | "known" | "failed";
 
@@ -126,14 +126,8 @@ export class Roster {
     if (uid === this.#me) this.role = role;
   }
 
-  #changeSettings({ history_open, announcements, public: open, closed }: Partial<GroupSettings>) {
+  #changeSettings(change: Partial<GroupSettings>): void {
     this.changes += 1;
-    const now = this.settings;
-    this.settings = {
-      history_open: history_open ?? now.history_open,
-      announcements: announcements ?? now.announcements,
-      public: open ?? now.public,
-      closed: closed ?? now.closed,
-    };
+    this.settings = settingsAfter(this.settings, change);
   }
 }

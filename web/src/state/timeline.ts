@@ -1,6 +1,14 @@
 /** Entries of one log in order, and what edits, deletions and reactions make of them. Pure. */
 
-import { authorOf, type Entry, type GroupChange, type RoleChange, type Uid } from "../wire/wire.ts";
+import {
+  authorOf,
+  type Entry,
+  type GroupChange,
+  type GroupSettings,
+  type RoleChange,
+  type Seq,
+  type Uid,
+} from "../wire/wire.ts";
 import type { Pending } from "./ports.ts";
 
 /** Kinds that have a place of their own on the screen. */
@@ -46,13 +54,22 @@ export function changed(target: Entry, change: Change): Entry {
   return { ...target, Reactions };
 }
 
+function waitingChanges(pending: readonly Pending[]): Pending[] {
+  return pending.filter((item) => item.refusal === undefined && isChange(item.kind ?? ""));
+}
+
+/** The entries whose changes wait to be sent. */
+export function changing(pending: readonly Pending[]): ReadonlySet<Seq> {
+  return new Set(waitingChanges(pending).map(({ refers = 0 }) => refers));
+}
+
 /** `entries` as they will be once what waits to be sent, and is not refused, is in the log. */
 export function withPending(
   entries: readonly Entry[],
   pending: readonly Pending[],
   me: Uid,
 ): readonly Entry[] {
-  const changes = pending.filter((item) => item.refusal === undefined && isChange(item.kind ?? ""));
+  const changes = waitingChanges(pending);
   if (changes.length === 0) return entries;
   const next = [...entries];
   for (const { kind = "", text, refers = 0 } of changes) {
@@ -103,6 +120,16 @@ export function roleChangeOf(entry: Said): RoleChange | null {
 export function groupChangeOf(entry: Said): GroupChange {
   const change = parsed(entry.Body);
   return typeof change === "object" && change !== null ? (change as GroupChange) : {};
+}
+
+/** A group's rules after `change`, which may tell of other things, too. */
+export function settingsAfter(now: GroupSettings, change: Partial<GroupSettings>): GroupSettings {
+  return {
+    history_open: change.history_open ?? now.history_open,
+    announcements: change.announcements ?? now.announcements,
+    public: change.public ?? now.public,
+    closed: change.closed ?? now.closed,
+  };
 }
 
 function parsed(json: string): unknown {
