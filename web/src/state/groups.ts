@@ -112,12 +112,13 @@ export class Groups {
       let changes: number;
       do {
         changes = roster.changes;
+        const asOf = conversation.heard;
         const [details, page] = await Promise.all([
           this.#api.conversation(id),
           this.#api.members(id, ""),
         ]);
         this.#learn(page.items);
-        roster.begin(details, page);
+        roster.begin(details, page, asOf);
       } while (changes !== roster.changes);
     } catch {
       roster.state = "failed";
