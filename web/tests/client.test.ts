@@ -206,6 +206,20 @@ describe("a new conversation", () => {
     expect(given.client.shown).toMatchObject({ state: "ready", conversation: { name: "Cleo" } });
   });
 
+  test("that was empty when it was opened has a history once the list tells of it", async () => {
+    const given = await live(0);
+    given.api.people.set("bob", { uid: "bob", name: "Bob" });
+    await given.client.show(CONV);
+    expect(given.conversation().more).toBe(false);
+    given.api.logs.set(CONV, history(3));
+    given.api.list = [item(entry(3))];
+    await given.channel.lose();
+    await given.channel.connect();
+    await given.clock.pass(1_000);
+    await given.client.conversations.loadOlder(given.conversation());
+    expect(given.seqs()).toEqual([1, 2, 3]);
+  });
+
   test.each(["dm:ann:nobody", "dm:bob:cleo", "nonsense", "group_x"])(
     "%s is not here",
     async (id) => {
@@ -245,6 +259,18 @@ describe("unread", () => {
     channel.tell(entry(3));
     channel.tell(entry(4));
     expect(client.conversations.unread).toBe(2);
+  });
+
+  test("counts what is read among the entries here, also where the list knows of more", async () => {
+    const logs = new MemoryLogs();
+    await logs.put({ ConvID: CONV, position: 5, entries: history(5) });
+    const given = world({ logs });
+    given.api.list = [item(entry(7), { delivered: 3, displayed: 3, unread: 4 })];
+    const { channel, client, conversation } = await live(7, given);
+    client.seen(conversation(), 5);
+    expect(client.conversations.unread).toBe(2);
+    for (const seq of [6, 7, 8]) channel.tell(entry(seq));
+    expect(client.conversations.unread).toBe(3);
   });
 
   test("another device's reading takes it back", async () => {

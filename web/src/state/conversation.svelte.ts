@@ -122,6 +122,7 @@ export class Conversation {
   begin(position: Seq, entries: readonly Entry[]): void {
     if (this.position > 0) return;
     this.position = position;
+    if (position > 0) this.more = true;
     this.entries = entries;
     this.last ??= entries.findLast(isShown) ?? null;
   }
@@ -199,8 +200,8 @@ export class Conversation {
 
   /** N at `seq` among the entries here, for the own displayed position. */
   countAt(seq: Seq): number {
-    if (seq >= this.position) return this.count;
-    return this.entries.findLast((entry) => entry.Seq <= seq)?.N ?? this.displayedCount;
+    const here = this.entries.findLast((entry) => entry.Seq <= seq);
+    return here?.N ?? (seq >= this.position ? this.count : this.displayedCount);
   }
 
   /** The `last` of the list follows changes of that very entry, too. */
