@@ -153,7 +153,7 @@ export class Conversation {
   prepend(older: readonly Entry[], more: boolean): void {
     this.entries = prepended(older, this.entries);
     this.more = more;
-    this.last ??= older.findLast(isShown) ?? null;
+    this.last ??= this.entries.findLast(isShown) ?? null;
   }
 
   /** Lets go of what is older than the newest `keep` entries. */

@@ -34,11 +34,16 @@ export function isKnown(entry: Entry): boolean {
 /** `entries` with `entry` at the end, and with what it changes changed. */
 export function appended(entries: readonly Entry[], entry: Entry): Entry[] {
   const next = [...entries, entry];
-  if (!CHANGES.has(entry.EvtType)) return next;
-  const at = indexOfSeq(next, entry.Refers ?? 0);
-  const target = next[at];
-  if (target) next[at] = changed(target, entry);
+  amend(next, entry);
   return next;
+}
+
+/** Changes in place what `entry` means among `entries`, if it is a change. */
+function amend(entries: Entry[], entry: Entry): void {
+  if (!CHANGES.has(entry.EvtType)) return;
+  const at = indexOfSeq(entries, entry.Refers ?? 0);
+  const target = entries[at];
+  if (target) entries[at] = changed(target, entry);
 }
 
 /** `target` after `change`, by docs/protocol.md, "Kinds"; a page may tell newer changes earlier. */
@@ -81,10 +86,12 @@ export function withPending(
   return next;
 }
 
-/** `older` ahead of `entries`, without what is there already. */
+/** `older` ahead of `entries`, without what is there already, and as `entries` have changed it. */
 export function prepended(older: readonly Entry[], entries: readonly Entry[]): Entry[] {
   const first = entries[0]?.Seq ?? Number.POSITIVE_INFINITY;
-  return [...older.filter((entry) => entry.Seq < first), ...entries];
+  const earlier = older.filter((entry) => entry.Seq < first);
+  for (const entry of entries) amend(earlier, entry);
+  return [...earlier, ...entries];
 }
 
 /** Where `seq` is in the ascending `entries`, or -1. */
