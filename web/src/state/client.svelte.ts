@@ -138,6 +138,7 @@ export class Client {
   stop(): void {
     this.#stopped = true;
     this.#pause();
+    this.outbox.stop();
     this.#world.channel.close();
     for (const cancel of this.#timers.values()) cancel();
   }
