@@ -21,7 +21,7 @@ export interface HistorySettings {
   pageEntries: number;
   /** Further behind than this, kept entries are dropped rather than caught up with. */
   catchUpEntries: number;
-  /** Entries kept of a conversation that is not open. */
+  /** Entries kept of a conversation that is not open; twice as many are let grow before. */
   keptEntries: number;
   /** One that came up live waits at most so long for its name before it is listed. */
   nameWaitMs: number;
@@ -174,6 +174,11 @@ export class Conversations {
   /** Lets go of what a conversation that is not open any more need not hold. */
   leave(conversation: Conversation): void {
     conversation.trim(this.#settings.keptEntries);
+  }
+
+  /** Bounds what gathers in a conversation that is not open. */
+  bound(conversation: Conversation): void {
+    if (conversation.entries.length > 2 * this.#settings.keptEntries) this.leave(conversation);
   }
 
   /** The cursor and newest entries of `conversation`, to keep. */
