@@ -387,6 +387,40 @@ describe("a reload", () => {
   });
 });
 
+describe("what nobody could answer", () => {
+  test("a name is asked for again with the next connection, one that nobody has is not", async () => {
+    const { api, channel, client } = await live(0);
+    const asked: string[] = [];
+    const answer = api.person.bind(api);
+    api.person = (uid) => {
+      asked.push(uid);
+      return answer(uid);
+    };
+    api.failure = new Failure("unavailable", "no store");
+    for (const uid of ["cleo", "nobody", "cleo"]) expect(client.people.name(uid)).toBe(uid);
+    await settle();
+    api.people.set("cleo", { uid: "cleo", name: "Cleo" });
+    await channel.lose();
+    await channel.connect();
+    expect(client.people.name("cleo")).toBe("Cleo");
+    expect(asked).toEqual(["cleo", "nobody", "cleo"]);
+  });
+
+  test("a message that a reply means is asked for again with the next connection", async () => {
+    const { api, channel, client, conversation } = await live(3);
+    const quoted = () => client.conversations.quoted(conversation(), 1);
+    api.failure = new Failure("unavailable", "no store");
+    expect(quoted()).toBeUndefined();
+    await settle();
+    expect(quoted()).toBeNull();
+    await channel.lose();
+    await channel.connect();
+    quoted();
+    await settle();
+    expect(quoted()?.Seq).toBe(1);
+  });
+});
+
 describe("the list", () => {
   test("is asked for again while the server does not answer", async () => {
     const given = world();

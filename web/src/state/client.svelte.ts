@@ -210,9 +210,11 @@ export class Client {
     this.connection.online();
     this.outbox.resume();
     this.#receipts.resume();
+    this.people.resume();
+    this.conversations.resume();
     this.#listSoon(this.#settings.listDelayMs);
     void this.invitations.load();
-    if (this.shown.state === "ready") void this.groups.load(this.shown.conversation);
+    if (this.#onScreen) void this.groups.load(this.#onScreen);
   }
 
   #disconnected(): void {

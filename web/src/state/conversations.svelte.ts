@@ -43,6 +43,8 @@ export class Conversations {
   readonly #byId = new SvelteMap<ConvID, Conversation>();
   /** Entries that are being fetched alone. */
   readonly #asked = new Set<string>();
+  /** Forgets, each, an entry that was asked for while nobody could answer. */
+  #unanswered: (() => void)[] = [];
   #kept = new Map<ConvID, KeptLog>();
   /** The list has been fetched at least once. */
   loaded = $state(false);
@@ -160,9 +162,16 @@ export class Conversations {
     try {
       const { items } = await this.#api.eventsBefore(id, seq + 1, 1);
       quoted.set(seq, items.find((entry) => entry.Seq === seq) ?? null);
-    } catch {
+    } catch (thrown) {
       quoted.set(seq, null); // a reply without its quote is still read
+      if (asFailure(thrown).transient) this.#unanswered.push(() => quoted.delete(seq));
     }
+  }
+
+  /** What nobody could answer is asked for again where it is shown. */
+  resume(): void {
+    for (const forget of this.#unanswered) forget();
+    this.#unanswered = [];
   }
 
   /** Makes sure that a conversation that was just opened shows its newest entries. */
