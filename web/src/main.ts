@@ -9,7 +9,7 @@ import { Client } from "./state/client.svelte.ts";
 import { Drafts } from "./state/drafts.ts";
 import { Router } from "./state/router.svelte.ts";
 import { Session } from "./state/session.svelte.ts";
-import { BrowserPages, browserClock, randomUuid } from "./transport/browser.ts";
+import { BrowserLogins, BrowserPages, browserClock, randomUuid } from "./transport/browser.ts";
 import { Rest } from "./transport/rest.ts";
 import { SocketChannel } from "./transport/socket.ts";
 import "./styles/tokens.css";
@@ -55,7 +55,7 @@ async function forget(uid: string): Promise<void> {
   await (await database(uid)).logs.clear();
 }
 
-const session = new Session(rest, browserClock, makeClient, forget);
+const session = new Session(rest, browserClock, new BrowserLogins(), makeClient, forget);
 const attention = new Attention();
 attention.follow(document);
 

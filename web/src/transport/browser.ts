@@ -1,6 +1,6 @@
-/** The browser's clock, randomness and pages as the state's ports. */
+/** The browser's clock, randomness, pages and logins as the state's ports. */
 
-import type { Clock, Pages } from "../state/ports.ts";
+import type { Clock, Logins, Pages } from "../state/ports.ts";
 
 export const browserClock: Clock = {
   now: () => Date.now(),
@@ -43,6 +43,19 @@ export class BrowserPages implements Pages {
   whenGone(owner: string, act: () => Promise<void>): void {
     if (navigator.locks) void navigator.locks.request(lockOf(owner), act);
     else void act();
+  }
+}
+
+/** Logins told from page to page. */
+export class BrowserLogins implements Logins {
+  readonly #others = new BroadcastChannel("webchat-logins");
+
+  announce(uid: string): void {
+    this.#others.postMessage(uid);
+  }
+
+  heed(act: (uid: string) => void): void {
+    this.#others.onmessage = ({ data }: MessageEvent<string>) => act(data);
   }
 }
 
