@@ -1,6 +1,7 @@
-/** The browser's clock, randomness, pages and logins as the state's ports. */
+/** The browser's clock, randomness, network, pages and logins as ports. */
 
 import type { Clock, Logins, Pages } from "../state/ports.ts";
+import type { Network } from "./socket.ts";
 
 export const browserClock: Clock = {
   now: () => Date.now(),
@@ -10,6 +11,20 @@ export const browserClock: Clock = {
   },
   random: () => Math.random(),
   uuid: randomUuid,
+};
+
+export const browserNetwork: Network = {
+  get onLine() {
+    return navigator.onLine;
+  },
+  follow: (back, gone) => {
+    addEventListener("online", back);
+    addEventListener("offline", gone);
+    return () => {
+      removeEventListener("online", back);
+      removeEventListener("offline", gone);
+    };
+  },
 };
 
 /** A random UUID (RFC 9562, version 4); `crypto.randomUUID` is missing on plain http addresses. */
