@@ -106,6 +106,20 @@ def test_a_session_ended_elsewhere_leads_to_log_in(
     elsewhere.leave()
 
 
+def test_another_login_in_this_browser_ends_the_page_of_the_one_before(
+    browser: Browser, shared_server: Server
+) -> None:
+    nell = Person.arrive(browser, shared_server.url, "nell")
+    page = nell.context.new_page()
+    page.goto("/")
+    olaf = Person("olaf", "Olaf", nell.context, page)
+    expect(olaf.page.get_by_role("button", name="Log in")).to_be_visible()
+    nell.register("Nell")
+    olaf.register("Olaf")
+    expect(nell.page.get_by_role("alert")).to_contain_text("logged out on this device")
+    nell.leave()
+
+
 def test_a_changed_name_is_what_others_see(newcomer: Newcomer) -> None:
     ann, bob = newcomer("Ann"), newcomer("Bob")
     ann.choose_from_account("Settings")
