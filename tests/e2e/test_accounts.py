@@ -29,6 +29,7 @@ def test_registering_logs_in_and_leads_to_the_conversations(
     nora.page.goto("/settings")
     nora.register("Nora")
     expect(nora.page.get_by_role("heading", level=1, name="Conversations")).to_be_visible()
+    expect(nora.page.get_by_role("heading", level=1)).to_be_focused()
     assert nora.page.url == f"{shared_server.url}/"
     nora.page.reload()
     expect(nora.conversations.get_by_role("list")).to_be_visible()
@@ -103,6 +104,20 @@ def test_a_session_ended_elsewhere_leads_to_log_in(
     expect(elsewhere.page.get_by_role("alert")).to_have_count(0)
     expect(ann.page.get_by_role("button", name=re.compile("^End the session"))).to_have_count(0)
     elsewhere.leave()
+
+
+def test_another_login_in_this_browser_ends_the_page_of_the_one_before(
+    browser: Browser, shared_server: Server
+) -> None:
+    nell = Person.arrive(browser, shared_server.url, "nell")
+    page = nell.context.new_page()
+    page.goto("/")
+    olaf = Person("olaf", "Olaf", nell.context, page)
+    expect(olaf.page.get_by_role("button", name="Log in")).to_be_visible()
+    nell.register("Nell")
+    olaf.register("Olaf")
+    expect(nell.page.get_by_role("alert")).to_contain_text("logged out on this device")
+    nell.leave()
 
 
 def test_a_changed_name_is_what_others_see(newcomer: Newcomer) -> None:

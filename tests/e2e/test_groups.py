@@ -238,12 +238,29 @@ def test_an_owner_names_appoints_and_removes(trio: Trio, trip: str) -> None:
     bob.choose_for_member("Cleo", "Remove from group")
     dialog = bob.page.get_by_role("dialog", name="Remove from group")
     dialog.get_by_role("button", name="Remove", exact=True).click()
+    expect(bob.members).to_have_count(2)
+    expect(bob.details.get_by_role("list", name="Members")).to_be_focused()
     expect(cleo.messages.last).to_have_text("Bob removed you")
     expect(cleo.box).to_have_count(0)
     expect(ann.messages.last).to_have_text("Bob removed Cleo")
     expect(ann.members).to_have_text(
         [re.compile("Ann.*You.*Owner"), re.compile("Bob.*Admin")],
     )
+
+
+def test_a_rule_that_waits_stays_as_it_was_set(trio: Trio) -> None:
+    ann, bob, _ = trio
+    ann.open_details()
+    rule = ann.details.get_by_role("checkbox", name="New members see earlier messages")
+    ann.context.set_offline(True)
+    expect(ann.status).to_be_visible()
+    rule.check()
+    expect(ann.messages.last).to_have_text("Changing this group…")
+    expect(rule).to_be_checked()
+    ann.context.set_offline(False)
+    expect(bob.messages.last).to_have_text("Ann let new members see earlier messages")
+    expect(ann.messages.last).to_have_text("You let new members see earlier messages")
+    expect(rule).to_be_checked()
 
 
 def test_a_group_is_for_announcements_and_then_closed(trio: Trio) -> None:

@@ -93,3 +93,4 @@ def test_a_new_message_does_not_move_who_reads_older_ones(ann: Person, writer: P
     button.click()
     expect(ann.message("news")).to_be_in_viewport()
     expect(button).to_have_count(0)
+    expect(ann.log).to_be_focused()

@@ -144,6 +144,18 @@ def test_who_was_offline_catches_up(newcomer: Newcomer) -> None:
     expect(ann.message("missed 4")).to_contain_text("Read")
 
 
+def test_a_reaction_that_waits_says_so(outage: Outage, pair: tuple[Person, Person]) -> None:
+    ann, bob = pair
+    outage.stop()
+    expect(bob.status).to_be_visible()
+    bob.choose_for("before", "React with 🎉")
+    expect(bob.message("before").get_by_role("button", name="🎉 1")).to_be_visible()
+    expect(bob.message("before")).to_contain_text("Saving")
+    outage.start()
+    expect(ann.message("before").get_by_role("button", name="🎉 1")).to_be_visible()
+    expect(bob.message("before")).not_to_contain_text("Saving")
+
+
 def test_both_write_while_the_server_is_away(outage: Outage, pair: tuple[Person, Person]) -> None:
     ann, bob = pair
     outage.stop()

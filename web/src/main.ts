@@ -9,7 +9,13 @@ import { Client } from "./state/client.svelte.ts";
 import { Drafts } from "./state/drafts.ts";
 import { Router } from "./state/router.svelte.ts";
 import { Session } from "./state/session.svelte.ts";
-import { BrowserPages, browserClock, randomUuid } from "./transport/browser.ts";
+import {
+  BrowserLogins,
+  BrowserPages,
+  browserClock,
+  browserNetwork,
+  randomUuid,
+} from "./transport/browser.ts";
 import { Rest } from "./transport/rest.ts";
 import { SocketChannel } from "./transport/socket.ts";
 import "./styles/tokens.css";
@@ -45,7 +51,7 @@ function device(): string {
 async function makeClient(uid: string, fresh: boolean, loggedOut: () => void): Promise<Client> {
   const { outbox, logs } = await database(uid);
   if (fresh) await logs.clear();
-  const channel = new SocketChannel(browserClock);
+  const channel = new SocketChannel(browserClock, browserNetwork);
   const drafts = new Drafts(uid, storage());
   const world = { api: rest, channel, clock: browserClock, pages, outbox, logs, drafts };
   return new Client(uid, { ...world, device: device() }, loggedOut);
@@ -55,7 +61,7 @@ async function forget(uid: string): Promise<void> {
   await (await database(uid)).logs.clear();
 }
 
-const session = new Session(rest, browserClock, makeClient, forget);
+const session = new Session(rest, browserClock, new BrowserLogins(), makeClient, forget);
 const attention = new Attention();
 attention.follow(document);
 

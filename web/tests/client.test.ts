@@ -133,6 +133,15 @@ describe("entries", () => {
     expect([seqs()[0], seqs().at(-1), seqs().length]).toEqual([250, 300, 51]);
   });
 
+  test("of a conversation that is not open the newest ones are held, of the open one all", async () => {
+    const { channel, client, seqs } = await live(2);
+    for (let seq = 3; seq <= 103; seq += 1) channel.tell(entry(seq));
+    expect([seqs()[0], seqs().length]).toEqual([54, 50]);
+    await client.show(CONV);
+    for (let seq = 104; seq <= 204; seq += 1) channel.tell(entry(seq));
+    expect([seqs()[0], seqs().at(-1)]).toEqual([54, 204]);
+  });
+
   test("an edit and a deletion change the message they mean", async () => {
     const { channel, client, conversation } = await live(3);
     await client.show(CONV);
@@ -206,6 +215,20 @@ describe("a new conversation", () => {
     expect(given.client.shown).toMatchObject({ state: "ready", conversation: { name: "Cleo" } });
   });
 
+  test("that was empty when it was opened has a history once the list tells of it", async () => {
+    const given = await live(0);
+    given.api.people.set("bob", { uid: "bob", name: "Bob" });
+    await given.client.show(CONV);
+    expect(given.conversation().more).toBe(false);
+    given.api.logs.set(CONV, history(3));
+    given.api.list = [item(entry(3))];
+    await given.channel.lose();
+    await given.channel.connect();
+    await given.clock.pass(1_000);
+    await given.client.conversations.loadOlder(given.conversation());
+    expect(given.seqs()).toEqual([1, 2, 3]);
+  });
+
   test.each(["dm:ann:nobody", "dm:bob:cleo", "nonsense", "group_x"])(
     "%s is not here",
     async (id) => {
@@ -245,6 +268,18 @@ describe("unread", () => {
     channel.tell(entry(3));
     channel.tell(entry(4));
     expect(client.conversations.unread).toBe(2);
+  });
+
+  test("counts what is read among the entries here, also where the list knows of more", async () => {
+    const logs = new MemoryLogs();
+    await logs.put({ ConvID: CONV, position: 5, entries: history(5) });
+    const given = world({ logs });
+    given.api.list = [item(entry(7), { delivered: 3, displayed: 3, unread: 4 })];
+    const { channel, client, conversation } = await live(7, given);
+    client.seen(conversation(), 5);
+    expect(client.conversations.unread).toBe(2);
+    for (const seq of [6, 7, 8]) channel.tell(entry(seq));
+    expect(client.conversations.unread).toBe(3);
   });
 
   test("another device's reading takes it back", async () => {
@@ -349,6 +384,40 @@ describe("a reload", () => {
     channel.tell(entry(3));
     await clock.pass(1_000);
     expect(await logs.all()).toMatchObject([{ ConvID: CONV, position: 3 }]);
+  });
+});
+
+describe("what nobody could answer", () => {
+  test("a name is asked for again with the next connection, one that nobody has is not", async () => {
+    const { api, channel, client } = await live(0);
+    const asked: string[] = [];
+    const answer = api.person.bind(api);
+    api.person = (uid) => {
+      asked.push(uid);
+      return answer(uid);
+    };
+    api.failure = new Failure("unavailable", "no store");
+    for (const uid of ["cleo", "nobody", "cleo"]) expect(client.people.name(uid)).toBe(uid);
+    await settle();
+    api.people.set("cleo", { uid: "cleo", name: "Cleo" });
+    await channel.lose();
+    await channel.connect();
+    expect(client.people.name("cleo")).toBe("Cleo");
+    expect(asked).toEqual(["cleo", "nobody", "cleo"]);
+  });
+
+  test("a message that a reply means is asked for again with the next connection", async () => {
+    const { api, channel, client, conversation } = await live(3);
+    const quoted = () => client.conversations.quoted(conversation(), 1);
+    api.failure = new Failure("unavailable", "no store");
+    expect(quoted()).toBeUndefined();
+    await settle();
+    expect(quoted()).toBeNull();
+    await channel.lose();
+    await channel.connect();
+    quoted();
+    await settle();
+    expect(quoted()?.Seq).toBe(1);
   });
 });
 

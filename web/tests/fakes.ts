@@ -8,6 +8,7 @@ import type {
   ChannelListener,
   ChannelRequests,
   Clock,
+  Logins,
   Pages,
   Sent,
 } from "../src/state/ports.ts";
@@ -289,6 +290,26 @@ export class FakeApi implements Api {
     const failure = this.failure;
     this.failure = null;
     if (failure) throw failure;
+  }
+}
+
+/** Logins of one browser's pages. */
+export class FakeLogins implements Logins {
+  /** What this page told the others. */
+  readonly told: string[] = [];
+  #heeding: (uid: string) => void = () => {};
+
+  announce(uid: string): void {
+    this.told.push(uid);
+  }
+
+  heed(act: (uid: string) => void): void {
+    this.#heeding = act;
+  }
+
+  /** With another page `uid` logs in. */
+  elsewhere(uid: string): void {
+    this.#heeding(uid);
   }
 }
 

@@ -101,6 +101,36 @@ describe("who is in", () => {
     expect([members(), roster.count]).toEqual([["ann owner", "bob", "dan"], 3]);
   });
 
+  test("is counted once, also where the log tells later what the members tell already", async () => {
+    const given = await inGroup();
+    const { api, channel, client, conversation, roster, members } = given;
+    api.groups.set(CONV, [member("ann", "owner"), member("dan", "member", 5)]);
+    roster.outdate();
+    await client.groups.load(conversation);
+    channel.tell(notice(3, "join", "ann", ["dan"]));
+    channel.tell(notice(4, "remove", "ann", ["bob", "dan"]));
+    channel.tell(notice(5, "join", "ann", ["dan"]));
+    channel.tell(notice(6, "depart", "cleo"));
+    await settle();
+    expect([members(), roster.count]).toEqual([["ann owner", "dan"], 2]);
+  });
+
+  test("is counted once in a large group, whose list tells how far its log has come", async () => {
+    const given = world();
+    given.api.memberLimit = 2;
+    const { api, channel, client, conversation, roster } = await inGroup(given);
+    const uids = ["bob", "cleo", "dan"];
+    api.groups.set(CONV, [member("ann", "owner"), ...uids.map((uid) => member(uid))]);
+    conversation.adopt(item(notice(4, "depart", "zoe")));
+    roster.outdate();
+    await client.groups.load(conversation);
+    channel.tell(said(3, "bob", { N: 2 }));
+    channel.tell(notice(4, "depart", "zoe"));
+    expect([roster.count, roster.complete]).toEqual([4, false]);
+    channel.tell(notice(5, "depart", "dan"));
+    expect(roster.count).toBe(3);
+  });
+
   test("is asked for again when entries were passed over, and after a failure", async () => {
     const { api, channel, members } = await inGroup();
     api.groups.set(CONV, [member("ann", "owner")]);
@@ -236,6 +266,22 @@ describe("one's own acts", () => {
     expect(conversation.asked).toEqual([]);
   });
 
+  test("rules hold as they were set, before the log has them and after, unless refused", async () => {
+    const { client, channel, conversation } = await inGroup();
+    const shown = () => client.groups.settings(conversation);
+    client.groups.change(conversation, { announcements: true });
+    client.groups.change(conversation, { public: true });
+    expect(shown()).toMatchObject({ announcements: true, public: true, history_open: false });
+    await settle();
+    channel.chats("group")[0]?.ok({ ConvID: CONV, Seq: 3, N: 1, StoredAt: 3 });
+    await settle();
+    expect(shown()).toMatchObject({ announcements: true, public: true });
+    expect(conversation.roster.settings).toMatchObject({ announcements: true, public: false });
+    channel.chats("group")[1]?.fail(new Failure("forbidden", "no"));
+    await settle();
+    expect(shown()).toMatchObject({ announcements: true, public: false });
+  });
+
   test("a group that is not made yet is there after a reload", async () => {
     const given = world();
     const put = {
@@ -256,6 +302,24 @@ describe("one's own acts", () => {
 });
 
 describe("what the log does to one's own place", () => {
+  test("a list from before does not take it back, nor a new name", async () => {
+    const { channel, conversation } = await inGroup();
+    const before = item(said(2, "ann", { N: 1 }), { name: "Trip" });
+    channel.tell(notice(3, "group", "ann", { name: "Journey" }));
+    channel.tell(notice(4, "depart", "ann"));
+    conversation.adopt(before);
+    expect([conversation.name, conversation.left]).toEqual(["Journey", true]);
+    conversation.adopt(item(notice(6, "join", "bob", ["ann"]), { name: "Voyage" }));
+    expect([conversation.name, conversation.left]).toEqual(["Voyage", false]);
+  });
+
+  test("a list that is only behind tells both", async () => {
+    const { channel, conversation } = await inGroup();
+    channel.tell(said(3, "bob", { N: 2 }));
+    conversation.adopt(item(said(2, "ann", { N: 1 }), { name: "Journey", left: true }));
+    expect([conversation.name, conversation.left]).toEqual(["Journey", true]);
+  });
+
   test.each([
     ["an own departure", notice(3, "depart", "ann")],
     ["being removed", notice(3, "remove", "bob", ["ann"])],

@@ -3,18 +3,25 @@
 import { describe, expect, test } from "vitest";
 import { linesOf, type Scene } from "../src/components/lines.ts";
 import { Conversation } from "../src/state/conversation.svelte.ts";
+import type { Pending } from "../src/state/ports.ts";
+import { changing } from "../src/state/timeline.ts";
+import type { Entry } from "../src/wire/wire.ts";
 import { entry } from "./fakes.ts";
 
 const DAY_MS = 86_400_000;
 const noon = new Date(2026, 2, 20, 12).getTime();
 
-function kinds(entries: ReturnType<typeof entry>[], newAfter: number | null = null): string[] {
-  const scene: Scene = {
+function sceneOf(entries: Entry[], pending: Pending[] = []): Scene {
+  return {
     conversation: new Conversation("dm:ann:bob", "ann"),
     nameOf: (uid) => uid,
     entryAt: (seq) => entries.find((each) => each.Seq === seq),
+    changing: changing(pending),
   };
-  return linesOf(entries, scene, newAfter).map((line) => {
+}
+
+function kinds(entries: Entry[], newAfter: number | null = null): string[] {
+  return linesOf(entries, sceneOf(entries), newAfter).map((line) => {
     if (line.kind !== "message") return line.kind;
     return `${line.message.own ? "own" : "other"}${line.message.joined ? " joined" : ""}`;
   });
@@ -45,5 +52,25 @@ describe("lines", () => {
     );
     expect(kinds(entries, 1)).toEqual(["day", "other", "own", "new", "other", "other joined"]);
     expect(kinds(entries, 4)).not.toContain("new");
+  });
+
+  test("a message says that a change of it waits, until that is refused", () => {
+    const react: Pending = {
+      id: "r",
+      conv: "dm:ann:bob",
+      kind: "react",
+      text: "🎉",
+      refers: 2,
+      at: noon,
+      order: 1,
+      owner: "page",
+    };
+    const waits = (pending: Pending[]) =>
+      linesOf([entry(1), entry(2)], sceneOf([], pending), null).flatMap((line) =>
+        line.kind === "message" ? [line.message.changing] : [],
+      );
+    expect(waits([react])).toEqual([false, true]);
+    expect(waits([{ ...react, refusal: "no" }])).toEqual([false, false]);
+    expect(waits([{ ...react, kind: "message" }])).toEqual([false, false]);
   });
 });

@@ -250,6 +250,18 @@ describe("a reload", () => {
     expect(third?.outbox.of(CONV).map((each) => each.text)).toEqual(["one"]);
   });
 
+  test("nobody takes over with a login that is over", async () => {
+    const store = new MemoryOutbox();
+    const browser = new FakeBrowser();
+    await setup(store, browser.page("page-1")).outbox.send(CONV, "one");
+    const over = setup(store, browser.page("page-2"));
+    await over.outbox.load();
+    over.outbox.stop();
+    await browser.close("page-1");
+    expect(over.outbox.items).toEqual([]);
+    expect((await store.all()).map((each) => each.owner)).toEqual(["page-1"]);
+  });
+
   test("an acked message is gone from the storage", async () => {
     const { outbox, channel, store } = setup();
     outbox.resume();

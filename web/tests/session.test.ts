@@ -4,15 +4,17 @@ import { describe, expect, test } from "vitest";
 import { Client } from "../src/state/client.svelte.ts";
 import { Session } from "../src/state/session.svelte.ts";
 import { Failure, UNREACHABLE } from "../src/wire/failure.ts";
-import { settle, world } from "./fakes.ts";
+import { FakeLogins, settle, world } from "./fakes.ts";
 
 function setup() {
   const given = world();
+  const logins = new FakeLogins();
   const made: { uid: string; fresh: boolean }[] = [];
   const forgotten: string[] = [];
   const session = new Session(
     given.api,
     given.clock,
+    logins,
     async (uid, fresh, loggedOut) => {
       made.push({ uid, fresh });
       return new Client(uid, given, loggedOut);
@@ -21,7 +23,7 @@ function setup() {
       forgotten.push(uid);
     },
   );
-  return { ...given, session, made, forgotten };
+  return { ...given, logins, session, made, forgotten };
 }
 
 describe("the session", () => {
@@ -67,6 +69,35 @@ describe("the session", () => {
     api.failure = new Failure("unauthenticated", "wrong");
     await expect(session.login("ann", "guess")).rejects.toThrow("wrong");
     expect(session.client).toBeNull();
+  });
+
+  test("that is made while the server goes away begins afresh once it is back", async () => {
+    const { session, api, clock, made } = setup();
+    const answer = api.me.bind(api);
+    api.me = () => Promise.reject(new Failure(UNREACHABLE, "nobody there"));
+    await session.register("ann", "Ann", "secret");
+    expect(session.phase).toBe("unreachable");
+    api.me = answer;
+    await clock.pass(1_000);
+    expect(session.phase).toBe("in");
+    expect(made).toEqual([{ uid: "ann", fresh: true }]);
+  });
+
+  test("does not begin where the browser keeps no login", async () => {
+    const { session, api } = setup();
+    api.me = () => Promise.reject(new Failure("unauthenticated", "who is it?"));
+    await expect(session.login("ann", "secret")).rejects.toThrow("who is it?");
+    expect(session.client).toBeNull();
+  });
+
+  test("ends when somebody else logs in with another page of this browser", async () => {
+    const { session, logins, channel } = setup();
+    await session.login("ann", "secret");
+    logins.elsewhere("ann");
+    expect([session.phase, logins.told]).toEqual(["in", ["ann"]]);
+    logins.elsewhere("bob");
+    expect([session.phase, session.client, channel.listener]).toEqual(["out", null, null]);
+    expect(session.notice).toBe("You were logged out on this device.");
   });
 
   test("ends with what the browser kept", async () => {

@@ -6,6 +6,7 @@ import {
   appended,
   changed,
   groupChangeOf,
+  prepended,
   roleChangeOf,
   uidsOf,
   withPending,
@@ -18,6 +19,12 @@ const change = (seq: number, EvtType: string, Body = "", From = "bob") =>
   entry(seq, { EvtType, Body, From, Refers: 1 });
 
 describe("changes", () => {
+  test("that came while older messages were fetched change these, too", () => {
+    const all = [change(3, "edit", "better"), change(4, "react", "👍", "cleo")];
+    const [message] = prepended([entry(1), entry(2)], all);
+    expect(message).toMatchObject({ Body: "better", Edited: 3, Reactions: { cleo: "👍" } });
+  });
+
   test("of one person the newest reaction holds, and an empty one takes it back", () => {
     const all = [
       change(2, "react", "👍"),

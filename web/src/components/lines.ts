@@ -23,6 +23,8 @@ export interface Scene {
   nameOf: NameOf;
   /** The entry that a reply means, as far as it is known. */
   entryAt: (seq: Seq) => Entry | null | undefined;
+  /** The entries whose changes wait to be sent. */
+  changing: ReadonlySet<Seq>;
 }
 
 /** Messages of one author within this time stand close together. */
@@ -117,6 +119,7 @@ function shown(entry: Entry, before: Entry | null, scene: Scene): Shown {
     named: !own && !joined && conversation.other === null,
     joined,
     ...(own && !deleted && { state: stateText(conversation, entry.Seq) }),
+    changing: scene.changing.has(entry.Seq),
     edited: entry.Edited !== undefined,
     deleted,
     ...quotedBy(entry.Refers, scene),

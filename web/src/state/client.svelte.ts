@@ -114,6 +114,10 @@ export class Client {
     this.groups = new Groups(api, this.outbox, this.conversations, this.people, clock);
   }
 
+  get #onScreen(): Conversation | null {
+    return this.shown.state === "ready" ? this.shown.conversation : null;
+  }
+
   async start(): Promise<void> {
     const kept = await this.#world.logs.all().catch(() => []);
     this.conversations.remember(kept);
@@ -138,6 +142,7 @@ export class Client {
   stop(): void {
     this.#stopped = true;
     this.#pause();
+    this.outbox.stop();
     this.#world.channel.close();
     for (const cancel of this.#timers.values()) cancel();
   }
@@ -145,7 +150,7 @@ export class Client {
   /** Shows the conversation with this id, or none. */
   async show(id: ConvID | null): Promise<void> {
     if (id === this.#wanted && this.shown.state !== "failed") return;
-    if (this.shown.state === "ready") this.conversations.leave(this.shown.conversation);
+    if (this.#onScreen) this.conversations.leave(this.#onScreen);
     this.#wanted = id;
     this.shown = { state: id === null ? "none" : "loading" };
     this.#feed.watch(id);
@@ -205,9 +210,11 @@ export class Client {
     this.connection.online();
     this.outbox.resume();
     this.#receipts.resume();
+    this.people.resume();
+    this.conversations.resume();
     this.#listSoon(this.#settings.listDelayMs);
     void this.invitations.load();
-    if (this.shown.state === "ready") void this.groups.load(this.shown.conversation);
+    if (this.#onScreen) void this.groups.load(this.#onScreen);
   }
 
   #disconnected(): void {
@@ -226,12 +233,11 @@ export class Client {
     const own = authorOf(entry) === this.me;
     if (own) this.outbox.settle(entry.MsgID);
     else if (entry.EvtType === "message") this.#receipts.arrived(conversation, entry.Seq);
+    if (conversation !== this.#onScreen) this.conversations.bound(conversation);
   }
 
   #moved(log: ConvID, position: Seq): void {
-    if (this.shown.state === "ready" && this.shown.conversation.id === log) {
-      void this.groups.load(this.shown.conversation);
-    }
+    if (this.#onScreen?.id === log) void this.groups.load(this.#onScreen);
     this.#dirty.set(log, position);
     this.#later("keep", this.#settings.keepDelayMs, () => this.#keep());
   }

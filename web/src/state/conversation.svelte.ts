@@ -71,6 +71,11 @@ export class Conversation {
   readonly unread = $derived(this.left ? 0 : Math.max(0, this.count - this.displayedCount));
   /** The cursor: everything up to it has been met. */
   position: Seq = 0;
+  /** The last entry that the list told of. */
+  #listed: Seq = 0;
+  /** The entries that told the name, and whether one is in, last. */
+  #namedAt: Seq = 0;
+  #placedAt: Seq = 0;
 
   constructor(id: ConvID, me: Uid) {
     this.id = id;
@@ -95,11 +100,18 @@ export class Conversation {
     return this.last !== null || this.position > 0;
   }
 
+  /** How far its log reaches at least. */
+  get heard(): Seq {
+    return Math.max(this.position, this.#listed);
+  }
+
   /** Takes what the list says, which may be older or newer than what the channel told. */
   adopt(item: ConversationItem): void {
-    this.name = item.name || this.name;
+    const asOf = item.last?.Seq ?? 0;
+    this.#listed = Math.max(this.#listed, asOf);
+    if (asOf >= this.#namedAt) this.name = item.name || this.name;
+    if (asOf >= this.#placedAt) this.left = item.left;
     this.named = true;
-    this.left = item.left;
     this.count = Math.max(this.count, item.N);
     this.#show(item.last);
     if (item.last?.EvtType === "close") this.roster.meet(item.last);
@@ -110,6 +122,7 @@ export class Conversation {
   begin(position: Seq, entries: readonly Entry[]): void {
     if (this.position > 0) return;
     this.position = position;
+    if (position > 0) this.more = true;
     this.entries = entries;
     this.last ??= entries.findLast(isShown) ?? null;
   }
@@ -140,7 +153,7 @@ export class Conversation {
   prepend(older: readonly Entry[], more: boolean): void {
     this.entries = prepended(older, this.entries);
     this.more = more;
-    this.last ??= older.findLast(isShown) ?? null;
+    this.last ??= this.entries.findLast(isShown) ?? null;
   }
 
   /** Lets go of what is older than the newest `keep` entries. */
@@ -187,8 +200,8 @@ export class Conversation {
 
   /** N at `seq` among the entries here, for the own displayed position. */
   countAt(seq: Seq): number {
-    if (seq >= this.position) return this.count;
-    return this.entries.findLast((entry) => entry.Seq <= seq)?.N ?? this.displayedCount;
+    const here = this.entries.findLast((entry) => entry.Seq <= seq);
+    return here?.N ?? (seq >= this.position ? this.count : this.displayedCount);
   }
 
   /** The `last` of the list follows changes of that very entry, too. */
@@ -203,28 +216,36 @@ export class Conversation {
 
   #moveByEntry(entry: Entry): void {
     const own = authorOf(entry) === this.me;
-    if (entry.EvtType === "create" && entry.Name) {
-      this.name = entry.Name;
-      this.named = true;
-    }
+    if (entry.EvtType === "create" && entry.Name) this.#rename(entry.Name, entry.Seq);
     if (entry.EvtType === "join") {
       this.asked = this.asked.filter((uid) => !uidsOf(entry).includes(uid));
     }
-    if (entry.EvtType === "group") this.#change(groupChangeOf(entry));
-    if (entry.EvtType === "remove" && uidsOf(entry).includes(this.me)) this.left = true;
+    if (entry.EvtType === "group") this.#change(groupChangeOf(entry), entry.Seq);
+    if (entry.EvtType === "remove" && uidsOf(entry).includes(this.me)) this.#place(true, entry.Seq);
     if (entry.EvtType === "message" && own) {
       this.moveOwn({ delivered: entry.Seq, displayed: entry.Seq, N: entry.N ?? 0 });
-    } else if (entry.EvtType === "depart" && own) this.left = true;
+    } else if (entry.EvtType === "depart" && own) this.#place(true, entry.Seq);
     else if (this.#comesIn(entry, own)) {
-      this.left = false;
+      this.#place(false, entry.Seq);
       this.moveOwn({ delivered: entry.Seq - 1, displayed: entry.Seq - 1, N: entry.N ?? 0 });
     }
   }
 
   /** A group without a name is called by its id; an open history may go further back. */
-  #change({ name, history_open }: GroupChange): void {
-    if (name !== undefined) this.name = name || this.id;
+  #change({ name, history_open }: GroupChange, at: Seq): void {
+    if (name !== undefined) this.#rename(name || this.id, at);
     if (history_open) this.more = true;
+  }
+
+  #rename(name: string, at: Seq): void {
+    this.name = name;
+    this.named = true;
+    this.#namedAt = at;
+  }
+
+  #place(left: boolean, at: Seq): void {
+    this.left = left;
+    this.#placedAt = at;
   }
 
   #comesIn(entry: Entry, own: boolean): boolean {

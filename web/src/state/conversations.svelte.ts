@@ -21,7 +21,7 @@ export interface HistorySettings {
   pageEntries: number;
   /** Further behind than this, kept entries are dropped rather than caught up with. */
   catchUpEntries: number;
-  /** Entries kept of a conversation that is not open. */
+  /** Entries kept of a conversation that is not open; twice as many are let grow before. */
   keptEntries: number;
   /** One that came up live waits at most so long for its name before it is listed. */
   nameWaitMs: number;
@@ -43,6 +43,8 @@ export class Conversations {
   readonly #byId = new SvelteMap<ConvID, Conversation>();
   /** Entries that are being fetched alone. */
   readonly #asked = new Set<string>();
+  /** Forgets, each, an entry that was asked for while nobody could answer. */
+  #unanswered: (() => void)[] = [];
   #kept = new Map<ConvID, KeptLog>();
   /** The list has been fetched at least once. */
   loaded = $state(false);
@@ -160,9 +162,16 @@ export class Conversations {
     try {
       const { items } = await this.#api.eventsBefore(id, seq + 1, 1);
       quoted.set(seq, items.find((entry) => entry.Seq === seq) ?? null);
-    } catch {
+    } catch (thrown) {
       quoted.set(seq, null); // a reply without its quote is still read
+      if (asFailure(thrown).transient) this.#unanswered.push(() => quoted.delete(seq));
     }
+  }
+
+  /** What nobody could answer is asked for again where it is shown. */
+  resume(): void {
+    for (const forget of this.#unanswered) forget();
+    this.#unanswered = [];
   }
 
   /** Makes sure that a conversation that was just opened shows its newest entries. */
@@ -174,6 +183,11 @@ export class Conversations {
   /** Lets go of what a conversation that is not open any more need not hold. */
   leave(conversation: Conversation): void {
     conversation.trim(this.#settings.keptEntries);
+  }
+
+  /** Bounds what gathers in a conversation that is not open. */
+  bound(conversation: Conversation): void {
+    if (conversation.entries.length > 2 * this.#settings.keptEntries) this.leave(conversation);
   }
 
   /** The cursor and newest entries of `conversation`, to keep. */

@@ -3,6 +3,7 @@
 import {
   type ConvID,
   type GroupChange,
+  type GroupSettings,
   isGroup,
   type Person,
   type Reader,
@@ -15,6 +16,7 @@ import type { Conversations } from "./conversations.svelte.ts";
 import type { Outbox } from "./outbox.svelte.ts";
 import type { People } from "./people.svelte.ts";
 import type { Api, Clock } from "./ports.ts";
+import { groupChangeOf, settingsAfter } from "./timeline.ts";
 
 /** The server's limit of a group's name, in characters. */
 export const MAX_GROUP_NAME = 64;
@@ -24,14 +26,14 @@ const CREATION: Seq = 1;
 
 export class Groups {
   readonly #api: Pick<Api, "conversation" | "eventsBefore" | "members" | "readers">;
-  readonly #outbox: Pick<Outbox, "act">;
+  readonly #outbox: Pick<Outbox, "act" | "of">;
   readonly #conversations: Pick<Conversations, "ensure">;
   readonly #people: People;
   readonly #clock: Pick<Clock, "uuid">;
 
   constructor(
     api: Pick<Api, "conversation" | "eventsBefore" | "members" | "readers">,
-    outbox: Pick<Outbox, "act">,
+    outbox: Pick<Outbox, "act" | "of">,
     conversations: Pick<Conversations, "ensure">,
     people: People,
     clock: Pick<Clock, "uuid">,
@@ -78,6 +80,15 @@ export class Groups {
     void this.#outbox.act(id, "group", { text: JSON.stringify(change) });
   }
 
+  /** The rules as they will be once what waits to be sent, and is not refused, is in the log. */
+  settings({ id, roster }: Conversation): GroupSettings {
+    return this.#outbox
+      .of(id)
+      .filter(({ kind, refusal }) => kind === "group" && refusal === undefined)
+      .map(({ text }) => groupChangeOf({ Body: text }))
+      .reduce(settingsAfter, roster.settings);
+  }
+
   changeRole({ id }: Conversation, change: RoleChange): void {
     void this.#outbox.act(id, "role", { text: JSON.stringify(change) });
   }
@@ -101,12 +112,13 @@ export class Groups {
       let changes: number;
       do {
         changes = roster.changes;
+        const asOf = conversation.heard;
         const [details, page] = await Promise.all([
           this.#api.conversation(id),
           this.#api.members(id, ""),
         ]);
         this.#learn(page.items);
-        roster.begin(details, page);
+        roster.begin(details, page, asOf);
       } while (changes !== roster.changes);
     } catch {
       roster.state = "failed";

@@ -58,6 +58,7 @@ export class Outbox {
   /** The pages whose end is waited for. */
   readonly #watched = new Set<string>();
   #live = false;
+  #stopped = false;
   #lastOrder = 0;
 
   constructor(
@@ -149,6 +150,11 @@ export class Outbox {
     }
   }
 
+  /** Takes over nothing more of what other pages leave behind. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
   #watch(owner: string): void {
     if (owner === this.#pages.own || this.#watched.has(owner)) return;
     this.#watched.add(owner);
@@ -156,6 +162,7 @@ export class Outbox {
   }
 
   async #inherit(owner: string): Promise<void> {
+    if (this.#stopped) return;
     const left = (await this.#store.all()).filter((item) => item.owner === owner);
     if (left.length === 0) return;
     this.#pages.announce();

@@ -1,12 +1,15 @@
 /** Names of people, learned in passing and asked for once where unknown. */
 
 import { SvelteMap } from "svelte/reactivity";
+import { asFailure } from "../wire/failure.ts";
 import type { Person, Uid } from "../wire/wire.ts";
 import type { Api } from "./ports.ts";
 
 export class People {
   readonly #names = new SvelteMap<Uid, string>();
   readonly #asked = new Set<Uid>();
+  /** Those who were asked for while nobody could answer. */
+  #unanswered: Uid[] = [];
   readonly #api: Pick<Api, "person">;
 
   constructor(api: Pick<Api, "person">) {
@@ -24,12 +27,25 @@ export class People {
     return this.#names.get(uid) ?? uid;
   }
 
+  /** Asks again for those whom nobody could answer for. */
+  resume(): void {
+    const again = this.#unanswered;
+    this.#unanswered = [];
+    for (const uid of again) void this.#fetch(uid);
+  }
+
   #ask(uid: Uid): void {
     if (this.#asked.has(uid)) return;
     this.#asked.add(uid);
-    this.#api.person(uid).then(
-      (person) => this.learn(person),
-      () => {}, // the uid stands in for the name
-    );
+    void this.#fetch(uid);
+  }
+
+  /** Until there is an answer the uid stands in for the name. */
+  async #fetch(uid: Uid): Promise<void> {
+    try {
+      this.learn(await this.#api.person(uid));
+    } catch (thrown) {
+      if (asFailure(thrown).transient) this.#unanswered.push(uid);
+    }
   }
 }

@@ -144,6 +144,14 @@ export interface Pages {
   whenGone(owner: string, act: () => Promise<void>): void;
 }
 
+/** The login of this browser, which all its pages share. */
+export interface Logins {
+  /** Tells the other pages who has logged in with this one. */
+  announce(uid: Uid): void;
+  /** Calls `act` with whoever logs in with another page. */
+  heed(act: (uid: Uid) => void): void;
+}
+
 /** Timers and randomness, so that tests own them. */
 export interface Clock {
   now(): number;

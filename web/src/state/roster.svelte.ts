@@ -8,9 +8,10 @@ import {
   type GroupSettings,
   type Member,
   type Page,
+  type Seq,
   type Uid,
 } from "../wire/wire.ts";
-import { groupChangeOf, roleChangeOf, uidsOf } from "./timeline.ts";
+import { groupChangeOf, roleChangeOf, settingsAfter, uidsOf } from "./timeline.ts";
 
 export type RosterState = "unknown" | "loading" | "known" | "failed";
 
@@ -35,6 +36,8 @@ export class Roster {
   settings = $state.raw<GroupSettings>(USUAL);
   /** Goes up with each change that the log tells. */
   changes = 0;
+  /** What was asked for tells of the log at least up to here. */
+  #asOf: Seq = 0;
 
   constructor(me: Uid) {
     this.#me = me;
@@ -55,8 +58,9 @@ export class Roster {
     if (this.state === "known") this.state = "unknown";
   }
 
-  /** Begins anew with the first page. */
-  begin({ members, role, group }: ConversationDetails, page: Page<Member>): void {
+  /** Begins anew with the first page, which was asked for when the log was known to reach `asOf`. */
+  begin({ members, role, group }: ConversationDetails, page: Page<Member>, asOf: Seq): void {
+    this.#asOf = asOf;
     this.members.clear();
     this.take(page);
     this.role = role;
@@ -71,8 +75,9 @@ export class Roster {
     this.next = next;
   }
 
-  /** Follows an entry of the log. */
+  /** Follows an entry of the log, which may come after what was asked for has told of it. */
   meet(entry: Entry): void {
+    if (entry.Seq <= this.#asOf) return;
     switch (entry.EvtType) {
       case "create":
         this.outdate();
@@ -81,11 +86,11 @@ export class Roster {
         this.#join(uidsOf(entry), entry.Seq);
         break;
       case "depart":
-        this.#leave([authorOf(entry)]);
+        this.#leave([authorOf(entry)], entry.Seq);
         if (entry.Owner) this.#become(entry.Owner, "owner");
         break;
       case "remove":
-        this.#leave(uidsOf(entry));
+        this.#leave(uidsOf(entry), entry.Seq);
         break;
       case "role":
         this.#changeRole(entry);
@@ -98,18 +103,26 @@ export class Roster {
     }
   }
 
-  #join(uids: Uid[], since: number): void {
+  #join(uids: Uid[], since: Seq): void {
     this.changes += 1;
-    const added = uids.filter((uid) => this.members.get(uid)?.since !== since);
+    const added = uids.filter((uid) => (this.members.get(uid)?.since ?? 0) < since);
     for (const uid of added) this.members.set(uid, { uid, name: "", role: "member", since });
     if (added.includes(this.#me)) this.outdate();
     if (this.count !== null) this.count += added.length;
   }
 
-  #leave(uids: Uid[]): void {
+  #leave(uids: Uid[], at: Seq): void {
     this.changes += 1;
-    for (const uid of uids) this.members.delete(uid);
-    if (this.count !== null) this.count -= uids.length;
+    const gone = uids.filter((uid) => this.#isCounted(uid, at));
+    for (const uid of gone) this.members.delete(uid);
+    if (this.count !== null) this.count -= gone.length;
+  }
+
+  /** Whether `uid`, who left by the entry `at`, is still among those who are in. */
+  #isCounted(uid: Uid, at: Seq): boolean {
+    const member = this.members.get(uid);
+    if (member) return member.since < at;
+    return this.next !== null && uid > this.next;
   }
 
   #changeRole(entry: Entry): void {
@@ -126,14 +139,8 @@ export class Roster {
     if (uid === this.#me) this.role = role;
   }
 
-  #changeSettings({ history_open, announcements, public: open, closed }: Partial<GroupSettings>) {
+  #changeSettings(change: Partial<GroupSettings>): void {
     this.changes += 1;
-    const now = this.settings;
-    this.settings = {
-      history_open: history_open ?? now.history_open,
-      announcements: announcements ?? now.announcements,
-      public: open ?? now.public,
-      closed: closed ?? now.closed,
-    };
+    this.settings = settingsAfter(this.settings, change);
   }
 }

@@ -1,10 +1,10 @@
 /** Who is logged in here, and getting in and out. */
 
 import { asFailure, type Failure } from "../wire/failure.ts";
-import type { Person, Profile, ProfileChange } from "../wire/wire.ts";
+import type { Person, Profile, ProfileChange, Uid } from "../wire/wire.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Client } from "./client.svelte.ts";
-import type { Api, Clock } from "./ports.ts";
+import type { Api, Clock, Logins } from "./ports.ts";
 
 export type Phase = "starting" | "unreachable" | "out" | "in" | "open-mode";
 
@@ -22,6 +22,7 @@ export class Session {
   notice = $state("");
   readonly api: Api;
   readonly #clock: Clock;
+  readonly #logins: Logins;
   readonly #makeClient: ClientMaker;
   readonly #forget: (uid: string) => Promise<void>;
   #loggingOut = false;
@@ -29,6 +30,7 @@ export class Session {
   constructor(
     api: Api,
     clock: Clock,
+    logins: Logins,
     makeClient: ClientMaker,
     forget: (uid: string) => Promise<void>,
   ) {
@@ -36,17 +38,13 @@ export class Session {
     this.#clock = clock;
     this.#makeClient = makeClient;
     this.#forget = forget;
+    this.#logins = logins;
+    logins.heed((uid) => this.#overtaken(uid));
   }
 
   /** Finds out who is logged in; keeps trying while the server cannot be reached. */
-  async start(attempt = 0): Promise<void> {
-    try {
-      await this.#enter(await this.api.me(), false);
-    } catch (thrown) {
-      const failure = asFailure(thrown);
-      if (failure.transient) this.#tryLater(attempt, failure);
-      else this.phase = failure.code === "unauthenticated" ? "out" : "open-mode";
-    }
+  async start(): Promise<void> {
+    await this.#find(false).catch((failure) => this.#stayOut(failure));
   }
 
   /** Rejects with a Failure. */
@@ -83,11 +81,27 @@ export class Session {
 
   async #checkIn(act: () => Promise<Person>): Promise<void> {
     try {
-      await act();
+      const { uid } = await act();
+      this.#logins.announce(uid);
     } catch (thrown) {
       throw this.#openModeOr(asFailure(thrown));
     }
-    await this.#enter(await this.api.me(), true);
+    await this.#find(true);
+  }
+
+  /** Enters now, or once the server can be reached. Rejects with a Failure that waiting cannot help. */
+  async #find(fresh: boolean, attempt = 0): Promise<void> {
+    try {
+      await this.#enter(await this.api.me(), fresh);
+    } catch (thrown) {
+      const failure = asFailure(thrown);
+      if (!failure.transient) throw failure;
+      this.#tryLater(fresh, attempt, failure);
+    }
+  }
+
+  #stayOut({ code }: Failure): void {
+    this.phase = code === "unauthenticated" ? "out" : "open-mode";
   }
 
   /** A server in open mode has no logins to offer. */
@@ -111,6 +125,11 @@ export class Session {
     this.#leave(this.#loggingOut ? "" : LOGGED_OUT);
   }
 
+  /** The browser's cookie is another user's if that one has logged in with another page. */
+  #overtaken(uid: Uid): void {
+    if (this.profile && this.profile.uid !== uid) this.#ended();
+  }
+
   #leave(notice: string): void {
     this.client?.stop();
     this.client = null;
@@ -119,9 +138,11 @@ export class Session {
     this.phase = "out";
   }
 
-  #tryLater(attempt: number, { retryAfterMs }: Failure): void {
+  #tryLater(fresh: boolean, attempt: number, { retryAfterMs }: Failure): void {
     this.phase = "unreachable";
     const wait = retryAfterMs ?? backoffMs(attempt, this.#clock.random(), RETRY);
-    this.#clock.after(wait, () => void this.start(attempt + 1));
+    this.#clock.after(wait, () => {
+      this.#find(fresh, attempt + 1).catch((failure) => this.#stayOut(failure));
+    });
   }
 }

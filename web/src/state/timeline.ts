@@ -1,6 +1,14 @@
 /** Entries of one log in order, and what edits, deletions and reactions make of them. Pure. */
 
-import { authorOf, type Entry, type GroupChange, type RoleChange, type Uid } from "../wire/wire.ts";
+import {
+  authorOf,
+  type Entry,
+  type GroupChange,
+  type GroupSettings,
+  type RoleChange,
+  type Seq,
+  type Uid,
+} from "../wire/wire.ts";
 import type { Pending } from "./ports.ts";
 
 /** Kinds that have a place of their own on the screen. */
@@ -26,11 +34,16 @@ export function isKnown(entry: Entry): boolean {
 /** `entries` with `entry` at the end, and with what it changes changed. */
 export function appended(entries: readonly Entry[], entry: Entry): Entry[] {
   const next = [...entries, entry];
-  if (!CHANGES.has(entry.EvtType)) return next;
-  const at = indexOfSeq(next, entry.Refers ?? 0);
-  const target = next[at];
-  if (target) next[at] = changed(target, entry);
+  amend(next, entry);
   return next;
+}
+
+/** Changes in place what `entry` means among `entries`, if it is a change. */
+function amend(entries: Entry[], entry: Entry): void {
+  if (!CHANGES.has(entry.EvtType)) return;
+  const at = indexOfSeq(entries, entry.Refers ?? 0);
+  const target = entries[at];
+  if (target) entries[at] = changed(target, entry);
 }
 
 /** `target` after `change`, by docs/protocol.md, "Kinds"; a page may tell newer changes earlier. */
@@ -46,13 +59,22 @@ export function changed(target: Entry, change: Change): Entry {
   return { ...target, Reactions };
 }
 
+function waitingChanges(pending: readonly Pending[]): Pending[] {
+  return pending.filter((item) => item.refusal === undefined && isChange(item.kind ?? ""));
+}
+
+/** The entries whose changes wait to be sent. */
+export function changing(pending: readonly Pending[]): ReadonlySet<Seq> {
+  return new Set(waitingChanges(pending).map(({ refers = 0 }) => refers));
+}
+
 /** `entries` as they will be once what waits to be sent, and is not refused, is in the log. */
 export function withPending(
   entries: readonly Entry[],
   pending: readonly Pending[],
   me: Uid,
 ): readonly Entry[] {
-  const changes = pending.filter((item) => item.refusal === undefined && isChange(item.kind ?? ""));
+  const changes = waitingChanges(pending);
   if (changes.length === 0) return entries;
   const next = [...entries];
   for (const { kind = "", text, refers = 0 } of changes) {
@@ -64,10 +86,12 @@ export function withPending(
   return next;
 }
 
-/** `older` ahead of `entries`, without what is there already. */
+/** `older` ahead of `entries`, without what is there already, and as `entries` have changed it. */
 export function prepended(older: readonly Entry[], entries: readonly Entry[]): Entry[] {
   const first = entries[0]?.Seq ?? Number.POSITIVE_INFINITY;
-  return [...older.filter((entry) => entry.Seq < first), ...entries];
+  const earlier = older.filter((entry) => entry.Seq < first);
+  for (const entry of entries) amend(earlier, entry);
+  return [...earlier, ...entries];
 }
 
 /** Where `seq` is in the ascending `entries`, or -1. */
@@ -103,6 +127,16 @@ export function roleChangeOf(entry: Said): RoleChange | null {
 export function groupChangeOf(entry: Said): GroupChange {
   const change = parsed(entry.Body);
   return typeof change === "object" && change !== null ? (change as GroupChange) : {};
+}
+
+/** A group's rules after `change`, which may tell of other things, too. */
+export function settingsAfter(now: GroupSettings, change: Partial<GroupSettings>): GroupSettings {
+  return {
+    history_open: change.history_open ?? now.history_open,
+    announcements: change.announcements ?? now.announcements,
+    public: change.public ?? now.public,
+    closed: change.closed ?? now.closed,
+  };
 }
 
 function parsed(json: string): unknown {

@@ -1,6 +1,7 @@
-/** The browser's clock, randomness and pages as the state's ports. */
+/** The browser's clock, randomness, network, pages and logins as ports. */
 
-import type { Clock, Pages } from "../state/ports.ts";
+import type { Clock, Logins, Pages } from "../state/ports.ts";
+import type { Network } from "./socket.ts";
 
 export const browserClock: Clock = {
   now: () => Date.now(),
@@ -10,6 +11,20 @@ export const browserClock: Clock = {
   },
   random: () => Math.random(),
   uuid: randomUuid,
+};
+
+export const browserNetwork: Network = {
+  get onLine() {
+    return navigator.onLine;
+  },
+  follow: (back, gone) => {
+    addEventListener("online", back);
+    addEventListener("offline", gone);
+    return () => {
+      removeEventListener("online", back);
+      removeEventListener("offline", gone);
+    };
+  },
 };
 
 /** A random UUID (RFC 9562, version 4); `crypto.randomUUID` is missing on plain http addresses. */
@@ -43,6 +58,19 @@ export class BrowserPages implements Pages {
   whenGone(owner: string, act: () => Promise<void>): void {
     if (navigator.locks) void navigator.locks.request(lockOf(owner), act);
     else void act();
+  }
+}
+
+/** Logins told from page to page. */
+export class BrowserLogins implements Logins {
+  readonly #others = new BroadcastChannel("webchat-logins");
+
+  announce(uid: string): void {
+    this.#others.postMessage(uid);
+  }
+
+  heed(act: (uid: string) => void): void {
+    this.#others.onmessage = ({ data }: MessageEvent<string>) => act(data);
   }
 }
 

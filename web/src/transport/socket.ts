@@ -1,18 +1,29 @@
 /** The channel over socket.io-client: WebSocket first, reconnecting by itself, acks as promises. */
 
-import { io, type Socket } from "socket.io-client";
+import { io, type ManagerOptions, type Socket } from "socket.io-client";
 import { type BackoffSettings, Patience } from "../state/backoff.ts";
 import type { Channel, ChannelListener, ChannelRequests, Clock, Sent } from "../state/ports.ts";
 import { Failure, TIMED_OUT, UNREACHABLE } from "../wire/failure.ts";
 import type { Ack, WireError } from "../wire/wire.ts";
 
+/** What the browser knows of its network. It may be wrong: this machine's own server needs none. */
+export interface Network {
+  readonly onLine: boolean;
+  /** Calls `back` and `gone` as the network comes and goes; returns how to stop. */
+  follow(back: () => void, gone: () => void): () => void;
+}
+
 export interface SocketSettings {
+  url: string;
+  transports: NonNullable<ManagerOptions["transports"]>;
   ackTimeoutMs: number;
   connectTimeoutMs: number;
   backoff: BackoffSettings;
 }
 
 export const SOCKET_DEFAULTS: SocketSettings = {
+  url: "/",
+  transports: ["websocket", "polling"],
   ackTimeoutMs: 15_000,
   connectTimeoutMs: 10_000,
   backoff: { firstMs: 500, maxMs: 8_000 },
@@ -20,16 +31,17 @@ export const SOCKET_DEFAULTS: SocketSettings = {
 
 export class SocketChannel implements Channel {
   readonly #clock: Clock;
+  readonly #network: Network;
   readonly #settings: SocketSettings;
   #socket: Socket | null = null;
   #listener: ChannelListener | null = null;
   readonly #patience: Patience;
   #cancelRetry: (() => void) | null = null;
-  readonly #wake = () => this.#retryNow();
-  readonly #sleep = () => this.#socket?.disconnect();
+  #unfollow: (() => void) | null = null;
 
-  constructor(clock: Clock, settings: SocketSettings = SOCKET_DEFAULTS) {
+  constructor(clock: Clock, network: Network, settings: SocketSettings = SOCKET_DEFAULTS) {
     this.#clock = clock;
+    this.#network = network;
     this.#settings = settings;
     this.#patience = new Patience(settings.backoff, clock);
   }
@@ -37,8 +49,8 @@ export class SocketChannel implements Channel {
   open(listener: ChannelListener): void {
     this.close();
     this.#listener = listener;
-    const socket = io({
-      transports: ["websocket", "polling"],
+    const socket = io(this.#settings.url, {
+      transports: this.#settings.transports,
       tryAllTransports: true,
       // Reconnecting is done below: it honours `retry_after_ms` and what the browser knows.
       reconnection: false,
@@ -47,13 +59,15 @@ export class SocketChannel implements Channel {
     });
     this.#socket = socket;
     this.#listen(socket, listener);
-    addEventListener("online", this.#wake);
-    addEventListener("offline", this.#sleep);
+    this.#unfollow = this.#network.follow(
+      () => this.#wake(),
+      () => this.#sleep(),
+    );
   }
 
   close(): void {
-    removeEventListener("online", this.#wake);
-    removeEventListener("offline", this.#sleep);
+    this.#unfollow?.();
+    this.#unfollow = null;
     this.#cancelRetry?.();
     this.#cancelRetry = null;
     this.#socket?.off();
@@ -90,8 +104,10 @@ export class SocketChannel implements Channel {
     });
     socket.on("disconnect", () => {
       this.#patience.ended();
+      // What was asked for since the server fell silent would be sent ahead of the next `join`.
+      socket.sendBuffer = [];
       listener.disconnected();
-      if (!navigator.onLine) listener.failed();
+      if (!this.#network.onLine) listener.failed();
       this.#retry();
     });
     socket.on("connect_error", (error: Error & { data?: { code?: string } }) => {
@@ -121,13 +137,24 @@ export class SocketChannel implements Channel {
   #retryNow(): void {
     const socket = this.#socket;
     if (!socket || socket.connected) return;
-    if (!navigator.onLine) {
-      this.#listener?.failed();
-      return; // the browser tells when it is back
-    }
+    if (!this.#network.onLine) this.#listener?.failed();
     this.#cancelRetry?.();
     this.#cancelRetry = null;
     socket.connect();
+  }
+
+  /** What was tried before may hang. */
+  #wake(): void {
+    if (this.#socket?.connected) return;
+    this.#socket?.disconnect();
+    this.#retryNow();
+  }
+
+  /** What is open hangs, and so does what is being opened, of whose end nobody would tell. */
+  #sleep(): void {
+    this.#socket?.disconnect();
+    this.#listener?.failed();
+    this.#retry();
   }
 }
 

@@ -1,0 +1,155 @@
+/** The channel keeps trying, says how it stands, and sends nothing ahead of a new connection's join. */
+
+import { WebSocket } from "socket.io-client";
+import { describe, expect, test } from "vitest";
+import { SOCKET_DEFAULTS, SocketChannel } from "../src/transport/socket.ts";
+import { Failure } from "../src/wire/failure.ts";
+import type { Outgoing } from "../src/wire/wire.ts";
+import { ManualClock } from "./fakes.ts";
+
+/** Lets the client do what it has put off to the loop's next turn. */
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** One try to connect, whose other end is the test. */
+class Wire {
+  onopen = () => {};
+  onclose = () => {};
+  onerror = () => {};
+  onmessage = (_: { data: string }) => {};
+  readonly sent: string[] = [];
+
+  send(data: string): void {
+    this.sent.push(data);
+    if (data === "40") queueMicrotask(() => this.onmessage({ data: '40{"sid":"s"}' }));
+  }
+
+  /** Either end closes it. */
+  close(): void {
+    this.onclose();
+  }
+
+  /** There is no server, or it goes without a word. */
+  async fail(): Promise<void> {
+    this.onerror();
+    this.onclose();
+    await turn();
+  }
+
+  /** The server takes the connection, and is silent for `silentMs` at most. */
+  async accept(silentMs = 60_000): Promise<void> {
+    const pings = { pingInterval: silentMs, pingTimeout: 0, maxPayload: 1_000_000 };
+    this.onopen();
+    this.onmessage({ data: `0${JSON.stringify({ sid: "e", upgrades: [], ...pings })}` });
+    await turn();
+  }
+}
+
+class FakeNetwork {
+  onLine = true;
+  #back = () => {};
+  #gone = () => {};
+
+  follow(back: () => void, gone: () => void): () => void {
+    [this.#back, this.#gone] = [back, gone];
+    return () => {};
+  }
+
+  change(onLine: boolean): void {
+    this.onLine = onLine;
+    if (onLine) this.#back();
+    else this.#gone();
+  }
+}
+
+/** A channel that is being opened; `told`: what it said, in order. */
+async function setup() {
+  const wires: Wire[] = [];
+  class Transport extends WebSocket {
+    override createSocket(): Wire {
+      const wire = new Wire();
+      wires.push(wire);
+      return wire;
+    }
+  }
+  const clock = new ManualClock();
+  const network = new FakeNetwork();
+  const settings = { ...SOCKET_DEFAULTS, url: "http://server", transports: [Transport] };
+  const channel = new SocketChannel(clock, network, settings);
+  const told: string[] = [];
+  const hooks = { connected: () => {} };
+  channel.open({
+    connected: () => {
+      told.push("connected");
+      hooks.connected();
+    },
+    disconnected: () => told.push("disconnected"),
+    failed: () => told.push("failed"),
+    unauthenticated: () => {},
+    chat: () => {},
+    error: () => {},
+  });
+  await turn();
+  const wire = () => wires.at(-1) ?? new Wire();
+  const pass = async (ms: number) => {
+    await clock.pass(ms);
+    await turn();
+  };
+  return { channel, network, told, hooks, wires, wire, pass };
+}
+
+describe("without a network, as the browser has it", () => {
+  test("it tries all the same, at the pace of any other outage", async () => {
+    const { channel, network, told, wires, wire, pass } = await setup();
+    network.onLine = false;
+    await wire().fail();
+    for (const ms of [250, 500]) {
+      await pass(ms - 1);
+      const before = wires.length;
+      await pass(1);
+      expect(wires.length).toBe(before + 1);
+      await wire().fail();
+    }
+    expect(new Set(told)).toEqual(new Set(["failed"]));
+    await pass(1_000);
+    await wire().accept();
+    expect(told.at(-1)).toBe("connected");
+    channel.close();
+  });
+
+  test("a try that was under way has failed, others follow, and at once when it is back", async () => {
+    const { channel, network, told, wires, wire, pass } = await setup();
+    await wire().accept();
+    await wire().fail();
+    await pass(1_000);
+    expect([wires.length, told]).toEqual([2, ["connected", "disconnected"]]);
+    network.change(false);
+    expect(told.slice(2)).toEqual(["failed"]);
+    await pass(1_000);
+    expect(wires.length).toBe(3);
+    network.change(true);
+    await turn();
+    await wire().accept();
+    expect([wires.length, told.at(-1)]).toEqual([4, "connected"]);
+    channel.close();
+  });
+});
+
+describe("a server that has fallen silent", () => {
+  test("gets nothing, with the next connection either, that it was asked for meanwhile", async () => {
+    const { channel, hooks, wire, pass } = await setup();
+    const asked: Promise<unknown>[] = [];
+    hooks.connected = () => {
+      const receipt = { EvtType: "display" } as Outgoing;
+      asked.push(channel.request("chat", receipt).catch((thrown) => thrown));
+      hooks.connected = () => {};
+    };
+    await wire().accept(-1);
+    const [answer] = await Promise.all(asked);
+    expect(answer).toBeInstanceOf(Failure);
+    expect((answer as Failure).transient).toBe(true);
+    await pass(1_000);
+    await wire().accept();
+    expect(wire().sent).toEqual(["40"]);
+    channel.close();
+  });
+});
