@@ -65,7 +65,7 @@ STORES: Final[dict[str, Kind]] = {
     "sqlite": sqlite(SqliteSettings()),
     "sqlite that remembers little": sqlite(
         SqliteSettings(
-            max_batch=2,
+            max_batch=20,
             max_heads=2,
             max_positions=2,
             journal_entries=3,

@@ -74,6 +74,18 @@ async def test_done_is_called_once_later_and_in_the_order_of_seq(store: Store) -
     assert told == list(range(1, 21))
 
 
+async def test_messages_to_many_logs_at_once_go_on_where_each_ended(store: Store) -> None:
+    convs = [f"group_{number}" for number in range(5)]
+    for conv in convs:
+        await send(store, create(conv, "ann", "bob"))
+    drafts = [(message("ann", str(number)),) for number in range(3)]
+    asked = [send(store, Append(conv, each)) for each in drafts for conv in convs]
+    outcomes = await asyncio.gather(*asked)
+    assert [outcome.entries[0].seq for outcome in outcomes] == [2] * 5 + [3] * 5 + [4] * 5
+    for conv in convs:
+        assert [entry.seq for entry in await store.log.read(conv, 0, 9)] == [1, 2, 3, 4]
+
+
 async def test_a_failing_done_does_not_keep_the_others_from_theirs(store: Store) -> None:
     loop = asyncio.get_running_loop()
     reported: list[object] = []

@@ -61,6 +61,22 @@ async def test_a_move_queued_after_an_append_sees_its_entry(store: Store, group:
     assert (await asked).entries[0].seq == 7
 
 
+async def test_a_move_queued_before_an_append_is_kept_whatever_else_moves(
+    store: Store, group: str
+) -> None:
+    others = [f"group_{number}" for number in range(5)]
+    for conv in others:
+        await send(store, create(conv, "ann", "bob"))
+    moves = [Move(conv, "bob", 1, 1) for conv in others]
+    moving = asyncio.create_task(move(store, *moves, Move(group, "bob", 6, 6)))
+    await asyncio.sleep(0)  # it is queued
+    sent = await send(store, Append(group, (message("ann", "new"),)))
+    await moving
+    assert sent.entries[0].seq == 7
+    places = {**dict.fromkeys(others, Position(1, 1, 0)), group: Position(6, 6, 5)}
+    assert await store.positions.of_user("bob", [group, *others]) == places
+
+
 async def test_moves_of_several_members_and_logs_are_one_write(store: Store, group: str) -> None:
     await send(store, create("group_y", "bob", "cid"))
     moved = await move(

@@ -15,7 +15,7 @@ import pytest
 
 from tests.contract.asking import create, edit, message, move, send
 from webchat.adapters.memory import ManualClock
-from webchat.adapters.sqlite import SqliteSettings, SqliteStore, backup, check
+from webchat.adapters.sqlite import SqliteSettings, SqliteStore, backup, check, journal
 from webchat.errors import WebchatError
 from webchat.model import Head, Position
 from webchat.ports.log import Append, Appended
@@ -160,6 +160,22 @@ async def test_a_tool_beside_sees_what_the_journal_alone_has_and_is_noticed(
     for each in (store, tool):
         assert [entry.seq for entry in await each.log.read("group_x", 3, 9)] == [4, 5, 6, 7]
     await tool.close()
+
+
+async def test_another_writer_is_noticed_even_if_that_failed_at_first(
+    store: SqliteStore, path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: sqlite3.Connection) -> bool:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    tool = SqliteStore.beside(path, NEVER_FOLDED, clock)
+    await tool.open("secured")
+    assert (await send(tool, say(4))).entries[0].seq == 5
+    await tool.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "is_empty", fail)
+        assert isinstance(await outcome(store, say(5)), WebchatError)
+    assert (await send(store, say(5))).entries[0].seq == 6
 
 
 async def test_what_comes_close_together_shares_a_commit_but_the_first_does_not_wait(

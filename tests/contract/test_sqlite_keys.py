@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator
+import tracemalloc
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, suppress
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -22,11 +25,13 @@ from webchat.adapters.sqlite import (
     ledger,
     schema,
 )  # fmt: skip
+from webchat.adapters.sqlite.keyjournal import KeyJournal
 from webchat.adapters.sqlite.keys import key_hash
 from webchat.errors import WebchatError
 from webchat.ports.log import Append
 from webchat.ports.store import StoreRefused
 
+REFUSE = "CREATE TRIGGER refuse BEFORE INSERT ON entry_key BEGIN SELECT RAISE(ABORT, 'no'); END"
 SETTINGS = SqliteSettings(journal_entries=4, journal_keys=4, fold_interval_ms=60_000)
 
 
@@ -143,8 +148,7 @@ async def test_keys_whose_transaction_failed_are_folded_with_the_next_one(
 async def test_keys_that_cannot_be_folded_are_not_lost(path: Path, clock: ManualClock) -> None:
     store = SqliteStore(path, SETTINGS, clock)
     await store.open("secured")
-    refuse = "CREATE TRIGGER refuse BEFORE INSERT ON entry_key BEGIN SELECT RAISE(ABORT, 'no'); END"
-    await store._writer.write(lambda db, _: db.execute(refuse), None)
+    await store._writer.write(lambda db, _: db.execute(REFUSE), None)
     acked = 0
     for number in range(9):
         with suppress(WebchatError):
@@ -159,6 +163,72 @@ async def test_keys_that_cannot_be_folded_are_not_lost(path: Path, clock: Manual
     assert seqs == list(range(1, 10))
     await store.close()
     assert check(path) == []
+
+
+async def test_keys_that_another_brought_into_their_table_meanwhile_are_let_go(
+    store: SqliteStore, path: Path, clock: ManualClock
+) -> None:
+    await store._writer.write(lambda db, _: db.execute(REFUSE), None)
+    for number in range(5):
+        await send(store, one(str(number)))
+    with pytest.raises(WebchatError):  # they are to be folded with it
+        await send(store, one("5"))
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("DROP TRIGGER refuse")
+    tool = SqliteStore.beside(path, SETTINGS, clock)
+    await tool.open("secured")
+    await send(tool, one("5"))
+    await tool.close()
+    for number in range(6, 20):
+        await send(store, one(str(number)))
+    assert [(await send(store, one(str(number)))).fresh for number in range(20)] == [False] * 20
+
+
+async def test_keys_for_which_there_is_no_memory_are_folded_later(
+    store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(left: Iterator[int], _: int) -> Iterator[int]:
+        yield from islice(left, 4)
+        raise MemoryError
+
+    for number in range(5):
+        await send(store, one(str(number)))
+    with monkeypatch.context() as patch:
+        patch.setattr(keyjournal, "islice", failing)
+        with pytest.raises(WebchatError):
+            await send(store, one("5"))
+    await send(store, one("5"))
+    assert count_of(path, "entry_key") == 4
+    assert [(await send(store, one(str(number)))).fresh for number in range(6)] == [False] * 6
+
+
+def test_keys_that_cannot_be_folded_cost_the_same_however_often_it_is_tried() -> None:
+    keys = KeyJournal(SqliteSettings(journal_keys=1_000, fold_slice=100))
+
+    def in_use_after(times: int) -> int:
+        """How many bytes, after it failed so often."""
+        for _ in range(times):
+            with suppress(sqlite3.OperationalError):
+                keys.go_on(db, 1)
+            keys.rolled_back()
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        schema.migrate(db)
+        keys.note(db, range(3 * 1_000))
+        keys.committed()
+        db.execute("PRAGMA query_only = ON")
+        tracemalloc.start()
+        first, last = in_use_after(10), in_use_after(200)
+        tracemalloc.stop()
+        assert last < first + 10_000
+        db.execute("PRAGMA query_only = OFF")
+        while not keys.is_empty:
+            keys.go_on(db, 1)
+            keys.committed()
+        assert db.execute("SELECT count(*) FROM entry_key").fetchone() == (1_000,)
+        assert db.execute("SELECT count(*) FROM key_journal").fetchone() == (0,)
 
 
 @pytest.mark.parametrize(

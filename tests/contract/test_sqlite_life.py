@@ -107,6 +107,23 @@ async def test_one_process_serves_a_file(
     await second.close()
 
 
+@pytest.mark.parametrize("first", ["the file", "a link"])
+async def test_one_process_serves_a_file_by_whatever_name(
+    path: Path, tmp_path: Path, clock: ManualClock, first: str
+) -> None:
+    link = tmp_path / "link.db"
+    link.symlink_to(path)
+    path.parent.mkdir()
+    names = (path, link) if first == "the file" else (link, path)
+    one, other = (SqliteStore(name, SqliteSettings(), clock) for name in names)
+    await one.open("secured")
+    with pytest.raises(StoreRefused, match="served by another process"):
+        await other.open("secured")
+    await one.close()
+    await other.open("secured")
+    await other.close()
+
+
 async def test_a_tool_beside_a_server_changes_accounts_and_is_noticed(
     serving: SqliteStore, tool: SqliteStore
 ) -> None:

@@ -158,13 +158,17 @@ async def test_where_it_died_what_was_there_is_whole_and_it_can_be_done_again(
     assert wholes
 
 
+@pytest.mark.parametrize(("served", "target"), [(0, 0), (0, 1), (1, 0)])
 async def test_a_store_that_is_served_is_left_alone(
-    killed: Path, path: Path, clock: ManualClock
+    killed: Path, path: Path, tmp_path: Path, clock: ManualClock, served: int, target: int
 ) -> None:
-    store = SqliteStore(path, SqliteSettings(), clock)
+    link = tmp_path / "link.db"
+    link.symlink_to(path)
+    names = (path, link)
+    store = SqliteStore(names[served], SqliteSettings(), clock)
     await store.open("secured")
     with pytest.raises(StoreRefused, match="is served by another process"):
-        restore(killed, path, KEPT)
+        restore(killed, names[target], KEPT)
     await store.close()
     assert await seqs(path, clock) == list(range(1, 52))
 

@@ -129,7 +129,9 @@ class ServeLock:
 
     def __init__(self, path: Path) -> None:
         """Take it. Raises StoreRefused if another process has it, OSError."""
-        lock = path.with_name(f"{path.name}.lock")
+        # Beside the file itself, whatever links lead to it: SQLite follows them, too.
+        place = path.resolve()
+        lock = place.with_name(f"{place.name}.lock")
         self._file = os.fdopen(os.open(lock, os.O_CREAT | os.O_RDWR, _PRIVATE_FILE), "r+")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)

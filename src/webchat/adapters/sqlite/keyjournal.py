@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain, islice
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -87,10 +87,8 @@ class KeyJournal:
             self._until, self._left = self._newest, _in_order(self._folding)
         if self._left is not None:
             # More than comes in, or the fold would never end.
-            values = 3 * max(self._settings.fold_slice, 2 * added)
-            self._slice = list(islice(self._left, values))
+            self._take(self._left, 3 * max(self._settings.fold_slice, 2 * added))
             write_keys(db, self._slice)
-            self._is_last = len(self._slice) < values
             if self._is_last:
                 db.execute(_DELETE, (self._until,))
 
@@ -126,14 +124,24 @@ class KeyJournal:
     def rolled_back(self) -> None:
         """It is not: the slice comes again."""
         self._noted = {}
-        if self._left is not None:
-            self._left = chain(self._slice, self._left)
-            self._slice, self._is_last = [], False
 
     def forget(self) -> None:
         """Another process has brought all of them into their table."""
         self._keys, self._folding = {}, {}
         self._count, self._left = 0, None
+        self._slice, self._is_last = [], False
+
+    def _take(self, left: Iterator[int], values: int) -> None:
+        """Have a slice of so many, or the one that was not written."""
+        if self._slice:
+            return
+        try:
+            self._slice = list(islice(left, values))
+        except MemoryError:
+            # An iterator that failed would seem to be at its end.
+            self._left = _in_order(self._folding)
+            raise
+        self._is_last = len(self._slice) < values
 
     def _entry(self, log: int, hashed: int) -> int | None:
         """The id of the entry with that hash, if its key is here. For any thread."""

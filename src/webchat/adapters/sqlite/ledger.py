@@ -327,6 +327,8 @@ class Ledger:
                 log.tail = None
                 self._unfolded.pop(log.conv, None)
                 self._recent.put(log.conv, log)
+        # Not before a transaction is over: its acts must all get one and the same log by a name.
+        self._recent.trim()
         if self._positions > self._settings.max_positions:
             self._forget_positions()
 

@@ -1,4 +1,4 @@
-"""A bounded dictionary that forgets what was used longest ago."""
+"""A dictionary that, when told, forgets what was used longest ago."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ V = TypeVar("V")
 
 
 class Recent(Generic[K, V]):
-    """At most `limit` entries; used by one thread."""
+    """At most `limit` entries after `trim`; used by one thread."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -28,7 +28,10 @@ class Recent(Generic[K, V]):
         """Remember it."""
         self._values[key] = value
         self._values.move_to_end(key)
-        if len(self._values) > self._limit:
+
+    def trim(self) -> None:
+        """Forget what is beyond `limit`."""
+        while len(self._values) > self._limit:
             self._values.popitem(last=False)
 
     def values(self) -> Iterable[V]:

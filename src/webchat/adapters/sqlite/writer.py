@@ -240,8 +240,9 @@ class Writer:
     def _notice_other_writers(self) -> None:
         (data_version,) = self._db.execute("PRAGMA data_version").fetchone()
         if data_version != self._data_version:
-            self._data_version = data_version
+            # In this order: if that fails, the next transaction does it.
             self._memory.others_wrote(self._db)
+            self._data_version = data_version
 
     def _cannot_write(self, error: Exception) -> None:
         """The transaction failed. Said once, until one does not."""
