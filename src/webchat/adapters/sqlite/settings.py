@@ -30,7 +30,7 @@ class SqliteSettings:
     journal_entries: int = 10_000
     journal_bytes: int = 16 * 1024 * 1024
     journal_keys: int = 32 * 1024
-    fold_slice: int = 1_000
+    fold_slice: int = 250
     fold_interval_ms: int = 1_000
     busy_timeout_ms: int = 5_000
     readers: int = 2
