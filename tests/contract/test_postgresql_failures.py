@@ -19,10 +19,12 @@ from tests.contract.asking import create, message, move, send, to_pair
 from tests.engines.postgresql import PostgresServer, postgres_server
 from webchat.adapters.memory import LoopClock
 from webchat.adapters.postgresql import PostgresSettings, PostgresStore
+from webchat.adapters.postgresql.connections import connect
 from webchat.errors import Code, WebchatError
 from webchat.model import Position, pair_of, user_log
 from webchat.ports.log import Append, Appended
 from webchat.ports.positions import Move
+from webchat.ports.store import StoreRefused
 
 GROUP = "group_x"
 STATEMENT_TIMEOUT_MS = 400
@@ -176,6 +178,27 @@ async def test_an_outage_is_a_line_in_the_log_and_no_stack_trace(
     (line,) = [record for record in caplog.records if record.name.startswith("webchat.")]
     assert (line.levelname, line.exc_info) == ("WARNING", None)
     assert "TimeoutError" in line.getMessage()
+
+
+async def test_a_standby_is_as_good_as_none_until_it_is_the_primary(
+    store: PostgresStore, server: PostgresServer, url: str
+) -> None:
+    await asyncio.to_thread(server.demote)
+    try:
+        for _ in range(2):  # connections that are gone may be met, but no other that answers
+            with pytest.raises(WebchatError) as refusal:
+                await store.members.count(GROUP)
+            assert refusal.value.code is Code.UNAVAILABLE
+        assert await store.trouble()
+        with pytest.raises(StoreRefused, match="standby"):
+            await PostgresStore(url, PostgresSettings(), LoopClock()).open("secured")
+        reader = await connect(f"{url}?target_session_attrs=any", PostgresSettings())
+        assert await reader.fetchval("SELECT last FROM log WHERE name = $1", GROUP) == 1
+        reader.terminate()
+    finally:
+        await asyncio.to_thread(server.promote)
+    await serves_again(store)
+    assert not await store.trouble()
 
 
 async def test_connections_that_the_server_ends_are_made_again(
