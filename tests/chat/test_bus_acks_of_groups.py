@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from tests.chat.world import World, settle
 from webchat.chat.assembly import Settings
+from webchat.chat.lag import BacklogSettings
 from webchat.chat.settings import RepairSettings
 from webchat.model import Draft
 from webchat.ports.log import Append
@@ -54,6 +57,35 @@ async def test_who_departs_and_is_brought_back_meanwhile_misses_nothing(
     world.bus.answer()
     await settle()
     assert anna.order(G) == [("ack", 1), ("ack", 2), ("skip", 3), ("join", 4), ("message", 5)]
+
+
+@pytest.mark.parametrize("queued_entries", [100, 1])
+async def test_who_is_put_out_and_in_and_out_again_meanwhile_has_its_ack_and_what_comes_later(
+    world: World, queued_entries: int
+) -> None:
+    settings = Settings(backlog=BacklogSettings(queued_entries=queued_entries))
+    node = World(settings, beside=world)
+    anna, ben = await world.joined("anna"), await node.joined("ben")
+    await anna.do("create", G, "ben")
+    node.bus.withhold()
+    ben.say("chat", ben.act("message", G, Body="mine", MsgID="m"))
+    await settle()
+    await anna.say_in(G, "after")
+    await anna.do("remove", G, "ben")
+    world.buses.hold_back()  # the next entries of his own log come together
+    await anna.do("refer", G, "ben")
+    await anna.do("remove", G, "ben")
+    world.buses.let_go()
+    await settle()
+    assert ben.order(G) == [("create", 1)]
+    node.bus.answer()
+    await settle()
+    wanted = [("create", 1), ("ack", 2), ("message", 3), ("remove", 4), ("join", 5), ("remove", 6)]
+    assert ben.order(G) == wanted
+    await anna.do("create", "group_h", "cleo")
+    await anna.do("refer", "group_h", "ben")
+    assert ben.order("group_h") == [("skip", 1), ("join", 2)]
+    await node.chat.close()
 
 
 async def test_what_comes_by_rest_returns_when_the_bus_has_answered(

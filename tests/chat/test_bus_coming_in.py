@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import pytest
-
 from tests.chat.watched import WatchedStore
 from tests.chat.world import Person, World, settle
 
@@ -81,42 +79,6 @@ async def test_who_arrives_while_the_bus_comes_back_misses_nothing(
     gate.set()
     await settle()
     assert ben.bodies() == ["in between"]
-
-
-class LateMembers:
-    """Members, of which `of_user` is told only when `tells` is set."""
-
-    def __init__(self, members: Any) -> None:
-        self._members = members
-        self.tells = asyncio.Event()
-
-    def __getattr__(self, method: str) -> Any:
-        return getattr(self._members, method)
-
-    async def of_user(self, uid: str) -> Any:
-        memberships = await self._members.of_user(uid)
-        await self.tells.wait()
-        return memberships
-
-
-@pytest.mark.parametrize("is_cut_off", [False, True])
-async def test_who_is_added_to_a_group_just_while_arriving_is_in_it(
-    world: World, is_cut_off: bool
-) -> None:
-    watched = WatchedStore(world.store)
-    watched.members = members = LateMembers(world.store.members)
-    near = World(beside=world, store=watched)
-    anna, ben = await world.joined("anna"), await near.person("ben")
-    if is_cut_off:
-        near.bus.cut_off()
-    ben.say("join", {"device": "d", "cursors": {}})
-    await settle()
-    await anna.do("create", G, "ben")
-    await anna.say_in(G, "hello")
-    members.tells.set()
-    await settle()
-    assert ben.places(G) == [1, 2]
-    await near.chat.close()
 
 
 async def test_who_writes_in_a_group_before_its_node_knows_gets_all_in_order(
@@ -298,48 +260,6 @@ async def test_who_leaves_between_two_reads_of_heads_gets_nothing_after_that(
     world.buses.come_back()
     await settle()
     assert ben.order(G) == [("depart", 2)]
-
-
-async def test_who_leaves_a_group_just_while_arriving_sees_up_to_there(world: World) -> None:
-    watched = WatchedStore(world.store)
-    watched.members = members = LateMembers(world.store.members)
-    near = World(beside=world, store=watched)
-    members.tells.set()
-    anna, ben = await near.joined("anna"), await world.joined("ben")
-    await anna.do("create", G, "ben")
-    members.tells.clear()
-    laptop = await near.person("ben")
-    laptop.say("join", {"device": "d", "cursors": {G: 1}})
-    await settle()  # its memberships have been read, and are not known here yet
-    await ben.do("depart", G)
-    members.tells.set()
-    await settle()
-    assert [entry["EvtType"] for entry in laptop.got() if entry["ConvID"] == G] == ["depart"]
-    await near.chat.close()
-
-
-async def test_who_left_between_its_memberships_and_their_heads_being_read_is_let_out(
-    world: World,
-) -> None:
-    watched = WatchedStore(world.store)
-    watched.members = members = LateMembers(world.store.members)
-    near = World(beside=world, store=watched)
-    anna, ben = await world.joined("anna"), await world.joined("ben")
-    await anna.do("create", G, "ben")
-    near.bus.cut_off()
-    laptop = await near.person("ben")
-    laptop.say("join", {"device": "d", "cursors": {G: 1, "user:ben": 1}})
-    await settle()  # its memberships have been read, and are not known here yet
-    await ben.do("depart", G)
-    members.tells.set()
-    await settle()
-    near.bus.reconnect()
-    await settle()
-    await anna.say_in(G, "after")
-    await settle()
-    assert [entry["EvtType"] for entry in laptop.got() if entry["ConvID"] == G] == ["depart"]
-    assert G not in near.chat.roster.logs
-    await near.chat.close()
 
 
 async def test_who_makes_a_group_gets_all_once_though_another_arrives_before_it_is_told(

@@ -180,3 +180,22 @@ async def test_a_receipt_that_comes_while_its_author_arrives_on_another_node_is_
     assert [said["MsgID"] for said in back.got("delivery")] == ["anna-hello"]
     for world in (node, beside):
         await world.chat.close()
+
+
+async def test_a_receipt_on_its_way_to_a_node_that_its_author_just_leaves_is_kept() -> None:
+    settings = Settings(open_mode=True, kept=KeptSettings(kept_receipts=10))
+    node = World(settings)
+    beside = World(settings, beside=node)
+    anna, ben = await node.person("anna"), await beside.joined("ben")
+    await anna.ask("join", "anna")
+    await anna.send("ben", "hello")
+    node.buses.hold_back()
+    await ben.confirm("delivery", "anna", ConvID=CONV, Seq=1)
+    anna.leave()
+    node.buses.let_go()
+    await settle()
+    again = await node.person("anna")
+    await again.ask("join", "anna")
+    assert [said["MsgID"] for said in again.got("delivery")] == ["anna-hello"]
+    for world in (node, beside):
+        await world.chat.close()

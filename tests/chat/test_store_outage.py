@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
 from structlog.testing import capture_logs
 
-from tests.chat.world import World
+from tests.chat.world import World, settle
+from webchat.errors import Closing
+from webchat.model import Login
 
 CONV = "dm:anna:ben"
 
@@ -96,3 +103,78 @@ async def test_an_outage_is_two_lines_in_the_log_however_many_wait(world: World)
         "waits for the store",
         "nothing waits for the store any more",
     ]
+
+
+# What no retry mends
+
+
+class Defective:
+    """A port. What `fails` names fails the next time that it is asked for."""
+
+    def __init__(self, port: Any) -> None:
+        self._port = port
+        self.fails = ""
+
+    def __getattr__(self, method: str) -> Any:
+        if method != self.fails:
+            return getattr(self._port, method)
+        self.fails = ""
+        return self._fail
+
+    async def _fail(self, *_: Any) -> None:
+        raise ValueError("of the port")
+
+
+@pytest.fixture
+async def defective(world: World) -> AsyncIterator[tuple[World, Defective, Defective]]:
+    """A node, its log and its logins."""
+    log, logins = Defective(world.store.log), Defective(world.store.logins)
+    ports = {**vars(world.store), "log": log, "logins": logins}
+    made = World(beside=world, store=SimpleNamespace(**ports))
+    yield made, log, logins
+    await made.chat.close()
+
+
+async def test_a_gap_that_could_not_be_read_is_read_with_the_next_entry(
+    world: World, defective: tuple[World, Defective, Defective]
+) -> None:
+    node, log, _ = defective
+    anna, ben = await world.joined("anna"), await node.joined("ben")
+    await anna.send("ben", "0")
+    world.buses.fate = lambda _topic, payload: 0 if b'"1"' in payload else 1
+    log.fails = "read"
+    for body in ("1", "2"):
+        await anna.send("ben", body)
+    assert ben.bodies() == ["0"]
+    await anna.send("ben", "3")
+    assert ben.bodies() == ["0", "1", "2", "3"]
+
+
+async def test_a_sweep_that_failed_goes_on(
+    world: World, defective: tuple[World, Defective, Defective]
+) -> None:
+    node, log, _ = defective
+    anna, ben = await world.joined("anna"), await node.joined("ben")
+    world.buses.fate = lambda _topic, _payload: 0
+    await anna.send("ben", "lost")
+    await world.pass_time(601.0)  # its first pass began when nobody was here
+    log.fails = "heads"
+    await world.pass_time(601.0)
+    assert (log.fails, ben.bodies()) == ("", [])
+    await world.pass_time(601.0)
+    assert ben.bodies() == ["lost"]
+
+
+async def test_logins_that_end_are_seen_though_looking_for_them_has_failed(
+    world: World, defective: tuple[World, Defective, Defective]
+) -> None:
+    node, _, logins = defective
+    await settle()
+    await world.store.logins.add(b"phone", Login("login-anna", "anna", 0, 0, 2**53))
+    anna = await node.joined("anna")
+    logins.fails = "revocations"
+    await world.pass_time(0.5)
+    await world.store.logins.revoke("anna", "login-anna")
+    assert (logins.fails, anna.socket.closed) == ("", False)
+    await world.pass_time(0.5)
+    assert anna.socket.why is Closing.SESSION_REVOKED

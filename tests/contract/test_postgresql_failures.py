@@ -19,10 +19,12 @@ from tests.contract.asking import create, message, move, send, to_pair
 from tests.engines.postgresql import PostgresServer, postgres_server
 from webchat.adapters.memory import LoopClock
 from webchat.adapters.postgresql import PostgresSettings, PostgresStore
+from webchat.adapters.postgresql.connections import connect
 from webchat.errors import Code, WebchatError
-from webchat.model import pair_of, user_log
+from webchat.model import Position, pair_of, user_log
 from webchat.ports.log import Append, Appended
 from webchat.ports.positions import Move
+from webchat.ports.store import StoreRefused
 
 GROUP = "group_x"
 STATEMENT_TIMEOUT_MS = 400
@@ -178,6 +180,27 @@ async def test_an_outage_is_a_line_in_the_log_and_no_stack_trace(
     assert "TimeoutError" in line.getMessage()
 
 
+async def test_a_standby_is_as_good_as_none_until_it_is_the_primary(
+    store: PostgresStore, server: PostgresServer, url: str
+) -> None:
+    await asyncio.to_thread(server.demote)
+    try:
+        for _ in range(2):  # connections that are gone may be met, but no other that answers
+            with pytest.raises(WebchatError) as refusal:
+                await store.members.count(GROUP)
+            assert refusal.value.code is Code.UNAVAILABLE
+        assert await store.trouble()
+        with pytest.raises(StoreRefused, match="standby"):
+            await PostgresStore(url, PostgresSettings(), LoopClock()).open("secured")
+        reader = await connect(f"{url}?target_session_attrs=any", PostgresSettings())
+        assert await reader.fetchval("SELECT last FROM log WHERE name = $1", GROUP) == 1
+        reader.terminate()
+    finally:
+        await asyncio.to_thread(server.promote)
+    await serves_again(store)
+    assert not await store.trouble()
+
+
 async def test_connections_that_the_server_ends_are_made_again(
     store: PostgresStore, superuser: asyncpg.Connection
 ) -> None:
@@ -219,6 +242,25 @@ async def test_a_lock_that_nobody_lets_go_of_is_unavailable_until_it_is_free(
     await again(lambda: send(hasty, say("1")))
     entries = await hasty.log.read(GROUP, 0, 9)
     assert [entry.msg_id for entry in entries] == ["", "1"]
+
+
+async def test_an_id_that_another_log_has_by_now_is_not_written_to(
+    store: PostgresStore, superuser: asyncpg.Connection
+) -> None:
+    """As after a failover to a server that did not have the newest logs yet."""
+    assert await outcome(send(store, say("1"))) is None
+    await superuser.execute("UPDATE webchat.log SET name = 'group_y' WHERE name = $1", GROUP)
+    for number in ("2", "3"):
+        of_other = Append("group_y", (message("bob", number),), moves_sender=True)
+        asked = [send(store, say(number)), send(store, of_other)]
+        assert [await outcome(each) for each in asked] == [None, None]
+    said = [entry.msg_id for entry in await store.log.read("group_y", 1, 9)]
+    assert said == ["1", "2", "3"]
+    entries = await store.log.read(GROUP, 0, 9)
+    assert [(entry.seq, entry.sender) for entry in entries] == [(1, "ann"), (2, "ann")]
+    assert await store.positions.of_members("group_y", ["ann", "bob"]) == {
+        "ann": Position(2, 2, 1), "bob": Position(4, 4, 3)
+    }  # fmt: skip
 
 
 async def test_a_write_that_cannot_be_done_keeps_no_other_from_it(store: PostgresStore) -> None:

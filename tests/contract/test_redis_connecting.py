@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import socket
 import subprocess
 import threading
@@ -11,7 +12,7 @@ import pytest
 import redis
 
 from tests.contract.hearing import eventually, publish
-from tests.contract.redis_node import Join, RedisNode
+from tests.contract.redis_node import SETTINGS, Join, RedisNode
 from tests.engines.redis import RedisServer
 from tests.ports import free_port
 from webchat.adapters.redis import RedisBusSettings
@@ -131,9 +132,7 @@ async def test_a_redis_that_is_full_is_told_as_trouble(server: RedisServer, join
     assert node.heard.events == []
 
 
-async def test_a_redis_that_evicts_or_turns_read_only_is_told_as_trouble(
-    server: RedisServer, join: Join
-) -> None:
+async def test_a_redis_that_evicts_is_told_as_trouble(server: RedisServer, join: Join) -> None:
     node = join(server.url, RedisBusSettings(check_interval_s=0.02))
     await node.bus.open()
     assert await node.bus.trouble() == ""
@@ -143,9 +142,23 @@ async def test_a_redis_that_evicts_or_turns_read_only_is_told_as_trouble(
         await _trouble(node, "evicts")
         admin.config_set("maxmemory-policy", "noeviction")
         await _trouble(node, "")
-        admin.execute_command("REPLICAOF", "127.0.0.1", "1")
-        await _trouble(node, "read-only")
     assert node.heard.events == []
+
+
+async def test_a_redis_that_is_made_a_replica_is_left_until_it_is_the_master_again(
+    server: RedisServer, join: Join
+) -> None:
+    node = join(server.url, dataclasses.replace(SETTINGS, check_interval_s=0.02))
+    await node.bus.open()
+    with redis.Redis(port=server.port) as admin:
+        admin.execute_command("REPLICAOF", "127.0.0.1", "1")
+        await node.heard.until("lost")
+        assert "read-only" in await node.bus.trouble()
+        assert isinstance(await publish(node, "t", b"x"), WebchatError)
+        admin.execute_command("REPLICAOF", "NO", "ONE")
+        await node.heard.until("regained")
+    assert await node.bus.trouble() == ""
+    assert await publish(node, "t", b"x") == 0
 
 
 async def _trouble(node: RedisNode, word: str) -> None:

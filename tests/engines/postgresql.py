@@ -46,6 +46,7 @@ class PostgresServer:
         """Make the data directory below `data`, for the user `webchat` with PASSWORD."""
         self._data = data / "pg"
         self._log = data / "postgres.log"
+        self._standby = self._data / "standby.signal"
         self._fsync = fsync
         self._numbers = itertools.count(1)
         self.port = free_port()
@@ -95,6 +96,18 @@ class PostgresServer:
             _signal(pid, signal.SIGKILL)
         assert self._process is not None
         self._process.wait(STOP_TIMEOUT_S)
+
+    def demote(self) -> None:
+        """Start it again as a standby: it answers reads, of what there is, and takes no writes."""
+        self.stop()
+        self._standby.touch()
+        self.start()
+
+    def promote(self) -> None:
+        """Start it again as the primary that it was."""
+        self.stop()
+        self._standby.unlink()
+        self.start()
 
     def pause(self) -> None:
         """Stop all its processes where they are, until `resume`."""

@@ -161,6 +161,7 @@ class SimBus:
             await asyncio.gather(self._coming_back, return_exceptions=True)
         self._broker.forget(self)
         self._topics.clear()
+        self._listener = None
 
     # What comes from the broker
 
@@ -170,7 +171,7 @@ class SimBus:
             self._loop.call_soon(self._heard, topic, payload, context=self._process.context)
 
     def _heard(self, topic: str, payload: bytes) -> None:
-        if self._listener is not None and topic in self._topics and not self.is_lost:
+        if self._listener is not None and not self.is_lost:
             self._listener.published(topic, payload)
 
     # Questions and answers, each in order

@@ -92,6 +92,7 @@ class Chat:
             comparing.compare_some(list(user.logs.values()))
         )
         attendance = Attendance(roster, store.log, gaps, comparing, patience, tasks.spawn)
+        roster.came_in = attendance.watch
         hub = Hub(roster, attendance, gaps, stats)
         backlog = Backlog(store.log, store.members, patience, tasks.spawn, stats, settings.backlog)
         attendance.wake = backlog.wake

@@ -165,8 +165,7 @@ class Attendance:
         for device in user.devices:
             device.come_in(held, since)
             self.wake(device)
-        if is_group(held.conv):
-            self._spawn(self._watch(held))
+        self.watch(held)
 
     def _come_in(self, uid: Uid, entry: Entry) -> HeldLog | None:
         """`entry` is the first that this user may see, or sees again."""
@@ -184,8 +183,7 @@ class Attendance:
         for device in user.devices:
             device.come_in(held, held.last + 1)
             self.wake(device)
-        if is_group(entry.conv):
-            self._spawn(self._watch(held))
+        self.watch(held)
         return held
 
     def _let_out(self, held: HeldLog, entry: Entry) -> None:
@@ -205,8 +203,13 @@ class Attendance:
         self._roster.unfollow(user, held.conv)
         user.leave(held.conv, end.last)
 
+    def watch(self, held: HeldLog) -> None:
+        """A log is newly followed: a group's channel has to be held, and may not be yet."""
+        if held.is_group:
+            self._spawn(self._watch(held))
+
     async def _watch(self, held: HeldLog) -> None:
-        """A group newly followed: once its channel is held, what came before that is read."""
+        """Once the group's channel is held, what came before that is read."""
         if await self._roster.hold_topic(held.conv):
             await self._comparing.compare_some([held])
 

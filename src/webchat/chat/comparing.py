@@ -7,6 +7,7 @@ while the bus is lost, and else on a slow sweep (docs/architecture.md, "Repair")
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from webchat.chat.gaps import Gaps
 from webchat.chat.held import HeldLog
@@ -97,5 +98,5 @@ class Comparing:
             pages = [held[start : start + page] for start in range(0, len(held), page)] or [[]]
             for logs in pages:
                 await pause(self._clock, self._settings.sweep_interval_s / len(pages))
-                if logs:
-                    await self.compare_some([log for log in logs if self._is_held(log)])
+                if held := [log for log in logs if self._is_held(log)]:
+                    await self._patience.attempt(partial(self.compare_some, held), "the sweep")

@@ -232,21 +232,24 @@ class Device:
         position = self._take_position(held.conv, since)
         if self.past:
             self.past.pop(held.conv, None)
-        lag = self.lags.get(held.conv)
-        if lag is not None:
-            lag.queue = None
-            lag.begun += 1
+        self._begin_anew(held.conv)
         self.fall_behind(held, position, since - 1)
 
     def come_and_go(self, conv: ConvID, end: Head, since: Seq) -> None:
         """Its user was in a log from the entry `since` to the one at `end`, neither of which was
         passed on: what it has not been sent of that still comes."""
         position = self._take_position(conv, since)
-        if self.past and conv in self.past:
-            position = self.lags.pop(conv).position
+        self._begin_anew(conv)
         held = held_log(conv, end)
         self._send_rest_of(held)
         self.fall_behind(held, position, since - 1)
+
+    def _begin_anew(self, conv: ConvID) -> None:
+        """Where it is behind in a log already, it stays; what is for it has to be read again."""
+        lag = self.lags.get(conv)
+        if lag is not None:
+            lag.queue = None
+            lag.begun += 1
 
     def _send_rest_of(self, held: HeldLog) -> None:
         """Of a group that its user has left."""

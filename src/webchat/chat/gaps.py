@@ -54,6 +54,13 @@ class Gaps:
 
     async def _read(self, held: HeldLog) -> None:
         self._stats.repairs += 1
+        try:
+            await self._read_on(held)
+        finally:
+            if held.gap is not None:  # it ended early: who next hears of more begins anew
+                held.gap.seen = held.last
+
+    async def _read_on(self, held: HeldLog) -> None:
         after = held.last
         while self._is_missing(held):
             after = max(after, held.last)

@@ -91,7 +91,8 @@ class Identity:
         """Close the connections of logins that end, whoever ended them, in this process or not."""
         last: int | None = None
         while True:
-            last = await self._patience.insist(partial(self._look, last), "ended logins")
+            newest = await self._patience.attempt(partial(self._look, last), "ended logins")
+            last = last if newest is None else newest
             await pause(self._clock, interval_ms / 1000)
 
     async def _look(self, last: int | None) -> int:

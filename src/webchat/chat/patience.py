@@ -39,6 +39,15 @@ class Patience:
             if not self._waiting:
                 _log.info("nothing waits for the store any more")
 
+    async def attempt(self, act: Callable[[], Awaitable[T]], doing: str) -> T | None:
+        """As `insist`, for what is done again and again: an error that no retry mends is logged,
+        and None comes of it."""
+        try:
+            return await self.insist(act, doing)
+        except Exception:
+            _log.exception("it failed, and is tried again in its turn", doing=doing)
+            return None
+
     def _begin_waiting(self, error: WebchatError, doing: str, about: dict[str, object]) -> None:
         if not error.code.retry:
             raise error

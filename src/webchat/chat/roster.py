@@ -24,6 +24,7 @@ class Roster:
     """Users and held logs. A group's channel is held while a member of it is here.
 
     `came_late`: called with a user who has arrived with heads that may have been too old.
+    `came_in`: called with a log that its user came into while arriving.
     `catch_up`: reads logs that are held here up to their ends.
     """
 
@@ -37,6 +38,7 @@ class Roster:
         self.users: dict[Uid, User] = {}
         self.logs: dict[ConvID, HeldLog] = {}
         self.came_late: Callable[[User], object] = lambda _: None
+        self.came_in: Callable[[HeldLog], object] = lambda _: None
         self.catch_up: Callable[[Sequence[HeldLog]], Awaitable[None]] = _nothing_is_behind
 
     async def arrive(self, uid: Uid) -> User:
@@ -113,7 +115,7 @@ class Roster:
                 self.unfollow(user, conv)
                 user.leave(conv, noted)
             else:
-                self.follow(user, conv, max(noted, heads.get(conv, NO_HEAD)))
+                self.came_in(self.follow(user, conv, max(noted, heads.get(conv, NO_HEAD))))
         self._arriving.discard(arrival)
         user.arrival = None
         if arrival.misses_something or heads.get(user.own, NO_HEAD) > followed.own:

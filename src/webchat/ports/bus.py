@@ -16,7 +16,8 @@ class BusListener(Protocol):
     """Who hears what other nodes publish. All calls on the loop's thread."""
 
     def published(self, topic: str, payload: bytes) -> None:
-        """Another node published `payload` on a topic held here."""
+        """Another node published `payload` on a topic held here, or let go of just now: whom a
+        publish counts as having heard it hears it."""
 
     def lost(self) -> None:
         """The bus does not answer; what is published meanwhile does not arrive."""

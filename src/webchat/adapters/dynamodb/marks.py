@@ -6,6 +6,7 @@ Clocks of nodes differ, so a mark counts as left behind once this node has seen 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
 from webchat.adapters.dynamodb import keys
@@ -59,6 +60,9 @@ class MarkSweep:
         except WebchatError:
             # The store does not answer; the next sweep may find it back.
             self._seen.clear()
+        except Exception:
+            # What was left half done is finished here alone: never end in silence.
+            logging.getLogger(__name__).exception("marks were not looked for")
         if self._timer is not None:
             self.start()
 

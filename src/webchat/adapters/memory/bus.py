@@ -137,6 +137,7 @@ class MemoryBus:
         if self in self._hub.nodes:
             self._hub.nodes.remove(self)
         self._topics.clear()
+        self._listener = None
         self._fail_unanswered()
 
     def holds(self, topic: str) -> bool:
@@ -145,7 +146,7 @@ class MemoryBus:
 
     def hear(self, topic: str, payload: bytes) -> None:
         """Another node published on a topic that was held when it did."""
-        if self._listener is not None and self.holds(topic):
+        if self._listener is not None and not self._is_cut_off:
             self._listener.published(topic, payload)
 
     def tell_lost(self) -> None:

@@ -1,4 +1,6 @@
-"""A store's URL: how it is shown without its password, and why it could not be reached."""
+"""A store's URL: how it is shown without its password, which server it asks for, and why that could
+not be reached.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +32,16 @@ def masked(url: str) -> str:
     return urlunsplit((parts.scheme, f"{user}{at}{host}", parts.path, query, ""))
 
 
+def server_asked_for(url: str) -> str:
+    """Which server behind `url` serves, as libpq's `target_session_attrs` says it: the primary,
+    unless the URL asks for another. A standby answers reads, too, but of what was.
+
+    Raises ValueError.
+    """
+    asked = dict(parse_qsl(urlsplit(url).query))
+    return asked.get("target_session_attrs", "primary")
+
+
 @contextmanager
 def refusing(url: str) -> Iterator[None]:
     """Turn what a connection to `url` fails with into StoreRefused, in words for people."""
@@ -41,7 +53,10 @@ def refusing(url: str) -> Iterator[None]:
         raise StoreRefused(f"{masked(url)} cannot be used as a store: {_reason(error)}") from error
 
 
-_REASONS: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_REASONS: Final = (
+    OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError,
+    asyncpg.TargetServerAttributeNotMatched,
+)  # fmt: skip
 
 
 def _reason(error: BaseException) -> str:
@@ -50,6 +65,8 @@ def _reason(error: BaseException) -> str:
             return f"the server does not let this user in ({error}); check user and password"
         case asyncpg.InvalidCatalogNameError():
             return f"{error}; create it first, e.g. with createdb"
+        case asyncpg.TargetServerAttributeNotMatched():
+            return "what answers there is a standby, which takes no writes; name the primary, too"
         case asyncpg.InsufficientPrivilegeError():
             return f"this user may not do that there ({error})"
         case asyncpg.ClientConfigurationError() | ValueError():

@@ -69,6 +69,9 @@ class Appends:
         self.is_failing = False
         done = {id(each): it for each, it in zip(plain, appended, strict=True) if it is not None}
         deliver([each for each in plain if id(each) in done], list(done.values()))
+        for each in plain:
+            if id(each) not in done:
+                self._ids.pop(each.argument.conv, None)  # it may be another log's by now
         return [each for each in asked if id(each) not in done]
 
     async def _know(self, convs: Sequence[ConvID]) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 import asyncpg
 
+from webchat.adapters.postgresql.address import server_asked_for
 from webchat.adapters.postgresql.failures import NOT_ANSWERING, is_broken_off, is_lost, refusal
 from webchat.adapters.postgresql.settings import PostgresSettings
 from webchat.errors import Code, MembersChanged, WebchatError
@@ -25,9 +26,13 @@ SCHEMA: Final = "webchat"
 
 
 async def connect(url: str, settings: PostgresSettings) -> Connection:
-    """A connection that commits when told, durably. Raises what asyncpg raises."""
+    """A connection that commits when told, durably, and reads what was committed last.
+
+    Raises what asyncpg raises.
+    """
     return await asyncpg.connect(
         url,
+        target_session_attrs=server_asked_for(url),
         timeout=settings.connect_timeout_ms / 1000,
         server_settings={
             "application_name": "webchat",

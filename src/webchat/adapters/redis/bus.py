@@ -64,8 +64,7 @@ class RedisBus:
             self._not_sent(topics, done)
             return
         framed = self._frame + payload
-        is_live = self._subscriptions.is_live
-        own = sum(map(is_live, topics))
+        own = sum(map(self._subscriptions.is_live, topics))
         answered = Publish(link, len(topics), own, done, self.stats).answered
         for topic in topics:
             command = pack((b"PUBLISH", self._prefix + topic.encode(), framed))
@@ -126,9 +125,9 @@ class RedisBus:
     def _heard(self, channel: bytes, framed: bytes) -> None:
         if framed.startswith(self._frame) or not framed.startswith(_FRAME_VERSION):
             return
-        topic = channel[len(self._prefix) :].decode()
-        if topic in self._subscriptions and self._listener is not None:
+        if self._listener is not None:
             self.stats.received += 1
+            topic = channel[len(self._prefix) :].decode()
             self._listener.published(topic, framed[_FRAME_BYTES:])
 
     def _not_sent(self, topics: Sequence[str], done: PublishDone | None) -> None:

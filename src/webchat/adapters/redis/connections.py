@@ -187,11 +187,18 @@ class Connections:
             timer.cancel()
 
     async def _examine(self) -> None:
-        try:
-            found = await fitness.examine(self._links[0])
-        except (IndexError, LinkLost):  # it is lost, and that is told on its own way
+        """A Redis that would be refused by now is left: one that was made a replica takes publishes
+        that those on its master do not hear."""
+        link = self.publisher
+        if link is None:
             return
-        self.complaint = found.refusal or found.complaint
+        try:
+            found = await fitness.examine(link)
+        except LinkLost:  # that is told on its own way
+            return
+        self.complaint = found.complaint
+        if found.refusal:
+            link.drop(found.refusal.rstrip("."))
 
     def _ping_all(self) -> None:
         for link in self._links:

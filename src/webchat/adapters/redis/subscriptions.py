@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
@@ -19,6 +20,7 @@ class Subscriptions:
         self._batch = batch
         self._held: set[str] = set()
         self._asked: set[str] = set()
+        self._leaving: Counter[str] = Counter()
         self._confirming: dict[str, asyncio.Future[bool]] = {}
         self._link: Link | None = None
 
@@ -27,8 +29,8 @@ class Subscriptions:
         return topic in self._held
 
     def is_live(self, topic: str) -> bool:
-        """Whether Redis was asked for the topic on the link of now."""
-        return topic in self._asked
+        """Whether Redis was asked for the topic on the link of now, and has not let go of it."""
+        return topic in self._asked or topic in self._leaving
 
     def hold(self, topic: str) -> None:
         """The topic is wanted; `confirm` or `restore` subscribe it."""
@@ -48,12 +50,15 @@ class Subscriptions:
         if topic in self._asked and self._link is not None:
             self._asked.discard(topic)
             self._confirming.pop(topic, None)
-            self._link.send(pack(("UNSUBSCRIBE", self._channel_prefix + topic)), _ignore)
+            self._leaving[topic] += 1
+            unsubscribe = pack(("UNSUBSCRIBE", self._channel_prefix + topic))
+            self._link.send(unsubscribe, partial(self._left, topic))
 
     def forget_link(self) -> None:
         """The link is lost: nothing is confirmed any more."""
         self._link = None
         self._asked.clear()
+        self._leaving.clear()
         self._confirming.clear()
 
     async def restore(self, link: Link) -> None:
@@ -93,6 +98,8 @@ class Subscriptions:
             if self._confirming.get(last) is answer:
                 del self._confirming[last]
 
-
-def _ignore(_: Reply) -> None:
-    """An UNSUBSCRIBE needs no answer; it has its place among the replies."""
+    def _left(self, topic: str, _: Reply) -> None:
+        """Nothing more comes of the topic, unless it was asked for again."""
+        self._leaving[topic] -= 1
+        if self._leaving[topic] <= 0:
+            del self._leaving[topic]
