@@ -6,6 +6,11 @@ import pytest
 
 from tests.chat.mortal import MortalStore
 from tests.chat.world import Person, World, settle
+from tests.contract.dynamodb_nodes import FaultyTable, Node
+from tests.contract.plain_table import PlainTable
+from webchat.adapters.dynamodb import DynamoSettings, keys
+from webchat.adapters.dynamodb.steady import key_of
+from webchat.adapters.dynamodb.table import Item
 from webchat.chat.assembly import Settings
 
 G = "group_1"
@@ -70,3 +75,37 @@ async def test_that_many_calls_are_more_than_it_takes() -> None:
     world = World(Settings(open_mode=True))
     assert not await live_and_die(world, MORE_CALLS_THAN_IT_TAKES)
     await world.chat.close()
+
+
+async def test_what_was_appended_before_it_died_is_there_once_days_later(
+    open_world: World,
+) -> None:
+    table = PlainTable()
+    settings = DynamoSettings("nowhere", "none", inline_bytes=600, kept_inline_bytes=200)
+    stores = [Node(FaultyTable(table), settings, open_world.clock) for _ in range(3)]
+    dying, alive, later = [World(beside=open_world, store=store) for store in stores]
+
+    async def die_once_it_is_appended(item: Item) -> None:
+        if key_of(item) == keys.head(G):
+            await stores[0].faulty.die(item)
+
+    anna, ben, _ = await seeds(dying)
+    send(ben, "one")
+    await settle()
+    stores[0].faulty.after_put = die_once_it_is_appended
+    rejoin(anna)
+    await settle()
+    stores[0].faulty.is_gone.set()
+    anna = await alive.joined("anna")
+    for number in range(10):
+        assert (await anna.say_in(G, str(number)))["ok"]
+    open_world.clock.advance(settings.keys_kept_ms / 1000 + 1)
+    log, held = stores[2].log, stores[2].held
+    assert len(await held.of_user("ben", 0)) == 1
+    await seeds(later)
+    await settle()
+    bodies = [entry.msg_id for entry in await log.read(G, 0, 100)]
+    assert bodies == ["", "ben-one", *(f"anna-{number}" for number in range(10))]
+    assert await held.of_user("ben", 0) == []
+    for world in (dying, alive, later):
+        await world.chat.close()

@@ -217,6 +217,21 @@ async def test_what_a_member_still_holds_is_appended_once_when_it_joins(
     assert anna.bodies() == ["m"]
 
 
+async def test_what_a_member_has_held_for_days_is_appended_when_it_joins(
+    open_world: World,
+) -> None:
+    anna = await seed(open_world, "anna")
+    await anna.do("create", G, "ben")
+    said = anna.act("message", G, Originated="ben", MsgID="m", Body="m")
+    draft = Draft("message", "ben", "m", json.dumps(said).encode())
+    held = open_world.store.held
+    await held.hold(G, draft, open_world.clock.now_ms() - 3 * 24 * 3_600_000, HeldLimits())
+    await seed(open_world, "ben")
+    await settle()
+    assert await held.of_user("ben", 0) == []
+    assert anna.bodies() == ["m"]
+
+
 async def test_rejoin_of_a_known_group_is_answered_with_the_list(open_world: World) -> None:
     anna, ben, cleo = await people(open_world)
     await anna.do("create", G, "ben")

@@ -99,6 +99,19 @@ async def test_no_moves_are_done_too(store: Store) -> None:
     assert await asyncio.wait_for(move(store), timeout=10) == []
 
 
+async def test_moves_are_told_in_the_order_in_which_they_were_queued(
+    store: Store, group: str
+) -> None:
+    asked = [
+        asyncio.create_task(move(store, *moves))
+        for moves in ([Move(group, "bob", 4, 0)], [Move(group, "bob", 5, 0)], [])
+    ]
+    assert await asked[-1] == []
+    assert all(each.done() for each in asked)
+    assert [one.after.delivered for one in await asked[0]] == [4]
+    assert [one.before.delivered for one in await asked[1]] == [4]
+
+
 async def test_counts_tell_how_many_others_have_an_entry(store: Store, group: str) -> None:
     await send(store, refer(group, "ann", "cid"))
     await send(store, Append(group, (message("ann", "last"),), moves_sender=True))

@@ -1,19 +1,21 @@
 """Groups that the server does not know: messages are held, and a member's list makes the group.
 
 Open mode, seed flow 6. Whatever step the process dies after, what is held is appended by a later
-`rejoin` or `join` of its sender, once: the key of idempotence holds.
+`rejoin` or `join` of its sender, once: the key of idempotence holds, and where it may be forgotten
+by now, the log is looked into.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from webchat.chat.client import Client
 from webchat.chat.device import Device
 from webchat.chat.packets import ack_of_held, restart_packet
 from webchat.chat.sending import TRIES, Sender, too_contended
 from webchat.errors import Code, MembersChanged, WebchatError
-from webchat.model import ConvID, Uid
+from webchat.model import ConvID, Seq, Uid
 from webchat.ports.clock import Clock
 from webchat.ports.held import Held, HeldLimits, HeldMessage
 from webchat.ports.log import Append
@@ -23,6 +25,11 @@ from webchat.service.standing import Standings
 
 _RETRY_AFTER_MS = 60_000
 """When to try again with what is too much to hold: a guess, since only a `rejoin` helps."""
+_CLOCKS_DIFFER_MS: Final = 3_600_000
+_KEYS_KNOWN_MS: Final = 24 * 3_600_000 - _CLOCKS_DIFFER_MS
+"""For so long after it was appended a message is certainly known by its key."""
+_PAGE: Final = 500
+"""Entries that are looked through at a time."""
 
 
 class Restarting:
@@ -89,6 +96,9 @@ class Restarting:
                 await self._append_one(message)
 
     async def _append_one(self, message: HeldMessage) -> None:
+        if await self._was_appended(message):
+            await self._held.drop([message.id])
+            return
         for _ in range(TRIES):
             standing = await self._standings.of(message.uid, message.conv)
             if not standing.may_write:
@@ -101,6 +111,21 @@ class Restarting:
             await self._held.drop([message.id])
             return
         raise too_contended()
+
+    async def _was_appended(self, message: HeldMessage) -> bool:
+        """Whether it is in the log, though its key may be forgotten: the process died before it was
+        dropped, and its sender was away for long."""
+        draft = message.draft
+        if not draft.msg_id or message.at > self._clock.now_ms() - _KEYS_KNOWN_MS:
+            return False
+        before: Seq | None = None
+        while entries := await self._sender.log.read_before(message.conv, before, _PAGE):
+            if any((each.sender, each.msg_id) == (draft.sender, draft.msg_id) for each in entries):
+                return True
+            before = entries[0].seq
+            if entries[0].at < message.at - _CLOCKS_DIFFER_MS:
+                break
+        return False
 
     async def _waiting(self, uid: Uid) -> Sequence[HeldMessage]:
         return await self._held.of_user(uid, self._oldest_ms())

@@ -75,7 +75,8 @@ class Accounts(Protocol):
 class Logins(Protocol):
     """Logins by the SHA-256 of their token; the token itself is never stored.
 
-    Promise: a revocation is seen by `revocations` of every process on the store.
+    Promise: a revocation is seen by `revocations` of every process on the store, perhaps more than
+    once; who looks after the last time finds none of the logins that ended.
     """
 
     async def add(self, token_hash: bytes, login: Login) -> None:

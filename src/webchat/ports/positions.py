@@ -37,7 +37,8 @@ class Positions(Protocol):
 
     def move(self, moves: Sequence[Move], done: MoveDone) -> None:
         """Queue all `moves` as one write; `done` is called once, later, on the loop's thread,
-        with a Moved for each Move in the same order, or WebchatError(UNAVAILABLE)."""
+        with a Moved for each Move in the same order, or WebchatError(UNAVAILABLE). What was queued
+        before is written, and told, before; so no moves at all are done when that is."""
 
     async def of_user(self, uid: Uid, convs: Sequence[ConvID]) -> Mapping[ConvID, Position]:
         """The user's positions in these conversations; those without one are left out."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -11,7 +11,7 @@ from webchat.adapters.dynamodb import keys
 from webchat.adapters.dynamodb.expiry import Expiry
 from webchat.adapters.dynamodb.head import as_bytes
 from webchat.adapters.dynamodb.steady import SteadyTable
-from webchat.adapters.dynamodb.table import Item, Key, version
+from webchat.adapters.dynamodb.table import Item, Key
 from webchat.model import ConvID, InviteLink
 
 _EXPIRES: Final = "link"
@@ -49,11 +49,11 @@ class DynamoInviteLinks:
 
     async def use(self, link_id: str) -> bool:
         """Use a link once."""
-        return await self._count(link_id, lambda uses: None if uses == 0 else uses - 1)
+        return await self._count(link_id, -1)
 
     async def give_back(self, link_id: str) -> None:
         """Undo one use."""
-        await self._count(link_id, lambda uses: uses + 1)
+        await self._count(link_id, 1)
 
     async def revoke(self, conv: ConvID, link_id: str) -> bool:
         """End a link to that group."""
@@ -71,21 +71,22 @@ class DynamoInviteLinks:
             if item is not None and read_link(item).expires_at <= now:
                 await self._drop(item)
 
-    async def _count(self, link_id: str, count: Callable[[int], int | None]) -> bool:
-        """Change how many uses are left; False: it is gone, or `count` says no."""
+    async def _count(self, link_id: str, more: int) -> bool:
+        """Change how many uses are left; False: the link is gone, or has none left."""
         place = await self._place(keys.link_place(link_id))
-        while place is not None and (item := await self._table.get(place)) is not None:
-            link = read_link(item)
-            if link.uses is None:
-                return True
-            left = count(link.uses)
-            if left is None:
-                return False
-            content = msgspec.json.encode(msgspec.structs.replace(link, uses=left))
-            ver = int(item["ver"])
-            if await self._table.put_if({**item, "link": content, "ver": ver + 1}, version(ver)):
-                return True
-        return False
+        is_unlimited = False
+
+        def count(item: Item | None) -> Item | None:
+            nonlocal is_unlimited
+            link = read_link(item) if item else None
+            is_unlimited = link is not None and link.uses is None
+            if item is None or link is None or link.uses is None or link.uses + more < 0:
+                return None
+            left = msgspec.structs.replace(link, uses=link.uses + more)
+            return {**item, "link": msgspec.json.encode(left)}
+
+        counted = await self._table.change(place, count) if place else None
+        return counted is not None or is_unlimited
 
     async def _place(self, pointer: Key) -> Key | None:
         item = await self._table.get(pointer)

@@ -6,7 +6,7 @@ written before it and may outlive it. Revocations have gapless ids: the next is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -80,21 +80,35 @@ class DynamoLogins:
     async def revoke(self, uid: Uid, login_id: str) -> bool:
         """End one login of the user."""
         pointer = await self._table.get(_of_user(uid, login_id))
-        if pointer is None or await self.find(as_bytes(pointer["token_hash"])) is None:
+        if pointer is None:
             return False
-        # Told first: sockets that close too early come back, those that stay open are a hole.
-        await self._leave_revocation(uid, login_id, "")
-        await self._drop(uid, login_id, as_bytes(pointer["token_hash"]))
+        await self._end(uid, {login_id: as_bytes(pointer["token_hash"])}, login=login_id)
         return True
 
     async def revoke_all(self, uid: Uid, except_login: str = "") -> None:
         """End all logins of a user but one."""
-        await self._leave_revocation(uid, "", except_login)
         span = keys.prefixed(keys.user(uid), keys.LOGIN)
-        async for item in self._table.items(span):
-            login_id = str(item["sk"]).removeprefix(keys.LOGIN)
-            if login_id != except_login:
-                await self._drop(uid, login_id, as_bytes(item["token_hash"]))
+        found = {
+            str(item["sk"]).removeprefix(keys.LOGIN): as_bytes(item["token_hash"])
+            async for item in self._table.items(span)
+        }
+        found.pop(except_login, None)
+        await self._end(uid, found, except_login=except_login)
+
+    async def _end(
+        self, uid: Uid, ended: Mapping[str, bytes], *, login: str = "", except_login: str = ""
+    ) -> None:
+        """End logins: their tokens' hashes, by id.
+
+        Told twice: first, since sockets that stay open are a hole if this process dies meanwhile,
+        and again once they are gone, since who looked in between has found them still. Items that
+        point to them go last, so who asks again after a failure has it all done again.
+        """
+        await self._leave_revocation(uid, login, except_login)
+        await self._table.each(self._table.delete, map(keys.token, ended.values()))
+        await self._leave_revocation(uid, login, except_login)
+        for login_id, token_hash in ended.items():
+            await self._drop(uid, login_id, token_hash)
 
     async def revocations(self, after_id: int | None) -> tuple[int, Sequence[Revocation]]:
         """(highest id, those after `after_id`)."""

@@ -59,7 +59,7 @@ class KeyPages:
         if head.first == 1 or (head.tail and head.tail[0].at < self._oldest()):
             return window
         number = (head.first - 1) // RUN_KEYS
-        at, count = await self._adopt_batches(window, number * RUN_KEYS, head.first), 2
+        (at, _), count = await self._adopt_batches(window, number * RUN_KEYS, head.first), 2
         while number > 0 and at >= self._oldest():
             wanted = range(number - 1, max(number - 1 - count, -1), -1)
             at = await self._adopt_pages(window, wanted)
@@ -67,7 +67,7 @@ class KeyPages:
         return window
 
     async def _adopt_pages(self, window: Window, numbers: range) -> int:
-        """Learn the keys of pages, newest first; when (ms) the last of them was new."""
+        """Learn the keys of pages, newest first; when (ms) what was learnt last was new."""
         found = await self._table.get_many(page_key(window.conv, number) for number in numbers)
         at = self._clock.now_ms()
         for number in numbers:
@@ -83,12 +83,13 @@ class KeyPages:
     async def _make_page(self, window: Window, number: int) -> int:
         """Learn the keys of the entries that a page would be of, and write it."""
         first, end = number * RUN_KEYS, (number + 1) * RUN_KEYS + 1
-        at = await self._adopt_batches(window, first, end)
-        await self._write_page(window.conv, number, window.between(first + 1, end - 1), at)
+        at, newest = await self._adopt_batches(window, first, end)
+        await self._write_page(window.conv, number, window.between(first + 1, end - 1), newest)
         return at
 
-    async def _adopt_batches(self, window: Window, after: Seq, before: Seq) -> int:
-        """Learn the keys of the entries between, newest first, for as long as they matter."""
+    async def _adopt_batches(self, window: Window, after: Seq, before: Seq) -> tuple[int, int]:
+        """Learn the keys of the entries between, newest first, for as long as they matter; when
+        (ms) the oldest and the newest batch of them was new."""
         pairs: Pairs = []
         newest, at = 0, self._clock.now_ms()
         async for batch in self._reader.batches_before(window.conv, before, before - after):
@@ -102,7 +103,7 @@ class KeyPages:
             if batch.first <= after + 1 or at < self._oldest():
                 break
         window.adopt(pairs, newest)
-        return at
+        return at, newest
 
     async def _write_page(self, conv: ConvID, number: int, pairs: Pairs, at: int) -> None:
         key = page_key(conv, number)

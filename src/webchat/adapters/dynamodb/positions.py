@@ -19,6 +19,7 @@ from webchat.model import NO_POSITION, ConvID, Position, Seq, Uid
 from webchat.ports.positions import Move, Moved, MoveDone
 
 Place = tuple[ConvID, Uid]
+Queued = tuple[Sequence[Move], MoveDone]
 
 
 class Heads(Protocol):
@@ -59,7 +60,11 @@ class RowCache:
 
 
 class DynamoPositions:
-    """See `ports/positions.py`. A move is one write if this node knows the row."""
+    """See `ports/positions.py`. A move is one write if this node knows the row.
+
+    What is queued while moves are written waits for them: so those of one member are told of in the
+    order in which they were queued.
+    """
 
     def __init__(
         self,
@@ -74,13 +79,14 @@ class DynamoPositions:
         self._heads = heads
         self._hidden = hidden
         self._cache = RowCache(settings.max_positions)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._queued: list[Queued] = []
+        self._task: asyncio.Task[None] | None = None
 
     def move(self, moves: Sequence[Move], done: MoveDone) -> None:
         """Queue all `moves`; `done` is called when all of them are durable."""
-        task = asyncio.get_running_loop().create_task(self._move_all(list(moves), done))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._queued.append((moves, done))
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def of_user(self, uid: Uid, convs: Sequence[ConvID]) -> Mapping[ConvID, Position]:
         """The user's positions in these conversations."""
@@ -124,20 +130,33 @@ class DynamoPositions:
 
     async def close(self) -> None:
         """Finish what is queued."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        while self._task is not None:
+            await asyncio.wait([self._task])
 
-    async def _move_all(self, moves: list[Move], done: MoveDone) -> None:
+    async def _run(self) -> None:
+        try:
+            while self._queued:
+                taken, self._queued = self._queued, []
+                await self._move_all(taken)
+        finally:
+            self._task = None
+
+    async def _move_all(self, taken: Sequence[Queued]) -> None:
+        tell = asyncio.get_running_loop().call_soon
         by_place: dict[Place, list[Move]] = {}
-        for move in moves:
-            by_place.setdefault((move.conv, move.uid), []).append(move)
+        for moves, _ in taken:
+            for move in moves:
+                by_place.setdefault((move.conv, move.uid), []).append(move)
         try:
             outcomes = await self._table.each(self._move_one, by_place.values())
         except Exception as error:
-            done(as_refusal(error))
+            refusal = as_refusal(error)
+            for _, done in taken:
+                tell(done, refusal)
             return
         told = {place: iter(moved) for place, moved in zip(by_place, outcomes, strict=True)}
-        done([next(told[move.conv, move.uid]) for move in moves])
+        for moves, done in taken:
+            tell(done, [next(told[move.conv, move.uid]) for move in moves])
 
     async def _move_one(self, moves: list[Move]) -> list[Moved]:
         """All moves of one member, in one write."""

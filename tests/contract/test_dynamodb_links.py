@@ -1,0 +1,51 @@
+"""Invite links in a DynamoDB store whose answers get lost."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from tests.contract.dynamodb_nodes import FaultyTable, Node, timed_out
+from tests.contract.plain_table import PlainTable
+from webchat.adapters.dynamodb import DynamoSettings
+from webchat.adapters.dynamodb.table import Item
+from webchat.adapters.memory import LoopClock
+from webchat.model import InviteLink
+
+
+@pytest.fixture
+async def node() -> Node:
+    """A node that knows a link for two people."""
+    made = Node(FaultyTable(PlainTable()), DynamoSettings("nowhere", "none"), LoopClock())
+    await made.links.add(b"1", InviteLink("l-1", "group_x", "ann", 2**53, 2))
+    return made
+
+
+def loses_one_answer(node: Node) -> Callable[[Item], Awaitable[None]]:
+    async def lose(_: Item) -> None:
+        node.faulty.after_put = None
+        raise timed_out()
+
+    return lose
+
+
+async def uses_of(node: Node) -> int | None:
+    found = await node.links.find(b"1")
+    assert found is not None
+    return found.uses
+
+
+async def test_a_use_whose_write_timed_out_is_taken_once(node: Node) -> None:
+    for left in (1, 0):
+        node.faulty.after_put = loses_one_answer(node)
+        assert await node.links.use("l-1")
+        assert await uses_of(node) == left
+    assert not await node.links.use("l-1")
+
+
+async def test_a_use_is_given_back_once(node: Node) -> None:
+    await node.links.use("l-1")
+    node.faulty.after_put = loses_one_answer(node)
+    await node.links.give_back("l-1")
+    assert await uses_of(node) == 2

@@ -1,0 +1,66 @@
+"""Logins of a DynamoDB store that end while others look, and while the table fails."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.contract.dynamodb_nodes import FaultyTable, Node
+from tests.contract.plain_table import PlainTable
+from webchat.adapters.dynamodb import DynamoSettings, keys
+from webchat.adapters.dynamodb.table import Failed, Item
+from webchat.adapters.memory import ManualClock
+from webchat.errors import WebchatError
+from webchat.model import Login
+
+HASHES = {"phone": b"1", "laptop": b"2", "tablet": b"3"}
+
+
+@pytest.fixture
+async def node() -> Node:
+    """A node on a table in which ann is logged in three times."""
+    made = Node(FaultyTable(PlainTable()), DynamoSettings("nowhere", "none"), ManualClock())
+    for login_id, token_hash in HASHES.items():
+        await made.logins.add(token_hash, Login(login_id, "ann", 0, 0, 2**53))
+    return made
+
+
+async def logged_in(node: Node) -> set[str]:
+    return {login.id for login in await node.logins.of_user("ann")}
+
+
+@pytest.mark.parametrize(
+    ("login_id", "left"), [("phone", {"laptop", "tablet"}), ("", {"tablet"})], ids=["one", "all"]
+)
+async def test_whoever_is_told_last_of_ended_logins_finds_none_of_them(
+    node: Node, login_id: str, left: set[str]
+) -> None:
+    found: list[set[str]] = []
+
+    async def look(item: Item) -> None:
+        if item["pk"] == keys.REVOCATIONS:
+            found.append(await logged_in(node))
+
+    node.faulty.after_put = look
+    if login_id:
+        await node.logins.revoke("ann", login_id)
+    else:
+        await node.logins.revoke_all("ann", except_login="tablet")
+    assert found[-1] == left
+
+
+async def test_a_login_that_ended_untold_is_told_of_when_its_end_is_asked_for_again(
+    node: Node,
+) -> None:
+    async def refuse_if_gone(item: Item) -> None:
+        if item["pk"] == keys.REVOCATIONS and "phone" not in await logged_in(node):
+            raise Failed("no", may_have_happened=False, may_help=False)
+
+    node.faulty.before_put = refuse_if_gone
+    with pytest.raises(WebchatError):
+        await node.logins.revoke("ann", "phone")
+    node.faulty.before_put = None
+    last, _ = await node.logins.revocations(None)
+    assert await node.logins.revoke("ann", "phone")
+    _, told = await node.logins.revocations(last)
+    assert {each.login for each in told} == {"phone"}
+    assert not await node.logins.revoke("ann", "phone")

@@ -1,0 +1,43 @@
+"""Pages of keys in a DynamoDB store, of logs that were talked in for longer than keys are known."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from tests.contract.asking import message, send
+from tests.contract.dynamodb_nodes import FaultyTable, Node
+from tests.contract.plain_table import PlainTable
+from webchat.adapters.dynamodb import DynamoSettings
+from webchat.adapters.dynamodb.pages import page_key
+from webchat.adapters.dynamodb.table import ANY
+from webchat.adapters.dynamodb.window import RUN_KEYS
+from webchat.adapters.memory import ManualClock
+from webchat.model import pair_conv
+from webchat.ports.log import Append
+
+CONV: Final = pair_conv("ann", "bob")
+SETTINGS: Final = DynamoSettings("nowhere", "none")
+A_DAY_S: Final = SETTINGS.keys_kept_ms / 1000
+
+
+def said(number: int) -> Append:
+    return Append(CONV, (message("ann", f"m{number}"),))
+
+
+async def test_a_page_made_on_demand_keeps_its_newer_keys_beside_those_of_the_day_before() -> None:
+    table, clock = PlainTable(), ManualClock()
+
+    def node() -> Node:
+        return Node(FaultyTable(table), SETTINGS, clock)
+
+    talking = node()
+    await asyncio.gather(*[send(talking, said(n)) for n in range(RUN_KEYS // 2)])
+    clock.advance(A_DAY_S + 1)
+    await asyncio.gather(*[send(talking, said(n)) for n in range(RUN_KEYS // 2, RUN_KEYS + 100)])
+    await talking.close()
+    await table.delete(page_key(CONV, 0), ANY)
+    assert (await send(node(), said(RUN_KEYS + 200))).fresh
+    assert await table.get(page_key(CONV, 0)) is not None
+    outcome = await send(node(), said(RUN_KEYS - 100))
+    assert (outcome.entries[0].seq, outcome.fresh) == (RUN_KEYS - 99, False)

@@ -1,0 +1,45 @@
+"""Positions in a DynamoDB store while the table takes its time."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.contract.asking import create, message, move, send
+from tests.contract.dynamodb_nodes import FaultyTable, Node
+from tests.contract.plain_table import PlainTable
+from webchat.adapters.dynamodb import DynamoSettings, keys
+from webchat.adapters.dynamodb.table import Item
+from webchat.adapters.memory import ManualClock
+from webchat.ports.log import Append
+from webchat.ports.positions import Move
+
+MORE_TURNS_THAN_IT_TAKES = 100
+
+
+async def turns() -> None:
+    for _ in range(MORE_TURNS_THAN_IT_TAKES):
+        await asyncio.sleep(0)
+
+
+async def test_moves_wait_for_those_that_are_being_written_and_none_for_all() -> None:
+    node = Node(FaultyTable(PlainTable()), DynamoSettings("nowhere", "none"), ManualClock())
+    await send(node, create("group_x", "ann", "bob"))
+    await send(node, Append("group_x", (message("ann", "1"), message("ann", "2"))))
+    goes_on = asyncio.Event()
+
+    async def hold_the_first(item: Item) -> None:
+        if str(item["sk"]).startswith(keys.MEMBER):
+            node.faulty.before_put = None
+            await goes_on.wait()
+
+    node.faulty.before_put = hold_the_first
+    first = asyncio.create_task(move(node, Move("group_x", "bob", 2, 0)))
+    await turns()
+    second = asyncio.create_task(move(node, Move("group_x", "bob", 3, 0)))
+    nothing = asyncio.create_task(move(node))
+    await turns()
+    assert [second.done(), nothing.done()] == [False, False]
+    goes_on.set()
+    assert await nothing == []
+    assert [one.after.delivered for one in await first] == [2]
+    assert [(one.before.delivered, one.after.delivered) for one in await second] == [(2, 3)]
