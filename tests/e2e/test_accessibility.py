@@ -71,6 +71,7 @@ def test_axe_finds_nothing_after_the_login(newcomer: Newcomer, scheme: str, widt
     assert _violations(ann.page) == []
     ann.page.goto("/c/nowhere")
     expect(ann.page.get_by_role("alert")).to_be_visible()
+    expect(ann.page.get_by_role("button", name="Account")).to_be_visible()
     assert _violations(ann.page) == []
 
 
@@ -194,6 +195,10 @@ def test_a_chosen_conversation_leads_to_its_message_box(newcomer: Newcomer) -> N
     ann.write("hello")
     bob.conversation("Ann").click()
     expect(bob.box).to_be_focused()
+    bob.conversation("Ann").click()
+    expect(bob.box).to_be_focused()
+    bob.start_with(ann, "Ann")
+    expect(bob.box).to_be_focused()
 
 
 def test_a_small_screen_shows_one_pane_at_a_time(newcomer: Newcomer) -> None:
@@ -206,6 +211,17 @@ def test_a_small_screen_shows_one_pane_at_a_time(newcomer: Newcomer) -> None:
     ann.page.get_by_role("link", name="Back to conversations").click()
     expect(ann.conversation("Ann")).to_be_visible()
     expect(ann.box).to_have_count(0)
+
+
+def test_a_small_screen_keeps_the_focus_when_a_group_ends(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann", viewport={"width": 360, "height": 640})
+    ann.make_group("Alone")
+    ann.open_details()
+    ending = ann.details.get_by_role("button", name="End group")
+    ending.click()
+    ann.page.get_by_role("button", name="End for everybody").click()
+    expect(ending).to_have_count(0)
+    expect(ann.details.get_by_role("button", name="Close")).to_be_focused()
 
 
 def test_a_small_screen_leaves_the_boxes_of_settings_their_size(newcomer: Newcomer) -> None:

@@ -31,6 +31,10 @@ def test_registering_logs_in_and_leads_to_the_conversations(
     expect(nora.page.get_by_role("heading", level=1, name="Conversations")).to_be_visible()
     expect(nora.page.get_by_role("heading", level=1)).to_be_focused()
     assert nora.page.url == f"{shared_server.url}/"
+    nora.choose_from_account("Settings")
+    expect(nora.page.get_by_role("heading", level=1, name="Settings")).to_be_focused()
+    nora.page.go_back()
+    expect(nora.page.get_by_role("heading", level=1, name="Conversations")).to_be_focused()
     nora.page.reload()
     expect(nora.conversations.get_by_role("list")).to_be_visible()
     nora.leave()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.e2e.conftest import Newcomer
 from tests.e2e.person import Person
@@ -178,6 +178,28 @@ def test_an_address_that_is_no_conversation_of_ones_own_says_so(newcomer: Newcom
     ):
         ann.page.goto(address)
         expect(ann.page.get_by_role("alert")).to_be_visible()
+
+
+def test_a_conversation_that_could_not_be_fetched_comes_with_the_connection(
+    newcomer: Newcomer,
+) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    refused: list[Route] = []
+
+    def refuse(route: Route) -> None:
+        refused.append(route)
+        route.abort()
+
+    ann.page.route("**/api/v1/users/*", refuse)
+    ann.page.goto(f"/c/dm:{ann.uid}:{bob.uid}")
+    expect(ann.page.get_by_role("alert")).to_contain_text("could not be fetched")
+    ann.context.set_offline(True)
+    expect(ann.status).to_be_visible()
+    assert len(refused) < 10
+    ann.page.unroute_all()
+    ann.context.set_offline(False)
+    expect(ann.page.get_by_role("heading", level=1, name="Bob")).to_be_visible()
+    expect(ann.box).to_be_focused()
 
 
 def test_a_text_over_the_limit_is_not_lost(newcomer: Newcomer) -> None:

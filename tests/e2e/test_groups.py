@@ -235,6 +235,7 @@ def test_an_owner_names_appoints_and_removes(trio: Trio, trip: str) -> None:
     ann.choose_for_member("Bob", "Make admin")
     expect(bob.messages.last).to_have_text("Ann made you an admin")
     bob.open_details()
+    cleo.open_details()
     bob.choose_for_member("Cleo", "Remove from group")
     dialog = bob.page.get_by_role("dialog", name="Remove from group")
     dialog.get_by_role("button", name="Remove", exact=True).click()
@@ -242,10 +243,27 @@ def test_an_owner_names_appoints_and_removes(trio: Trio, trip: str) -> None:
     expect(bob.details.get_by_role("list", name="Members")).to_be_focused()
     expect(cleo.messages.last).to_have_text("Bob removed you")
     expect(cleo.box).to_have_count(0)
+    expect(cleo.log).to_be_focused()
     expect(ann.messages.last).to_have_text("Bob removed Cleo")
     expect(ann.members).to_have_text(
         [re.compile("Ann.*You.*Owner"), re.compile("Bob.*Admin")],
     )
+    ann.add_to_group(cleo)
+    expect(cleo.box).to_be_focused()
+    expect(cleo.details).to_have_count(0)
+
+
+def test_an_owner_hands_the_group_on(trio: Trio) -> None:
+    ann, bob, _ = trio
+    ann.open_details()
+    ann.choose_for_member("Bob", "Make owner")
+    dialog = ann.page.get_by_role("dialog", name="Make owner")
+    dialog.get_by_role("button", name="Make owner").click()
+    expect(bob.messages.last).to_have_text("Ann made you the owner of this group")
+    expect(ann.members).to_have_text(
+        [re.compile("Ann.*You.*Admin"), re.compile("Bob.*Owner"), re.compile("Cleo")],
+    )
+    expect(ann.details.get_by_role("list", name="Members")).to_be_focused()
 
 
 def test_a_rule_that_waits_stays_as_it_was_set(trio: Trio) -> None:
@@ -261,6 +279,25 @@ def test_a_rule_that_waits_stays_as_it_was_set(trio: Trio) -> None:
     expect(bob.messages.last).to_have_text("Ann let new members see earlier messages")
     expect(ann.messages.last).to_have_text("You let new members see earlier messages")
     expect(rule).to_be_checked()
+
+
+def test_what_was_being_written_outlives_the_box(trio: Trio) -> None:
+    ann, bob, _ = trio
+    bob.write("at nien")
+    bob.box.fill("half a sent")
+    bob.choose_for("at nien", "Edit")
+    bob.box.fill("at nine")
+    ann.open_details()
+    rule = ann.details.get_by_role("checkbox", name="Only admins write")
+    rule.click()
+    expect(bob.box).to_have_count(0)
+    for text in ("half a sent", "at nine"):
+        expect(bob.page.get_by_text(f"Not sent: {text}")).to_be_visible()
+    rule.click()
+    expect(bob.box).to_have_value("at nine")
+    bob.box.press("Enter")
+    expect(ann.message("at nine")).to_contain_text("edited")
+    expect(bob.box).to_have_value("half a sent")
 
 
 def test_a_group_is_for_announcements_and_then_closed(trio: Trio) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, Locator, Route, expect
 
+from tests.e2e.conftest import Newcomer
 from tests.e2e.person import Person
 from tests.servers import Server
 
@@ -74,6 +75,30 @@ def test_older_messages_that_do_not_come_are_told_of(ann: Person) -> None:
     expect(ann.messages.first).not_to_have_attribute("data-seq", str(first))
 
 
+def test_scrolling_goes_on_while_older_messages_are_fetched(ann: Person) -> None:
+    under_way: list[Route] = []
+    ann.page.route("**/events?*", lambda route: under_way.append(route))
+    ann.messages.first.scroll_into_view_if_needed()
+    expect(ann.log).to_have_attribute("aria-busy", "true")
+    button = ann.page.get_by_role("button", name="To the newest")
+    expect(button).to_be_visible()
+    ann.messages.last.scroll_into_view_if_needed()
+    expect(button).to_have_count(0)
+    under_way[0].continue_()
+    expect(ann.log).to_have_attribute("aria-busy", "false")
+    expect(ann.messages.last).to_be_in_viewport()
+
+
+def test_a_menu_whose_message_scrolls_away_gives_the_focus_back(ann: Person) -> None:
+    opener = ann.messages.last.get_by_role("button", name="Message actions")
+    opener.press("Enter")
+    expect(ann.page.get_by_role("menuitem", name="Reply")).to_be_visible()
+    ann.log.hover()
+    ann.page.mouse.wheel(0, -100)
+    expect(ann.page.get_by_role("menu")).to_have_count(0)
+    expect(opener).to_be_focused()
+
+
 def test_the_place_is_kept_while_older_messages_come_in(ann: Person) -> None:
     first = ann.messages.first.get_attribute("data-seq")
     mark = ann.log.locator(f"[data-seq='{first}']")
@@ -94,3 +119,26 @@ def test_a_new_message_does_not_move_who_reads_older_ones(ann: Person, writer: P
     expect(ann.message("news")).to_be_in_viewport()
     expect(button).to_have_count(0)
     expect(ann.log).to_be_focused()
+
+
+def test_who_follows_a_reply_has_not_read_what_is_below(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    ann.start_with(bob, "Bob")
+    for number in range(1, 61):
+        ann.write(f"line {number}.")
+    bob.conversation("Ann").click()
+    ann.choose_for("line 60.", "Reply")
+    ann.write("see there")
+    expect(bob.message("see there")).to_be_in_viewport()
+    bob.log.hover()
+    bob.page.mouse.wheel(0, -100)
+    expect(bob.page.get_by_role("button", name="To the newest")).to_be_visible()
+    for number in range(62, 91):
+        ann.write(f"line {number}.")
+    expect(ann.message("line 90.")).to_contain_text("Delivered")
+    bob.message("see there").get_by_role("button", name="In reply to Ann: line 60.").click()
+    expect(
+        bob.message("line 60.").first.get_by_role("button", name="Message actions")
+    ).to_be_focused()
+    expect(ann.message("line 64.")).to_contain_text("Read")
+    expect(ann.message("line 74.")).to_contain_text("Delivered")

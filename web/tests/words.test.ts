@@ -22,8 +22,17 @@ describe("links", () => {
     ["javascript:alert(1) ftp://a.example data:text/html,x", []],
     ["https://", []],
     ["<https://a.example/>", ["https://a.example/"]],
+    ["(see (https://a.example/x.).)", ["https://a.example/x"]],
+    ["https://a.example/(x)...y)?", ["https://a.example/(x)...y"]],
   ])("%s", (text, found) => {
     expect(links(text)).toEqual(found);
+  });
+
+  test.each([")", "."])("are found at once before any number of %s", (mark) => {
+    const begun = performance.now();
+    expect(links(`http://a.example/${mark.repeat(50_000)}`)).toEqual(["http://a.example/"]);
+    links(`http://a.example/${mark.repeat(50_000)}x`);
+    expect(performance.now() - begun).toBeLessThan(1_000);
   });
 
   test("lose nothing of the text", () => {

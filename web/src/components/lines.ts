@@ -33,6 +33,7 @@ const JOINED_MS = 5 * 60_000;
 /** `entries` as lines. `newAfter`: where the line "New" goes, before the first of others after it. */
 export function linesOf(entries: readonly Entry[], scene: Scene, newAfter: number | null): Line[] {
   const lines: Line[] = [];
+  const taken = new Set<string>();
   let before: Entry | null = null;
   let marked = newAfter === null;
   for (const entry of entries) {
@@ -42,23 +43,38 @@ export function linesOf(entries: readonly Entry[], scene: Scene, newAfter: numbe
       lines.push({ kind: "new", key: "new" });
       marked = true;
     }
-    lines.push(lineOf(entry, fresh ? null : before, scene));
+    lines.push(lineOf(entry, fresh ? null : before, scene, taken));
     before = entry;
   }
   return lines;
 }
 
+/** The message whose menu takes the Tab key: `seq`, else the next before it, else the newest. */
+export function tabbedLine(lines: readonly Line[], seq: Seq | null): Line | undefined {
+  const withMenu = lines.flatMap((line) =>
+    line.kind === "message" && !line.message.deleted ? [line] : [],
+  );
+  return withMenu.findLast(({ entry }) => seq !== null && entry.Seq <= seq) ?? withMenu.at(-1);
+}
+
 /** What waits to be sent as lines. Changes of messages are seen there, unless they were refused. */
 export function pendingLines(pending: readonly Pending[], scene: Scene): Line[] {
   const lines: Line[] = [];
-  for (const item of pending) {
+  for (const item of unlogged(pending, scene.conversation)) {
     if ((item.kind ?? "message") === "message") {
       lines.push(pendingLine(item, lines.length === 0, scene));
     } else if (!isChange(item.kind ?? "") || item.refusal !== undefined) {
-      lines.push({ kind: "act", key: item.id, item, text: actText(item, scene.nameOf) });
+      lines.push({ kind: "act", key: ownKey(item.id), item, text: actText(item, scene.nameOf) });
     }
   }
   return lines;
+}
+
+/** What is in the log needs no ack to be seen there: it may have been lost, or be another page's. */
+function unlogged(pending: readonly Pending[], { entries, me }: Conversation): readonly Pending[] {
+  if (pending.length === 0) return pending;
+  const logged = new Set(entries.flatMap((entry) => (authorOf(entry) === me ? entry.MsgID : [])));
+  return pending.filter(({ id }) => !logged.has(id));
 }
 
 function pendingLine(item: Pending, alone: boolean, scene: Scene): Line {
@@ -72,7 +88,7 @@ function pendingLine(item: Pending, alone: boolean, scene: Scene): Line {
     state: item.refusal === undefined ? "Sending" : "Not sent",
     ...quotedBy(item.refers, scene),
   };
-  return { kind: "pending", key: item.id, item, message };
+  return { kind: "pending", key: ownKey(item.id), item, message };
 }
 
 function quotedBy(refers: Seq | undefined, scene: Scene): { quoted?: Quoted } {
@@ -94,15 +110,28 @@ function isNews(entry: Entry, { me }: Conversation, newAfter: number): boolean {
   return entry.EvtType === "message" && entry.Seq > newAfter && authorOf(entry) !== me;
 }
 
-function lineOf(entry: Entry, before: Entry | null, scene: Scene): Line {
+function lineOf(entry: Entry, before: Entry | null, scene: Scene, taken: Set<string>): Line {
   const seq = entry.Seq;
-  // A message keeps its key, and its place on the page, when it gets its entry.
-  const key = entry.MsgID || `seq-${seq}`;
+  const { me } = scene.conversation;
   if (entry.EvtType === "message") {
+    const key = keyOf(entry, me, taken);
     return { kind: "message", key, entry, message: shown(entry, before, scene) };
   }
-  const text = noticeText(entry, scene.conversation.me, scene.nameOf);
+  const text = noticeText(entry, me, scene.nameOf);
   return { kind: "notice", key: `seq-${seq}`, seq, text, at: entry.StoredAt };
+}
+
+/** An own message keeps its key, and its place on the page, when it gets its entry. A MsgID says
+ * nothing of others' messages, and may be `taken` by an own one of long before. */
+function keyOf(entry: Entry, me: string, taken: Set<string>): string {
+  const key = ownKey(entry.MsgID);
+  if (authorOf(entry) !== me || !entry.MsgID || taken.has(key)) return `seq-${entry.Seq}`;
+  taken.add(key);
+  return key;
+}
+
+function ownKey(id: string): string {
+  return `own-${id}`;
 }
 
 function shown(entry: Entry, before: Entry | null, scene: Scene): Shown {

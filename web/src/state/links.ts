@@ -8,7 +8,7 @@ export interface Part {
 
 const ADDRESS = /\bhttps?:\/\/[^\s<>"'`]+/gi;
 /** What ends a sentence rather than an address. */
-const TRAILING = /[.,;:!?…]+$/;
+const TRAILING = ".,;:!?…";
 
 export function partsOf(text: string): Part[] {
   const parts: Part[] = [];
@@ -25,14 +25,16 @@ export function partsOf(text: string): Part[] {
   return parts;
 }
 
+/** `address` without the marks at its end, and the brackets that it does not open itself. */
 function trimmed(address: string): string {
-  let bare = address.replace(TRAILING, "");
-  while (bare.endsWith(")") && !balanced(bare)) bare = bare.slice(0, -1).replace(TRAILING, "");
-  return bare;
-}
-
-function balanced(text: string): boolean {
-  return text.split("(").length >= text.split(")").length;
+  let surplus = address.split(")").length - address.split("(").length;
+  let end = address.length;
+  for (; end > 0; end -= 1) {
+    const last = address.charAt(end - 1);
+    if (last === ")" && surplus > 0) surplus -= 1;
+    else if (!TRAILING.includes(last)) break;
+  }
+  return address.slice(0, end);
 }
 
 function hrefOf(address: string): string | null {
