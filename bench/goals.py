@@ -159,7 +159,7 @@ GOALS = (
     ),
     Goal(
         "1:1 at a rate that is offered", TIMES, 1.1, 0.9, _against_npm("offered", "server_us"),
-        because="it is 0.94 to 1.43 from run to run; at this rate much is wakeups",
+        because="it is 0.85 to 1.43 from run to run; at this rate much is wakeups",
     ),
     Goal(
         "its acks, p50, beyond socket.io's and one sync", "ms", 3.0, 0.0, _later("p50"),
@@ -167,7 +167,10 @@ GOALS = (
     ),
     Goal(
         "its acks, p99, beyond socket.io's and one sync", "ms", 3.0, 0.0, _later("p99"),
-        because="one sync in a hundred takes this disk longer",
+        because=(
+            "while the journal is folded the writer takes turns with the loop on one core: without "
+            "folds it is half of that"
+        ),
     ),
     Goal("fan-out per copy, worst group from 100 online", TIMES, 0.65, 0.60, _fan_out(NPM)),
     Goal("the same, against a bare C loop of send()", TIMES, 1.2, None, _fan_out(BARE)),
