@@ -15,6 +15,7 @@ from tests.servers import Server
 
 _STATIC = Path(__file__).parents[2] / "src" / "webchat" / "static" / "index.html"
 _names = count(1)
+_trips = count(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -47,6 +48,7 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 Newcomer = Callable[..., Person]
+Trio = tuple[Person, Person, Person]
 
 
 @pytest.fixture
@@ -63,3 +65,36 @@ def newcomer(browser: Browser, shared_server: Server) -> Iterator[Newcomer]:
     yield make
     for person in people:
         person.leave()
+
+
+@pytest.fixture(scope="module")
+def people(browser: Browser, shared_server: Server) -> Iterator[Trio]:
+    """Ann, Bob and Cleo, the same for all tests here."""
+    ann, bob, cleo = (
+        Person.with_account(browser, shared_server.url, f"{name.lower()}.in.groups", name)
+        for name in ("Ann", "Bob", "Cleo")
+    )
+    yield ann, bob, cleo
+    for person in (ann, bob, cleo):
+        person.leave()
+
+
+@pytest.fixture
+def trip() -> str:
+    """What the group of this test is called."""
+    return f"Trip {next(_trips)}."
+
+
+@pytest.fixture
+def trio(people: Trio, trip: str) -> Trio:
+    """Ann, Bob and Cleo with a group open that Ann has made."""
+    ann, bob, cleo = people
+    for person in people:
+        person.page.goto("/")
+    ann.make_group(trip, bob, cleo)
+    for person in (bob, cleo):
+        person.conversation(trip).click()
+    for person in people:
+        expect(person.page.get_by_role("heading", level=1, name=trip)).to_be_visible()
+        expect(person.messages).to_have_count(1)
+    return people
