@@ -201,16 +201,21 @@ async def test_of_two_lists_the_first_counts(open_world: World) -> None:
     assert lists(ben) == [["anna", "ben"]]
 
 
+async def hold_bens(world: World, at_ms: int) -> None:
+    """Hold the message `m` of ben's to the group since that time."""
+    said = Person(world, "ben").act("message", G, MsgID="m", Body="m")
+    draft = Draft("message", "ben", "m", json.dumps(said).encode())
+    await world.store.held.hold(G, draft, at_ms, HeldLimits())
+
+
 async def test_what_a_member_still_holds_is_appended_once_when_it_joins(
     open_world: World,
 ) -> None:
     anna = await seed(open_world, "anna")
     await anna.do("create", G, "ben")
-    said = anna.act("message", G, Originated="ben", MsgID="m", Body="m")
-    draft = Draft("message", "ben", "m", json.dumps(said).encode())
     held = open_world.store.held
     for _ in range(2):  # the second time as if the process had died before it was dropped
-        await held.hold(G, draft, open_world.clock.now_ms(), HeldLimits())
+        await hold_bens(open_world, open_world.clock.now_ms())
         (await seed(open_world, "ben")).leave()
         await settle()
         assert await held.of_user("ben", 0) == []
@@ -222,13 +227,10 @@ async def test_what_a_member_has_held_for_days_is_appended_when_it_joins(
 ) -> None:
     anna = await seed(open_world, "anna")
     await anna.do("create", G, "ben")
-    said = anna.act("message", G, Originated="ben", MsgID="m", Body="m")
-    draft = Draft("message", "ben", "m", json.dumps(said).encode())
-    held = open_world.store.held
-    await held.hold(G, draft, open_world.clock.now_ms() - 3 * 24 * 3_600_000, HeldLimits())
+    await hold_bens(open_world, open_world.clock.now_ms() - 3 * 24 * 3_600_000)
     await seed(open_world, "ben")
     await settle()
-    assert await held.of_user("ben", 0) == []
+    assert await open_world.store.held.of_user("ben", 0) == []
     assert anna.bodies() == ["m"]
 
 
