@@ -245,6 +245,18 @@ async def test_messages_on_the_heels_of_a_refer_keep_their_order(world: World) -
     assert len(anna.got("join")) == 1
 
 
+async def test_what_waits_for_the_store_elsewhere_holds_no_group_back(
+    near: World, watched: WatchedStore
+) -> None:
+    anna, _, _ = await trio(near)
+    watched.log.outcomes = []
+    anna.say("chat", anna.message("ben", "slow"))
+    anna.say("chat", anna.act("message", G, MsgID="m", Body="m"))
+    await settle()
+    assert len(watched.log.outcomes) == 2
+    watched.log.tell()
+
+
 @pytest.mark.parametrize(("kind", "body"), [("message", "last"), ("depart", "")])
 async def test_what_is_decided_anew_comes_before_what_was_sent_after_it(
     near: World, watched: WatchedStore, kind: str, body: str

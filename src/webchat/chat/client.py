@@ -9,7 +9,7 @@ from webchat.chat.device import Device
 from webchat.chat.packets import refusal_ack, refusal_packet
 from webchat.chat.rates import Bucket
 from webchat.errors import WebchatError
-from webchat.model import Uid
+from webchat.model import ConvID, Uid
 from webchat.ports.clock import Timer
 from webchat.protocol.socketio import Event
 from webchat.session.handler import Socket
@@ -47,9 +47,10 @@ class Client(Bucket):
             self._turn = asyncio.Lock()
         return self._turn
 
-    async def settled(self) -> None:
-        """Wait until all that it is having appended is stored or refused. One at a time waits."""
-        while self.again or (self.device is not None and self.device.in_flight):
+    async def settled(self, conv: ConvID) -> None:
+        """Wait until all that it is having appended to `conv` is stored or refused. One at a time
+        waits."""
+        while self.again or (self.device is not None and self.device.is_appending(conv)):
             self.settling = asyncio.Event()
             await self.settling.wait()
         self.settling = None

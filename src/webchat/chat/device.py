@@ -50,6 +50,11 @@ class Device:
         self.budget = 0
         self.watched: tuple[ConvID, ...] = ()
 
+    def is_appending(self, conv: ConvID) -> bool:
+        """Whether something of this connection's is still being appended to `conv`."""
+        in_flight = self.in_flight or NOTHING
+        return any(ack.conv == conv for ack in in_flight.values())
+
     # Live
 
     def receive(self, held: HeldLog, entry: Entry, packet: Packet) -> None:

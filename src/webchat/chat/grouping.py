@@ -120,7 +120,7 @@ class Groups:
     ) -> None:
         """Behind those before it, one of which may be refused, and decided anew, since members
         changed."""
-        await client.settled()
+        await client.settled(append.conv)
         await self._looked_up(client, device, append, ack_id)
 
     async def _looked_up(

@@ -205,14 +205,14 @@ class ChatHandler:
         if later is None or kind == "message":
             return later
         act = (device.user.uid, envelope.msg_id) if envelope.msg_id else client
-        return self._in_turn(client, act, later)
+        return self._in_turn(client, act, envelope.to, later)
 
-    async def _in_turn(self, client: Client, act: Hashable, later: Later) -> None:
-        """Do it behind the connection's messages. What may be under way already, sent over another
-        connection before, is done when that is done: else it could be refused here and done there
-        after all."""
+    async def _in_turn(self, client: Client, act: Hashable, to: str, later: Later) -> None:
+        """Do it behind the connection's messages to that group. What may be under way already, sent
+        over another connection before, is done when that is done: else it could be refused here and
+        done there after all."""
         with closing(later):
-            await client.settled()
+            await client.settled(to)
             async with self._turns.of(act):
                 await later
 
