@@ -8,12 +8,24 @@ import json
 import pytest
 
 from tests.chat.watched import WatchedStore
-from tests.chat.world import World, settle
+from tests.chat.world import Person, World, settle
 from webchat.chat.assembly import Settings
 from webchat.chat.joining import JoinSettings
 from webchat.chat.keeping import KeptSettings
 
 CONV = "dm:anna:ben"
+KEPT = Settings(open_mode=True, kept=KeptSettings(kept_receipts=10))
+
+
+async def on_two_nodes() -> tuple[World, World, Person, Person]:
+    """Two nodes in open mode; at the first anna, of the seed's form, has written to ben at the
+    second."""
+    node = World(KEPT)
+    beside = World(KEPT, beside=node)
+    anna, ben = await node.person("anna"), await beside.joined("ben")
+    await anna.ask("join", "anna")
+    await anna.send("ben", "hello")
+    return node, beside, anna, ben
 
 
 async def test_a_position_moved_during_an_outage_is_told_when_the_bus_is_back(
@@ -121,12 +133,7 @@ async def test_receipts_for_the_seeds_form_are_kept_once_the_bus_says_nobody_is_
 
 
 async def test_receipts_that_an_authors_node_did_not_hear_come_when_its_bus_is_back() -> None:
-    settings = Settings(open_mode=True, kept=KeptSettings(kept_receipts=10))
-    node = World(settings)
-    beside = World(settings, beside=node)
-    anna, ben = await node.person("anna"), await beside.joined("ben")
-    await anna.ask("join", "anna")
-    await anna.send("ben", "hello")
+    node, beside, anna, ben = await on_two_nodes()
     node.bus.cut_off()
     await ben.confirm("delivery", "anna", ConvID=CONV, Seq=1)
     await settle()
@@ -140,10 +147,9 @@ async def test_receipts_that_an_authors_node_did_not_hear_come_when_its_bus_is_b
 
 @pytest.mark.parametrize("where", ["the same node", "another node"])
 async def test_who_comes_back_while_receipts_are_being_kept_gets_them_in_order(where: str) -> None:
-    settings = Settings(open_mode=True, kept=KeptSettings(kept_receipts=10))
-    beside = World(settings)
+    beside = World(KEPT)
     watched = WatchedStore(beside.store)
-    node = World(settings, beside=beside, store=watched)
+    node = World(KEPT, beside=beside, store=watched)
     ben = await node.joined("ben")
     anna = await node.joined("anna")
     await anna.send("ben", "hello")
@@ -161,11 +167,10 @@ async def test_who_comes_back_while_receipts_are_being_kept_gets_them_in_order(w
 
 
 async def test_a_receipt_that_comes_while_its_author_arrives_on_another_node_is_not_lost() -> None:
-    settings = Settings(open_mode=True, kept=KeptSettings(kept_receipts=10))
-    node = World(settings)
+    node = World(KEPT)
     watched = WatchedStore(node.store)
     watched.kept.may_keep.set()
-    beside = World(settings, beside=node, store=watched)
+    beside = World(KEPT, beside=node, store=watched)
     anna, ben = await node.person("anna"), await node.joined("ben")
     await anna.ask("join", "anna")
     await anna.send("ben", "hello")
@@ -183,12 +188,7 @@ async def test_a_receipt_that_comes_while_its_author_arrives_on_another_node_is_
 
 
 async def test_a_receipt_on_its_way_to_a_node_that_its_author_just_leaves_is_kept() -> None:
-    settings = Settings(open_mode=True, kept=KeptSettings(kept_receipts=10))
-    node = World(settings)
-    beside = World(settings, beside=node)
-    anna, ben = await node.person("anna"), await beside.joined("ben")
-    await anna.ask("join", "anna")
-    await anna.send("ben", "hello")
+    node, beside, anna, ben = await on_two_nodes()
     node.buses.hold_back()
     await ben.confirm("delivery", "anna", ConvID=CONV, Seq=1)
     anna.leave()
