@@ -167,7 +167,6 @@ class Chat:
             clock,
             tasks,
             settings.join,
-            settings.backlog,
             open_mode=settings.open_mode,
         )
         groups = Groups(

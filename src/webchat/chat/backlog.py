@@ -59,7 +59,7 @@ class Backlog:
         self._members = members
         self._patience = patience
         self._spawn = spawn
-        self._settings = settings
+        self.settings = settings
 
     def wake(self, device: Device) -> None:
         """Begin a run, if there is anything to do and none is under way."""
@@ -86,13 +86,13 @@ class Backlog:
     def _by_page(self, device: Device, logs: Iterable[HeldLog]) -> Iterator[list[HeldLog]]:
         """These logs in their order, as many together as lack no more than a page of entries."""
         together: list[HeldLog] = []
-        room = self._settings.page_entries
+        room = self.settings.page_entries
         for held in logs:
             lag = device.lags.get(held.conv)
             missing = 0 if lag is None or lag.skip_only else held.last - lag.position
             if together and missing > room:
                 yield together
-                together, room = [], self._settings.page_entries
+                together, room = [], self.settings.page_entries
             together.append(held)
             room -= missing
         yield together
@@ -101,7 +101,7 @@ class Backlog:
         """What is missing of each of these logs, by one read."""
         lags = [(held.conv, device.lags.get(held.conv)) for held in logs]
         places = {conv: lag.position for conv, lag in lags if lag and not lag.skip_only}
-        pages = await self._log.read_each(places, self._settings.page_entries)
+        pages = await self._log.read_each(places, self.settings.page_entries)
         for conv, page in pages.items():
             lag = device.lags.get(conv)
             if lag is not None:
@@ -149,7 +149,7 @@ class Backlog:
         lag = run.lag
         start = lag.position
         if run.device.full:
-            start = max(start, lag.end - self._settings.backlog_entries)
+            start = max(start, lag.end - self.settings.backlog_entries)
         for since, until in spans:
             if until > start:
                 start = max(start, since - 1)
@@ -177,7 +177,7 @@ class Backlog:
         device, held, lag = run.device, run.held, run.lag
         entries = lag.take_page()
         if not entries:
-            entries = await self._log.read(held.conv, lag.position, self._settings.page_entries)
+            entries = await self._log.read(held.conv, lag.position, self.settings.page_entries)
         for entry in entries:
             if not run.goes_on or entry.seq != lag.position + 1:
                 break

@@ -7,7 +7,8 @@ behind, live entries are not sent: its backlog reads them from the log in their 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from webchat.chat.acks import OwnAck, comes_instead
 from webchat.chat.held import NOTHING, HeldLog, User, held_log
@@ -16,6 +17,9 @@ from webchat.chat.packets import ack_of_entry, entry_packet, skip_packet
 from webchat.model import ConvID, Entry, Head, Seq
 from webchat.protocol.socketio import Packet
 from webchat.session.handler import Socket
+
+if TYPE_CHECKING:
+    from webchat.chat.backlog import Backlog
 
 
 class Device:
@@ -29,19 +33,16 @@ class Device:
     """
 
     __slots__ = (
-        "_ended", "_queued_entries", "_wake", "budget", "in_flight", "lags", "past", "pumping",
-        "socket", "user", "watched",
+        "_backlog", "_ended", "budget", "in_flight", "lags", "past", "pumping", "socket", "user",
+        "watched",
     )  # fmt: skip
 
     full = True
 
-    def __init__(
-        self, socket: Socket, user: User, wake: Callable[[Device], None], queued_entries: int
-    ) -> None:
+    def __init__(self, socket: Socket, user: User, backlog: Backlog) -> None:
         self.socket = socket
         self.user = user
-        self._wake = wake
-        self._queued_entries = queued_entries
+        self._backlog = backlog
         self.lags: dict[ConvID, Lag] = NOTHING
         self.past: dict[ConvID, HeldLog] | None = None
         self._ended: dict[ConvID, Seq] | None = None
@@ -116,12 +117,12 @@ class Device:
         packet: Packet | None,
     ) -> None:
         queue.append((entry, packet))
-        if len(queue) > self._queued_entries:
+        if len(queue) > self._backlog.settings.queued_entries:
             self._read_from_log(lag)
 
     def _read_from_log(self, lag: Lag) -> None:
         lag.queue = None
-        self._wake(self)
+        self._backlog.wake(self)
 
     def go_on_after(self, ack: OwnAck, entry: Entry) -> None:
         """The bus has answered for an own entry whose ack has its place here."""

@@ -15,7 +15,6 @@ from webchat.chat.cursors import Cursors, is_waiting
 from webchat.chat.device import Device
 from webchat.chat.held import HeldLog, User, held_log
 from webchat.chat.keeping import Keeping
-from webchat.chat.lag import BacklogSettings
 from webchat.chat.packets import (
     OK,
     ack_of_join,
@@ -68,14 +67,13 @@ class Joining:
         clock: Clock,
         tasks: Tasks,
         settings: JoinSettings,
-        backlog_settings: BacklogSettings,
         *,
         open_mode: bool,
     ) -> None:
         self._open_mode = open_mode
         self._roster = roster
         self._ahead = ahead
-        self._wake = backlog.wake  # one for all devices, which keep it
+        self._backlog = backlog
         self._log = log
         self._members = members
         self._positions = positions
@@ -88,8 +86,7 @@ class Joining:
         self._clock = clock
         self._tasks = tasks
         self._settings = settings
-        self._cursors = Cursors(backlog_settings)
-        self._queued_entries = backlog_settings.queued_entries
+        self._cursors = Cursors(backlog.settings)
 
     async def join(self, client: Client, args: Sequence[object], ack_id: int | None) -> None:
         """`join` in either form. Raises WebchatError."""
@@ -112,7 +109,7 @@ class Joining:
         user = await self._arrive(client, uid)
         if user is None:
             return
-        device = Device(client.socket, user, self._wake, self._queued_entries)
+        device = Device(client.socket, user, self._backlog)
         try:
             await self._ahead.catch_up(user, request.cursors)
             device.past = await self._past_logs(user, request.cursors) or None
@@ -160,7 +157,7 @@ class Joining:
             client.more_timer = self._clock.call_later(
                 self._settings.sync_more_timeout_s, lambda: self._no_more(client, device)
             )
-        self._wake(device)
+        self._backlog.wake(device)
         if request.receipts:
             self._snapshots.ask(device, request.receipts)
 
@@ -168,7 +165,7 @@ class Joining:
         client.more_timer = None
         if not client.socket.closed:
             self._cursors.stop_waiting(device)
-            self._wake(device)
+            self._backlog.wake(device)
 
     async def _past_logs(self, user: User, cursors: Iterable[ConvID]) -> dict[ConvID, HeldLog]:
         """Groups named that the user has left: their logs, up to its own `depart`."""
@@ -206,8 +203,7 @@ class Joining:
         device = SeedDevice(
             client.socket,
             user,
-            self._wake,
-            self._queued_entries,
+            self._backlog,
             self._receipts,
             self._members,
         )
@@ -227,7 +223,7 @@ class Joining:
             lambda: self._ahead.catch_up(device.user, delivered), "joining", uid=uid
         )
         device.begin(delivered)
-        self._wake(device)
+        self._backlog.wake(device)
         if self._open_mode:
             await self._keeping.hand_over(device)
 

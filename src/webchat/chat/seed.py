@@ -8,8 +8,8 @@ Its place in a conversation is the user's delivered position. Messages are confi
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
 
 from webchat.chat.acks import OwnAck, comes_instead
 from webchat.chat.device import Device
@@ -22,6 +22,9 @@ from webchat.protocol.socketio import Packet
 from webchat.service.membership import CREATE, DEPART, JOIN, REMOVE, coming_in
 from webchat.service.receipts import Receipts
 from webchat.session.handler import Socket
+
+if TYPE_CHECKING:
+    from webchat.chat.backlog import Backlog
 
 _REMEMBERED_MESSAGES: Final = 1_000
 _LISTED_MEMBERS: Final = 1_000
@@ -44,12 +47,11 @@ class SeedDevice(Device):
         self,
         socket: Socket,
         user: User,
-        wake: Callable[[Device], None],
-        queued_entries: int,
+        backlog: Backlog,
         receipts: Receipts,
         members: Members,
     ) -> None:
-        super().__init__(socket, user, wake, queued_entries)
+        super().__init__(socket, user, backlog)
         self._receipts = receipts
         self._members = members
         self._sent: OrderedDict[tuple[ConvID, Uid, str], Seq] = OrderedDict()
