@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.engines.engine import UNTIL_THE_RUN_ENDS
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`pytest --on-cluster tests/wire/test_flow_*.py`: everybody on a node of their own."""
@@ -12,3 +14,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="run the servers of tests/wire as three nodes behind a balancer",
     )
+
+
+def pytest_unconfigure() -> None:
+    """End the servers that the tests of this process shared."""
+    UNTIL_THE_RUN_ENDS.close()

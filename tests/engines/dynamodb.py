@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import secrets
 import shutil
@@ -17,7 +16,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Final
 
-from tests.engines.engine import Engine
+from tests.engines.engine import UNTIL_THE_RUN_ENDS, Engine
 
 CREDENTIALS: Final = {"AWS_ACCESS_KEY_ID": "webchat", "AWS_SECRET_ACCESS_KEY": "webchat"}
 """Any do; who starts an engine has them from then on, where none were set."""
@@ -73,12 +72,10 @@ def have_credentials() -> None:
 
 @cache
 def shared_server() -> DynamoServer:
-    """One engine for all tests of this process, ended with it."""
-    data = Path(tempfile.mkdtemp(prefix="webchat-dynamodb-"))
-    server = DynamoServer(data)
-    atexit.register(shutil.rmtree, data, ignore_errors=True)
-    atexit.register(server.kill)
-    return server
+    """One engine for all tests of this process, ended with them."""
+    data = tempfile.TemporaryDirectory(prefix="webchat-dynamodb-", ignore_cleanup_errors=True)
+    folder = UNTIL_THE_RUN_ENDS.enter_context(data)
+    return UNTIL_THE_RUN_ENDS.enter_context(DynamoServer(Path(folder)))
 
 
 def _found(program: str) -> str:

@@ -7,12 +7,16 @@ import signal
 import subprocess
 import time
 from abc import ABC, abstractmethod
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from tests.ports import free_port
 
+UNTIL_THE_RUN_ENDS: Final = ExitStack()
+"""What all tests of a process share, closed by tests/conftest.py: processes of a run side by side
+end without their `atexit`."""
 _POLL_S: Final = 0.01
 
 

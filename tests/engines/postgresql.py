@@ -5,7 +5,6 @@ It refuses to run as root, so root starts it as the user `postgres`, whom Debian
 
 from __future__ import annotations
 
-import atexit
 import functools
 import itertools
 import os
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from tests.engines.engine import UNTIL_THE_RUN_ENDS
 from tests.ports import free_port
 
 START_TIMEOUT_S: Final = 60.0
@@ -174,11 +174,8 @@ def postgres_server(*, fsync: bool = False) -> Iterator[PostgresServer]:
 
 @functools.cache
 def shared_server() -> PostgresServer:
-    """One server for all tests that do it no harm, until the interpreter ends."""
-    running = postgres_server()
-    server = running.__enter__()
-    atexit.register(running.__exit__, None, None, None)
-    return server
+    """One server for all tests that do it no harm, ended with them."""
+    return UNTIL_THE_RUN_ENDS.enter_context(postgres_server())
 
 
 def _run(program: str, *options: str) -> None:

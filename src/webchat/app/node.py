@@ -6,8 +6,6 @@ import asyncio
 import contextlib
 from contextlib import AsyncExitStack
 
-import structlog
-
 from webchat import tuning
 from webchat.adapters.memory import LoopClock
 from webchat.app.peering import Peering
@@ -16,16 +14,15 @@ from webchat.app.sites import server_of
 from webchat.app.sockets import Sockets, public_url
 from webchat.app.vendors import joint_of, store_of
 from webchat.chat.assembly import Chat
+from webchat.chat.patience import Patience
 from webchat.config import Settings
-from webchat.errors import WebchatError
-from webchat.ports.clock import Clock
+from webchat.ports.clock import Clock, pause
 from webchat.ports.store import Store
 from webchat.service.passwords import Passwords
 from webchat.service.peers import new_node_id
 from webchat.transport.server import Server
 
 _SWEEP_S = 3_600.0
-_log = structlog.get_logger()
 
 
 class Node:
@@ -89,15 +86,17 @@ class Node:
         await server.stop(self._grace_s)
 
     async def _forget_expired(self, store: Store) -> None:
+        patience = Patience(self._clock)
+
+        async def forget() -> None:
+            now = self._clock.now_ms()
+            await store.logins.forget_expired(now)
+            await store.links.forget_expired(now)
+            await store.held.expire(now - self._settings.held_days * tuning.DAY_MS)
+
         while True:
-            try:
-                now = self._clock.now_ms()
-                await store.logins.forget_expired(now)
-                await store.links.forget_expired(now)
-                await store.held.expire(now - self._settings.held_days * tuning.DAY_MS)
-            except WebchatError as error:
-                _log.warning("what has expired is not dropped yet", why=error.message)
-            await asyncio.sleep(_SWEEP_S)
+            await patience.attempt(forget, "dropping what has expired")
+            await pause(self._clock, _SWEEP_S)
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:
