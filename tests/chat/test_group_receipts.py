@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+
+import pytest
 
 from tests.chat.world import World, three
 from webchat.chat.assembly import Settings
+from webchat.errors import Code, WebchatError
+from webchat.model import NO_POSITION
+from webchat.ports.positions import Move, Moved, MoveDone
 from webchat.service.read_positions import ReceiptSettings
 
 G = "group_1"
@@ -24,6 +30,33 @@ async def test_receipts_in_a_group_tell_each_author_who(world: World) -> None:
     )  # fmt: skip
     assert (told["ConvID"], told["Seq"]) == (G, 3)
     assert ben.got("delivery", "display") == []
+
+
+async def test_where_one_reader_cannot_be_stored_the_others_are_told_of(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna, ben, cleo = await three(world, G, "ben", "cleo")
+    await anna.say_in(G, "one")
+    move = world.store.positions.move
+    refusal = WebchatError(Code.UNAVAILABLE, "this row is not answering")
+    bens = Moved(G, "ben", NO_POSITION, NO_POSITION, refusal)
+
+    def move_cleo_alone(moves: Sequence[Move], done: MoveDone) -> None:
+        def tell(outcomes: Sequence[Moved] | Exception) -> None:
+            assert not isinstance(outcomes, Exception)
+            moved = iter(outcomes)
+            done([bens if each.uid == "ben" else next(moved) for each in moves])
+
+        move([each for each in moves if each.uid != "ben"], tell)
+
+    monkeypatch.setattr(world.store.positions, "move", move_cleo_alone)
+    display = {"EvtType": "display", "From": G, "To": G, "ConvID": G, "Seq": 2}
+    bens_ack = ben.say("chat", display | {"Originated": "ben"})
+    cleos_ack = cleo.say("chat", display | {"Originated": "cleo"})
+    await world.pass_time(1)
+    assert ben.socket.acks[bens_ack]["error"]["code"] == "unavailable"
+    assert cleo.socket.acks[cleos_ack]["ok"]
+    assert [told["Originated"] for told in anna.got("display")] == ["cleo"]
 
 
 async def test_a_receipt_that_names_another_conversation_too_is_refused(world: World) -> None:

@@ -112,7 +112,11 @@ async def move(store: Store, *moves: Move) -> Sequence[Moved]:
     """Move positions, and wait until that is durable."""
     future: asyncio.Future[Sequence[Moved]] = asyncio.get_running_loop().create_future()
     store.positions.move(moves, lambda outcome: _settle(future, outcome))
-    return await future
+    outcomes = await future
+    for outcome in outcomes:
+        if outcome.refused is not None:
+            raise outcome.refused
+    return outcomes
 
 
 def _settle(future: asyncio.Future[T], outcome: T | Exception) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from tests.contract.asking import create, message, move, send
 from tests.contract.dynamodb_nodes import FaultyTable, Node
 from tests.contract.plain_table import PlainTable
 from webchat.adapters.dynamodb import DynamoSettings, keys
-from webchat.adapters.dynamodb.table import Item
+from webchat.adapters.dynamodb.rows import uid_of
+from webchat.adapters.dynamodb.table import Failed, Item
 from webchat.adapters.memory import ManualClock
+from webchat.errors import WebchatError
 from webchat.ports.log import Append
-from webchat.ports.positions import Move
+from webchat.ports.positions import Move, Moved
 
 MORE_TURNS_THAN_IT_TAKES = 100
 
@@ -43,3 +46,24 @@ async def test_moves_wait_for_those_that_are_being_written_and_none_for_all() ->
     assert await nothing == []
     assert [one.after.delivered for one in await first] == [2]
     assert [(one.before.delivered, one.after.delivered) for one in await second] == [(2, 3)]
+
+
+async def test_where_one_member_cannot_be_moved_the_others_are() -> None:
+    node = Node(FaultyTable(PlainTable()), DynamoSettings("nowhere", "none"), ManualClock())
+    await send(node, create("group_x", "ann", "bob", "cat"))
+    await send(node, Append("group_x", (message("ann", "1"),)))
+
+    async def refuse_bob(item: Item) -> None:
+        if str(item["sk"]).startswith(keys.MEMBER) and uid_of(item) == "bob":
+            raise Failed("this row is refused", may_have_happened=False, may_help=False)
+
+    node.faulty.before_put = refuse_bob
+    done: asyncio.Future[Sequence[Moved] | Exception]
+    done = asyncio.get_running_loop().create_future()
+    both = [Move("group_x", "bob", 2, 0), Move("group_x", "cat", 2, 0)]
+    node.positions.move(both, done.set_result)
+    outcomes = await done
+    assert not isinstance(outcomes, Exception)
+    bobs, cats = outcomes
+    assert isinstance(bobs.refused, WebchatError)
+    assert (cats.uid, cats.after.delivered, cats.refused) == ("cat", 2, None)

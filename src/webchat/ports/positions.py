@@ -20,12 +20,13 @@ class Move(msgspec.Struct, frozen=True, gc=False):
 
 
 class Moved(msgspec.Struct, frozen=True, gc=False):
-    """What a Move did; before == after where it did nothing."""
+    """What a Move did; before == after where it did nothing, as when it was `refused`."""
 
     conv: ConvID
     uid: Uid
     before: Position
     after: Position
+    refused: Exception | None = None
 
 
 MoveDone = Callable[["Sequence[Moved] | Exception"], None]
@@ -37,8 +38,9 @@ class Positions(Protocol):
 
     def move(self, moves: Sequence[Move], done: MoveDone) -> None:
         """Queue all `moves` as one write; `done` is called once, later, on the loop's thread,
-        with a Moved for each Move in the same order, or WebchatError(UNAVAILABLE). What was queued
-        before is written, and told, before; so no moves at all are done when that is."""
+        with a Moved for each Move in the same order, or WebchatError(UNAVAILABLE) if none was done.
+        What was queued before is written, and told, before; so no moves at all are done when that
+        is."""
 
     async def of_user(self, uid: Uid, convs: Sequence[ConvID]) -> Mapping[ConvID, Position]:
         """The user's positions in these conversations; those without one are left out."""

@@ -125,12 +125,14 @@ class Receipts:
     def _written(
         self, result: Sequence[Moved] | Exception, gathered: dict[tuple[ConvID, Uid], _Pending]
     ) -> None:
-        error = result if isinstance(result, Exception) else None
-        for (conv, _), pending in gathered.items():
-            if pending.waiting:
-                self.stored(conv, pending.waiting, error)
         if isinstance(result, Exception):
+            for (conv, _), pending in gathered.items():
+                if pending.waiting:
+                    self.stored(conv, pending.waiting, result)
             return
+        for moved, pending in zip(result, gathered.values(), strict=True):
+            if pending.waiting:
+                self.stored(moved.conv, pending.waiting, moved.refused)
         for moved, pending in zip(result, gathered.values(), strict=True):
             if moved.before != moved.after:
                 self.moved(moved.conv, moved.uid, moved.after, pending.source)

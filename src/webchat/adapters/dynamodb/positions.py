@@ -147,16 +147,17 @@ class DynamoPositions:
         for moves, _ in taken:
             for move in moves:
                 by_place.setdefault((move.conv, move.uid), []).append(move)
-        try:
-            outcomes = await self._table.each(self._move_one, by_place.values())
-        except Exception as error:
-            refusal = as_refusal(error)
-            for _, done in taken:
-                tell(done, refusal)
-            return
+        outcomes = await self._table.each(self._outcomes, by_place.values())
         told = {place: iter(moved) for place, moved in zip(by_place, outcomes, strict=True)}
         for moves, done in taken:
             tell(done, [next(told[move.conv, move.uid]) for move in moves])
+
+    async def _outcomes(self, moves: list[Move]) -> list[Moved]:
+        try:
+            return await self._move_one(moves)
+        except Exception as error:
+            refused = as_refusal(error)
+            return [Moved(m.conv, m.uid, NO_POSITION, NO_POSITION, refused) for m in moves]
 
     async def _move_one(self, moves: list[Move]) -> list[Moved]:
         """All moves of one member, in one write."""
