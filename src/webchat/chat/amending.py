@@ -7,7 +7,6 @@ from typing import Final
 from webchat.chat.client import Client
 from webchat.chat.device import Device
 from webchat.chat.sending import Sender
-from webchat.chat.tasks import Turns
 from webchat.errors import Code, WebchatError
 from webchat.model import ConvID, Entry, Seq, Uid, is_group, is_uid, pair_conv
 from webchat.ports.log import Append, Log
@@ -15,6 +14,7 @@ from webchat.protocol.envelope import Envelope
 from webchat.service.amend import Kind, amend, check_amendment, is_edit_of, what_became_of
 from webchat.service.membership import check_group_act
 from webchat.service.standing import ADMINS, Standings, not_a_member
+from webchat.service.turns import Turns
 
 _PAGE: Final = 200
 

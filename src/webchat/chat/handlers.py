@@ -25,7 +25,7 @@ from webchat.chat.identity import Identity
 from webchat.chat.joining import Joining
 from webchat.chat.roster import Roster
 from webchat.chat.sending import Sender
-from webchat.chat.tasks import Tasks, Turns
+from webchat.chat.tasks import Tasks
 from webchat.errors import Closing, Code, WebchatError
 from webchat.model import Uid, is_group, pair_conv
 from webchat.ports.clock import Clock
@@ -35,6 +35,7 @@ from webchat.protocol.socketio import Event, ProtocolError, decode_event
 from webchat.service.amend import KINDS as AMENDMENTS
 from webchat.service.profiles import Profiles
 from webchat.service.send import check_message, pair_message
+from webchat.service.turns import Turns
 from webchat.session.handler import Socket
 
 Later = Coroutine[Any, Any, None]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Hashable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import structlog
@@ -62,24 +61,3 @@ class OneAtATime:
                 await self._work()
         finally:
             self._is_running = False
-
-
-class Turns:
-    """Work on the same thing is done one after the other, in the order that it was begun."""
-
-    def __init__(self) -> None:
-        self._last: dict[Hashable, asyncio.Event] = {}
-
-    @asynccontextmanager
-    async def of(self, thing: Hashable) -> AsyncIterator[None]:
-        """Wait until all who came before have done their work on `thing`; others wait meanwhile."""
-        before, is_done = self._last.get(thing), asyncio.Event()
-        self._last[thing] = is_done
-        try:
-            if before is not None:
-                await before.wait()
-            yield
-        finally:
-            is_done.set()
-            if self._last[thing] is is_done:
-                del self._last[thing]
