@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
 
 from tests.rest.api import Api, check_problem
+from tests.service.late import answers_late
 
 ORIGIN = "http://localhost:8080"
 
@@ -42,6 +44,17 @@ async def test_getall_is_a_list_of_json_strings_the_newest_ten_first(open_api: A
 async def test_adding_somebody_again_changes_the_name_alone(open_api: Api) -> None:
     await open_api.as_user("ann", "PATCH", "/me", json={"display_receipts": False})
     await open_api.http.post("/add", json={"UID": "ann", "Name": "Anna"})
+    me = (await open_api.as_user("ann", "GET", "/me")).json()
+    assert (me["name"], me["display_receipts"]) == ("Anna", False)
+
+
+async def test_adding_somebody_does_not_undo_what_changes_at_the_same_time(open_api: Api) -> None:
+    await open_api.as_user("ann", "PATCH", "/me", json={"display_receipts": True})
+    answers_late(open_api.world.store.accounts)
+    await asyncio.gather(
+        open_api.as_user("ann", "PATCH", "/me", json={"display_receipts": False}),
+        open_api.http.post("/add", json={"UID": "ann", "Name": "Anna"}),
+    )
     me = (await open_api.as_user("ann", "GET", "/me")).json()
     assert (me["name"], me["display_receipts"]) == ("Anna", False)
 

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from tests.service.late import answers_late
 from tests.service.world import ADDRESS, PASSWORD, World, code_of, refused
 from webchat.errors import Code
 from webchat.service.accounts import AccountSettings, ProfileChange
@@ -280,6 +281,29 @@ async def test_a_change_with_one_bad_field_changes_nothing(
     before = await world.accounts.me("ann")
     assert await code_of(world.accounts.change("ann", change)) is Code.BAD_REQUEST
     assert await world.accounts.me("ann") == before
+
+
+async def test_of_two_changes_at_once_neither_undoes_the_other(world: World) -> None:
+    await world.user("ann")
+    answers_late(world.store.accounts)
+    about, private = ProfileChange(about="here"), ProfileChange(display_receipts=False)
+    await asyncio.gather(*[world.accounts.change("ann", each) for each in (about, private)])
+    kept = await world.accounts.me("ann")
+    assert (kept.name, kept.about, kept.display_receipts) == ("Ann", "here", False)
+    assert await world.store.accounts.profile("ann") == kept
+
+
+async def test_of_two_new_passwords_at_once_the_second_needs_the_first(world: World) -> None:
+    await world.user("ann")
+    here, there = await login(world), await login(world)
+    answers_late(world.store.accounts)
+    outcomes = await asyncio.gather(
+        world.accounts.change_password(here.login, PASSWORD, "password of here", ADDRESS),
+        code_of(world.accounts.change_password(there.login, PASSWORD, "of another one", ADDRESS)),
+    )
+    assert outcomes == [None, Code.FORBIDDEN]
+    assert await world.accounts.authenticate(here.token)
+    assert await login(world, password="password of here")
 
 
 async def test_people_are_found_by_uid_and_words_of_their_name_but_not_when_disabled(

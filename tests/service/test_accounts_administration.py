@@ -129,6 +129,18 @@ async def test_a_login_that_was_being_checked_while_the_password_changed_is_none
     world.close()
 
 
+async def test_a_change_of_a_password_does_not_undo_what_the_operator_set_meanwhile() -> None:
+    passwords = PausedPasswords(World().passwords)
+    world = World(passwords=passwords)
+    await world.user("ann")
+    (login,) = await world.accounts.logins("ann")
+    passwords.meanwhile = lambda: world.administration.passwd("ann", NEW_PASSWORD)
+    change = world.accounts.change_password(login, PASSWORD, "a third password", ADDRESS)
+    assert await code_of(change) is Code.FORBIDDEN
+    assert await world.accounts.login("ann", NEW_PASSWORD, ADDRESS)
+    world.close()
+
+
 async def test_an_account_that_is_disabled_while_it_is_made_gets_no_login(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,11 +7,13 @@ import asyncio
 import msgspec
 import pytest
 
+from tests.service.late import answers_late
 from tests.service.world import World, code_of
 from webchat.adapters.memory import ManualClock, MemoryProfileCache, MemoryStore
 from webchat.adapters.memory.people import MemoryAccounts
 from webchat.errors import Code, WebchatError
 from webchat.model import Profile
+from webchat.service.accounts import ProfileChange
 from webchat.service.profiles import Profiles, new_profile
 
 
@@ -170,3 +172,34 @@ async def test_who_was_added_by_another_node_is_among_the_recent_of_a_busy_one(
     await other.save(new_profile("elsewhere", "Elsewhere"))
     recent = [profile.uid for profile in await open_world.profiles.recent()]
     assert recent == ["elsewhere", *(f"uid{number}" for number in range(19, 10, -1))]
+
+
+async def test_a_new_name_and_a_change_at_once_do_not_undo_each_other(open_world: World) -> None:
+    await open_world.profile_of("ann")
+    answers_late(open_world.store.accounts)
+    await asyncio.gather(
+        open_world.profiles.rename("ann", "Anna"),
+        open_world.accounts.change("ann", ProfileChange(display_receipts=False)),
+    )
+    kept = await open_world.store.accounts.profile("ann")
+    assert kept is not None
+    assert (kept.name, kept.display_receipts) == ("Anna", False)
+
+
+async def test_a_new_name_leaves_what_the_store_has_and_the_cache_does_not(
+    open_world: World,
+) -> None:
+    await open_world.profile_of("ann")
+    changed = msgspec.structs.replace(new_profile("ann", "Ann"), about="changed elsewhere")
+    await open_world.store.accounts.save_profile(changed, 1)
+    renamed = await open_world.profiles.rename("ann", "Anna")
+    assert renamed == msgspec.structs.replace(changed, name="Anna")
+    assert await open_world.store.accounts.profile("ann") == renamed
+
+
+async def test_a_name_makes_an_account_in_open_mode_alone(world: World, open_world: World) -> None:
+    assert await open_world.profiles.rename("ann", " Anna ") == new_profile("ann", "Anna")
+    assert await open_world.store.accounts.profile("ann") == new_profile("ann", "Anna")
+    assert await code_of(open_world.profiles.rename("a b", "Anna")) is Code.BAD_REQUEST
+    assert await code_of(open_world.profiles.rename("ann", "")) is Code.BAD_REQUEST
+    assert await code_of(world.profiles.rename("ann", "Anna")) is Code.UNKNOWN_USER

@@ -26,6 +26,7 @@ from webchat.service.account_rules import (
 from webchat.service.passwords import Passwords
 from webchat.service.profiles import Profiles, new_profile
 from webchat.service.tokens import Issued, Tokens
+from webchat.service.turns import Turns
 
 MAX_SEARCH_CHARS: Final = 64
 
@@ -70,6 +71,7 @@ class AccountService:
         self._passwords = passwords
         self._limits = limits
         self._clock = clock
+        self._turns = Turns()
         self._registrations = Rate(settings.registrations_per_min, settings.registrations_burst)
         self._logins_of_account = Rate(settings.login_attempts_per_min, settings.login_burst)
         self._logins_of_address = Rate(
@@ -107,27 +109,27 @@ class AccountService:
 
     async def me(self, uid: Uid) -> Profile:
         """The own profile. UNAUTHENTICATED if the account is gone."""
-        profile = await self._profiles.get(uid)
-        if profile is None:
-            raise WebchatError(Code.UNAUTHENTICATED, "This account does not exist.")
-        return profile
+        return _there(await self._profiles.get(uid))
 
     async def change(self, uid: Uid, change: ProfileChange) -> Profile:
-        """The own profile with `change` done, durable. BAD_REQUEST, and then nothing changed."""
-        wanted = _checked(change)
-        profile = msgspec.structs.replace(await self._stored(uid), **wanted)
-        await self._profiles.save(profile)
-        return profile
+        """The own profile with `change` done, durable. BAD_REQUEST, and then nothing changed;
+        UNAUTHENTICATED as `me`."""
+        return _there(await self._profiles.change(uid, _checked(change)))
 
     async def change_password(self, login: Login, old: str, new: str, address: str) -> None:
         """Set a new password and end the user's other logins. BAD_REQUEST (`new`), FORBIDDEN
-        (`old` is wrong), RATE_LIMITED as `login`."""
+        (`old` is wrong, or not right any more), RATE_LIMITED as `login`."""
         check_password(new)
-        async with self._attempt(login.uid, address):
-            if not await self._is_right(await self._accounts.password_hash(login.uid), old):
+        uid = login.uid
+        async with self._attempt(uid, address), self._turns.of(uid):
+            old_hash = await self._accounts.password_hash(uid)
+            is_right = await self._is_right(old_hash, old)
+            new_hash = await self._passwords.hash(new) if is_right else ""
+            # Hashing takes a while: the operator may have set another one, or locked the account.
+            if not is_right or await self._accounts.password_hash(uid) != old_hash:
                 raise WebchatError(Code.FORBIDDEN, "The old password is wrong.")
-        await self._accounts.save_password(login.uid, await self._passwords.hash(new))
-        await self._tokens.revoke_all(login.uid, except_login=login.id)
+            await self._accounts.save_password(uid, new_hash)
+            await self._tokens.revoke_all(uid, except_login=login.id)
 
     async def logins(self, uid: Uid) -> Sequence[Login]:
         """The user's live logins, newest first."""
@@ -151,10 +153,6 @@ class AccountService:
         if profile is None or profile.disabled:
             raise WebchatError(Code.UNKNOWN_USER, "There is no such user.")
         return profile
-
-    async def _stored(self, uid: Uid) -> Profile:
-        """From the store, not the cache: what is written back must not undo another's change."""
-        return await self._accounts.profile(uid) or await self.me(uid)
 
     async def _is_right(self, password_hash: str | None, password: str) -> bool:
         too_long = len(password) > MAX_PASSWORD_CHARS
@@ -207,6 +205,12 @@ def _subscriber(address: str) -> str:
     except ValueError:
         return address
     return address if parsed.version == 4 else str(ip_network((parsed, 64), strict=False))
+
+
+def _there(profile: Profile | None) -> Profile:
+    if profile is None:
+        raise WebchatError(Code.UNAUTHENTICATED, "This account does not exist.")
+    return profile
 
 
 def _wrong_password() -> WebchatError:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain, zip_longest
 from typing import Final
 
-from webchat.errors import WebchatError
+import msgspec
+
+from webchat.errors import Code, WebchatError
 from webchat.model import Profile, Uid, is_uid
 from webchat.ports.accounts import Accounts
 from webchat.ports.cache import ProfileCache
 from webchat.ports.clock import Clock
+from webchat.service.account_rules import check_uid, clean_name
 from webchat.service.batches import read_each
 from webchat.service.newest import put_newest
+from webchat.service.turns import Turns
 
 _NOTED: Final = 10_000
 """Of so many people this node remembers that it has seen them itself."""
@@ -50,6 +54,7 @@ class Profiles:
         self._saved = 0
         self._seen: dict[Uid, None] = {}
         self._noted: dict[Uid, None] = {}
+        self._turns = Turns()
 
     def peek(self, uid: Uid) -> Profile | None:
         """The profile if it is at hand, without waiting; in open mode always one."""
@@ -85,6 +90,26 @@ class Profiles:
             await self._refresh(profile.uid)
         except WebchatError:  # it is saved; what the cache holds may be older
             await self._cache.drop(profile.uid)
+
+    async def change(self, uid: Uid, fields: Mapping[str, object]) -> Profile | None:
+        """Write these fields into what the store holds, which may be newer than the cache; the rest
+        stays, whatever changes at the same time on this node. None: no such user."""
+        async with self._turns.of(uid):
+            stored = await self._accounts.profile(uid) or self._default(uid)
+            if stored is None:
+                return None
+            profile = msgspec.structs.replace(stored, **fields)
+            await self.save(profile)
+            return profile
+
+    async def rename(self, uid: Uid, name: str) -> Profile:
+        """The profile with another name; in open mode that makes it, if need be (the seed's `/add`).
+        BAD_REQUEST, UNKNOWN_USER."""
+        check_uid(uid)
+        profile = await self.change(uid, {"name": clean_name(name)})
+        if profile is None:
+            raise WebchatError(Code.UNKNOWN_USER, "There is no such user.")
+        return profile
 
     async def forget(self, uid: Uid) -> None:
         """Drop the cached copy: somebody beside this process changed the account."""

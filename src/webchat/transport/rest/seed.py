@@ -11,8 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from webchat.model import Profile
-from webchat.service.account_rules import check_uid, clean_name
-from webchat.service.profiles import Profiles, new_profile
+from webchat.service.profiles import Profiles
 from webchat.transport.rest.endpoint import at
 from webchat.transport.rest.resource import decode_json, json_response, read_body
 from webchat.transport.rest.services import RestSettings
@@ -42,17 +41,9 @@ class SeedProfiles:
 
     async def _add(self, request: Request) -> Response:
         """The name of a user that may exist; what else is known of it stays."""
-        body = await read_body(request, self._settings)
-        saved = await self._save(decode_json(body, SeedProfile))
+        added = decode_json(await read_body(request, self._settings), SeedProfile)
+        saved = await self._profiles.rename(added.uid, added.name or added.uid)
         return json_response(_seed_profile(saved))
-
-    async def _save(self, added: SeedProfile) -> Profile:
-        check_uid(added.uid)
-        name = clean_name(added.name or added.uid)
-        known = await self._profiles.get(added.uid) or new_profile(added.uid, name)
-        profile = msgspec.structs.replace(known, name=name)
-        await self._profiles.save(profile)
-        return profile
 
     async def _search(self, request: Request) -> Response:
         uid = request.path_params["uid"]
