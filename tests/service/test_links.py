@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from tests.service.late import answers_late
 from tests.service.world import World, code_of
-from webchat.errors import Code
+from webchat.errors import Code, WebchatError
 from webchat.model import Group
 from webchat.service.links import Made
 
@@ -71,6 +74,18 @@ async def test_a_link_lets_so_many_in_and_members_use_nothing_up(world: World) -
     assert not await is_in(world, "dan")
 
 
+async def test_who_opens_a_link_twice_at_once_comes_in_once_and_uses_it_once(
+    world: World,
+) -> None:
+    one, two = await made(world, uses=1), await made(world, uses=2)
+    answers_late(world.store.links, world.store.members)
+    for uid, link, seq in (("cat", one, 2), ("dan", two, 3)):
+        entered = await asyncio.gather(*[world.links.enter(uid, link.code) for _ in range(2)])
+        assert [each.seq for each in entered] == [seq, seq]
+    left = {each.id: each.uses for each in await world.links.of_group("ann", GROUP)}
+    assert left == {one.link.id: 0, two.link.id: 1}
+
+
 async def test_a_use_that_came_to_nothing_is_given_back(world: World) -> None:
     link = await made(world, uses=1)
     await world.regroup(Group(GROUP, closed=True))
@@ -106,3 +121,14 @@ async def test_a_group_has_so_many_links_at_a_time(world: World) -> None:
     assert await code_of(made(world)) is Code.CONFLICT
     world.clock.advance(60)
     await made(world)
+
+
+async def test_of_those_who_make_links_at_once_no_more_succeed_than_a_group_may_have(
+    world: World,
+) -> None:
+    for _ in range(49):
+        await made(world)
+    answers_late(world.store.links)
+    outcomes = await asyncio.gather(*[made(world) for _ in range(3)], return_exceptions=True)
+    assert [isinstance(outcome, WebchatError) for outcome in outcomes].count(True) == 2
+    assert len(await world.links.of_group("ann", GROUP)) == 50

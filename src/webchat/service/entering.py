@@ -14,6 +14,7 @@ from webchat.service.appending import Appends
 from webchat.service.membership import JOIN, body_of
 from webchat.service.refer import coming
 from webchat.service.standing import Standing, Standings
+from webchat.service.turns import Turns
 
 Check = Callable[[Standing], Awaitable[None]]
 """Raises WebchatError if whoever stands there may not come in."""
@@ -34,13 +35,15 @@ class Entrance:
         self._standings = standings
         self._appends = appends
         self._clock = clock
+        self._turns = Turns()
 
     async def let_in(
         self, uid: Uid, conv: ConvID, check: Check, *, by: Uid, key: str = ""
     ) -> Entered:
         """`uid` comes in; `by`: whose doing the entry says it is. `key`: its MsgID.
 
-        Whoever is in already stays as it is. Raises what `check` raises, GROUP_CLOSED, UNAVAILABLE.
+        Whoever is in already stays as it is, also who comes in by another request at the same time.
+        Raises what `check` raises, GROUP_CLOSED, UNAVAILABLE.
         """
 
         async def decide() -> Append:
@@ -53,7 +56,8 @@ class Entrance:
             return enter(standing, by, key, self._clock.now_ms() // 1000)
 
         try:
-            appended = await self._appends.decided(decide)
+            async with self._turns.of((uid, conv)):
+                appended = await self._appends.decided(decide)
         except _IsIn as inside:
             return Entered(conv, inside.since)
         return Entered(conv, appended.entries[0].seq)

@@ -15,6 +15,7 @@ from webchat.ports.links import InviteLinks
 from webchat.service.entering import Entered, Entrance
 from webchat.service.roles import check_admin
 from webchat.service.standing import Standing, Standings
+from webchat.service.turns import Turns
 
 _CODE_BYTES: Final = 18
 _ID_BYTES: Final = 8
@@ -54,6 +55,7 @@ class LinkService:
         self._entrance = entrance
         self._clock = clock
         self._settings = settings
+        self._turns = Turns()
 
     async def make(self, uid: Uid, conv: ConvID, expires_in_s: int, uses: int | None) -> Made:
         """A link to a group of which `uid` is an admin.
@@ -63,14 +65,17 @@ class LinkService:
         """
         self._check(expires_in_s, uses)
         await self._check_admin(uid, conv)
-        now = self._clock.now_ms()
-        if len(await self._links.of_group(conv, now)) >= self._settings.links_per_group:
-            raise WebchatError(Code.CONFLICT, "This group has too many links; revoke one first.")
-        code = secrets.token_urlsafe(_CODE_BYTES)
-        expires_at = now + expires_in_s * 1_000
-        link = InviteLink(secrets.token_hex(_ID_BYTES), conv, uid, expires_at, uses)
-        await self._links.add(_hash(code), link)
-        return Made(code, link)
+        async with self._turns.of(conv):
+            now = self._clock.now_ms()
+            if len(await self._links.of_group(conv, now)) >= self._settings.links_per_group:
+                raise WebchatError(
+                    Code.CONFLICT, "This group has too many links; revoke one first."
+                )
+            code = secrets.token_urlsafe(_CODE_BYTES)
+            expires_at = now + expires_in_s * 1_000
+            link = InviteLink(secrets.token_hex(_ID_BYTES), conv, uid, expires_at, uses)
+            await self._links.add(_hash(code), link)
+            return Made(code, link)
 
     async def of_group(self, uid: Uid, conv: ConvID) -> Sequence[InviteLink]:
         """The group's links that have not expired, for its admins. NOT_A_MEMBER, FORBIDDEN."""
