@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import msgspec
+import pytest
 
 from tests.chat.world import Person, World, settle
+from tests.service.late import answers_late
 from tests.service.world import code_of
-from webchat.errors import Code
+from webchat.errors import Code, WebchatError
 from webchat.model import Invitation, Uid
 from webchat.service.directory import Directory
 from webchat.service.entering import Entrance
@@ -35,6 +38,10 @@ async def careful(world: World, *uids: Uid) -> None:
 async def waiting(world: World, uid: Uid) -> Invitation:
     (invitation,) = await service(world).waiting(uid)
     return invitation
+
+
+def is_not_found(answer: object) -> bool:
+    return isinstance(answer, WebchatError) and answer.code is Code.NOT_FOUND
 
 
 def invited(person: Person) -> list[dict[str, str]]:
@@ -88,6 +95,31 @@ async def test_whom_an_invitation_waits_for_is_not_invited_again(world: World) -
     await anna.do("create", G, "ben")
     assert "Seq" not in await anna.do("refer", G, "ben")
     assert len(invited(ben)) == 1
+
+
+async def test_of_two_who_bring_in_somebody_at_once_one_invites(world: World) -> None:
+    await careful(world, "cleo")
+    anna, ben, cleo = [await world.joined(uid) for uid in ("anna", "ben", "cleo")]
+    await anna.do("create", G, "ben")
+    answers_late(world.store.invitations)
+    acks = [(each, each.say("chat", each.act("refer", G, Body='["cleo"]'))) for each in (anna, ben)]
+    await settle()
+    for person, ack_id in acks:
+        assert person.socket.acks[ack_id] == {"ok": True, "MsgID": "", "ConvID": G}
+    assert [said["from"] for said in invited(cleo)] == ["anna"]
+    assert (await waiting(world, "cleo")).by == "anna"
+
+
+async def test_who_is_only_asked_is_not_invited_by_who_adds_others_at_once(world: World) -> None:
+    await careful(world, "cleo")
+    anna, ben, cleo = [await world.joined(uid) for uid in ("anna", "ben", "cleo")]
+    await anna.do("create", G, "ben")
+    answers_late(world.store.invitations)
+    anna.say("chat", anna.act("refer", G, Body='["cleo"]'))
+    ben.say("chat", ben.act("refer", G, Body='["dora","cleo"]'))
+    await settle()
+    assert [json.loads(entry["Body"]) for entry in anna.got("join")] == [["dora"]]
+    assert [said["from"] for said in invited(cleo)] == ["anna"]
 
 
 async def test_a_former_member_is_asked_as_well(world: World) -> None:
@@ -149,6 +181,37 @@ async def test_declining_drops_it_and_tells_nobody(world: World) -> None:
     assert await code_of(service(world).accept("ben", invitation.id)) is Code.NOT_FOUND
     await anna.do("refer", G, "ben")
     assert len(invited(ben)) == 2
+
+
+async def test_accepting_twice_at_once_brings_in_once_and_both_are_told_where(
+    world: World,
+) -> None:
+    await careful(world, "ben")
+    anna = await world.joined("anna")
+    await anna.do("create", G, "ben")
+    invitation, answering = await waiting(world, "ben"), service(world)
+    answers_late(world.store.invitations, world.store.members)
+    accepting = [answering.accept("ben", invitation.id) for _ in range(2)]
+    assert [each.seq for each in await asyncio.gather(*accepting)] == [2, 2]
+    assert await answering.waiting("ben") == []
+
+
+@pytest.mark.parametrize("asked", [("accept", "decline"), ("decline", "accept")])
+async def test_of_accepting_and_declining_at_once_one_counts(
+    world: World, asked: tuple[str, str]
+) -> None:
+    await careful(world, "ben")
+    anna = await world.joined("anna")
+    await anna.do("create", G, "ben")
+    invitation, answering = await waiting(world, "ben"), service(world)
+    answers_late(world.store.invitations, world.store.members)
+    answers = await asyncio.gather(
+        *[getattr(answering, each)("ben", invitation.id) for each in asked], return_exceptions=True
+    )
+    done = [each for each, answer in zip(asked, answers, strict=True) if not is_not_found(answer)]
+    is_in = bool(await world.store.members.present_among(G, ["ben"]))
+    assert done == (["accept"] if is_in else ["decline"])
+    assert await answering.waiting("ben") == []
 
 
 async def test_an_invitation_of_somebody_who_left_is_a_conflict_and_gone(world: World) -> None:

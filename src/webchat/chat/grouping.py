@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-import structlog
 
 from webchat.chat.client import Client
 from webchat.chat.device import Device
@@ -30,9 +29,9 @@ from webchat.service.profiles import Profiles
 from webchat.service.refer import refer
 from webchat.service.send import check_body, group_message
 from webchat.service.standing import Standing, Standings
+from webchat.service.turns import Turns
 
 Later = Coroutine[Any, Any, None]
-_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +66,7 @@ class Groups:
         self._restarting = restarting
         self._spawn = spawn
         self._settings = settings
+        self._turns = Turns()
 
     # Messages
 
@@ -197,12 +197,16 @@ class Groups:
                 raise _NobodyComesIn(consented.invitations)
             return refer(standing, consented, envelope)
 
-        try:
-            await self._sender.append_decided(client, device, conv, envelope.msg_id, ack_id, decide)
-        except _NobodyComesIn as nobody:
-            for invitation in nobody.invitations:
-                await self._sender.append_for_all(invite(invitation, self._clock.now_ms()))
-            client.answer(ack_id, ack_of_receipt(envelope.msg_id, conv))
+        # Of two who ask the same person at once each would find that no invitation waits yet.
+        async with self._turns.of(conv):
+            try:
+                await self._sender.append_decided(
+                    client, device, conv, envelope.msg_id, ack_id, decide
+                )
+            except _NobodyComesIn as nobody:
+                for invitation in nobody.invitations:
+                    await self._sender.append_for_all(invite(invitation, self._clock.now_ms()))
+                client.answer(ack_id, ack_of_receipt(envelope.msg_id, conv))
 
     async def depart(
         self, client: Client, device: Device, envelope: Envelope, ack_id: int | None

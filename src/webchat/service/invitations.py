@@ -11,6 +11,7 @@ from webchat.ports.invitations import Invitations
 from webchat.ports.members import Members
 from webchat.service.entering import Entered, Entrance
 from webchat.service.standing import Standing
+from webchat.service.turns import Turns
 
 MAX_LISTED: Final = 200
 
@@ -22,6 +23,7 @@ class InvitationService:
         self._invitations = invitations
         self._members = members
         self._entrance = entrance
+        self._turns = Turns()
 
     async def waiting(self, uid: Uid) -> Sequence[Invitation]:
         """The newest 200 that wait for the user, newest first."""
@@ -34,8 +36,18 @@ class InvitationService:
         GROUP_CLOSED. After these two the invitation is gone.
         """
         invitation = await self._find(uid, invitation_id)
+        async with self._turns.of(uid):
+            return await self._accept(uid, invitation)
 
+    async def decline(self, uid: Uid, invitation_id: str) -> None:
+        """Nothing comes of it, and nobody is told. NOT_FOUND."""
+        async with self._turns.of(uid):
+            invitation = await self._find(uid, invitation_id)
+            await self._invitations.drop(uid, invitation.conv)
+
+    async def _accept(self, uid: Uid, invitation: Invitation) -> Entered:
         async def check(_standing: Standing) -> None:
+            await self._find(uid, invitation.id)  # declined meanwhile?
             if not await self._members.present_among(invitation.conv, [invitation.by]):
                 raise WebchatError(Code.CONFLICT, "Whoever invited you has left this group.")
 
@@ -49,11 +61,6 @@ class InvitationService:
             raise
         await self._invitations.drop(uid, invitation.conv)
         return entered
-
-    async def decline(self, uid: Uid, invitation_id: str) -> None:
-        """Nothing comes of it, and nobody is told. NOT_FOUND."""
-        invitation = await self._find(uid, invitation_id)
-        await self._invitations.drop(uid, invitation.conv)
 
     async def _find(self, uid: Uid, invitation_id: str) -> Invitation:
         invitation = await self._invitations.find(uid, invitation_id)
