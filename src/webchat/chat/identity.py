@@ -9,8 +9,6 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
-import structlog
-
 from webchat.chat.client import Client
 from webchat.chat.patience import Patience
 from webchat.chat.stats import Stats
@@ -23,7 +21,6 @@ from webchat.session.handler import ConnectRefused, Socket
 
 COOKIE: Final = "webchat_session"
 _REMEMBERED_USERS: Final = 1_000
-_log = structlog.get_logger()
 
 
 class Identity:
