@@ -103,7 +103,7 @@ class Profiles:
             return profile
 
     async def rename(self, uid: Uid, name: str) -> Profile:
-        """The profile with another name; in open mode that makes it, if need be (the seed's `/add`).
+        """The profile with another name; in open mode that makes it if need be (the seed's `/add`).
         BAD_REQUEST, UNKNOWN_USER."""
         check_uid(uid)
         profile = await self.change(uid, {"name": clean_name(name)})
