@@ -68,6 +68,7 @@ async def test_only_the_owner_changes_roles(world: World) -> None:
     await make(anna, "ben", "admin")
     assert code(await make(ben, "cleo", "admin")) == "forbidden"
     assert code(await make(cleo, "cleo", "owner")) == "forbidden"
+    assert code(await make(cleo, "dora", "admin")) == "forbidden"
     assert code(await make(dora, "dora", "owner")) == "not_a_member"
     assert code(await make(anna, "dora", "admin")) == "unknown_user"
     assert code(await make(anna, "anna", "member")) == "bad_request"
@@ -190,6 +191,7 @@ async def test_admins_put_out_members_and_the_owner_anybody(world: World) -> Non
     assert code(await ben.do("remove", G, "anna")) == "forbidden"
     assert code(await ben.do("remove", G, "dora", "cleo")) == "forbidden"
     assert code(await dora.do("remove", G, "ben")) == "forbidden"
+    assert code(await dora.do("remove", G, "nobody")) == "forbidden"
     assert (await ben.do("remove", G, "dora"))["ok"]
     assert (await anna.do("remove", G, "ben", "cleo"))["ok"]
     assert await roles(world) == {"anna": "owner"}

@@ -15,7 +15,7 @@ from webchat.protocol.envelope import Envelope
 from webchat.service.membership import check_group_act, uids_in
 from webchat.service.regroup import close, group_change, regroup
 from webchat.service.remove import remove
-from webchat.service.roles import check_admin, check_owner, role, role_change
+from webchat.service.roles import role, role_change
 from webchat.service.standing import Standing, Standings
 
 Decide = Callable[[Standing], Awaitable[Append]]
@@ -39,13 +39,10 @@ class Governing:
 
         async def decide(standing: Standing) -> Append:
             change = role_change(envelope.body)
-            check_owner(standing.check_open())
             present = await self._members.present_among(standing.conv, [change.uid])
             span = present.get(change.uid)
-            if span is None:
-                raise WebchatError(Code.UNKNOWN_USER, f"{change.uid} is not in this group")
             append = role(standing, span, change, envelope)
-            if span.role == change.role:
+            if span is not None and span.role == change.role:
                 raise _IsSo
             return append
 
@@ -60,12 +57,12 @@ class Governing:
             uids = uids_in(envelope.body, self._list_uids)
             if not uids:
                 raise WebchatError(Code.BAD_REQUEST, "remove names whom to put out")
-            check_admin(standing.check_open())
             present = await self._members.present_among(standing.conv, uids)
             spans = [present[uid] for uid in uids if uid in present]
+            append = remove(standing, spans, envelope)
             if not spans:
                 raise _IsSo
-            return remove(standing, spans, envelope)
+            return append
 
         await self._act(client, device, envelope, ack_id, decide)
 

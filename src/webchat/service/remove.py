@@ -16,7 +16,7 @@ from webchat.service.standing import ADMINS, OWNER, Standing
 
 
 def remove(standing: Standing, spans: Sequence[Membership], envelope: Envelope) -> Append:
-    """The append by which an admin puts out those whose open `spans` these are, one at least.
+    """The append by which an admin puts out those whose open `spans` these are.
 
     Admins put out members, the owner anybody else. Raises FORBIDDEN, BAD_REQUEST for oneself.
     """

@@ -44,17 +44,22 @@ def check_admin(span: Membership) -> None:
         raise WebchatError(Code.FORBIDDEN, "only this group's admins may do that")
 
 
-def role(standing: Standing, span: Membership, change: RoleChange, envelope: Envelope) -> Append:
-    """The append by which the owner makes `span`'s member what `change` says.
+def role(
+    standing: Standing, span: Membership | None, change: RoleChange, envelope: Envelope
+) -> Append:
+    """The append by which the owner makes somebody what `change` says; `span`: where that one is in
+    the group, None: it is not.
 
-    A new owner is made by handing over: the old one is an admin then. Raises FORBIDDEN;
-    BAD_REQUEST for the own role, which only a successor can take over.
+    A new owner is made by handing over: the old one is an admin then. Raises FORBIDDEN,
+    UNKNOWN_USER; BAD_REQUEST for the own role, which only a successor can take over.
     """
     conv, sender = standing.conv, standing.uid
     own = standing.check_open()
     check_owner(own)
     if change.uid == sender:
         raise WebchatError(Code.BAD_REQUEST, "make somebody else the owner first")
+    if span is None:
+        raise WebchatError(Code.UNKNOWN_USER, f"{change.uid} is not in this group")
     said = encode_said(ROLE, conv, sender, conv, envelope, _body(change))
     return Append(
         conv,
