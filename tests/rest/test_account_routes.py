@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from http.cookies import SimpleCookie
 
@@ -9,6 +10,7 @@ import httpx
 import pytest
 
 from tests.rest.api import HOST, Api, Peer, check_problem
+from tests.service.late import answers_late
 from tests.service.world import PASSWORD
 from webchat.transport.rest.resource import COOKIE
 
@@ -151,6 +153,16 @@ async def test_a_patch_changes_what_it_names_and_answers_with_all(api: Api) -> N
     assert (await api.as_user(token, "PATCH", "/me", json={})).json() == response.json()
     log = (await api.as_user(token, "GET", "/conversations/user:ann/events")).json()["items"]
     assert [(said["EvtType"], json.loads(said["Body"])) for said in log] == [("setting", change)]
+
+
+async def test_the_last_that_is_told_of_a_setting_is_what_it_is(api: Api) -> None:
+    token = await api.register("ann")
+    answers_late(api.world.store.accounts)
+    names = [{"name": f"Ann {number}"} for number in range(3)]
+    await asyncio.gather(*[api.as_user(token, "PATCH", "/me", json=name) for name in names])
+    log = (await api.as_user(token, "GET", "/conversations/user:ann/events")).json()["items"]
+    told = [json.loads(said["Body"])["name"] for said in log]
+    assert (len(told), told[-1]) == (3, (await api.as_user(token, "GET", "/me")).json()["name"])
 
 
 @pytest.mark.parametrize(

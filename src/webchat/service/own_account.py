@@ -24,6 +24,7 @@ class OwnAccount:
     async def change(self, uid: Uid, change: ProfileChange) -> Profile:
         """The own profile with `change` done, durable, and told. Raises as AccountService.change;
         UNAVAILABLE also where it was done and could not be told: the same again tells it."""
+        # Nothing is waited for between this and the append: changes are told in their order.
         profile = await self._accounts.change(uid, change)
         said = {
             name: value
