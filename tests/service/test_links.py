@@ -94,6 +94,21 @@ async def test_a_use_that_came_to_nothing_is_given_back(world: World) -> None:
     assert kept.uses == 1
 
 
+async def test_who_is_added_by_another_meanwhile_uses_nothing_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link, use = await made(world, uses=1), world.store.links.use
+
+    async def use_while_added(link_id: str) -> bool:
+        is_used = await use(link_id)
+        await world.join(GROUP, "cat")
+        return is_used
+
+    monkeypatch.setattr(world.store.links, "use", use_while_added)
+    assert (await world.links.enter("cat", link.code)).seq == 2
+    assert [each.uses for each in await world.links.of_group("ann", GROUP)] == [1]
+
+
 async def test_admins_alone_make_see_and_revoke_links(world: World) -> None:
     link = await made(world)
     for uid, code in (("ben", Code.FORBIDDEN), ("cat", Code.NOT_A_MEMBER)):

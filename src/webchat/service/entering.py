@@ -22,10 +22,11 @@ Check = Callable[[Standing], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """`seq`: of the entry that brought the person into `conv`."""
+    """`seq`: of the entry that brought the person into `conv`; `was_in`: by another act before."""
 
     conv: ConvID
     seq: Seq
+    was_in: bool
 
 
 class Entrance:
@@ -59,8 +60,8 @@ class Entrance:
             async with self._turns.of((uid, conv)):
                 appended = await self._appends.decided(decide)
         except _IsIn as inside:
-            return Entered(conv, inside.since)
-        return Entered(conv, appended.entries[0].seq)
+            return Entered(conv, inside.since, was_in=True)
+        return Entered(conv, appended.entries[0].seq, was_in=False)
 
 
 class _IsIn(Exception):  # noqa: N818

@@ -105,11 +105,14 @@ class LinkService:
                 raise _no_such_link()
 
         try:
-            return await self._entrance.let_in(uid, link.conv, check, by=uid)
+            entered = await self._entrance.let_in(uid, link.conv, check, by=uid)
         except WebchatError:
             if used:
                 await self._links.give_back(link.id)
             raise
+        if used and entered.was_in:  # somebody else was faster
+            await self._links.give_back(link.id)
+        return entered
 
     def _check(self, expires_in_s: int, uses: int | None) -> None:
         days = self._settings.link_days
