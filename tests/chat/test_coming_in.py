@@ -60,6 +60,26 @@ async def test_a_device_that_had_not_named_a_left_group_gets_its_first_span_too(
     assert told(tablet, G) == [("create", 1), ("depart", 2), ("skip", 3), ("join", 4)]
 
 
+async def test_the_text_of_an_edit_does_not_come_to_a_device_whose_user_had_left(
+    world: World,
+) -> None:
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    await anna.do("create", G, "ben")
+    await anna.say_in(G, "one")
+    await anna.say_in(G, "two")
+    await edit(anna, 2, "while ben was there")
+    await ben.do("depart", G)
+    await edit(anna, 3, "after ben left")
+    tablet = await world.joined("ben", {G: 1})
+    assert tablet.bodies() == ["while ben was there", ""]
+    assert (await world.joined("anna")).bodies() == ["while ben was there", "after ben left"]
+
+
+async def edit(person: Person, seq: int, text: str) -> None:
+    said = {"EvtType": "edit", "Refers": seq, "Body": text, "MsgID": f"edit-{seq}"}
+    assert (await person.ask("chat", person.act("edit", G) | said))["ok"]
+
+
 async def test_what_was_missed_while_the_bus_was_down_comes_when_it_is_back(world: World) -> None:
     other = World(beside=world)
     anna, ben = await world.joined("anna"), await other.joined("ben")

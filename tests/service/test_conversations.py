@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import Sequence
 
 import pytest
 
 from tests.service.world import World, code_of
 from webchat.errors import Code
-from webchat.model import Draft, Entry, pair_conv
-from webchat.ports.log import Append, Change, Follow
-from webchat.service.pages import MAX_LIMIT
+from webchat.model import Entry, pair_conv
 from webchat.service.readers import Reader
 
 GROUP = "group_team"
@@ -157,113 +153,11 @@ class TestOne:
         ):
             assert await code_of(call) is Code.NOT_A_MEMBER
 
-
-class TestHistory:
-    """`before` and `after`: exclusive, ascending, within the reader's spans."""
-
-    async def test_without_a_place_the_newest_come_ascending(self, world: World) -> None:
-        for _ in range(5):
-            await world.say("ann", "ben")
-        page = await world.history.before("ann", PAIR, None, 3)
-        assert (seqs(page.items), page.next) == ([3, 4, 5], 3)
-
-    async def test_before_gives_the_newest_that_match_and_ends_at_the_start(
-        self, world: World
-    ) -> None:
-        for _ in range(5):
-            await world.say("ann", "ben")
-        page = await world.history.before("ann", PAIR, 3, 3)
-        assert (seqs(page.items), page.next) == ([1, 2], None)
-
-    async def test_after_gives_the_oldest_that_match_and_ends_at_the_end(
-        self, world: World
-    ) -> None:
-        for _ in range(5):
-            await world.say("ann", "ben")
-        page = await world.history.after("ann", PAIR, 1, 3)
-        assert (seqs(page.items), page.next) == ([2, 3, 4], 4)
-        page = await world.history.after("ann", PAIR, 4, 3)
-        assert (seqs(page.items), page.next) == ([5], None)
-
-    @pytest.mark.parametrize("before", [0, 1])
-    async def test_nothing_lies_before_the_first(self, world: World, before: int) -> None:
-        await world.say("ann", "ben")
-        page = await world.history.before("ann", PAIR, before, 50)
-        assert (page.items, page.next) == ([], None)
-
-    async def test_nothing_lies_after_the_last(self, world: World) -> None:
-        await world.say("ann", "ben")
-        for after in (1, 2, 2**53):
-            page = await world.history.after("ann", PAIR, after, 50)
-            assert (page.items, page.next) == ([], None)
-
-    @pytest.mark.parametrize("seq", [-1, 2**53 + 1, 2**63, 10**30])
-    async def test_what_can_be_no_seq_is_refused(self, world: World, seq: int) -> None:
-        await world.say("ann", "ben")
-        assert await code_of(world.history.after("ann", PAIR, seq, 50)) is Code.BAD_REQUEST
-        assert await code_of(world.history.before("ann", PAIR, seq, 50)) is Code.BAD_REQUEST
-        of_entry = world.readers.of_entry("ann", PAIR, seq, "", 50)
-        assert await code_of(of_entry) is Code.BAD_REQUEST
-
-    async def test_a_limit_over_the_most_counts_as_the_most_and_below_one_is_refused(
-        self, world: World
-    ) -> None:
-        for _ in range(MAX_LIMIT + 5):
-            await world.say("ann", "ben")
-        page = await world.history.after("ann", PAIR, 0, 10**9)
-        assert (len(page.items), page.next) == (MAX_LIMIT, MAX_LIMIT)
-        for limit in (0, -1):
-            assert await code_of(world.history.after("ann", PAIR, 0, limit)) is Code.BAD_REQUEST
-
-    async def test_a_member_sees_from_its_own_entry_to_its_own_depart_twice(
-        self, world: World
-    ) -> None:
-        await world.group(GROUP, "ann")  # 1
-        await world.write(GROUP, "ann")  # 2
-        await world.join(GROUP, "ben")  # 3
-        await world.write(GROUP, "ann")  # 4
-        await world.depart(GROUP, "ben")  # 5
-        await world.write(GROUP, "ann")  # 6
-        await world.join(GROUP, "ben")  # 7
-        await world.write(GROUP, "ann")  # 8
-        await world.depart(GROUP, "ben")  # 9
-        await world.write(GROUP, "ann")  # 10
-        seen = [3, 4, 5, 7, 8, 9]
-        assert seqs((await world.history.after("ben", GROUP, 0, 50)).items) == seen
-        assert seqs((await world.history.before("ben", GROUP, None, 50)).items) == seen
-
-    @pytest.mark.parametrize("limit", [1, 2, 3, 5, 6, 7])
-    async def test_pages_walk_both_ways_over_the_gap_between_two_spans(
-        self, world: World, limit: int
-    ) -> None:
-        await world.group(GROUP, "ann")
-        for _ in range(2):
-            await world.join(GROUP, "ben")
-            await world.write(GROUP, "ann")
-            await world.depart(GROUP, "ben")
-            await world.write(GROUP, "ann")
-        forth, after = list[int](), 0
-        while True:
-            page = await world.history.after("ben", GROUP, after, limit)
-            forth += seqs(page.items)
-            if page.next is None:
-                break
-            after = page.next
-        back, before = list[int](), None
-        while True:
-            page = await world.history.before("ben", GROUP, before, limit)
-            back = seqs(page.items) + back
-            before = page.next
-            if before is None:
-                break
-        assert forth == back == [2, 3, 4, 6, 7, 8]
-
-    async def test_the_own_user_log_is_read_like_a_conversation(self, world: World) -> None:
+    async def test_the_own_user_log_is_no_conversation_beside_that(self, world: World) -> None:
         await world.group(GROUP, "ann", "ben")
-        await world.depart(GROUP, "ben")
-        page = await world.history.after("ben", "user:ben", 0, 50)
-        assert [entry.kind for entry in page.items] == ["conversation", "conversation"]
-        assert await code_of(world.history.after("ann", "user:ben", 0, 50)) is Code.NOT_A_MEMBER
+        assert await code_of(world.conversations.one("ben", "user:ben")) is Code.NOT_A_MEMBER
+        present = world.readers.members("ben", "user:ben", "", 50)
+        assert await code_of(present) is Code.NOT_A_MEMBER
 
 
 class TestReaders:
@@ -349,21 +243,3 @@ class TestReaders:
             await world.read(GROUP, uid, delivered=2, displayed=2)
         page = await world.readers.of_entry("ben", GROUP, 2, "", 50)
         assert list(page.items) == [Reader("ben", 2, 2), Reader("cat", 2, 0)]
-
-
-async def test_history_says_who_reacted_how(world: World) -> None:
-    await world.say("ann", "ben", "one")
-    await world.say("ann", "ben", "two")
-    done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-    change = Change("react", 1, "ben", "👍")
-    draft = Draft("react", "ben", "r", b'{"EvtType":"react"}')
-    world.store.log.append(
-        Append(PAIR, (draft,), follow=Follow(changes=(change,))), done.set_result
-    )
-    await done
-    for page in (
-        await world.history.before("ben", PAIR, None, 50),
-        await world.history.after("ben", PAIR, 0, 50),
-    ):
-        shown = [json.loads(entry.envelope) for entry in page.items]
-        assert [entry.get("Reactions") for entry in shown] == [{"ben": "👍"}, None, None]

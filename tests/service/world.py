@@ -22,7 +22,7 @@ from webchat.model import (
     Uid,
     pair_conv,
 )  # fmt: skip
-from webchat.ports.log import SEQ_OF_ENTRY, Append, Appended, Follow, invite
+from webchat.ports.log import SEQ_OF_ENTRY, Append, Appended, Change, Follow, invite
 from webchat.ports.positions import Move, Moved
 from webchat.service.accounts import AccountService, AccountSettings
 from webchat.service.administration import Administration
@@ -176,6 +176,11 @@ class World:
         """A message to a group."""
         return await self._append(conv, "message", sender, text)
 
+    async def edit(self, conv: ConvID, sender: Uid, refers: Seq, text: str) -> Entry:
+        """A message to a group says something else."""
+        change = Change("edit", refers, sender, text)
+        return await self._append(conv, "edit", sender, text, changes=(change,))
+
     async def read(self, conv: ConvID, uid: Uid, delivered: Seq, displayed: Seq = 0) -> None:
         """A member's positions move."""
         moved: asyncio.Future[Sequence[Moved] | Exception] = asyncio.Future()
@@ -192,6 +197,7 @@ class World:
         *,
         on_first: Follow | None = None,
         group: Group | None = None,
+        changes: tuple[Change, ...] = (),
     ) -> Entry:
         self.clock.advance(1)
         envelope = msgspec.json.encode({"EvtType": kind, "Body": body})
@@ -199,15 +205,17 @@ class World:
             conv,
             (Draft(kind, sender, "", envelope),),
             is_membership=bool(spans),
-            follow=_follow(spans, group),
+            follow=_follow(spans, group, changes),
             on_first=on_first,
         )
         return (await self.appends.append(request)).entries[0]
 
 
-def _follow(spans: Sequence[Membership], group: Group | None) -> Follow:
+def _follow(
+    spans: Sequence[Membership], group: Group | None, changes: tuple[Change, ...]
+) -> Follow:
     announce = tuple((span.uid, "added" if span.until is None else "left") for span in spans)
-    return Follow(memberships=tuple(spans), announce=announce, group=group)
+    return Follow(memberships=tuple(spans), announce=announce, group=group, changes=changes)
 
 
 async def refused(call: Awaitable[object]) -> WebchatError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,22 +18,21 @@ from webchat.chat.tasks import Spawn
 from webchat.model import ConvID, Seq, Uid, is_group
 from webchat.ports.log import Log
 from webchat.ports.members import Members
+from webchat.service.seeing import ALL, Span, as_seen, spans_of
 
-Span = tuple[Seq, float]
-"""What a member may see of a group: from, to (both included, or without an end)."""
-_ALL: tuple[Span, ...] = ((1, math.inf),)
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
     """A device on its way to the end of a log. It ends early when the lag begins anew meanwhile:
-    the spans that its user may see were read for where it began."""
+    the `spans` that its user may see were read for where it began."""
 
     device: Device
     held: HeldLog
     lag: Lag
     begun: int
+    spans: tuple[Span, ...]
 
     @property
     def goes_on(self) -> bool:
@@ -118,13 +116,13 @@ class Backlog:
 
     async def _catch_up(self, device: Device, held: HeldLog, lag: Lag) -> None:
         """Bring one log to live, unless that begins anew meanwhile."""
-        run = _Run(device, held, lag, lag.begun)
-        if not run.goes_on:
+        if not device.is_behind(held, lag):
             return
         if lag.skip_only:
             device.skip(held, lag, held.last, held.n, more=True)
-        spans = await self._visible(device.user.uid, held.conv)
-        await self._skip_to_start(run, spans)
+        begun, spans = lag.begun, await self._visible(device.user.uid, held.conv)
+        run = _Run(device, held, lag, begun, spans)
+        await self._skip_to_start(run)
         for since, until in spans:
             if lag.position < since - 1:
                 await self._skip_to(run, since - 1, more=False)
@@ -136,17 +134,17 @@ class Backlog:
 
     async def _visible(self, uid: Uid, conv: ConvID) -> tuple[Span, ...]:
         if not is_group(conv):
-            return _ALL
+            return ALL
         spans = await self._members.spans(conv, uid)
         group = await self._members.group(conv)
         is_in = bool(spans) and spans[-1].until is None
         if is_in and group is not None and group.history_open:
-            return _ALL
-        return tuple((span.since, span.until or math.inf) for span in spans)
+            return ALL
+        return spans_of(spans)
 
-    async def _skip_to_start(self, run: _Run, spans: tuple[Span, ...]) -> None:
+    async def _skip_to_start(self, run: _Run) -> None:
         """Pass over what lies too far back, and what came before the user did."""
-        lag = run.lag
+        lag, spans = run.lag, run.spans
         start = lag.position
         if run.device.full:
             start = max(start, lag.end - self.settings.backlog_entries)
@@ -183,7 +181,7 @@ class Backlog:
                 break
             if entry.seq > min(held.last, until):
                 break
-            packet = await device.in_its_form(entry)
+            packet = await device.in_its_form(as_seen(entry, run.spans))
             ack = in_flight(device, entry)
             if ack is not None and ack.ack_id is not None:
                 lag.keep_ack(entry, ack)

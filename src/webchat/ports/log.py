@@ -61,6 +61,11 @@ def changed(envelope: bytes, change: Change, by: Seq) -> bytes:
     return envelope
 
 
+def without_text(envelope: bytes) -> bytes:
+    """The envelope of an entry with a blank `Body`."""
+    return msgspec.json.encode(_decode_fields(envelope) | {"Body": _raw("")})
+
+
 def _seq_in(fields: Mapping[str, msgspec.Raw], name: str) -> Seq:
     return msgspec.json.decode(fields[name], type=int) if name in fields else 0
 

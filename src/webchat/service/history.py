@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -20,6 +21,7 @@ from webchat.model import (
 from webchat.ports.log import Log
 from webchat.ports.members import Members
 from webchat.service.pages import Page, check_seq, clean_limit
+from webchat.service.seeing import ALL, Span, as_seen, is_in, spans_of
 from webchat.service.standing import not_a_member
 
 
@@ -31,16 +33,18 @@ class History:
         self._members = members
 
     async def spans(self, uid: Uid, conv: ConvID) -> Sequence[Membership]:
-        """What the user may see of the log, ascending. NOT_A_MEMBER: nothing, whether it exists
-        or not. The own user log is seen whole, and by its members a group of open history."""
-        if conv == user_log(uid):
-            return (Membership(conv, uid, 1, None, ""),)
+        """When the user was in a conversation, ascending; in a group of open history a member is
+        from its start on. NOT_A_MEMBER: never, whether it exists or not."""
         spans = await self._members.spans(conv, uid) if _is_conversation(conv) else ()
         if not spans:
             raise not_a_member()
         if spans[-1].until is None and is_group(conv) and await self._is_open(conv):
             return (msgspec.structs.replace(spans[-1], since=1),)
         return spans
+
+    async def _readable(self, uid: Uid, conv: ConvID) -> tuple[Span, ...]:
+        """What the user may see of a log. The own user log is seen whole. NOT_A_MEMBER."""
+        return ALL if conv == user_log(uid) else spans_of(await self.spans(uid, conv))
 
     async def _is_open(self, conv: ConvID) -> bool:
         group = await self._members.group(conv)
@@ -51,13 +55,13 @@ class History:
         check_seq(after)
         count = clean_limit(limit)
         found: list[Entry] = []
-        for span in await self.spans(uid, conv):
-            if len(found) <= count:
-                start = max(after, span.since - 1)
-                entries = await self._log.read(conv, start, count + 1 - len(found))
-                found += (entry for entry in entries if _is_in(entry, span))
+        spans = await self._readable(uid, conv)
+        for since, until in spans:
+            start, room = max(after, since - 1), count + 1 - len(found)
+            if room > 0 and start < until:
+                found += await self._log.read(conv, start, int(min(room, until - start)))
         items = found[:count]
-        page = await self._with_reactions(conv, items)
+        page = await self._as_shown(conv, items, spans)
         return Page(page, items[-1].seq if len(found) > count else None)
 
     async def before(
@@ -69,31 +73,40 @@ class History:
             check_seq(before)
         count = clean_limit(limit)
         found: list[Entry] = []
-        for span in reversed(await self.spans(uid, conv)):
-            if len(found) <= count:
-                end = _lower(before, None if span.until is None else span.until + 1)
-                entries = await self._log.read_before(conv, end, count + 1 - len(found))
-                found = [entry for entry in entries if _is_in(entry, span)] + found
+        spans = await self._readable(uid, conv)
+        for since, until in reversed(spans):
+            end = until + 1 if before is None else min(before, until + 1)
+            room = count + 1 - len(found)
+            if room > 0 and since < end:
+                found = [*await self._newest(conv, since, end, room), *found]
         items = found[-count:]
-        page = await self._with_reactions(conv, items)
+        page = await self._as_shown(conv, items, spans)
         return Page(page, items[0].seq if len(found) > count else None)
 
-    async def _with_reactions(self, conv: ConvID, entries: Sequence[Entry]) -> list[Entry]:
+    async def _newest(self, conv: ConvID, since: Seq, end: float, limit: int) -> list[Entry]:
+        """Up to `limit` entries from `since` on that come before `end`."""
+        most = int(min(limit, end - since))
+        entries = await self._log.read_before(conv, None if end == math.inf else int(end), most)
+        return [entry for entry in entries if entry.seq >= since]
+
+    async def _as_shown(
+        self, conv: ConvID, entries: Sequence[Entry], spans: Sequence[Span]
+    ) -> list[Entry]:
         """The entries, `Reactions` added to the envelopes of those that have some."""
         reactions = await self._log.reactions(conv, [entry.seq for entry in entries])
         return [
-            _reacted_to(entry, reactions[entry.seq]) if entry.seq in reactions else entry
-            for entry in entries
+            _reacted_to(seen, reactions[seen.seq]) if seen.seq in reactions else seen
+            for seen in (as_seen(entry, spans) for entry in entries)
         ]
 
     async def entry(self, uid: Uid, conv: ConvID, seq: Seq) -> Entry:
         """One entry. NOT_FOUND if the user cannot see one there."""
         check_seq(seq)
-        spans = await self.spans(uid, conv)
+        spans = await self._readable(uid, conv)
         entries = await self._log.read(conv, max(0, seq - 1), 1)
-        if not entries or entries[0].seq != seq or not any(_is_in(entries[0], s) for s in spans):
+        if not entries or entries[0].seq != seq or not is_in(seq, spans):
             raise WebchatError(Code.NOT_FOUND, "There is no such entry.")
-        return entries[0]
+        return as_seen(entries[0], spans)
 
 
 def _reacted_to(entry: Entry, reactions: Mapping[Uid, str]) -> Entry:
@@ -103,11 +116,3 @@ def _reacted_to(entry: Entry, reactions: Mapping[Uid, str]) -> Entry:
 
 def _is_conversation(conv: ConvID) -> bool:
     return is_group(conv) or pair_of(conv) is not None
-
-
-def _is_in(entry: Entry, span: Membership) -> bool:
-    return span.since <= entry.seq and (span.until is None or entry.seq <= span.until)
-
-
-def _lower(a: Seq | None, b: Seq | None) -> Seq | None:
-    return min((seq for seq in (a, b) if seq is not None), default=None)
