@@ -19,6 +19,8 @@ _encode: Final = msgspec.json.Encoder().encode
 _BEGIN, _END = event_packet(b'["chat",%b]').text.split(b"%b")
 """The text of a `chat` event around its envelope."""
 OK: Final = b'[{"ok":true}]'
+LISTED_MEMBERS: Final = 1_000
+"""How many members a `notify` names; the rest is had by REST."""
 
 
 def entry_packet(entry: Entry) -> Packet:

@@ -70,7 +70,7 @@ class Settings:
     )
 
     text_bytes: int = amount(16_384, "Longest text of a message, in bytes of UTF-8.", most=131_072)
-    list_uids: int = amount(1_000, "Most uids in one list.", most=1_000)
+    list_uids: int = amount(1_000, "Most uids in a list that a client sends.", most=1_000)
     extension_bytes: int = amount(4_096, "Most bytes of optional fields in an envelope.", 0)
     packet_bytes: int = amount(1_000_000, "Largest packet a client may send.", 1_024)
     packet_attachments: int = amount(10, "Most binary attachments of one packet.", 0)
