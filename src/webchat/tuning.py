@@ -110,6 +110,7 @@ def engine_settings(settings: Settings) -> EngineSettings:
         max_payload_bytes=settings.packet_bytes,
         max_outbox_bytes=settings.outbox_bytes,
         max_connections=settings.sessions,
+        max_polling_connections=settings.polling_sessions,
         allow_engine3=settings.open,
         max_poll_packets=_POLL_PACKETS,
     )
