@@ -77,7 +77,7 @@ def refusal_ack(error: WebchatError, msg_id: str | None) -> bytes:
 
 
 def refusal_packet(error: WebchatError, msg_id: str | None) -> Packet:
-    """A refusal as the event `error`, for who asked for no ack."""
+    """A refusal as the event `error`, for whoever asked for no ack."""
     return event_packet(_encode(["error", refusal(error, msg_id)]))
 
 

@@ -1,4 +1,4 @@
-"""Where readers are, as others may see it: snapshots for who asks, counts in large groups.
+"""Where readers are, as others may see it: snapshots for whoever asks, counts in large groups.
 
 Source: docs/protocol.md, section 6. Display positions of people who hide them, or who ask while
 hiding their own, are 0.

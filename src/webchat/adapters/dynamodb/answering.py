@@ -19,7 +19,7 @@ from webchat.ports.positions import Moved
 
 
 class Writer(Protocol):
-    """What answering needs of who writes."""
+    """What answering needs of whoever writes."""
 
     def start(self, work: Coroutine[None, None, None]) -> None:
         """Run `work`."""
@@ -182,7 +182,7 @@ class Answering:
         pending.done(told)
 
     def _settle(self, known: KnownLog, answers: Answers, calls: list[Callable[[], None]]) -> None:
-        """The answers of one write are known; whose turn it is are told."""
+        """The answers of one write are known: tell those whose turn it is."""
         answers.calls = calls
         while known.answers and known.answers[0].calls is not None:
             for call in known.answers.popleft().calls or ():

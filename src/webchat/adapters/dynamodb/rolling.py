@@ -53,8 +53,8 @@ class Rolling:
             await self._pages.write_pages(known.window, head.first, batch.last + 1)
 
     async def _agree(self, known: KnownLog, head: LogHead) -> Batch | None:
-        """A batch that begins there is there: somebody else's, or left by who died. Have it hold
-        what the head says; None: the head is another by now.
+        """A batch that begins there is there: somebody else's, or left by one that died. Have it
+        hold what the head says; None: the head is another by now.
 
         The head is read after the batch: as long as the entries are in it nobody changes them in
         the batch, and once they are not the batch has another `ver`.

@@ -1,4 +1,4 @@
-"""Routes for who runs the server: is it alive, is it ready, and its metrics."""
+"""Routes for whoever runs the server: is it alive, is it ready, and its metrics."""
 
 from __future__ import annotations
 
