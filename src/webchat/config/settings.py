@@ -42,7 +42,9 @@ class Settings:
         "dynamodb://REGION/TABLE[?endpoint=URL] or postgresql://USER@HOST/DB.",
     )
     bus: str = setting(
-        "memory:", "Bus between nodes: redis://HOST or rediss://HOST; memory: for a lone process."
+        "memory:",
+        "Bus between nodes: redis://HOST, rediss://HOST (TLS) or unix:///PATH; "
+        "memory: for a lone process.",
     )
     open: bool = setting(False, "Open mode: nobody logs in, whoever connects names its user.")
     profile_port: int | None = setting(
