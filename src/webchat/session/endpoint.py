@@ -85,7 +85,6 @@ class Endpoint:
         sid_factory: Callable[[], str] = new_sid,
     ) -> None:
         self.application = application
-        self.clock = clock
         self.settings = settings
         self.origin_allowed = origin_allowed
         flusher = Flusher(asyncio.get_running_loop().call_soon)

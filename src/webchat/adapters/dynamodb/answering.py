@@ -166,7 +166,7 @@ class Answering:
             # Two keys of the same 64 bits, once in many ages: nothing was stored.
             return WebchatError(Code.UNAVAILABLE, "the store is not answering")
         seq = entries[0].seq
-        follows = gather(conv, request.follows(seq), seq, 0, 0)
+        follows = gather(request.follows(seq), seq, 0, 0)
         followed: list[Entry] = []
         for draft in said_to_users(conv, follows):
             if user_log(draft.sender) != conv:

@@ -65,7 +65,7 @@ class Operations:
             return error.message
 
     async def _metrics(self, request: Request) -> Response:
-        if not (self._settings.metrics_anywhere or _is_here(request.scope[CLIENT])):
+        if not _is_here(request.scope[CLIENT]):
             raise WebchatError(Code.FORBIDDEN, "Metrics are for this machine alone.")
         return Response(generate_latest(self._services.registry), media_type=CONTENT_TYPE_LATEST)
 

@@ -70,12 +70,11 @@ class Services:
 @dataclass(frozen=True, slots=True)
 class RestSettings:
     """`static_dir`: the built web client; it may be missing. `cookie_days`: as long as a login
-    lives. `metrics_anywhere`: `/metrics` answers others than this machine, too."""
+    lives."""
 
     open_mode: bool = False
     body_bytes: int = 65_536
     body_timeout_s: float = 20
     check_timeout_s: float = 2
     cookie_days: float = 30
-    metrics_anywhere: bool = False
     static_dir: Path = field(default=Path(__file__).parents[2] / "static")
