@@ -56,7 +56,7 @@ class EngineSettings:
     drain_spread_ms: int = 5_000
     late_poll_delay_ms: int = 10
     allow_engine3: bool = False
-    max_poll_packets: int = 0
+    max_poll_packets: int = 16
 
 
 class Busy(Exception):  # noqa: N818

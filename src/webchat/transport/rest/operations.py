@@ -12,11 +12,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from webchat.errors import Code, WebchatError
+from webchat.transport.proxy import Client
 from webchat.transport.relay import NODE
 from webchat.transport.rest.endpoint import at
 from webchat.transport.rest.guard import CLIENT
+from webchat.transport.rest.paths import HEALTHZ, METRICS, READYZ
 from webchat.transport.rest.resource import json_response
-from webchat.transport.rest.services import Check, Client, RestSettings, Services
+from webchat.transport.rest.services import Check, RestSettings, Services
 
 
 class Operations:
@@ -29,9 +31,9 @@ class Operations:
     def routes(self) -> list[BaseRoute]:
         """Where they are."""
         return [
-            at("/healthz", self._healthz),
-            at("/readyz", self._readyz),
-            at("/metrics", self._metrics),
+            at(HEALTHZ, self._healthz),
+            at(READYZ, self._readyz),
+            at(METRICS, self._metrics),
         ]
 
     async def _healthz(self, _request: Request) -> Response:

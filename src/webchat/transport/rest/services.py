@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from prometheus_client import CollectorRegistry
 
@@ -21,29 +20,6 @@ from webchat.service.readers import Readers
 
 Check = Callable[[], Awaitable[str]]
 """Why something the server stands on does not serve as it should now; "": it does."""
-
-OriginAllowed = Callable[[Mapping[str, str], bool], bool]
-"""Whether a request with these headers (lower case), secure or not, comes from an allowed origin;
-one without `Origin` does."""
-
-
-class Client(Protocol):
-    """Who is at the other end, trusted proxies taken into account."""
-
-    @property
-    def address(self) -> str:
-        """Its IP address."""
-
-    @property
-    def secure(self) -> bool:
-        """Whether it speaks TLS."""
-
-
-class ResolvesClients(Protocol):
-    """Knows which proxies' word counts."""
-
-    def resolve(self, peer: str, headers: Mapping[str, str], *, secure: bool = False) -> Client:
-        """The client behind `peer`, the address that connected to us (`secure`: by TLS)."""
 
 
 @dataclass(frozen=True, slots=True)
