@@ -1,5 +1,4 @@
-"""Sending a message, to a pair or a group: what is checked, what is asked of the log (seed flows 2
-to 4)."""
+"""Sending a message: what is checked, what is asked of the log (seed flows 2 to 4)."""
 
 from __future__ import annotations
 
