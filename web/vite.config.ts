@@ -22,8 +22,8 @@ export default defineConfig({
   },
   server: {
     proxy: {
-      "/api": { target: server, changeOrigin: true },
-      "/socket.io": { target: server, changeOrigin: true, ws: true },
+      "/api": { target: server },
+      "/socket.io": { target: server, ws: true },
     },
   },
   // Vitest runs on Node, where Svelte would otherwise resolve to its server build without runes.

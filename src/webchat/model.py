@@ -1,4 +1,4 @@
-"""The facts of the product: ids, log entries, positions, accounts. No behaviour."""
+"""The facts of the product: ids, log entries, positions, accounts, and how they are written."""
 
 from __future__ import annotations
 

@@ -22,8 +22,6 @@ from webchat.session.endpoint import EngineSettings
 from webchat.transport.rest import RestSettings
 
 DAY_MS = 24 * 3_600_000
-_POLL_PACKETS = 16
-"""Packets in one answer to a poll: as many as every known client takes."""
 
 
 def password_settings(settings: Settings) -> PasswordSettings:
@@ -110,8 +108,8 @@ def engine_settings(settings: Settings) -> EngineSettings:
         max_payload_bytes=settings.packet_bytes,
         max_outbox_bytes=settings.outbox_bytes,
         max_connections=settings.sessions,
+        max_polling_connections=settings.polling_sessions,
         allow_engine3=settings.open,
-        max_poll_packets=_POLL_PACKETS,
     )
 
 

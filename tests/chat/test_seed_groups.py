@@ -6,6 +6,8 @@ import json
 
 from tests.chat.test_seed_form import seed
 from tests.chat.world import Person, World, settle
+from webchat.chat.assembly import Settings
+from webchat.chat.grouping import GroupSettings
 from webchat.model import Draft
 from webchat.ports.held import HeldLimits
 
@@ -42,6 +44,16 @@ async def test_who_is_brought_in_gets_the_list_and_the_rest_a_join(open_world: W
     assert lists(cleo) == [["anna", "ben", "cleo"]]
     assert kinds(ben) == ["notify", "join"]
     assert kinds(anna) == ["join"]
+
+
+async def test_a_rejoin_lists_as_many_as_being_brought_in_does() -> None:
+    world = World(Settings(open_mode=True, groups=GroupSettings(list_uids=2)))
+    anna, ben, _ = await people(world)
+    await anna.do("create", G, "cleo", "dora")
+    await anna.do("refer", G, "ben")
+    await ben.do("rejoin", G)
+    assert lists(ben) == [["anna", "ben", "cleo", "dora"]] * 2
+    await world.chat.close()
 
 
 async def test_depart_reaches_the_rest_and_not_its_sender(open_world: World) -> None:

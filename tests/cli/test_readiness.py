@@ -51,6 +51,18 @@ def test_without_its_bus_a_node_is_degraded_until_it_is_back(
         eventually(lambda: state(server) == (200, "ready"), "ready again")
 
 
+def test_a_redis_of_the_same_machine_may_be_reached_by_its_socket(
+    database: str, tmp_path: Path
+) -> None:
+    command("store", "init", "--store", database)
+    path = f"{tmp_path}/redis.sock"
+    with (
+        RedisServer(f"unixsocket {path}"),
+        Server(tmp_path, "--store", database, "--bus", f"unix://{path}") as server,
+    ):
+        assert state(server) == (200, "ready")
+
+
 def test_a_redis_that_evicts_is_said_to(database: str, tmp_path: Path) -> None:
     command("store", "init", "--store", database)
     with (

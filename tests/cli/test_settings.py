@@ -129,6 +129,8 @@ def test_a_shared_store_serves_one_process_or_many_on_a_bus(values: dict[str, ob
         {"store": "dynamodb://eu-central-1/chat?end=http://localhost"},
         {"bus": "nats://secret@somewhere"},
         {"bus": "redis://"},
+        {"bus": "unix://"},
+        {"bus": "unix://host"},
         {"bus": "somewhere"},
         {"advertise": "https://a"},
         {"advertise": "http://a/path"},

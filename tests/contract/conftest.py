@@ -5,7 +5,7 @@ And a Redis, with nodes on it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -20,14 +20,14 @@ from webchat.adapters.memory import ManualClock, MemoryStore
 from webchat.adapters.postgresql import PostgresSettings, PostgresStore
 from webchat.adapters.redis import RedisBusSettings
 from webchat.adapters.sqlite import SqliteSettings, SqliteStore, check
-from webchat.ports.store import Findings, Store
+from webchat.ports.store import Finding, Store
 
 
 class Kind(NamedTuple):
     """How to make an empty store, and what is wrong with it once it is closed."""
 
     make: Callable[[Path, ManualClock], Store]
-    check: Callable[[Path], Findings]
+    check: Callable[[Path], Sequence[Finding]]
 
 
 def sqlite(settings: SqliteSettings) -> Kind:

@@ -140,14 +140,14 @@ async def cluster_of(server: DynamoServer, **limits: int) -> AsyncIterator[Clust
 
 
 def _dead() -> Failed:
-    return Failed("this node is dead", may_have_happened=True, may_help=False)
+    return Failed("this node is dead", may_help=False)
 
 
 def timed_out() -> Failed:
     """What a request without an answer raises: done or not, nobody knows."""
-    return Failed("no answer in time", may_have_happened=True)
+    return Failed("no answer in time")
 
 
 def throttled() -> Failed:
     """What a request that was refused for its units raises."""
-    return Failed("ThrottlingException", may_have_happened=False)
+    return Failed("ThrottlingException")

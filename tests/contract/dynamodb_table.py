@@ -69,7 +69,7 @@ class ShakyTable:
         found = await act()
         await self._take_time()
         if self._fails():
-            raise Failed("lost", may_have_happened=False)
+            raise Failed("lost")
         return found
 
     async def _write(self, act: Callable[[], Awaitable[None]]) -> None:
@@ -85,7 +85,7 @@ class ShakyTable:
             task = asyncio.create_task(self._do_late(act))
             self._late.add(task)
             task.add_done_callback(self._late.discard)
-        raise Failed("lost", may_have_happened=how != "never")
+        raise Failed("lost")
 
     async def _do_late(self, act: Callable[[], Awaitable[None]]) -> None:
         for _ in range(self._rng.randrange(40)):

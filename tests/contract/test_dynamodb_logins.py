@@ -53,7 +53,7 @@ async def test_a_login_that_ended_untold_is_told_of_when_its_end_is_asked_for_ag
 ) -> None:
     async def refuse_if_gone(item: Item) -> None:
         if item["pk"] == keys.REVOCATIONS and "phone" not in await logged_in(node):
-            raise Failed("no", may_have_happened=False, may_help=False)
+            raise Failed("no", may_help=False)
 
     node.faulty.before_put = refuse_if_gone
     with pytest.raises(WebchatError):

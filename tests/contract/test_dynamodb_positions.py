@@ -55,7 +55,7 @@ async def test_where_one_member_cannot_be_moved_the_others_are() -> None:
 
     async def refuse_bob(item: Item) -> None:
         if str(item["sk"]).startswith(keys.MEMBER) and uid_of(item) == "bob":
-            raise Failed("this row is refused", may_have_happened=False, may_help=False)
+            raise Failed("this row is refused", may_help=False)
 
     node.faulty.before_put = refuse_bob
     done: asyncio.Future[Sequence[Moved] | Exception]

@@ -15,7 +15,7 @@ from webchat.cli import cli
 from webchat.errors import Closing, Code
 
 ROOT = Path(__file__).parent.parent.parent
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -88,6 +88,13 @@ def parse(command: click.Command, words: list[str]) -> None:
 def test_the_readme_names_how_to_run_and_how_to_test() -> None:
     assert "make run" in README
     assert "make test" in README
+
+
+def test_each_document_is_in_the_index() -> None:
+    index = ROOT / "docs" / "README.md"
+    listed = _LINK.findall(index.read_text(encoding="utf-8"))
+    documents = {page for page in (ROOT / "docs").rglob("*.md") if page != index}
+    assert documents <= {(index.parent / link).resolve() for link in listed}
 
 
 def test_the_changelog_has_a_place_for_what_comes() -> None:

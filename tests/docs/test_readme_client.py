@@ -15,6 +15,7 @@ from tests import http
 from tests.servers import Server
 
 README = Path(__file__).parent.parent.parent / "README.md"
+URL = "http://127.0.0.1:4001"
 WITHIN_S = 20.0
 PASSWORD = "correct horse battery"
 
@@ -27,18 +28,27 @@ def shown() -> str:
 
 
 def test_the_client_of_the_readme_sends_its_message(tmp_path: Path, shown: str) -> None:
-    with Server(tmp_path) as server:
-        bot, _ = (register(server, uid) for uid in ("bot", "anna"))
-        program = shown.replace("http://127.0.0.1:4000", server.url).replace('"..."', f'"{bot}"')
-        assert program.count(bot) == program.count(server.url) == 1
-        said = said_by(program, '"ConvID": "dm:anna:bot"'.replace('"', "'"))
+    with Server(tmp_path, "--open") as server:
+        assert shown.count(URL) == 1
+        said = said_by(shown.replace(URL, server.url), "'ConvID': 'dm:anna:bot'")
         assert "'Seq': 1" in said
 
 
-def register(server: Server, uid: str) -> str:
-    """A new account; returns its token."""
+def test_with_accounts_it_is_given_the_token_of_a_login(tmp_path: Path, shown: str) -> None:
+    with Server(tmp_path) as server:
+        for uid in ("bot", "anna"):
+            register(server, uid)
+        login = http.post(f"{server.url}/api/v1/login", json={"uid": "bot", "password": PASSWORD})
+        auth = {"token": login.json()["token"]}
+        program = shown.replace(f'"{URL}"', f'"{server.url}", auth={auth}')
+        said = said_by(program, "'ConvID': 'dm:anna:bot'")
+        assert "'Seq': 1" in said
+
+
+def register(server: Server, uid: str) -> None:
+    """Make an account."""
     body = {"uid": uid, "name": uid, "password": PASSWORD}
-    return str(http.post(f"{server.url}/api/v1/register", json=body).json()["token"])
+    assert http.post(f"{server.url}/api/v1/register", json=body).status_code == 201
 
 
 def said_by(program: str, awaited: str) -> str:

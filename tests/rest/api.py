@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,28 +10,22 @@ import httpx
 from prometheus_client import CollectorRegistry
 
 from tests.service.world import PASSWORD, World
+from webchat.chat.identity import COOKIE
+from webchat.transport.proxy import Client, Proxies
 from webchat.transport.rest import RestSettings, Services, build, build_seed
-from webchat.transport.rest.resource import COOKIE
 
 HOST: Final = "chat.example"
 LISTED_ORIGIN: Final = "https://listed.example"
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """A client as the proxies know it."""
-
-    address: str
-    secure: bool
-
-
-class Edge:
+class Edge(Proxies):
     """Stands for the proxies in front: every client is `peer`."""
 
     def __init__(self) -> None:
-        self.peer = Peer("127.0.0.1", secure=False)
+        super().__init__()
+        self.peer = Client("127.0.0.1", secure=False)
 
-    def resolve(self, peer: str, headers: Mapping[str, str], *, secure: bool = False) -> Peer:
+    def resolve(self, peer: str, headers: Mapping[str, str], *, secure: bool = False) -> Client:
         return self.peer
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import Gauge
 
-from tests.rest.api import Api, Peer, check_problem
+from tests.rest.api import Api, check_problem
+from webchat.transport.proxy import Client
 
 
 async def test_it_is_alive_without_its_store(api: Api) -> None:
@@ -59,8 +60,8 @@ async def test_metrics_count_requests_by_route_and_name_nobody(api: Api) -> None
 
 async def test_metrics_are_for_this_machine_alone(api: Api) -> None:
     for address in ("192.0.2.1", "2001:db8::1", "", "unix"):
-        api.edge.peer = Peer(address, secure=False)
+        api.edge.peer = Client(address, secure=False)
         check_problem(await api.http.get("/metrics"), 403, "forbidden")
     for address in ("127.0.0.1", "::1"):
-        api.edge.peer = Peer(address, secure=False)
+        api.edge.peer = Client(address, secure=False)
         assert (await api.http.get("/metrics")).status_code == 200

@@ -6,9 +6,12 @@ import asyncio
 import json
 
 import pytest
+from starlette.routing import Route
 
 from tests.rest.api import Api, check_problem
 from tests.service.late import answers_late
+from webchat.transport.rest.paths import SEED_PROFILES
+from webchat.transport.rest.seed import SeedProfiles
 
 ORIGIN = "http://localhost:8080"
 
@@ -29,6 +32,16 @@ async def test_a_profile_added_as_the_seeds_client_does_is_found(open_api: Api) 
 async def test_an_unknown_uid_is_answered_as_a_profile(open_api: Api, uid: str) -> None:
     response = await open_api.http.get(f"/search/{uid}")
     assert (response.status_code, response.json()) == (200, {"UID": uid, "Name": uid})
+
+
+async def test_each_path_of_the_seeds_is_told_apart_from_those_of_the_web_client(
+    open_api: Api,
+) -> None:
+    routes = SeedProfiles(open_api.world.profiles, open_api.settings).routes()
+    assert routes
+    for route in routes:
+        assert isinstance(route, Route)
+        assert route.path.startswith(SEED_PROFILES)
 
 
 async def test_getall_is_a_list_of_json_strings_the_newest_ten_first(open_api: Api) -> None:

@@ -8,6 +8,8 @@ import msgspec
 import pytest
 
 from tests.session.world import EngineWorld, FakeWire, a_request, turn
+from webchat import tuning
+from webchat.config import Settings
 from webchat.errors import Closing
 from webchat.protocol.engineio import Packet
 from webchat.session.connection import State
@@ -311,6 +313,15 @@ async def test_there_is_room_for_so_many_and_no_more() -> None:
         world.by_websocket()
     assert 0 < busy.value.retry_after_ms <= 5_000
     wire.says("1")
+    world.by_websocket()
+
+
+async def test_how_many_may_poll_is_a_setting() -> None:
+    world = EngineWorld(tuning.engine_settings(Settings(sessions=4, polling_sessions=2)))
+    world.by_polling()
+    world.by_polling()
+    with pytest.raises(Busy):
+        world.by_polling()
     world.by_websocket()
 
 

@@ -27,7 +27,7 @@ Act = Callable[[Done], None]
 
 class Channel:
     """From node number `node`, which is `process`, to the store. `failure`: what a node is told
-    that has no answer, by whether its request may have had its effect."""
+    that has no answer."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Channel:
         node: int,
         faults: Faults,
         rng: Random,
-        failure: Callable[[bool], Exception],
+        failure: Callable[[], Exception],
     ) -> None:
         self.loop = loop
         self.process = process
@@ -85,8 +85,7 @@ class Channel:
             self.loop.call_later(late_s, act, _unheard, context=self.loop.world.context)
         elif chance < 0.7:
             timeout_s = 0.0
-        failure = self._failure(timeout_s > 0.0)
-        self.loop.call_later(timeout_s, back, failure, context=self.loop.world.context)
+        self.loop.call_later(timeout_s, back, self._failure(), context=self.loop.world.context)
 
     def _back(self, answer: Done, in_order: bool, outcome: Any) -> None:
         returns_s = self.loop.time() + self._travel_s()

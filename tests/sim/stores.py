@@ -92,9 +92,9 @@ def engine_of(seed: int, loop: VirtualLoop, faults: Faults, rng: Random, clock: 
     return (DynamoEngine if seed % 2 else MemoryEngine)(loop, faults, rng, clock)
 
 
-def _unavailable(_: bool) -> WebchatError:
+def _unavailable() -> WebchatError:
     return WebchatError(Code.UNAVAILABLE, "the store is not answering")
 
 
-def _failed(may_have_happened: bool) -> Failed:
-    return Failed("no answer", may_have_happened=may_have_happened)
+def _failed() -> Failed:
+    return Failed("no answer")

@@ -79,7 +79,7 @@ async def test_a_client_that_leaves_its_poll_loses_the_session() -> None:
 
 
 async def test_many_packets_fit_in_one_post() -> None:
-    async with running() as site:
+    async with running(EngineSettings(max_poll_packets=0)) as site:
         sid = await polling_session(site.port, "/engine.io/")
         body = "\x1e".join(f"4{number}" for number in range(200))
         assert (await request(site.port, "POST", f"{POLLING}&sid={sid}", body=body)).body == b"ok"

@@ -86,7 +86,6 @@ async function setup() {
     failed: () => told.push("failed"),
     unauthenticated: () => {},
     chat: () => {},
-    error: () => {},
   });
   await turn();
   const wire = () => wires.at(-1) ?? new Wire();

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 from webchat.transport.asgi import Receive, Scope, Send
+from webchat.transport.rest.paths import API, OF_EVERY_NODE, SEED_PROFILES
 from webchat.transport.server import App
 from webchat.transport.to_role import ToRole
-
-_OF_EVERY_NODE: Final = frozenset({"/healthz", "/readyz", "/metrics"})
-_SEED_PROFILES: Final = ("/add", "/getall", "/search/")
 
 
 class Parts:
@@ -29,7 +26,7 @@ class Parts:
         await self._app_at(scope["path"])(scope, receive, send)
 
     def _app_at(self, path: str) -> App:
-        if path in _OF_EVERY_NODE:
+        if path in OF_EVERY_NODE:
             return self._own
-        is_rest = path.startswith("/api/") or (self._open_mode and path.startswith(_SEED_PROFILES))
+        is_rest = path.startswith(API) or (self._open_mode and path.startswith(SEED_PROFILES))
         return self._elsewhere.get("profile" if is_rest else "web", self._own)

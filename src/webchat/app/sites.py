@@ -16,13 +16,12 @@ from webchat.config import PARTS, Settings
 from webchat.metrics import BusCollector, ChatCollector, NodesCollector
 from webchat.ports.clock import Clock
 from webchat.session.client import SocketIO
-from webchat.session.endpoint import Endpoint
+from webchat.session.endpoint import Endpoint, OriginAllowed
 from webchat.session.sids import new_sid
 from webchat.transport.origins import OwnOrListed, any_origin
 from webchat.transport.proxy import Proxies
 from webchat.transport.relay import Relay
 from webchat.transport.rest import Services, build, build_seed
-from webchat.transport.rest.services import OriginAllowed
 from webchat.transport.server import App, Server, ServerSettings, Site
 from webchat.transport.to_role import ToRole
 

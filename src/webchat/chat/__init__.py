@@ -1,0 +1,56 @@
+"""The chat on one node: who is here, what they may say, how it reaches everybody.
+
+Put together:
+    assembly    everything here over a store and a bus
+    handlers    what a connection may say, and which flow answers it
+    client      a connection, before and after `join`
+    identity    whose it is, and until when
+
+Who is here:
+    roster      who is here, and which logs they follow
+    held        the logs and users that are held
+    attendance  who of them comes into a log and who leaves it
+
+An entry's way out:
+    sending     an append: passed on, published, acknowledged
+    acks        the ack, which takes the entry's place
+    publishing  to the other nodes, and which logs failed
+    topics      channels and payloads of the bus
+    hub         to the devices of those who follow the log
+    device      a connection of the full form
+    seed        a connection of the seed's form
+    packets     what is said, encoded
+
+Catching up:
+    joining     `join` and `sync`
+    cursors     where a device begins in each log
+    lag         where it is behind
+    backlog     what it lacks, read at its pace
+    ahead       a device that knows more than this node
+
+Repair:
+    listening   what other nodes publish, or do not
+    gaps        entries that did not come by
+    comparing   heads here and in the store
+    unheard     news of receipts that the bus did not take
+    reminding   positions, after an outage of the bus
+    patience    a store that does not answer
+
+Receipts:
+    confirming  which entry a reader means
+    notices     their news, on the way to devices
+    keeping     for authors who are nowhere (open mode)
+    snapshots   where everybody is
+
+Acts:
+    grouping    in groups: create, refer, depart, rejoin
+    governing   of owners and admins
+    amending    edit, delete and react
+    restarting  groups that the server does not know (open mode)
+
+What all use:
+    rates       how often a connection may speak
+    settings    of repair
+    stats       what is counted
+    tasks       tasks that are held until they end
+"""

@@ -44,7 +44,7 @@ class OwnAck(msgspec.Struct, eq=False):
         """The bus has answered, well or not."""
         if isinstance(result, Exception):
             self.publishing.failed(self.conv)
-        self.is_published = True
+        self.is_published = True  # as `bus_answered`, written out: each message comes by here
         if self.is_awaited or self.entry is not None:
             self._go_on()
 

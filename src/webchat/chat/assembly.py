@@ -106,7 +106,9 @@ class Chat:
             tasks.spawn,
             settings.receipts,
         )
-        telling = Telling(store.log, store.members, readers, clock, tasks.spawn, settings.receipts)
+        telling = Telling(
+            store.log, store.members, readers, profiles, clock, tasks.spawn, settings.receipts
+        )
         self.receipts = receipts = Receipts(store.positions, telling, clock, settings.receipts)
         keeping = Keeping(store.kept, roster, bus, patience, tasks.spawn, settings.kept)
         notices = Notices(

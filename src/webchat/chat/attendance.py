@@ -263,7 +263,7 @@ class Attendance:
 
 
 def _before(entry: Entry) -> Head:
-    """Where a log is for who comes into it by `entry`; a pair is in its own from the start."""
+    """Where a log is for whoever comes into it by `entry`; a pair is in its own from the start."""
     if not is_group(entry.conv):
         return NO_HEAD
     return Head(entry.seq - 1, entry.n - (entry.kind == MESSAGE), entry.at, 0)

@@ -1,7 +1,7 @@
 """Heads of all logs held here are compared with the store's: what the bus did not bring is found.
 
 It is done when this node's bus is back, when somebody says so (a node has died), again and again
-while the bus is lost, and else on a slow sweep (docs/architecture.md, "Repair").
+while the bus is lost, and else on a slow sweep (docs/architecture.md, "Many nodes").
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import msgspec
 
 from webchat.chat.client import Client
 from webchat.chat.device import Device
-from webchat.chat.packets import ack_of_receipt, notify_packet
+from webchat.chat.packets import LISTED_MEMBERS, ack_of_receipt, notify_packet
 from webchat.chat.restarting import Restarting
 from webchat.chat.seed import SeedDevice
 from webchat.chat.sending import Sender
@@ -36,7 +36,7 @@ Later = Coroutine[Any, Any, None]
 
 @dataclass(frozen=True, slots=True)
 class GroupSettings:
-    """`list_uids`: most uids in one list, on the wire and in a `notify`."""
+    """`list_uids`: most uids in one list that a client sends."""
 
     list_uids: int = 1_000
     text_bytes: int = 16 * 1024
@@ -245,7 +245,7 @@ class Groups:
         conv, seq = standing.conv, standing.head.last
         if isinstance(device, SeedDevice):
             seq = device.listed[conv] = device.told.get(conv, seq)
-        uids, count = await self._members.at(conv, seq, self._settings.list_uids)
+        uids, count = await self._members.at(conv, seq, LISTED_MEMBERS)
         device.socket.emit(notify_packet(conv, uids, count, seq, standing.head.at))
 
     async def _check_known(self, uids: Sequence[Uid]) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from webchat.chat.device import Device
 
 NOTHING: Final = cast("dict[ConvID, Any]", MappingProxyType({}))
-"""Of what most users and devices have nothing: who adds to it begins a dict of its own."""
+"""Of what most users and devices have nothing: whoever adds to it begins a dict of its own."""
 
 
 def held_log(conv: ConvID, head: Head) -> HeldLog:

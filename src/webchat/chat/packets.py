@@ -19,6 +19,8 @@ _encode: Final = msgspec.json.Encoder().encode
 _BEGIN, _END = event_packet(b'["chat",%b]').text.split(b"%b")
 """The text of a `chat` event around its envelope."""
 OK: Final = b'[{"ok":true}]'
+LISTED_MEMBERS: Final = 1_000
+"""How many members a `notify` names; the rest is had by REST."""
 
 
 def entry_packet(entry: Entry) -> Packet:
@@ -75,7 +77,7 @@ def refusal_ack(error: WebchatError, msg_id: str | None) -> bytes:
 
 
 def refusal_packet(error: WebchatError, msg_id: str | None) -> Packet:
-    """A refusal as the event `error`, for who asked for no ack."""
+    """A refusal as the event `error`, for whoever asked for no ack."""
     return event_packet(_encode(["error", refusal(error, msg_id)]))
 
 

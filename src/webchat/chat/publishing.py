@@ -1,8 +1,8 @@
 """Entries on their way to the other nodes, and the names of logs whose publishes failed.
 
 An entry is durable before it is published, so of a publish that failed the log's name is enough:
-when the bus is back its head is published, and who lacks something reads it from the log
-(docs/architecture.md, "Repair").
+when the bus is back its head is published, and whoever lacks something reads it from the log
+(docs/architecture.md, "Many nodes").
 """
 
 from __future__ import annotations

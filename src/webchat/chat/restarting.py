@@ -130,18 +130,17 @@ class Restarting:
     async def _waiting(self, uid: Uid) -> Sequence[HeldMessage]:
         return await self._held.of_user(uid, self._oldest_ms())
 
-    async def remake(self, uid: Uid, conv: ConvID, uids: Sequence[Uid], envelope: Envelope) -> bool:
-        """Make an unknown group from a list; False: another list was first."""
+    async def remake(self, uid: Uid, conv: ConvID, uids: Sequence[Uid], envelope: Envelope) -> None:
+        """Make an unknown group from a list, unless another list is first."""
         held = await self._held.of_group(conv, self._oldest_ms())
         append = remake(uid, conv, uids, envelope, held)
         try:
             await self._sender.append_for_all(append)
         except WebchatError as error:
             if error.code is Code.CONFLICT:
-                return False
+                return
             raise
         await self._held.drop([m.id for m in held if m.draft in append.drafts])
-        return True
 
     def _oldest_ms(self) -> int:
         return self._clock.now_ms() - self._limits.lifetime_ms

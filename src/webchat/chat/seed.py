@@ -15,7 +15,7 @@ from webchat.chat.acks import OwnAck, comes_instead
 from webchat.chat.device import Device
 from webchat.chat.held import HeldLog, User
 from webchat.chat.lag import Lag
-from webchat.chat.packets import ack_of_entry, entry_packet, notify_packet
+from webchat.chat.packets import LISTED_MEMBERS, ack_of_entry, entry_packet, notify_packet
 from webchat.model import ConvID, Entry, Seq, Uid, is_group, user_log
 from webchat.ports.members import Members
 from webchat.protocol.socketio import Packet
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from webchat.chat.backlog import Backlog
 
 _REMEMBERED_MESSAGES: Final = 1_000
-_LISTED_MEMBERS: Final = 1_000
 
 
 class SeedDevice(Device):
@@ -121,7 +120,7 @@ class SeedDevice(Device):
     async def in_its_form(self, entry: Entry) -> Packet | None:
         """An entry of a backlog as this connection understands it; None: it is left out."""
         if self._is_list(entry, live=False):
-            uids, count = await self._members.at(entry.conv, entry.seq, _LISTED_MEMBERS)
+            uids, count = await self._members.at(entry.conv, entry.seq, LISTED_MEMBERS)
             self.listed[entry.conv] = entry.seq
             return notify_packet(entry.conv, uids, count, entry.seq, entry.at)
         return entry_packet(entry) if self._is_for_it(entry) else None

@@ -195,7 +195,7 @@ class Sender:
             self.hub.pass_on(entry)
 
     def stored(self, appended: Appended, ack: OwnAck) -> None:
-        """Bring what is durable now to everybody, and the ack to who asked for it."""
+        """Bring what is durable now to everybody, and the ack to whoever asked for it."""
         entry, followed = appended.entries[0], appended.followed
         if followed:
             self.publishing.publish_all((entry, *followed), ack.bus_answered)

@@ -1,4 +1,4 @@
-"""Settings that several parts of the chat layer share."""
+"""How repair goes: what gaps, comparing, publishing and reminding have in common."""
 
 from __future__ import annotations
 

@@ -53,8 +53,9 @@ class Stats:
     entries brought to devices here; `copies`: how many devices they went to; `refused`: events
     answered with an error; `repairs`: gaps read from a log;
     `backlog`: entries sent to devices that were behind; `compared`: heads read to see whether
-    something is missing; `failed_publishes`: entries that the bus did not take. `waiting_acks`:
-    how many acks wait for the bus at the moment. `append_s`: how long appends took, by samples."""
+    something is missing; `failed_publishes`: entries that the bus did not take; `revoked`:
+    connections closed because their login ended. `waiting_acks`: how many acks wait for the bus at
+    the moment. `append_s`: how long appends took, by samples."""
 
     __slots__ = (
         "append_s",

@@ -14,11 +14,11 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 from webchat.config.fields import SettingsError
 
 StoreKind = Literal["sqlite", "dynamodb", "postgresql"]
-BusKind = Literal["memory", "redis", "rediss"]
+BusKind = Literal["memory", "redis", "rediss", "unix"]
 
 SHARED_STORES: Final = "dynamodb://REGION/TABLE or postgresql://USER@HOST/DB"
 _STORES: Final = f"sqlite:///ABSOLUTE/PATH.db, {SHARED_STORES}"
-_BUSES: Final = "memory:, redis://HOST[:PORT] or rediss://HOST[:PORT]"
+_BUSES: Final = "memory:, redis://HOST[:PORT], rediss://HOST[:PORT] or unix:///PATH"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def bus_kind(bus: str) -> BusKind:
     """The kind of a --bus. Raises SettingsError."""
     parts = urlsplit(bus)
     for kind in get_args(BusKind):
-        if parts.scheme == kind and (parts.hostname or kind == "memory"):
+        if parts.scheme == kind and (kind == "memory" or _names_redis(parts)):
             return kind  # type: ignore[no-any-return]
     raise SettingsError(f"--bus {parts.scheme or 'without a scheme'}: write it as {_BUSES}")
 
@@ -124,6 +124,10 @@ def is_wildcard(host: str) -> bool:
 def url_of(host: str, port: int) -> str:
     """`http://HOST:PORT`, an IPv6 address in brackets."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _names_redis(parts: SplitResult) -> bool:
+    return bool(parts.path.strip("/") if parts.scheme == "unix" else parts.hostname)
 
 
 def _is_endpoint(url: str) -> bool:

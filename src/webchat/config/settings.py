@@ -42,7 +42,9 @@ class Settings:
         "dynamodb://REGION/TABLE[?endpoint=URL] or postgresql://USER@HOST/DB.",
     )
     bus: str = setting(
-        "memory:", "Bus between nodes: redis://HOST or rediss://HOST; memory: for a lone process."
+        "memory:",
+        "Bus between nodes: redis://HOST, rediss://HOST (TLS) or unix:///PATH; "
+        "memory: for a lone process.",
     )
     open: bool = setting(False, "Open mode: nobody logs in, whoever connects names its user.")
     profile_port: int | None = setting(
@@ -64,25 +66,28 @@ class Settings:
     peer_port: int = amount(
         0, "Port for other nodes, the first of --workers; 0 takes free ones.", 0, 65_535
     )
-    node_id: str = setting("", "Name of this node, the only one of its store (default: random).")
+    node_id: str = setting(
+        "", "Name of this node, which no other on its store has (default: random)."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = setting(
         "info", "Least severe log line that is written."
     )
 
     text_bytes: int = amount(16_384, "Longest text of a message, in bytes of UTF-8.", most=131_072)
-    list_uids: int = amount(1_000, "Most uids in one list.", most=1_000)
+    list_uids: int = amount(1_000, "Most uids in a list that a client sends.", most=1_000)
     extension_bytes: int = amount(4_096, "Most bytes of optional fields in an envelope.", 0)
     packet_bytes: int = amount(1_000_000, "Largest packet a client may send.", 1_024)
     packet_attachments: int = amount(10, "Most binary attachments of one packet.", 0)
     body_bytes: int = amount(65_536, "Largest body of a REST request.", 1_024)
     sessions: int = amount(100_000, "Most connections at once.")
+    polling_sessions: int = amount(10_000, "Most connections by polling at once.")
     outbox_bytes: int = amount(
         1_048_576, "Most bytes that wait for one connection; beyond, slow_consumer.", 262_144
     )
     cursors: int = amount(1_000, "Most cursors in one join or sync packet.", most=1_000)
     snapshots: int = amount(50, "Most receipt snapshots one packet may ask for.", most=50)
-    backlog_entries: int = amount(200, "Entries of one conversation sent again after a join.")
-    join_entries: int = amount(10_000, "Entries of all conversations sent after one join.")
+    backlog_entries: int = amount(200, "Most entries of one conversation that a join sends.")
+    join_entries: int = amount(10_000, "Most entries of all conversations that a join sends.")
     held_messages: int = amount(100, "Messages of a user held for unknown groups (open mode).")
     held_group_bytes: int = amount(262_144, "Bytes of messages held for one unknown group.")
     held_days: int = amount(7, "How long messages for an unknown group are held.")
@@ -122,7 +127,9 @@ class Settings:
     bus_unanswered_bytes: int = amount(
         33_554_432, "Most bytes on their way to the bus; beyond, it is down.", 1_048_576
     )
-    bus_check_interval_s: int = amount(15, "Time between two looks whether the bus is fit.")
+    bus_check_interval_s: int = amount(
+        15, "Time between two reads of what Redis says of its own state."
+    )
     redis_prefix: str = setting(
         "webchat:", "What names of channels and keys begin with, so that a Redis can be shared."
     )
@@ -131,7 +138,7 @@ class Settings:
     compare_interval_ms: int = amount(
         4_000, "Time between two comparisons with the logs while the bus is down."
     )
-    sweep_interval_s: int = amount(600, "Time in which all logs are compared once, else.")
+    sweep_interval_s: int = amount(600, "Time in which all logs are compared once, over and over.")
     failed_logs: int = amount(10_000, "Logs remembered whose entries the bus did not take.")
     failed_notices: int = amount(10_000, "Positions remembered that the bus did not take.")
     lease_ms: int = amount(15_000, "A node that is silent for so long is dead.", 300)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from webchat.ports.accounts import Accounts, Logins
@@ -53,5 +52,3 @@ class StoreRefused(Exception):  # noqa: N818
 
 Finding = str
 """One line on what is wrong with a store, for `webchat check`."""
-
-Findings = Sequence[Finding]

@@ -16,7 +16,6 @@ import msgspec
 from webchat.protocol.errors import ProtocolError
 from webchat.protocol.websocket import BINARY, KNOWN_HEADS, TEXT, TEXT_HEADS, frame, frame_head
 
-OPEN: Final = "0"
 CLOSE: Final = "1"
 PING: Final = "2"
 PONG: Final = "3"

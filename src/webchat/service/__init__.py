@@ -1,0 +1,54 @@
+"""The flows: what is checked and decided, and what is asked of the store. They know no connection.
+
+Messages and receipts:
+    send            a message
+    amend           edit, delete and react
+    receipts        positions that move, gathered and stored
+    telling         which authors hear of it
+    read_positions  where readers are, as others may see it
+    readers         who is in a conversation, and who has read an entry
+
+Conversations:
+    conversations   the list, and one of them
+    history         pages of a log
+    seeing          what of an entry is for whoever was not there all the time
+    pages           what a page is
+
+Groups:
+    standing        where somebody stands in a group
+    membership      what entries say about who is in
+    create          making one
+    refer           adding people
+    depart          leaving
+    remove          putting out
+    roles           owner, admin, member
+    regroup         name, picture, settings, closing
+    restart         from a member's list (open mode)
+
+Coming in:
+    consent         who is asked first
+    invitations     for those who are
+    links           for whoever has the code
+    directory       public groups
+    entering        what all these end in
+    appending       an append that everybody hears of
+
+People:
+    profiles        who somebody is, cached
+    accounts        as their owners use them
+    own_account     what one changes of one's own
+    account_rules   what an account's fields may hold
+    passwords       how they are hashed
+    tokens          of logins
+    administration  as the operator handles accounts
+
+Nodes and stores:
+    peers           leases of the nodes
+    transfer        export and import
+    soundness       whether a store keeps its promises
+
+What all use:
+    batches         many reads at once
+    newest          dicts that keep the newest
+    turns           work on one thing, one after the other
+"""

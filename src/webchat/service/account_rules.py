@@ -7,7 +7,7 @@ message for the person who filled in the field.
 from __future__ import annotations
 
 import unicodedata
-from typing import Final
+from typing import Final, Literal, get_args
 
 from webchat.errors import Code, WebchatError
 from webchat.model import MAX_NAME_CHARS, Uid, is_uid
@@ -15,7 +15,8 @@ from webchat.model import MAX_NAME_CHARS, Uid, is_uid
 MAX_ABOUT_CHARS: Final = 500
 MIN_PASSWORD_CHARS: Final = 8
 MAX_PASSWORD_CHARS: Final = 256
-WHO_MAY_ADD_ME: Final = ("everybody", "shared")
+WhoMayAddMe = Literal["everybody", "shared"]
+WHO_MAY_ADD_ME: Final[tuple[str, ...]] = get_args(WhoMayAddMe)
 
 _UNPRINTABLE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 # A name must not reorder the text around it (Unicode TR 36, section 2.7: bidirectional spoofing).

@@ -14,8 +14,8 @@ from webchat.service.standing import OWNER, Standing
 def depart(standing: Standing, successor: Membership | None, envelope: Envelope) -> Append:
     """The append by which the sender leaves.
 
-    `successor`: the open span of who owns the group once its owner leaves, as the entry's `Owner`
-    says then; None: nobody else is in.
+    `successor`: the open span of whoever owns the group once its owner leaves, as the entry's
+    `Owner` says then; None: nobody else is in.
     """
     conv, sender = standing.conv, standing.uid
     present = standing.check_member()

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from webchat.errors import Code, WebchatError
 from webchat.model import ConvID, Group, Uid
 from webchat.ports.members import Members
+from webchat.service.accounts import MAX_SEARCH_CHARS
 from webchat.service.batches import read_each
 from webchat.service.entering import Entered, Entrance
 from webchat.service.pages import Page, clean_limit
 from webchat.service.standing import Standing
-
-MAX_SEARCH_CHARS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)

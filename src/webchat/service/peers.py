@@ -25,7 +25,7 @@ _RENEWALS_PER_LEASE: Final = 3
 _CLAIM_RENEWALS: Final = 1.5
 """How many renewals' time a row of the own id is watched before it counts as a dead process's."""
 _LOOKS_PER_RENEWAL: Final = 10
-"""How often the rows are read between two renewals at most, for who misses a node."""
+"""How often the rows are read between two renewals at most, for whoever misses a node."""
 _NODE_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _log = structlog.get_logger()
 
@@ -136,7 +136,7 @@ class Peers:
         return peer.row.url if peer is not None and peer.lives else None
 
     async def look_again(self) -> None:
-        """Learn who has come since the last renewal, for who misses a node.
+        """Learn who has come since the last renewal, for whoever misses a node.
 
         Many who ask together wait for one read, up to a tenth of a renewal's time. Where the store
         does not answer nothing is learned.

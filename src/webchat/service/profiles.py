@@ -81,6 +81,11 @@ class Profiles:
             found.update(zip(missing, await read_each(self.get, missing), strict=True))
         return {uid: profile for uid, profile in found.items() if profile is not None}
 
+    async def hiding(self, uids: Sequence[Uid]) -> set[Uid]:
+        """Those of them who have display receipts turned off."""
+        profiles = await self.many(uids)
+        return {uid for uid, profile in profiles.items() if not profile.display_receipts}
+
     async def save(self, profile: Profile) -> None:
         """Write through: durable, and seen by reads on every node, on return."""
         await self._accounts.save_profile(profile, self._clock.now_ms())

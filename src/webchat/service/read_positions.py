@@ -1,4 +1,4 @@
-"""Where readers are, as others may see it: snapshots for who asks, counts in large groups.
+"""Where readers are, as others may see it: snapshots for whoever asks, counts in large groups.
 
 Source: docs/protocol.md, section 6. Display positions of people who hide them, or who ask while
 hiding their own, are 0.
@@ -7,14 +7,14 @@ hiding their own, are 0.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from webchat.errors import WebchatError
-from webchat.model import NO_POSITION, ConvID, Entry, Seq, Uid, pair_of
+from webchat.model import NO_POSITION, ConvID, Entry, Position, Seq, Uid, pair_of
 from webchat.ports.clock import Clock, Timer
 from webchat.ports.log import Log
 from webchat.ports.members import Members
@@ -95,13 +95,10 @@ class ReadPositions:
         self, conv: ConvID, viewer: Uid, uids: Sequence[Uid]
     ) -> list[tuple[object, Seq, Seq]]:
         positions = await self._positions.of_members(conv, uids)
-        hiding = await self.hiding([viewer, *uids])
-        rows: list[tuple[object, Seq, Seq]] = []
-        for uid in uids:
-            position = positions.get(uid, NO_POSITION)
-            is_hidden = uid != viewer and not hiding.isdisjoint((viewer, uid))
-            rows.append((uid, position.delivered, 0 if is_hidden else position.displayed))
-        return rows
+        hiding = await self._profiles.hiding([viewer, *uids])
+        return [
+            (uid, *as_seen(viewer, uid, positions.get(uid, NO_POSITION), hiding)) for uid in uids
+        ]
 
     # Counts, in large groups
 
@@ -140,13 +137,15 @@ class ReadPositions:
 
     async def _count(self, conv: ConvID, author: Uid, seqs: Sequence[Seq]) -> list[_Count]:
         counts = await self._positions.counts(conv, author, seqs)
-        is_hidden = bool(await self.hiding([author]))
+        is_hidden = bool(await self._profiles.hiding([author]))
         return [
             (seq, delivered, 0 if is_hidden else displayed)
             for seq, (delivered, displayed) in sorted(counts.items())
         ]
 
-    async def hiding(self, uids: Sequence[Uid]) -> set[Uid]:
-        """Those of them who have display receipts turned off."""
-        profiles = await self._profiles.many(uids)
-        return {uid for uid, profile in profiles.items() if not profile.display_receipts}
+
+def as_seen(viewer: Uid, uid: Uid, position: Position, hiding: Set[Uid]) -> tuple[Seq, Seq]:
+    """(delivered, displayed) of `uid` for `viewer`. A display is hidden, but from oneself, if
+    either of them is in `hiding`."""
+    is_hidden = viewer != uid and (viewer in hiding or uid in hiding)
+    return position.delivered, 0 if is_hidden else position.displayed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from webchat.errors import Code, WebchatError
@@ -10,8 +10,6 @@ from webchat.model import (
     NO_POSITION,
     ConvID,
     Membership,
-    Position,
-    Profile,
     Seq,
     Uid,
     is_uid,
@@ -22,6 +20,7 @@ from webchat.ports.positions import Positions
 from webchat.service.history import History
 from webchat.service.pages import Page, clean_limit
 from webchat.service.profiles import Profiles
+from webchat.service.read_positions import as_seen
 from webchat.service.standing import not_a_member
 
 
@@ -86,8 +85,11 @@ class Readers:
             if member.uid != entry.sender and _was_in_before(member, seq)
         ]
         positions = await self._positions.of_members(conv, uids)
-        profiles = await self._profiles.many([uid, *uids])
-        items = [_reader(uid, other, positions, profiles) for other in uids]
+        hiding = await self._profiles.hiding([uid, *uids])
+        items = [
+            Reader(other, *as_seen(uid, other, positions.get(other, NO_POSITION), hiding))
+            for other in uids
+        ]
         return Page(items, present.next)
 
     async def _present(
@@ -106,19 +108,3 @@ class Readers:
 def _was_in_before(member: Membership, seq: Seq) -> bool:
     """Both of a pair are in it from its first message on; in a group one's own entry is first."""
     return member.since < seq or pair_of(member.conv) is not None
-
-
-def _reader(
-    asker: Uid,
-    other: Uid,
-    positions: Mapping[Uid, Position],
-    profiles: Mapping[Uid, Profile],
-) -> Reader:
-    """A display is hidden, but from oneself, if either has turned display receipts off."""
-    position = positions.get(other, NO_POSITION)
-    hidden = asker != other and not (_displays(profiles, asker) and _displays(profiles, other))
-    return Reader(other, position.delivered, 0 if hidden else position.displayed)
-
-
-def _displays(profiles: Mapping[Uid, Profile], uid: Uid) -> bool:
-    return uid not in profiles or profiles[uid].display_receipts

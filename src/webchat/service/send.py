@@ -1,4 +1,4 @@
-"""Sending a message to a pair: what is checked, what is asked of the log (seed flows 2 to 4)."""
+"""Sending a message: what is checked, what is asked of the log (seed flows 2 to 4)."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Standing(msgspec.Struct, frozen=True):
         return self.spans[-1] if self.spans and self.spans[-1].until is None else None
 
     def check_member(self) -> Membership:
-        """The open span. Raises GROUP_CLOSED for who left last, else NOT_A_MEMBER."""
+        """The open span. Raises GROUP_CLOSED for whoever left last, else NOT_A_MEMBER."""
         present = self.present
         if present is not None:
             return present

@@ -19,6 +19,7 @@ from webchat.ports.log import Log
 from webchat.ports.members import Members
 from webchat.ports.positions import Moved
 from webchat.service.batches import all_of
+from webchat.service.profiles import Profiles
 from webchat.service.read_positions import ReadPositions, ReceiptSettings
 
 Message = tuple[Seq, str]
@@ -94,6 +95,7 @@ class Telling:
         log: Log,
         members: Members,
         readers: ReadPositions,
+        profiles: Profiles,
         clock: Clock,
         spawn: Callable[[Coroutine[Any, Any, None]], object],
         settings: ReceiptSettings,
@@ -101,6 +103,7 @@ class Telling:
         self._log = log
         self._members = members
         self._readers = readers
+        self._profiles = profiles
         self._clock = clock
         self._spawn = spawn
         self._settings = settings
@@ -177,7 +180,8 @@ class Telling:
         if not authors:
             return _Seen(entries, is_counted, (), ())
         readers = dict.fromkeys([step.moved.uid for step in window.steps])
-        return _Seen(entries, is_counted, authors, await self._readers.hiding([*authors, *readers]))
+        hiding = await self._profiles.hiding([*authors, *readers])
+        return _Seen(entries, is_counted, authors, hiding)
 
     def _hearing_one_by_one(self, authors: dict[Uid, None], size: int) -> dict[Uid, None]:
         """Who of these authors still hears of each reader in a group with counts."""

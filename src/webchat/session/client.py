@@ -34,7 +34,7 @@ class SocketSettings:
     """
 
     namespaces: frozenset[str] = frozenset({socketio.ROOT})
-    connect_timeout_ms: int = 45_000
+    connect_timeout_ms: int = 20_000
     max_attachments: int = 10
     max_attachments_bytes: int = 1_000_000
     max_waiting_events: int = 100

@@ -35,9 +35,10 @@ class EngineSettings:
 
     `ping_margin_ms`: how much sooner than the client was told a missing pong counts, for clients
     that measure. `max_payload_bytes`: of one message or POST. `max_outbox_bytes`: what may wait for
-    one client; above `low_water_bytes` it is congested. `drain_spread_ms`: over how long clients
-    are asked to come back when the server ends. `late_poll_delay_ms`: how long a poll that comes
-    after the upgrade waits for its refusal. `allow_engine3`: Engine.IO 3 besides 4.
+    one client; above `low_water_bytes` it is congested. `max_polling_connections`: how many of
+    `max_connections` may poll, those that have not upgraded yet among them. `drain_spread_ms`: over
+    how long clients are asked to come back when the server ends. `late_poll_delay_ms`: how long a
+    poll that comes after the upgrade waits for its refusal. `allow_engine3`: Engine.IO 3 besides 4.
     `max_poll_packets`: in one answer to a poll, 0: any number; python-engineio's client gives its
     connection up over more than 16.
     """
@@ -55,7 +56,7 @@ class EngineSettings:
     drain_spread_ms: int = 5_000
     late_poll_delay_ms: int = 10
     allow_engine3: bool = False
-    max_poll_packets: int = 0
+    max_poll_packets: int = 16
 
 
 class Busy(Exception):  # noqa: N818
@@ -84,7 +85,6 @@ class Endpoint:
         sid_factory: Callable[[], str] = new_sid,
     ) -> None:
         self.application = application
-        self.clock = clock
         self.settings = settings
         self.origin_allowed = origin_allowed
         flusher = Flusher(asyncio.get_running_loop().call_soon)

@@ -73,7 +73,7 @@ class Directory(Protocol):
         """The nodes that live and play `role`."""
 
     async def look_again(self) -> None:
-        """Learn of nodes that came just now, for who misses one."""
+        """Learn of nodes that came just now, for whoever misses one."""
 
 
 class Relay:

@@ -135,7 +135,6 @@ export class Client {
       failed: () => this.connection.offline(),
       unauthenticated: () => this.#loggedOut(),
       chat: (event) => this.#feed.handle(event),
-      error: () => {},
     });
   }
 

@@ -68,7 +68,6 @@ export interface ChannelListener {
   /** The server does not know who this is, or ended the session: there is no use in trying on. */
   unauthenticated(): void;
   chat(event: unknown): void;
-  error(error: WireError): void;
 }
 
 export interface ChannelRequests {

@@ -126,7 +126,6 @@ export class SocketChannel implements Channel {
     if (!error) return;
     if (error.code === "session_revoked") this.#listener?.unauthenticated();
     else this.#patience.hold(error.retry_after_ms ?? 0);
-    this.#listener?.error(error);
   }
 
   #retry(): void {

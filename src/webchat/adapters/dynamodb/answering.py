@@ -19,7 +19,7 @@ from webchat.ports.positions import Moved
 
 
 class Writer(Protocol):
-    """What answering needs of who writes."""
+    """What answering needs of whoever writes."""
 
     def start(self, work: Coroutine[None, None, None]) -> None:
         """Run `work`."""
@@ -166,7 +166,7 @@ class Answering:
             # Two keys of the same 64 bits, once in many ages: nothing was stored.
             return WebchatError(Code.UNAVAILABLE, "the store is not answering")
         seq = entries[0].seq
-        follows = gather(conv, request.follows(seq), seq, 0, 0)
+        follows = gather(request.follows(seq), seq, 0, 0)
         followed: list[Entry] = []
         for draft in said_to_users(conv, follows):
             if user_log(draft.sender) != conv:
@@ -182,7 +182,7 @@ class Answering:
         pending.done(told)
 
     def _settle(self, known: KnownLog, answers: Answers, calls: list[Callable[[], None]]) -> None:
-        """The answers of one write are known; whose turn it is are told."""
+        """The answers of one write are known: tell those whose turn it is."""
         answers.calls = calls
         while known.answers and known.answers[0].calls is not None:
             for call in known.answers.popleft().calls or ():

@@ -17,7 +17,6 @@ from botocore.exceptions import (
     ConnectTimeoutError,
     EndpointConnectionError,
     HTTPClientError,
-    NoCredentialsError,
 )  # fmt: skip
 from botocore.loaders import Loader, create_loader
 
@@ -93,7 +92,7 @@ class DynamoTable:
         try:
             self._client = await self._life.enter_async_context(made)
         except (BotoCoreError, ValueError) as error:
-            raise Failed(str(error), may_have_happened=False, may_help=False) from error
+            raise Failed(str(error), may_help=False) from error
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -135,7 +134,7 @@ class DynamoTable:
         deadline_s = time.monotonic() + self._settings.create_within_ms / 1000
         while not _is_active(await self.describe()):
             if time.monotonic() > deadline_s:
-                raise Failed("the table is not ready yet", may_have_happened=True)
+                raise Failed("the table is not ready yet")
             await asyncio.sleep(_CREATING_POLL_S)
 
     async def expire_by(self, attribute: str) -> None:
@@ -167,7 +166,7 @@ class DynamoTable:
             found += map(_item, rows)
             left = answer.get("UnprocessedKeys", {}).get(self._settings.table, {}).get("Keys", [])
             if left and not rows:
-                raise Failed("the table is throttled", may_have_happened=False)
+                raise Failed("the table is throttled")
             asked = left
         return found
 
@@ -184,7 +183,7 @@ class DynamoTable:
             answer = await self._send(self._client.batch_write_item, request, is_write=True)
             still = answer.get("UnprocessedItems", {}).get(self._settings.table, [])
             if len(still) == len(left):
-                raise Failed("the table is throttled", may_have_happened=True)
+                raise Failed("the table is throttled")
             left = still
 
     async def delete(self, key: Key, expect: Expect) -> None:
@@ -289,21 +288,18 @@ def _refusal(error: ClientError) -> Exception:
     if code == "ConditionalCheckFailedException":
         return ConditionFailed()
     if code == "ResourceInUseException":
-        return TableExistsError(message, may_have_happened=False, may_help=False)
+        return TableExistsError(message, may_help=False)
     if code == "ResourceNotFoundException":
-        return NoSuchTableError(message, may_have_happened=False, may_help=False)
+        return NoSuchTableError(message, may_help=False)
     if code in _THROTTLED:
-        return Failed(message, may_have_happened=False)
-    return Failed(message, may_have_happened=status >= 500, may_help=status >= 500)
+        return Failed(message)
+    return Failed(message, may_help=status >= 500)
 
 
 def _outage(error: Exception) -> Failed:
     """What it means that nothing was answered."""
-    never_sent = isinstance(error, EndpointConnectionError | ConnectTimeoutError)
-    can_change = never_sent or isinstance(error, HTTPClientError | OSError | TimeoutError)
-    if isinstance(error, NoCredentialsError):
-        return Failed(str(error), may_have_happened=False, may_help=False)
-    return Failed(str(error), may_have_happened=not never_sent, may_help=can_change)
+    network = HTTPClientError | EndpointConnectionError | ConnectTimeoutError | OSError
+    return Failed(str(error), may_help=isinstance(error, network))
 
 
 def _key_schema(partition: str, order: str) -> list[Wire]:

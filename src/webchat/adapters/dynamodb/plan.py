@@ -10,7 +10,7 @@ import msgspec
 from webchat.adapters.dynamodb.head import Follows, LogHead, Mark, Record, encode
 from webchat.adapters.dynamodb.window import Window
 from webchat.errors import Code, MembersChanged, WebchatError
-from webchat.model import ConvID, Seq, Uid
+from webchat.model import Seq, Uid
 from webchat.ports.log import Append, Change, Follow, changed
 
 
@@ -147,7 +147,7 @@ class Planner:
 
     def _follow(self, request: Append, first: Seq, n_before: int) -> Follows | None:
         """What follows, with a mark that says so; None where this write does it all."""
-        follows = gather(request.conv, request.follows(first), first, self._at, n_before)
+        follows = gather(request.follows(first), first, self._at, n_before)
         changes = tuple(change for change in follows.changes if not self._change(change, first))
         follows = msgspec.structs.replace(follows, changes=changes)
         if follows == Follows(first, self._at, n_before):
@@ -173,7 +173,7 @@ class Planner:
         return True
 
 
-def gather(conv: ConvID, given: Sequence[Follow], seq: Seq, at: int, n_before: int) -> Follows:
+def gather(given: Sequence[Follow], seq: Seq, at: int, n_before: int) -> Follows:
     """What `given` come to together when their append got `seq`."""
     groups = [follow.group for follow in given if follow.group is not None]
     return Follows(

@@ -44,7 +44,7 @@ class Rolling:
             return
         batch: Batch | None = Batch(head.conv, head.first, records)
         if batch and not await self._table.put_if(batch.item(), ABSENT):
-            batch = await self._agree(known, head)
+            batch = await self._agree(head)
         if batch is None:
             known.head = None
             return
@@ -52,9 +52,9 @@ class Rolling:
         if known.window is not None:
             await self._pages.write_pages(known.window, head.first, batch.last + 1)
 
-    async def _agree(self, known: KnownLog, head: LogHead) -> Batch | None:
-        """A batch that begins there is there: somebody else's, or left by who died. Have it hold
-        what the head says; None: the head is another by now.
+    async def _agree(self, head: LogHead) -> Batch | None:
+        """A batch that begins there is there: somebody else's, or left by one that died. Have it
+        hold what the head says; None: the head is another by now.
 
         The head is read after the batch: as long as the entries are in it nobody changes them in
         the batch, and once they are not the batch has another `ver`.

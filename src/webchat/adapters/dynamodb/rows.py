@@ -65,7 +65,7 @@ def turned(
 ) -> MemberRow | None:
     """`row` once `spans` followed from `seq`; None: it knew that already.
 
-    `n_before`: the count of messages before `seq`, to which the position of who comes in moves.
+    `n_before`: the count of messages before `seq`, to which the position of whoever comes in moves.
     """
     if seq <= row.seq:
         return None

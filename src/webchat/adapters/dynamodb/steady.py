@@ -37,7 +37,7 @@ class SteadyTable:
     """`Table`, insistent. Every method may raise WebchatError(UNAVAILABLE) instead of Failed.
 
     A conditional write whose first attempt timed out may meet itself: ConditionFailed then says
-    nothing of who won, so who cares leaves a token in the item (`change` does).
+    nothing of who won, so whoever cares leaves a token in the item (`change` does).
     """
 
     def __init__(self, table: Table, settings: DynamoSettings, clock: Clock) -> None:

@@ -52,15 +52,13 @@ class ConditionFailed(Exception):  # noqa: N818  (an answer, not a failure)
 
 
 class Failed(Exception):  # noqa: N818
-    """The table did not do it, or did not say so.
+    """The table did not do it, or did not say so: a write may be done, or be done even later.
 
-    `may_have_happened`: a write may be done, or be done even later (a timeout). `may_help`: the
-    same request can succeed later (throttled, unreachable).
+    `may_help`: the same request can succeed later (throttled, unreachable).
     """
 
-    def __init__(self, message: str, *, may_have_happened: bool, may_help: bool = True) -> None:
+    def __init__(self, message: str, *, may_help: bool = True) -> None:
         super().__init__(message)
-        self.may_have_happened = may_have_happened
         self.may_help = may_help
 
 

@@ -15,8 +15,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from webchat.errors import Code, WebchatError
+from webchat.session.endpoint import OriginAllowed
+from webchat.transport.proxy import Proxies
 from webchat.transport.rest.problems import problem
-from webchat.transport.rest.services import OriginAllowed, ResolvesClients
 
 CLIENT: Final = "webchat.client"
 """Where in the ASGI scope the Client is."""
@@ -55,7 +56,7 @@ class Guard:
     def __init__(
         self,
         app: ASGIApp,
-        proxies: ResolvesClients,
+        proxies: Proxies,
         origin_allowed: OriginAllowed,
         requests: Counter | None = None,
     ) -> None:

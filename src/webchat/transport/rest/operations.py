@@ -1,4 +1,4 @@
-"""Routes for who runs the server: is it alive, is it ready, and its metrics."""
+"""Routes for whoever runs the server: is it alive, is it ready, and its metrics."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from webchat.errors import Code, WebchatError
+from webchat.transport.proxy import Client
 from webchat.transport.relay import NODE
 from webchat.transport.rest.endpoint import at
 from webchat.transport.rest.guard import CLIENT
+from webchat.transport.rest.paths import HEALTHZ, METRICS, READYZ
 from webchat.transport.rest.resource import json_response
-from webchat.transport.rest.services import Check, Client, RestSettings, Services
+from webchat.transport.rest.services import Check, RestSettings, Services
 
 
 class Operations:
@@ -29,9 +31,9 @@ class Operations:
     def routes(self) -> list[BaseRoute]:
         """Where they are."""
         return [
-            at("/healthz", self._healthz),
-            at("/readyz", self._readyz),
-            at("/metrics", self._metrics),
+            at(HEALTHZ, self._healthz),
+            at(READYZ, self._readyz),
+            at(METRICS, self._metrics),
         ]
 
     async def _healthz(self, _request: Request) -> Response:
@@ -65,7 +67,7 @@ class Operations:
             return error.message
 
     async def _metrics(self, request: Request) -> Response:
-        if not (self._settings.metrics_anywhere or _is_here(request.scope[CLIENT])):
+        if not _is_here(request.scope[CLIENT]):
             raise WebchatError(Code.FORBIDDEN, "Metrics are for this machine alone.")
         return Response(generate_latest(self._services.registry), media_type=CONTENT_TYPE_LATEST)
 

@@ -10,13 +10,13 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from webchat.chat.identity import COOKIE
 from webchat.errors import Code, WebchatError
 from webchat.model import Login, Uid, is_uid
 from webchat.transport.rest.guard import CLIENT
 from webchat.transport.rest.route import Call, Reply, Route
 from webchat.transport.rest.services import RestSettings, Services
 
-COOKIE: Final = "webchat_session"
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 _DAY_S: Final = 86_400
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)

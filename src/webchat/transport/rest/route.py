@@ -10,7 +10,8 @@ import msgspec
 
 from webchat.errors import Code
 from webchat.model import Login, Uid
-from webchat.transport.rest.services import Client, Services
+from webchat.transport.proxy import Client
+from webchat.transport.rest.services import Services
 
 Body = TypeVar("Body")
 Query = TypeVar("Query")

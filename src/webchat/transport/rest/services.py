@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from prometheus_client import CollectorRegistry
 
@@ -21,29 +20,6 @@ from webchat.service.readers import Readers
 
 Check = Callable[[], Awaitable[str]]
 """Why something the server stands on does not serve as it should now; "": it does."""
-
-OriginAllowed = Callable[[Mapping[str, str], bool], bool]
-"""Whether a request with these headers (lower case), secure or not, comes from an allowed origin;
-one without `Origin` does."""
-
-
-class Client(Protocol):
-    """Who is at the other end, trusted proxies taken into account."""
-
-    @property
-    def address(self) -> str:
-        """Its IP address."""
-
-    @property
-    def secure(self) -> bool:
-        """Whether it speaks TLS."""
-
-
-class ResolvesClients(Protocol):
-    """Knows which proxies' word counts."""
-
-    def resolve(self, peer: str, headers: Mapping[str, str], *, secure: bool = False) -> Client:
-        """The client behind `peer`, the address that connected to us (`secure`: by TLS)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +46,11 @@ class Services:
 @dataclass(frozen=True, slots=True)
 class RestSettings:
     """`static_dir`: the built web client; it may be missing. `cookie_days`: as long as a login
-    lives. `metrics_anywhere`: `/metrics` answers others than this machine, too."""
+    lives."""
 
     open_mode: bool = False
     body_bytes: int = 65_536
     body_timeout_s: float = 20
     check_timeout_s: float = 2
     cookie_days: float = 30
-    metrics_anywhere: bool = False
     static_dir: Path = field(default=Path(__file__).parents[2] / "static")

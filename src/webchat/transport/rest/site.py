@@ -15,6 +15,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from webchat.session.endpoint import OriginAllowed
+from webchat.transport.proxy import Proxies
 from webchat.transport.rest import account_routes, conversation_routes, group_routes
 from webchat.transport.rest.endpoint import Answer, at
 from webchat.transport.rest.guard import Guard, requests_counter
@@ -24,12 +26,7 @@ from webchat.transport.rest.problems import not_found
 from webchat.transport.rest.resource import Resource
 from webchat.transport.rest.route import Route
 from webchat.transport.rest.seed import SeedProfiles
-from webchat.transport.rest.services import (
-    OriginAllowed,
-    ResolvesClients,
-    RestSettings,
-    Services,
-)
+from webchat.transport.rest.services import RestSettings, Services
 from webchat.transport.rest.static import WebClient
 
 API_ROUTES: Final[tuple[Route, ...]] = (
@@ -43,7 +40,7 @@ API_ROUTES: Final[tuple[Route, ...]] = (
 def build(
     services: Services,
     settings: RestSettings,
-    proxies: ResolvesClients,
+    proxies: Proxies,
     origin_allowed: OriginAllowed,
 ) -> ASGIApp:
     """The application of the server's own port. Once a registry: it adds a metric to it."""
@@ -57,7 +54,7 @@ def build(
 def build_seed(
     services: Services,
     settings: RestSettings,
-    proxies: ResolvesClients,
+    proxies: Proxies,
     origin_allowed: OriginAllowed,
 ) -> ASGIApp:
     """The application of the seed's profile port: its routes alone."""

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from webchat import model
 from webchat.model import Profile
 from webchat.service import directory, entering
+from webchat.service.account_rules import WhoMayAddMe
 from webchat.service.conversations import Described, Listed
 from webchat.service.pages import DEFAULT_LIMIT
-
-WhoMayAddMe = Literal["everybody", "shared"]
 
 
 class Registration(Struct):
