@@ -12,11 +12,17 @@ ConvID = str
 Seq = int
 
 _ID_CHARACTERS: Final = r"[A-Za-z0-9._@+-]{1,64}"
+_ID: Final = re.compile(rf"{_ID_CHARACTERS}\Z")
 _UID: Final = re.compile(rf"(?!group_){_ID_CHARACTERS}\Z")
 _GROUP: Final = re.compile(rf"group_{_ID_CHARACTERS}\Z")
 
 MAX_MSG_ID_CHARS: Final = 64
 MAX_NAME_CHARS: Final = 64
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` can be the id of anything here: what cannot be need not be looked for."""
+    return _ID.match(text) is not None
 
 
 def is_uid(text: str) -> bool:

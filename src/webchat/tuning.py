@@ -83,6 +83,7 @@ def chat_settings(settings: Settings) -> ChatLayerSettings:
             failed_notices=settings.failed_notices,
         ),
         revocation_sweep_ms=settings.revocation_sweep_ms,
+        session_days=settings.session_days,
     )
 
 

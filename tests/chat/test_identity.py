@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from tests.chat.world import Person, World
+from webchat.chat.assembly import Settings
 from webchat.errors import Closing
 from webchat.model import Login
 from webchat.session.handler import ConnectRefused, Request
+
+DAY_S = 24 * 3600
 
 
 @pytest.fixture
@@ -19,8 +24,9 @@ async def home(world: World) -> World:
     return world
 
 
-async def log_in(world: World, name: str) -> None:
-    login = Login(name, "anna", 0, 0, 2**53)
+async def log_in(world: World, name: str, lives_s: int | None = None) -> None:
+    expires_at = 2**53 if lives_s is None else world.clock.now_ms() + lives_s * 1000
+    login = Login(name, "anna", 0, 0, expires_at)
     await world.store.logins.add(name.encode(), login)
 
 
@@ -31,6 +37,16 @@ async def connected(world: World, login: str) -> Person:
     client.login_id = login
     world.chat.handler.connected(person.socket)
     return person
+
+
+async def pass_days(world: World, days: int, steps: int = 1) -> None:
+    """So many steps a day."""
+    for _ in range(days * steps):
+        await world.pass_time(DAY_S / steps)
+
+
+async def stored(world: World) -> dict[str, Login]:
+    return {login.id: login for login in await world.store.logins.of_user("anna")}
 
 
 async def test_a_revoked_login_closes_its_connections_within_a_second(home: World) -> None:
@@ -61,6 +77,50 @@ async def test_a_login_that_ends_while_its_connection_comes_in_closes_it(home: W
     phone = await connected(home, "phone")
     await home.pass_time(0.1)
     assert phone.socket.why is Closing.SESSION_REVOKED
+
+
+async def test_a_connection_counts_as_a_use_of_its_login(home: World) -> None:
+    await log_in(home, "tablet", lives_s=30 * DAY_S)
+    tablet = await connected(home, "tablet")
+    await pass_days(home, 100)
+    assert not tablet.socket.closed
+    assert (await stored(home))["tablet"].expires_at > home.clock.now_ms() + 25 * DAY_S * 1000
+
+
+async def test_a_login_with_a_short_life_is_used_by_its_connection_in_time() -> None:
+    world = World(Settings(session_days=1))
+    await world.register("anna")
+    await log_in(world, "phone", lives_s=DAY_S)
+    phone = await connected(world, "phone")
+    await pass_days(world, 3, steps=20)
+    assert not phone.socket.closed
+    assert "phone" in await stored(world)
+
+
+async def test_a_connection_has_its_login_written_once_a_day_at_most(
+    home: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    touch = home.store.logins.touch
+
+    async def counted(used: Sequence[Login]) -> None:
+        written.extend(login.id for login in used)
+        await touch(used)
+
+    monkeypatch.setattr(home.store.logins, "touch", counted)
+    for name in ("phone", "phone", "laptop"):
+        await connected(home, name)
+    await pass_days(home, 10, steps=50)
+    assert {name: written.count(name) <= 10 for name in written} == {"phone": True, "laptop": True}
+
+
+async def test_a_login_that_expired_closes_its_connections_and_stays_expired(home: World) -> None:
+    await log_in(home, "tablet", lives_s=3_600)
+    tablet, phone = await connected(home, "tablet"), await connected(home, "phone")
+    await pass_days(home, 2)
+    assert tablet.socket.why is Closing.SESSION_REVOKED
+    assert not phone.socket.closed
+    assert (await stored(home))["tablet"].last_used_at == 0
 
 
 async def test_a_token_nobody_has_is_refused_with_its_code(world: World) -> None:

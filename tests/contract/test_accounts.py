@@ -9,6 +9,7 @@ import pytest
 
 from webchat.errors import Code, WebchatError
 from webchat.model import Profile
+from webchat.ports.accounts import Changed
 from webchat.ports.store import Store
 
 
@@ -71,6 +72,87 @@ async def test_saving_a_password_replaces_it(store: Store) -> None:
     await store.accounts.save_password("nobody", "new")
     assert await store.accounts.password_hash("ann") == "new"
     assert await store.accounts.password_hash("nobody") is None
+
+
+async def test_a_password_is_replaced_only_if_it_is_the_expected_one(store: Store) -> None:
+    await store.accounts.create(person("ann"), "old", 1)
+    assert not await store.accounts.save_password("ann", "stolen", "older")
+    assert await store.accounts.password_hash("ann") == "old"
+    assert await store.accounts.save_password("ann", "new", "old")
+    assert await store.accounts.password_hash("ann") == "new"
+    assert not await store.accounts.save_password("nobody", "new", "old")
+
+
+async def test_of_new_passwords_at_once_that_expect_the_same_old_one_one_is_written(
+    store: Store,
+) -> None:
+    await store.accounts.create(person("ann"), "old", 1)
+    asked = [store.accounts.save_password("ann", f"new{number}", "old") for number in range(5)]
+    outcomes = await asyncio.gather(*asked)
+    assert outcomes.count(True) == 1
+    assert await store.accounts.password_hash("ann") == f"new{outcomes.index(True)}"
+
+
+async def test_a_change_writes_the_fields_it_names_and_tells_what_was_and_is(
+    store: Store,
+) -> None:
+    was = Profile("ann", "Ann", "about", False, "shared", True)
+    await store.accounts.create(was, "hash", 1)
+    changed = await store.accounts.change_profile("ann", {"name": "Anna"}, 2)
+    assert changed == Changed(was, msgspec.structs.replace(was, name="Anna"))
+    assert await store.accounts.profile("ann") == changed.after
+    assert await store.accounts.password_hash("ann") == "hash"
+    assert [profile.uid for profile in await store.accounts.recent(1)] == ["ann"]
+
+
+async def test_changes_at_once_of_different_fields_all_hold(store: Store) -> None:
+    await store.accounts.create(person("ann"), "hash", 1)
+    wanted = {
+        "name": "Anna",
+        "about": "about",
+        "display_receipts": False,
+        "who_may_add_me": "shared",
+        "disabled": True,
+    }
+    asked = [store.accounts.change_profile("ann", {name: wanted[name]}, 2) for name in wanted]
+    await asyncio.gather(*asked, store.accounts.save_password("ann", "new"))
+    assert await store.accounts.profile("ann") == Profile("ann", **wanted)  # type: ignore[arg-type]
+    assert await store.accounts.password_hash("ann") == "new"
+
+
+async def test_nobody_is_changed_unless_it_is_said_what_to_make(store: Store) -> None:
+    assert await store.accounts.change_profile("ann", {"name": "Anna"}, 1) is None
+    assert await store.accounts.profile("ann") is None
+    changed = await store.accounts.change_profile("ann", {"name": "Anna"}, 1, person("ann"))
+    assert changed == Changed(person("ann"), person("ann", "Anna"))
+    assert await store.accounts.profile("ann") == person("ann", "Anna")
+    assert await store.accounts.password_hash("ann") == ""
+    with pytest.raises(WebchatError):
+        await store.accounts.create(person("ANN"), "", 2)
+
+
+async def test_changes_at_once_that_may_make_an_account_all_hold(store: Store) -> None:
+    wanted = {"name": "Anna", "about": "about", "display_receipts": False}
+    asked = [
+        store.accounts.change_profile("ann", {name: value}, 1, person("ann"))
+        for name, value in wanted.items()
+    ]
+    await asyncio.gather(*asked)
+    assert await store.accounts.profile("ann") == Profile(
+        "ann", "Anna", "about", False, "everybody", False
+    )
+
+
+async def test_a_change_is_found_by_the_new_name_alone_and_not_while_disabled(
+    store: Store,
+) -> None:
+    await store.accounts.create(person("u1", "Ann Old"), "", 1)
+    await store.accounts.change_profile("u1", {"name": "Bea New"}, 2)
+    assert (await found(store, "old"), await found(store, "new")) == ([], ["u1"])
+    await store.accounts.change_profile("u1", {"disabled": True}, 3)
+    assert await found(store, "new") == []
+    await store.accounts.change_profile("u1", {"disabled": False}, 4)
+    assert await found(store, "new") == ["u1"]
 
 
 async def test_search_finds_by_uid_name_and_words_in_any_case(store: Store) -> None:

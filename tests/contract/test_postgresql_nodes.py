@@ -13,7 +13,7 @@ from tests.engines.postgresql import shared_server
 from webchat.adapters.memory import ManualClock
 from webchat.adapters.postgresql import PostgresSettings, PostgresStore
 from webchat.errors import Code, MembersChanged, WebchatError
-from webchat.model import Position, Seq, pair_conv, user_log
+from webchat.model import Position, Profile, Seq, pair_conv, user_log
 from webchat.ports.log import Append, Appended
 from webchat.ports.positions import Move
 
@@ -128,6 +128,40 @@ async def test_positions_that_several_nodes_move_never_go_back(
     random.Random(3).shuffle(moves)
     await asyncio.gather(*[move(nodes[at % 3], each) for at, each in enumerate(moves)])
     assert await nodes[0].positions.of_user("bob", [GROUP]) == {GROUP: Position(31, 30, 29)}
+
+
+async def test_changes_of_an_account_on_all_nodes_at_once_all_hold(
+    nodes: Sequence[PostgresStore],
+) -> None:
+    ann = Profile("ann", "Ann", "", True, "everybody", False)
+    await nodes[0].accounts.create(ann, "old", 1)
+    for number in range(20):
+        fields: list[dict[str, object]] = [
+            {"name": f"Ann {number}"},
+            {"about": str(number)},
+            {"disabled": not number % 2},
+        ]
+        asked = zip(nodes, fields, strict=True)
+        await asyncio.gather(
+            *[node.accounts.change_profile("ann", each, 2) for node, each in asked]
+        )
+        expected = Profile("ann", f"Ann {number}", str(number), True, "everybody", not number % 2)
+        assert await nodes[0].accounts.profile("ann") == expected
+
+
+async def test_of_new_passwords_on_all_nodes_at_once_one_is_written(
+    nodes: Sequence[PostgresStore],
+) -> None:
+    await nodes[0].accounts.create(Profile("ann", "Ann", "", True, "everybody", False), "0", 1)
+    for number in range(20):
+        hashes = [f"{number + 1} of {at}" for at in range(3)]
+        old = await nodes[0].accounts.password_hash("ann")
+        asked = zip(nodes, hashes, strict=True)
+        outcomes = await asyncio.gather(
+            *[node.accounts.save_password("ann", each, old) for node, each in asked]
+        )
+        assert outcomes.count(True) == 1
+        assert await nodes[1].accounts.password_hash("ann") == hashes[outcomes.index(True)]
 
 
 async def test_of_tables_made_by_all_nodes_at_once_there_is_one_set(

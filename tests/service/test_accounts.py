@@ -9,6 +9,8 @@ import pytest
 from tests.service.late import answers_late
 from tests.service.world import ADDRESS, PASSWORD, World, code_of, refused
 from webchat.errors import Code
+from webchat.model import Profile
+from webchat.ports.accounts import Changed
 from webchat.service.accounts import AccountSettings, ProfileChange
 from webchat.service.tokens import Issued
 
@@ -30,6 +32,12 @@ async def test_who_registers_is_logged_in_with_every_setting_at_its_default(worl
     assert (me.who_may_add_me, me.disabled) == ("everybody", False)
 
 
+@pytest.mark.parametrize("uid", [".", ".."])
+async def test_what_no_address_can_name_is_not_registered(world: World, uid: str) -> None:
+    assert await code_of(world.accounts.register(uid, "Ann", PASSWORD, ADDRESS)) is Code.BAD_REQUEST
+    assert await code_of(world.administration.add(uid, "Ann", PASSWORD)) is Code.BAD_REQUEST
+
+
 @pytest.mark.parametrize(
     "uid", ["", "a b", "group_x", "a" * 65, "ä", "a\n", "a/b", "dm:a", "a\x00"]
 )
@@ -45,6 +53,16 @@ async def test_a_name_that_is_empty_long_or_not_printable_is_refused(
     assert await code_of(call) is Code.BAD_REQUEST
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["\u200b", "\u2060 \u2060", "\u3164", "\ufeff", "\u00ad", "\U000e0041", "\ufe0f", "\u2800"],
+    ids=ascii,
+)
+async def test_a_name_that_nobody_can_see_is_refused(world: World, name: str) -> None:
+    call = world.accounts.register("ann", name, PASSWORD, ADDRESS)
+    assert await code_of(call) is Code.BAD_REQUEST
+
+
 @pytest.mark.parametrize("password", ["", "1234567", "p" * 257])
 async def test_a_password_that_is_too_short_or_too_long_is_refused(
     world: World, password: str
@@ -54,7 +72,9 @@ async def test_a_password_that_is_too_short_or_too_long_is_refused(
     )
 
 
-@pytest.mark.parametrize("name", ["n" * 64, "안녕하세요", "👩\u200d👩\u200d👧", "<b>&amp;"])
+@pytest.mark.parametrize(
+    "name", ["n" * 64, "안녕하세요", "👩\u200d👩\u200d👧", "<b>&amp;", "-", "\U0001fae9"]
+)
 @pytest.mark.parametrize("password", ["12345678", "p" * 256, "пароль пароль", "        "])
 async def test_any_other_name_and_password_are_taken_as_they_are(
     world: World, name: str, password: str
@@ -256,7 +276,8 @@ async def test_a_change_of_oneself_is_seen_from_its_answer_on_and_by_a_fresh_pro
 ) -> None:
     await world.user("ann")
     change = ProfileChange(about="line one\nline two", display_receipts=False)
-    changed = await world.accounts.change("ann", change)
+    before, changed = _both(await world.accounts.change("ann", change))
+    assert (before.name, before.about, before.display_receipts) == ("Ann", "", True)
     assert (changed.name, changed.about, changed.display_receipts) == (
         "Ann", "line one\nline two", False,
     )  # fmt: skip
@@ -319,6 +340,28 @@ async def test_people_are_found_by_uid_and_words_of_their_name_but_not_when_disa
     assert await code_of(world.accounts.search("x" * 65, "", 50)) is Code.BAD_REQUEST
 
 
+@pytest.mark.parametrize("text", ["x" * 5_000, "a\x00b", "..\n", ""])
+async def test_the_store_is_not_asked_for_what_can_be_no_id(world: World, text: str) -> None:
+    await world.user("ann")
+    world.store.is_down = True
+    assert await code_of(world.accounts.revoke("ann", text)) is Code.NOT_FOUND
+    for conv in (text, f"group_{text}"):
+        assert await code_of(world.directory.join("ann", conv)) is Code.NOT_FOUND
+        assert await code_of(world.links.of_group("ann", conv)) is Code.NOT_A_MEMBER
+    assert await code_of(world.invitations.decline("ann", text)) is Code.NOT_FOUND
+
+
+@pytest.mark.parametrize("uid", ["x" * 3_000, "a\x00b", ""])
+async def test_who_logs_in_as_what_can_be_no_user_is_told_so_without_the_store(
+    world: World, monkeypatch: pytest.MonkeyPatch, uid: str
+) -> None:
+    async def password_hash(_: str) -> str:
+        raise AssertionError("the store was asked")
+
+    monkeypatch.setattr(world.store.accounts, "password_hash", password_hash)
+    assert await code_of(login(world, uid)) is Code.UNAUTHENTICATED
+
+
 async def test_a_store_that_is_down_is_unavailable_and_locks_nobody_out(world: World) -> None:
     token = await world.user("ann")
     world.store.is_down = True
@@ -327,6 +370,10 @@ async def test_a_store_that_is_down_is_unavailable_and_locks_nobody_out(world: W
         assert await code_of(login(world)) is Code.UNAVAILABLE
     world.store.is_down = False
     assert await login(world)
+
+
+def _both(changed: Changed) -> tuple[Profile, Profile]:
+    return changed.before, changed.after
 
 
 async def _noted(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,6 +13,7 @@ from argon2.exceptions import VerifyMismatchError
 from tests.service.world import ADDRESS, PASSWORD, World, code_of
 from webchat.errors import Code
 from webchat.model import Login
+from webchat.service.accounts import ProfileChange
 from webchat.service.passwords import Passwords
 
 NEW_PASSWORD = "another password"
@@ -34,6 +36,9 @@ class PausedPasswords(Passwords):
         if meanwhile is not None:
             await meanwhile()
         return right
+
+    def is_outdated(self, password_hash: str) -> bool:
+        return self._passwords.is_outdated(password_hash)
 
     def close(self) -> None:
         self._passwords.close()
@@ -75,6 +80,41 @@ async def test_an_account_that_is_enabled_again_has_its_password_and_no_login(
     assert [found.uid for found in await world.accounts.search("ann", "", 9)] == ["ann"]
     await world.administration.enable("ann")
     assert await world.accounts.authenticate(token)
+
+
+async def test_what_its_owner_changes_meanwhile_does_not_open_a_disabled_account_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.user("ann")
+    change_profile = world.store.accounts.change_profile
+
+    async def change_late(*args: Any) -> Any:
+        monkeypatch.undo()
+        await world.administration.disable("ann")
+        return await change_profile(*args)
+
+    monkeypatch.setattr(world.store.accounts, "change_profile", change_late)
+    await world.accounts.change("ann", ProfileChange(name="Anna"))
+    (profile,) = [each async for each in world.administration.list()]
+    assert (profile.name, profile.disabled) == ("Anna", True)
+
+
+async def test_an_account_is_disabled_without_undoing_what_its_owner_changes_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.user("ann")
+    save_password = world.store.accounts.save_password
+
+    async def save_late(*args: Any, **options: Any) -> bool:
+        await world.accounts.change("ann", ProfileChange(about="changed"))
+        return await save_password(*args, **options)
+
+    monkeypatch.setattr(world.store.accounts, "save_password", save_late)
+    await world.administration.disable("ann")
+    monkeypatch.undo()
+    profile = await world.store.accounts.profile("ann")
+    assert profile is not None
+    assert (profile.about, profile.disabled) == ("changed", True)
 
 
 async def test_servers_look_again_at_an_account_that_is_enabled(world: World) -> None:
@@ -129,6 +169,24 @@ async def test_a_login_that_was_being_checked_while_the_password_changed_is_none
     world.close()
 
 
+async def test_a_password_that_the_operator_sets_at_the_last_moment_stays(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.user("ann")
+    (login,) = await world.accounts.logins("ann")
+    save_password = world.store.accounts.save_password
+
+    async def save_late(*args: Any, **options: Any) -> bool:
+        monkeypatch.undo()
+        await world.administration.passwd("ann", NEW_PASSWORD)
+        return await save_password(*args, **options)
+
+    monkeypatch.setattr(world.store.accounts, "save_password", save_late)
+    change = world.accounts.change_password(login, PASSWORD, "the thief's password", ADDRESS)
+    assert await code_of(change) is Code.FORBIDDEN
+    assert await world.accounts.login("ann", NEW_PASSWORD, ADDRESS)
+
+
 async def test_a_change_of_a_password_does_not_undo_what_the_operator_set_meanwhile() -> None:
     passwords = PausedPasswords(World().passwords)
     world = World(passwords=passwords)
@@ -160,6 +218,7 @@ async def test_acts_on_an_account_that_is_not_there_say_so(world: World) -> None
     assert await code_of(world.administration.disable("ann")) is Code.UNKNOWN_USER
     assert await code_of(world.administration.enable("ann")) is Code.UNKNOWN_USER
     assert await code_of(world.administration.passwd("ann", PASSWORD)) is Code.UNKNOWN_USER
+    assert await code_of(world.administration.passwd("a" * 65, PASSWORD)) is Code.UNKNOWN_USER
 
 
 async def test_the_list_has_every_account_disabled_ones_too(world: World) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from argon2 import Type, extract_parameters
 
-from tests.service.world import CHEAP, code_of
-from webchat.errors import Code
+from tests.service.late import answers_late
+from tests.service.world import ADDRESS, CHEAP, PASSWORD, World, code_of
+from webchat.errors import Code, WebchatError
 from webchat.service.passwords import Passwords, PasswordSettings
 
 
@@ -65,3 +67,70 @@ async def test_the_loop_goes_on_while_a_password_is_hashed() -> None:
         await asyncio.sleep(0)
     assert turns > 10
     passwords.close()
+
+
+async def test_a_hash_of_other_settings_is_renewed_at_a_right_login() -> None:
+    world = await _with_an_old_hash()
+    assert await code_of(world.accounts.login("ann", "wrong", ADDRESS)) is Code.UNAUTHENTICATED
+    assert await _cost(world) == (8, 2)
+    assert await world.accounts.login("ann", PASSWORD, ADDRESS)
+    assert await _cost(world) == (CHEAP.argon2_memory_kib, CHEAP.argon2_passes)
+    renewed = await world.store.accounts.password_hash("ann")
+    assert await world.accounts.login("ann", PASSWORD, ADDRESS)
+    assert await world.store.accounts.password_hash("ann") == renewed
+    world.close()
+
+
+async def test_logins_at_once_that_renew_a_hash_are_all_taken() -> None:
+    world = await _with_an_old_hash()
+    answers_late(world.store.accounts, world.store.logins)
+    logins = [world.accounts.login("ann", PASSWORD, ADDRESS) for _ in range(3)]
+    issued = await asyncio.gather(*logins)
+    assert len({each.login.id for each in issued}) == 3
+    assert await _cost(world) == (CHEAP.argon2_memory_kib, CHEAP.argon2_passes)
+    world.close()
+
+
+async def test_a_hash_is_not_renewed_over_a_password_that_was_set_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = await _with_an_old_hash()
+    save_password = world.store.accounts.save_password
+
+    async def save_late(*args: Any, **options: Any) -> bool:
+        monkeypatch.undo()
+        await world.administration.passwd("ann", "another password")
+        return await save_password(*args, **options)
+
+    monkeypatch.setattr(world.store.accounts, "save_password", save_late)
+    assert await code_of(world.accounts.login("ann", PASSWORD, ADDRESS)) is Code.UNAUTHENTICATED
+    assert await world.accounts.login("ann", "another password", ADDRESS)
+    assert len(await world.accounts.logins("ann")) == 1
+    world.close()
+
+
+async def test_a_login_does_not_fail_where_its_hash_cannot_be_renewed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = await _with_an_old_hash()
+
+    async def save_password(*_: Any, **__: Any) -> bool:
+        raise WebchatError(Code.UNAVAILABLE, "the store is not answering")
+
+    monkeypatch.setattr(world.store.accounts, "save_password", save_password)
+    assert await world.accounts.login("ann", PASSWORD, ADDRESS)
+    world.close()
+
+
+async def _with_an_old_hash() -> World:
+    """A world in which ann's password was hashed with other settings."""
+    world, before = World(), Passwords(PasswordSettings(argon2_memory_kib=8, argon2_passes=2))
+    await world.user("ann")
+    await world.store.accounts.save_password("ann", await before.hash(PASSWORD))
+    before.close()
+    return world
+
+
+async def _cost(world: World) -> tuple[int, int]:
+    parameters = extract_parameters(await world.store.accounts.password_hash("ann") or "")
+    return parameters.memory_cost, parameters.time_cost

@@ -61,6 +61,7 @@ class Settings:
     held: HeldLimits = field(default_factory=HeldLimits)
     groups: GroupSettings = field(default_factory=GroupSettings)
     revocation_sweep_ms: int = 500
+    session_days: float = 30
 
 
 class Chat:
@@ -203,6 +204,7 @@ class Chat:
         self._tasks.spawn(self._comparing.sweep())
         if not self._settings.open_mode:
             self._tasks.spawn(self._identity.watch(self._settings.revocation_sweep_ms))
+            self._tasks.spawn(self._identity.keep(self._settings.session_days))
 
     def compare(self) -> None:
         """Others may have appended what they did not get to publish: a node has died, say. What is

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
+import msgspec
+
 from webchat.chat.client import Client
 from webchat.chat.patience import Patience
 from webchat.chat.stats import Stats
@@ -21,6 +23,7 @@ from webchat.session.handler import ConnectRefused, Socket
 
 COOKIE: Final = "webchat_session"
 _REMEMBERED_USERS: Final = 1_000
+_DAY_MS: Final = 86_400_000
 
 
 class Identity:
@@ -92,6 +95,30 @@ class Identity:
             last = last if newest is None else newest
             await pause(self._clock, interval_ms / 1000)
 
+    async def keep(self, session_days: float) -> None:
+        """Count connections as uses of their logins, which end so long after their last one, and
+        close those of logins that have expired. Each user is looked at once a day, or once in a
+        tenth of that time, whichever is less; spread over it, as nobody waits for it."""
+        life_ms = round(session_days * _DAY_MS)
+        interval_ms = min(_DAY_MS, life_ms // 10)
+        while True:
+            uids = list(self._clients) or [""]
+            for uid in uids:
+                await pause(self._clock, interval_ms / len(uids) / 1000)
+                use = partial(self._use, uid, life_ms, interval_ms // 2)
+                await self._patience.attempt(use, "uses of logins")
+
+    async def _use(self, uid: Uid, life_ms: int, unless_within_ms: int) -> None:
+        lasting = await self._close_ended(uid)
+        now = self._clock.now_ms()
+        used = [
+            msgspec.structs.replace(login, last_used_at=now, expires_at=now + life_ms)
+            for login in lasting
+            if now - login.last_used_at >= unless_within_ms
+        ]
+        if used:
+            await self._logins.touch(used)
+
     async def _look(self, last: int | None) -> int:
         newest, revocations = await self._logins.revocations(last)
         for uid in dict.fromkeys(revocation.uid for revocation in revocations):
@@ -105,15 +132,20 @@ class Identity:
         if len(self._revoked_lately) > _REMEMBERED_USERS:
             del self._revoked_lately[next(iter(self._revoked_lately))]
 
-    async def _close_ended(self, uid: Uid) -> None:
-        """Close the connections of this user whose login is no more."""
+    async def _close_ended(self, uid: Uid) -> list[Login]:
+        """Close the connections of this user whose login is no more; returns the others' logins."""
         if uid not in self._clients:
-            return
-        lasting = {login.id for login in await self._logins.of_user(uid)}
+            return []
+        stored, now = await self._logins.of_user(uid), self._clock.now_ms()
+        lasting = {login.id: login for login in stored if login.expires_at > now}
+        used: dict[str, Login] = {}
         for client in self._clients.get(uid, ()):
-            if client.login_id not in lasting:
+            if client.login_id in lasting:
+                used[client.login_id] = lasting[client.login_id]
+            else:
                 self._stats.revoked += 1
                 client.socket.close(Closing.SESSION_REVOKED, "this login has ended")
+        return list(used.values())
 
 
 def _said(auth: object) -> str:

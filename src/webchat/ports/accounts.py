@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Protocol
 
@@ -22,6 +22,13 @@ class Revocation(msgspec.Struct, frozen=True):
     uid: Uid
     login: str
     except_login: str
+
+
+class Changed(msgspec.Struct, frozen=True):
+    """A profile before and after a change, which may have changed nothing."""
+
+    before: Profile
+    after: Profile
 
 
 def fold(text: str) -> str:
@@ -55,8 +62,17 @@ class Accounts(Protocol):
         """Write name, about, settings and `disabled` of an account, making it if it is not there
         (open mode, the seed's `/add`; uids that differ in case only are not refused here)."""
 
-    async def save_password(self, uid: Uid, password_hash: str) -> None:
-        """Write the password's hash of an existing account."""
+    async def change_profile(
+        self, uid: Uid, fields: Mapping[str, object], at: int, make: Profile | None = None
+    ) -> Changed | None:
+        """Write these fields of a profile and no others: of what changes at the same time, on any
+        node, nothing is undone. None: no such account, unless `make` is what to make of it then."""
+
+    async def save_password(
+        self, uid: Uid, password_hash: str, expected: str | None = None
+    ) -> bool:
+        """Write the password's hash of an existing account, if it is `expected` until then (None:
+        whatever it is). False: nothing was written."""
 
     async def search(self, prefix: str, after: Uid, limit: int) -> Sequence[Profile]:
         """Enabled accounts whose uid, name or a word of the name begins with `prefix`, in any case,

@@ -21,6 +21,12 @@ WHO_MAY_ADD_ME: Final[tuple[str, ...]] = get_args(WhoMayAddMe)
 _UNPRINTABLE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 # A name must not reorder the text around it (Unicode TR 36, section 2.7: bidirectional spoofing).
 _REORDERING: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# What is not seen by itself: formats, spaces, marks; and letters, symbols and unassigned characters
+# that are blank (Unicode: Default_Ignorable_Code_Point; U+2800 is the empty Braille pattern).
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Me", "Mn", "Zl", "Zp", "Zs"})
+_BLANK: Final = frozenset("\u115f\u1160\u2065\u2800\u3164\uffa0") | frozenset(
+    map(chr, (*range(0xFFF0, 0xFFF9), *range(0xE0000, 0xE1000)))
+)
 
 
 def check_uid(uid: Uid) -> None:
@@ -33,13 +39,23 @@ def check_uid(uid: Uid) -> None:
         )
 
 
+def check_new_uid(uid: Uid) -> None:
+    """A uid that an account may be made for: `.` and `..` in an address are taken for a way up."""
+    check_uid(uid)
+    if uid in {".", ".."}:
+        raise WebchatError(Code.BAD_REQUEST, "A user ID does not consist of dots alone.")
+
+
 def clean_name(name: str) -> str:
-    """The name as it is kept: stripped, 1 to 64 characters, nothing that does not print."""
+    """The name as it is kept: stripped, 1 to 64 characters, all of which print and one of
+    which is seen."""
     stripped = name.strip()
     if not 1 <= len(stripped) <= MAX_NAME_CHARS:
         raise WebchatError(Code.BAD_REQUEST, f"A name has 1 to {MAX_NAME_CHARS} characters.")
     if not all(map(_is_plain, stripped)):
         raise WebchatError(Code.BAD_REQUEST, "A name has no control characters.")
+    if not any(map(_is_seen, stripped)):
+        raise WebchatError(Code.BAD_REQUEST, "A name has a character that can be seen.")
     return stripped
 
 
@@ -72,3 +88,7 @@ def check_who_may_add_me(choice: str) -> None:
 
 def _is_plain(character: str) -> bool:
     return unicodedata.category(character) not in _UNPRINTABLE and character not in _REORDERING
+
+
+def _is_seen(character: str) -> bool:
+    return unicodedata.category(character) not in _UNSEEN and character not in _BLANK

@@ -11,14 +11,14 @@ from typing import Final
 import msgspec
 
 from webchat.errors import Code, WebchatError
-from webchat.model import MAX_NAME_CHARS, Login, Profile, Uid
-from webchat.ports.accounts import Accounts
+from webchat.model import MAX_NAME_CHARS, Login, Profile, Uid, is_uid
+from webchat.ports.accounts import Accounts, Changed
 from webchat.ports.clock import Clock
 from webchat.ports.limits import Limits, Rate
 from webchat.service.account_rules import (
     MAX_PASSWORD_CHARS,
+    check_new_uid,
     check_password,
-    check_uid,
     check_who_may_add_me,
     clean_about,
     clean_name,
@@ -81,22 +81,23 @@ class AccountService:
     async def register(self, uid: Uid, name: str, password: str, address: str) -> Issued:
         """A new account, logged in. BAD_REQUEST, CONFLICT (the uid, in any case, was given once),
         RATE_LIMITED by the client's address."""
-        check_uid(uid)
+        check_new_uid(uid)
         profile = new_profile(uid, clean_name(name))
         check_password(password)
         await self._take(f"register:{_subscriber(address)}", self._registrations)
         password_hash = await self._passwords.hash(password)
         await self._accounts.create(profile, password_hash, self._clock.now_ms())
-        return await self._issue_unless_changed(uid, password_hash)
+        return await self._issue_unless_changed(uid, password, password_hash)
 
     async def login(self, uid: Uid, password: str, address: str) -> Issued:
         """A new login. UNAUTHENTICATED, the same and as late for an unknown uid, a wrong password
         and a disabled account; RATE_LIMITED by account and by address."""
         async with self._attempt(uid, address):
-            password_hash = await self._accounts.password_hash(uid)
+            password_hash = await self._accounts.password_hash(uid) if is_uid(uid) else None
             if not await self._is_right(password_hash, password):
                 raise _wrong_password()
-            return await self._issue_unless_changed(uid, password_hash)
+            password_hash = await self._renewed(uid, password, password_hash)
+            return await self._issue_unless_changed(uid, password, password_hash)
 
     async def authenticate(self, token: str) -> Login | None:
         """The live login of a token; None: unknown, revoked or expired. A disabled account has
@@ -109,12 +110,18 @@ class AccountService:
 
     async def me(self, uid: Uid) -> Profile:
         """The own profile. UNAUTHENTICATED if the account is gone."""
-        return _there(await self._profiles.get(uid))
+        profile = await self._profiles.get(uid)
+        if profile is None:
+            raise _no_account()
+        return profile
 
-    async def change(self, uid: Uid, change: ProfileChange) -> Profile:
-        """The own profile with `change` done, durable. BAD_REQUEST, and then nothing changed;
-        UNAUTHENTICATED as `me`."""
-        return _there(await self._profiles.change(uid, _checked(change)))
+    async def change(self, uid: Uid, change: ProfileChange) -> Changed:
+        """The own profile before and after `change`, durable. BAD_REQUEST, and then nothing
+        changed; UNAUTHENTICATED as `me`."""
+        changed = await self._profiles.change(uid, _checked(change))
+        if changed is None:
+            raise _no_account()
+        return changed
 
     async def change_password(self, login: Login, old: str, new: str, address: str) -> None:
         """Set a new password and end the user's other logins. BAD_REQUEST (`new`), FORBIDDEN
@@ -122,13 +129,13 @@ class AccountService:
         check_password(new)
         uid = login.uid
         async with self._attempt(uid, address), self._turns.of(uid):
-            old_hash = await self._accounts.password_hash(uid)
-            is_right = await self._is_right(old_hash, old)
-            new_hash = await self._passwords.hash(new) if is_right else ""
             # Hashing takes a while: the operator may have set another one, or locked the account.
-            if not is_right or await self._accounts.password_hash(uid) != old_hash:
+            while await self._is_right(old_hash := await self._accounts.password_hash(uid), old):
+                new_hash = await self._passwords.hash(new)
+                if await self._accounts.save_password(uid, new_hash, expected=old_hash):
+                    break
+            else:
                 raise WebchatError(Code.FORBIDDEN, "The old password is wrong.")
-            await self._accounts.save_password(uid, new_hash)
             await self._tokens.revoke_all(uid, except_login=login.id)
 
     async def logins(self, uid: Uid) -> Sequence[Login]:
@@ -160,16 +167,38 @@ class AccountService:
             None if too_long else password_hash, password[:MAX_PASSWORD_CHARS]
         )
 
-    async def _issue_unless_changed(self, uid: Uid, password_hash: str | None) -> Issued:
+    async def _renewed(self, uid: Uid, password: str, password_hash: str | None) -> str | None:
+        """The account's hash, made anew if it was made with other settings: one that is checked
+        sooner or later than that of no account would tell that there is one."""
+        if password_hash is None or not self._passwords.is_outdated(password_hash):
+            return password_hash
+        try:
+            renewed = await self._passwords.hash(password)
+            is_saved = await self._accounts.save_password(uid, renewed, expected=password_hash)
+        except WebchatError:  # the next login's turn
+            return password_hash
+        return renewed if is_saved else password_hash
+
+    async def _issue_unless_changed(
+        self, uid: Uid, password: str, password_hash: str | None
+    ) -> Issued:
         """Look again once the login is there: a password change or a disable that ended all logins
         while this one was being checked has either ended it, too, or is seen here."""
         issued = await self._tokens.issue(uid)
         profile = await self._accounts.profile(uid)
-        unchanged = await self._accounts.password_hash(uid) == password_hash
-        if profile is None or profile.disabled or not unchanged:
+        if (
+            profile is None
+            or profile.disabled
+            or not await self._is_still_right(uid, password, password_hash)
+        ):
             await self._tokens.revoke(uid, issued.login.id)
             raise _wrong_password()
         return issued
+
+    async def _is_still_right(self, uid: Uid, password: str, password_hash: str | None) -> bool:
+        """Another hash may be of the same password: another login has renewed it."""
+        latest = await self._accounts.password_hash(uid)
+        return latest == password_hash or await self._is_right(latest, password)
 
     @asynccontextmanager
     async def _attempt(self, uid: Uid, address: str) -> AsyncIterator[None]:
@@ -207,10 +236,8 @@ def _subscriber(address: str) -> str:
     return address if parsed.version == 4 else str(ip_network((parsed, 64), strict=False))
 
 
-def _there(profile: Profile | None) -> Profile:
-    if profile is None:
-        raise WebchatError(Code.UNAUTHENTICATED, "This account does not exist.")
-    return profile
+def _no_account() -> WebchatError:
+    return WebchatError(Code.UNAUTHENTICATED, "This account does not exist.")
 
 
 def _wrong_password() -> WebchatError:

@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Final
 
-import msgspec
-
 from webchat.errors import Code, WebchatError
-from webchat.model import Profile, Uid
+from webchat.model import Profile, Uid, is_uid
 from webchat.ports.accounts import Accounts, Logins
 from webchat.ports.clock import Clock
-from webchat.service.account_rules import check_password, check_uid, clean_name
+from webchat.service.account_rules import check_new_uid, check_password, clean_name
 from webchat.service.passwords import Passwords
 from webchat.service.profiles import new_profile
 
@@ -37,7 +35,7 @@ class Administration:
 
     async def add(self, uid: Uid, name: str, password: str) -> None:
         """A new account. CONFLICT if the uid, in any case, was ever given."""
-        check_uid(uid)
+        check_new_uid(uid)
         check_password(password)
         profile = new_profile(uid, clean_name(name))
         password_hash = await self._passwords.hash(password)
@@ -54,12 +52,11 @@ class Administration:
     async def disable(self, uid: Uid) -> None:
         """Refuse the account from now on and end every login of it; its messages stay. Where it
         was interrupted it is done again: a login that is left would still be taken."""
-        profile = await self._profile(uid)
-        # The password is locked as well: a change of the profile that is under way elsewhere may
-        # write the account back as it was, and must not open it again.
+        await self._profile(uid)
+        # The password is locked as well: a node of the version before writes profiles whole, as
+        # they were when it read them, and must not open the account again.
         await self._accounts.save_password(uid, _locked(await self._password_hash(uid)))
-        disabled = msgspec.structs.replace(profile, disabled=True)
-        await self._accounts.save_profile(disabled, self._clock.now_ms())
+        await self._accounts.change_profile(uid, {"disabled": True}, self._clock.now_ms())
         await self._logins.revoke_all(uid)
 
     async def enable(self, uid: Uid) -> None:
@@ -68,11 +65,10 @@ class Administration:
         profile, password_hash = await self._profile(uid), await self._password_hash(uid)
         if not profile.disabled and password_hash == _unlocked(password_hash):
             return
-        enabled = msgspec.structs.replace(profile, disabled=False)
-        await self._accounts.save_profile(enabled, self._clock.now_ms())
+        await self._accounts.change_profile(uid, {"disabled": False}, self._clock.now_ms())
         # There are no logins, but it has the servers look at the profile again.
         await self._logins.revoke_all(uid)
-        await self._accounts.save_password(uid, _unlocked(password_hash))
+        await self._accounts.save_password(uid, _unlocked(password_hash), expected=password_hash)
 
     async def list(self) -> AsyncIterator[Profile]:
         """Every account by uid, disabled ones too."""
@@ -83,7 +79,7 @@ class Administration:
             after = page[-1].uid
 
     async def _profile(self, uid: Uid) -> Profile:
-        profile = await self._accounts.profile(uid)
+        profile = await self._accounts.profile(uid) if is_uid(uid) else None
         if profile is None:
             raise WebchatError(Code.UNKNOWN_USER, f"There is no user {uid!r}.")
         return profile

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from webchat.errors import Code, WebchatError
-from webchat.model import Invitation, Uid
+from webchat.model import Invitation, Uid, is_id
 from webchat.ports.invitations import Invitations
 from webchat.ports.members import Members
 from webchat.service.entering import Entered, Entrance
@@ -63,7 +63,8 @@ class InvitationService:
         return entered
 
     async def _find(self, uid: Uid, invitation_id: str) -> Invitation:
-        invitation = await self._invitations.find(uid, invitation_id)
+        asked = is_id(invitation_id)
+        invitation = await self._invitations.find(uid, invitation_id) if asked else None
         if invitation is None:
             raise WebchatError(Code.NOT_FOUND, "There is no such invitation.")
         return invitation

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from webchat.errors import Code, WebchatError
-from webchat.model import ConvID, InviteLink, Uid
+from webchat.model import ConvID, InviteLink, Uid, is_id
 from webchat.ports.clock import Clock
 from webchat.ports.links import InviteLinks
 from webchat.service.entering import Entered, Entrance
@@ -85,7 +85,7 @@ class LinkService:
     async def revoke(self, uid: Uid, conv: ConvID, link_id: str) -> None:
         """End a link. NOT_A_MEMBER, FORBIDDEN, NOT_FOUND."""
         await self._check_admin(uid, conv)
-        if not await self._links.revoke(conv, link_id):
+        if not is_id(link_id) or not await self._links.revoke(conv, link_id):
             raise _no_such_link()
 
     async def enter(self, uid: Uid, code: str) -> Entered:

@@ -59,6 +59,10 @@ class Passwords:
             lambda: self._matches(password_hash or self.unusable, _normal(password))
         )
 
+    def is_outdated(self, password_hash: str) -> bool:
+        """Whether a hash that was right is one of other settings than today's."""
+        return self._hasher.check_needs_rehash(password_hash)
+
     def close(self) -> None:
         """Let the threads go; what waits is dropped."""
         self._pool.shutdown(wait=True, cancel_futures=True)

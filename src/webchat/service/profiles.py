@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from itertools import chain, zip_longest
 from typing import Final
 
-import msgspec
-
 from webchat.errors import Code, WebchatError
 from webchat.model import Profile, Uid, is_uid
-from webchat.ports.accounts import Accounts
+from webchat.ports.accounts import Accounts, Changed
 from webchat.ports.cache import ProfileCache
 from webchat.ports.clock import Clock
 from webchat.service.account_rules import check_uid, clean_name
@@ -89,32 +87,36 @@ class Profiles:
     async def save(self, profile: Profile) -> None:
         """Write through: durable, and seen by reads on every node, on return."""
         await self._accounts.save_profile(profile, self._clock.now_ms())
-        self._saved += 1
-        self.note_recent(profile.uid)
-        try:
-            await self._refresh(profile.uid)
-        except WebchatError:  # it is saved; what the cache holds may be older
-            await self._cache.drop(profile.uid)
+        await self._show(profile.uid)
 
-    async def change(self, uid: Uid, fields: Mapping[str, object]) -> Profile | None:
+    async def change(self, uid: Uid, fields: Mapping[str, object]) -> Changed | None:
         """Write these fields into what the store holds, which may be newer than the cache; the rest
-        stays, whatever changes at the same time on this node. None: no such user."""
+        stays, whatever changes at the same time on any node. None: no such user."""
         async with self._turns.of(uid):
-            stored = await self._accounts.profile(uid) or self._default(uid)
-            if stored is None:
-                return None
-            profile = msgspec.structs.replace(stored, **fields)
-            await self.save(profile)
-            return profile
+            changed = await self._accounts.change_profile(
+                uid, fields, self._clock.now_ms(), self._default(uid)
+            )
+            if changed is not None:
+                await self._show(uid)
+            return changed
 
     async def rename(self, uid: Uid, name: str) -> Profile:
         """The profile with another name; in open mode that makes it if need be (the seed's `/add`).
         BAD_REQUEST, UNKNOWN_USER."""
         check_uid(uid)
-        profile = await self.change(uid, {"name": clean_name(name)})
-        if profile is None:
+        changed = await self.change(uid, {"name": clean_name(name)})
+        if changed is None:
             raise WebchatError(Code.UNKNOWN_USER, "There is no such user.")
-        return profile
+        return changed.after
+
+    async def _show(self, uid: Uid) -> None:
+        """Have reads see what was saved."""
+        self._saved += 1
+        self.note_recent(uid)
+        try:
+            await self._refresh(uid)
+        except WebchatError:  # it is saved; what the cache holds may be older
+            await self._cache.drop(uid)
 
     async def forget(self, uid: Uid) -> None:
         """Drop the cached copy: somebody beside this process changed the account."""

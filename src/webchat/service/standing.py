@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from webchat.errors import Code, WebchatError
-from webchat.model import NO_HEAD, ConvID, Group, Head, Membership, Seq, Uid
+from webchat.model import NO_HEAD, ConvID, Group, Head, Membership, Seq, Uid, is_group
 from webchat.ports.log import Log
 from webchat.ports.members import Members
 
@@ -90,7 +90,8 @@ class Standings:
 
     async def of(self, uid: Uid, conv: ConvID) -> Standing:
         """Where `uid` stands in `conv` now. Raises WebchatError(UNAVAILABLE)."""
-        head = (await self._log.heads([conv])).get(conv, NO_HEAD)
+        heads = await self._log.heads([conv]) if is_group(conv) else {}
+        head = heads.get(conv, NO_HEAD)
         if head is NO_HEAD:
             return Standing(conv, uid, head, (), None)
         spans = await self._members.spans(conv, uid)

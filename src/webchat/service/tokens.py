@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from webchat.errors import WebchatError
-from webchat.model import Login, Uid
+from webchat.model import Login, Uid, is_id
 from webchat.ports.accounts import Logins
 from webchat.ports.clock import Clock, Timer
 
@@ -82,7 +82,7 @@ class Tokens:
 
     async def revoke(self, uid: Uid, login_id: str) -> bool:
         """End one login of the user; False: there is none of that id."""
-        return await self._logins.revoke(uid, login_id)
+        return is_id(login_id) and await self._logins.revoke(uid, login_id)
 
     async def revoke_all(self, uid: Uid, except_login: str = "") -> None:
         """End the user's logins, all but one."""

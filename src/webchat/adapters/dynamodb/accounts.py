@@ -7,7 +7,7 @@ account and removed after it. Who finds one asks the account, so what a crash le
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
@@ -19,7 +19,7 @@ from webchat.adapters.dynamodb.steady import SteadyTable
 from webchat.adapters.dynamodb.table import Item, Key, Span
 from webchat.errors import Code, WebchatError
 from webchat.model import Profile, Uid
-from webchat.ports.accounts import fold, search_terms
+from webchat.ports.accounts import Changed, fold, search_terms
 from webchat.ports.clock import Clock
 
 INDEXED_CHARS: Final = 3
@@ -34,6 +34,12 @@ class Account(msgspec.Struct, frozen=True):
     saved_at: int
     recent: str
 
+
+Make = Callable[[dict[Uid, Account], str], Account | None]
+"""What is to be written, of the accounts of an item and the new account's `recent`; None: nothing.
+
+It is asked again where another wrote first, or may have.
+"""
 
 _decode: Final = msgspec.json.Decoder(dict[Uid, Account]).decode
 
@@ -55,7 +61,7 @@ class DynamoAccounts:
                 raise WebchatError(Code.CONFLICT, f"the user id {profile.uid} is taken")
             return Account(profile, password_hash, at, recent)
 
-        await self._save(profile, at, made)
+        await self._save(profile.uid, at, made)
 
     async def profile(self, uid: Uid) -> Profile | None:
         """The profile, or None."""
@@ -74,19 +80,46 @@ class DynamoAccounts:
             before = found.get(profile.uid)
             return Account(profile, before.password_hash if before else "", at, recent)
 
-        await self._save(profile, at, saved)
+        await self._save(profile.uid, at, saved)
 
-    async def save_password(self, uid: Uid, password_hash: str) -> None:
-        """Write the password's hash of an existing account."""
+    async def change_profile(
+        self, uid: Uid, fields: Mapping[str, object], at: int, make: Profile | None = None
+    ) -> Changed | None:
+        """Write these fields of a profile and no others."""
+        before = make
+
+        def changed(found: dict[Uid, Account], recent: str) -> Account | None:
+            nonlocal before
+            account = found.get(uid)
+            before = account.profile if account else make
+            if before is None:
+                return None
+            after = msgspec.structs.replace(before, **fields)
+            return Account(after, account.password_hash if account else "", at, recent)
+
+        account = await self._save(uid, at, changed)
+        return Changed(before, account.profile) if account and before else None
+
+    async def save_password(
+        self, uid: Uid, password_hash: str, expected: str | None = None
+    ) -> bool:
+        """Write the password's hash of an existing account, if it is `expected` until then."""
+        written = False
 
         def saved(item: Item | None) -> Item | None:
+            nonlocal written
             found = read_accounts(item)
-            if uid not in found:
+            account = found.get(uid)
+            if account is None or expected not in {None, account.password_hash}:
+                # Of an attempt that timed out only the item says whether it won.
+                written = written and account is not None and account.password_hash == password_hash
                 return None
-            account = msgspec.structs.replace(found[uid], password_hash=password_hash)
+            written = True
+            account = msgspec.structs.replace(account, password_hash=password_hash)
             return _item({**found, uid: account})
 
         await self._table.change(keys.account(uid), saved)
+        return written
 
     async def search(self, prefix: str, after: Uid, limit: int) -> Sequence[Profile]:
         """Enabled accounts with a term that begins with `prefix`, by uid."""
@@ -132,7 +165,7 @@ class DynamoAccounts:
         def same(found: dict[Uid, Account], recent: str) -> Account:
             return Account(profile, password_hash, at, recent)
 
-        await self._save(profile, at, same)
+        await self._save(profile.uid, at, same)
 
     async def _account(self, uid: Uid) -> Account | None:
         return read_accounts(await self._table.get(keys.account(uid))).get(uid)
@@ -170,33 +203,47 @@ class DynamoAccounts:
             if (after := page.after) is None:
                 return
 
-    async def _save(
-        self, profile: Profile, at: int, make: Callable[[dict[Uid, Account], str], Account]
-    ) -> None:
-        uid = profile.uid
-        key = keys.account(uid)
+    async def _save(self, uid: Uid, at: int, make: Make) -> Account | None:
+        """What was written; None: `make` made nothing."""
         recent = (
             f"{keys.padded(at)}#{keys.padded(self._clock.now_ms())}#{next(self._order):09}#{uid}"
         )
-        item = await self._table.get(key)
-        make(read_accounts(item), recent)
-        version = int(item["ver"]) + 1 if item else 1
-        await self._index(profile, version, [{"pk": keys.RECENT, "sk": recent, "uid": uid}])
+        while True:
+            item = await self._table.get(keys.account(uid))
+            account = make(read_accounts(item), recent)
+            if account is None:
+                return None
+            version = int(item["ver"]) + 1 if item else 1
+            found_by: Item = {"pk": keys.RECENT, "sk": recent, "uid": uid}
+            await self._index(account.profile, version, [found_by])
+            written = await self._write(uid, make, recent, indexes(account.profile))
+            if written is not None:
+                return written
+
+    async def _write(self, uid: Uid, make: Make, recent: str, found_in: set[str]) -> Account | None:
+        """What was written; None: nothing, as by another's change it is not found in all it has to
+        be found in."""
         stale: Account | None = None
+        account: Account | None = None
 
         def saved(item: Item | None) -> Item | None:
-            nonlocal stale
+            nonlocal stale, account
             found = read_accounts(item)
-            stale = found.get(uid)
-            return _item({**found, uid: make(found, recent)})
+            stale, account = found.get(uid), make(found, recent)
+            if account is None or not indexes(account.profile) <= found_in:
+                return None
+            return _item({**found, uid: account})
 
         try:
-            written = await self._table.change(key, saved)
+            written = await self._table.change(keys.account(uid), saved)
         except WebchatError as error:
             if error.code is Code.CONFLICT:
                 await self._table.delete(Key(keys.RECENT, recent))
             raise
-        await self._forget(stale, profile, recent, int(written["ver"]) if written else version)
+        if written is None or account is None:
+            return None
+        await self._forget(stale, account.profile, recent, int(written["ver"]))
+        return account
 
     async def _forget(
         self, stale: Account | None, profile: Profile, recent: str, version: int

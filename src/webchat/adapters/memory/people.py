@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
@@ -12,7 +12,7 @@ import msgspec
 
 from webchat.errors import Code, WebchatError
 from webchat.model import Login, Profile, Uid
-from webchat.ports.accounts import Revocation, fold, search_terms
+from webchat.ports.accounts import Changed, Revocation, fold, search_terms
 from webchat.ports.clock import Clock
 from webchat.ports.transfer import AccountRecord, KeptRecord, LoginRecord, Record
 
@@ -65,11 +65,29 @@ class MemoryAccounts:
         self._accounts[profile.uid] = account
         self._given.add(fold(profile.uid))
 
-    async def save_password(self, uid: Uid, password_hash: str) -> None:
-        """Write the password's hash of an existing account."""
+    async def change_profile(
+        self, uid: Uid, fields: Mapping[str, object], at: int, make: Profile | None = None
+    ) -> Changed | None:
+        """Write these fields of a profile and no others."""
         self._check_up()
-        if (account := self._accounts.get(uid)) is not None:
-            account.password_hash = password_hash
+        account = self._accounts.get(uid)
+        before = make if account is None else account.profile
+        if before is None:
+            return None
+        after = msgspec.structs.replace(before, **fields)
+        await self.save_profile(after, at)
+        return Changed(before, after)
+
+    async def save_password(
+        self, uid: Uid, password_hash: str, expected: str | None = None
+    ) -> bool:
+        """Write the password's hash of an existing account, if it is `expected` until then."""
+        self._check_up()
+        account = self._accounts.get(uid)
+        if account is None or expected not in {None, account.password_hash}:
+            return False
+        account.password_hash = password_hash
+        return True
 
     async def search(self, prefix: str, after: Uid, limit: int) -> Sequence[Profile]:
         """Enabled accounts with a term that begins with `prefix`."""

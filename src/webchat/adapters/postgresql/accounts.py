@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
+
+import msgspec
 
 from webchat.adapters.postgresql.connections import Connection, Connections
 from webchat.adapters.postgresql.values import AFTER_ALL, bounded
 from webchat.errors import Code, WebchatError
 from webchat.model import Profile, Uid
-from webchat.ports.accounts import fold, search_terms
+from webchat.ports.accounts import Changed, fold, search_terms
 
 _PROFILES: Final = """
     SELECT uid, name, about, display_receipts, who_may_add_me, disabled FROM account"""
@@ -36,14 +38,18 @@ _CAREFUL: Final = """
     SELECT uid FROM account WHERE uid = ANY($1::text[]) AND who_may_add_me = 'shared'"""
 
 _GIVE: Final = "INSERT INTO given_uid VALUES ($1) ON CONFLICT DO NOTHING RETURNING 1"
-_SAVE: Final = """
+_INSERT: Final = """
     INSERT INTO account (uid, name, about, display_receipts, who_may_add_me, disabled,
     password_hash, saved_at, touched) VALUES ($1, $2, $3, $4, $5, $6, '', $7,
-    nextval('account_touch'))
+    nextval('account_touch'))"""
+_MAKE: Final = f"{_INSERT} ON CONFLICT (uid) DO NOTHING"
+_SAVE: Final = f"""{_INSERT}
     ON CONFLICT (uid) DO UPDATE SET name = excluded.name, about = excluded.about,
     display_receipts = excluded.display_receipts, who_may_add_me = excluded.who_may_add_me,
     disabled = excluded.disabled, saved_at = excluded.saved_at, touched = excluded.touched"""
-_SET_HASH: Final = "UPDATE account SET password_hash = $2 WHERE uid = $1"
+_SET_HASH: Final = """
+    UPDATE account SET password_hash = $2
+    WHERE uid = $1 AND password_hash = coalesce($3, password_hash)"""
 
 
 class PostgresAccounts:
@@ -61,7 +67,7 @@ class PostgresAccounts:
             if not await connection.fetch(_GIVE, fold(profile.uid).encode()):
                 raise WebchatError(Code.CONFLICT, f"the user id {profile.uid} is taken")
             await _save(connection, profile, at)
-            await connection.execute(_SET_HASH, profile.uid, password_hash)
+            await connection.execute(_SET_HASH, profile.uid, password_hash, None)
 
         await self._connections.transact(run)
 
@@ -84,9 +90,31 @@ class PostgresAccounts:
 
         await self._connections.transact(run)
 
-    async def save_password(self, uid: Uid, password_hash: str) -> None:
-        """Write the password's hash of an existing account."""
-        await self._connections.execute(_SET_HASH, uid, password_hash)
+    async def change_profile(
+        self, uid: Uid, fields: Mapping[str, object], at: int, make: Profile | None = None
+    ) -> Changed | None:
+        """Write these fields of a profile and no others."""
+
+        async def run(connection: Connection) -> Changed | None:
+            if make is not None:
+                await connection.fetch(_GIVE, fold(uid).encode())
+                await connection.execute(_MAKE, *_columns(make), at)
+            # Of those who change one at once each waits here until the one before has committed.
+            rows = await connection.fetch(f"{_PROFILE} FOR UPDATE", uid)
+            if not rows:
+                return None
+            before = profile_of(rows[0])
+            after = msgspec.structs.replace(before, **fields)
+            await _save(connection, after, at)
+            return Changed(before, after)
+
+        return await self._connections.transact(run)
+
+    async def save_password(
+        self, uid: Uid, password_hash: str, expected: str | None = None
+    ) -> bool:
+        """Write the password's hash of an existing account, if it is `expected` until then."""
+        return await self._connections.execute(_SET_HASH, uid, password_hash, expected) > 0
 
     async def search(self, prefix: str, after: Uid, limit: int) -> Sequence[Profile]:
         """Enabled accounts with a term that begins with `prefix`, by the index of terms."""
@@ -119,10 +147,13 @@ def profile_of(row: Sequence[Any]) -> Profile:
 
 
 async def _save(connection: Connection, profile: Profile, at: int) -> None:
-    said = (profile.name.encode(), profile.about.encode(), profile.display_receipts)
-    rights = (profile.who_may_add_me, profile.disabled)
-    await connection.execute(_SAVE, profile.uid, *said, *rights, at)
+    await connection.execute(_SAVE, *_columns(profile), at)
     await index_terms(connection, profile)
+
+
+def _columns(profile: Profile) -> tuple[object, ...]:
+    said = (profile.name.encode(), profile.about.encode(), profile.display_receipts)
+    return (profile.uid, *said, profile.who_may_add_me, profile.disabled)
 
 
 async def index_terms(connection: Connection, profile: Profile) -> None:

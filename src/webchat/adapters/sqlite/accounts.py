@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Any, Final
+
+import msgspec
 
 from webchat.adapters.sqlite.reader import LAST_CHARACTER, Reader, as_list, bounded
 from webchat.adapters.sqlite.writer import Writer
 from webchat.errors import Code, WebchatError
 from webchat.model import Profile, Uid
-from webchat.ports.accounts import fold, search_terms
+from webchat.ports.accounts import Changed, fold, search_terms
 
 _PROFILES: Final = """
     SELECT uid, name, about, display_receipts, who_may_add_me, disabled FROM account"""
@@ -60,9 +62,17 @@ class SqliteAccounts:
         """Write a profile, making the account if need be."""
         await self._write(partial(_save_profile, at=at), profile)
 
-    async def save_password(self, uid: Uid, password_hash: str) -> None:
-        """Write the password's hash of an existing account."""
-        await self._write(_save_password, (password_hash, uid))
+    async def change_profile(
+        self, uid: Uid, fields: Mapping[str, object], at: int, make: Profile | None = None
+    ) -> Changed | None:
+        """Write these fields of a profile and no others."""
+        return await self._write(partial(_change_profile, fields=fields, at=at, make=make), uid)
+
+    async def save_password(
+        self, uid: Uid, password_hash: str, expected: str | None = None
+    ) -> bool:
+        """Write the password's hash of an existing account, if it is `expected` until then."""
+        return await self._write(partial(_save_password, expected=expected), (password_hash, uid))
 
     async def search(self, prefix: str, after: Uid, limit: int) -> Sequence[Profile]:
         """Enabled accounts with a term that begins with `prefix`, by the index of terms."""
@@ -112,7 +122,7 @@ def _create(db: sqlite3.Connection, profile: Profile, *, password_hash: str, at:
     if db.execute(given, (fold(profile.uid),)).fetchone():
         raise WebchatError(Code.CONFLICT, f"the user id {profile.uid} is taken")
     _save_profile(db, profile, at=at)
-    _save_password(db, (password_hash, profile.uid))
+    _save_password(db, (password_hash, profile.uid), expected=None)
 
 
 def _save_profile(db: sqlite3.Connection, profile: Profile, *, at: int) -> None:
@@ -133,6 +143,23 @@ def _save_profile(db: sqlite3.Connection, profile: Profile, *, at: int) -> None:
     index_terms(db, profile)
 
 
+def _change_profile(
+    db: sqlite3.Connection,
+    uid: Uid,
+    *,
+    fields: Mapping[str, object],
+    at: int,
+    make: Profile | None,
+) -> Changed | None:
+    row = db.execute(f"{_PROFILES} WHERE uid = ?", (uid,)).fetchone()
+    before = make if row is None else profile_of(*row)
+    if before is None:
+        return None
+    after = msgspec.structs.replace(before, **fields)
+    _save_profile(db, after, at=at)
+    return Changed(before, after)
+
+
 def index_terms(db: sqlite3.Connection, profile: Profile) -> None:
     """Make the profile found by its terms, or by none if it is disabled."""
     db.execute("DELETE FROM account_term WHERE uid = ?", (profile.uid,))
@@ -141,5 +168,12 @@ def index_terms(db: sqlite3.Connection, profile: Profile) -> None:
         db.executemany("INSERT INTO account_term VALUES (?, ?)", terms)
 
 
-def _save_password(db: sqlite3.Connection, password: tuple[str, Uid]) -> None:
-    db.execute("UPDATE account SET password_hash = ? WHERE uid = ?", password)
+def _save_password(
+    db: sqlite3.Connection, password: tuple[str, Uid], *, expected: str | None
+) -> bool:
+    cursor = db.execute(
+        """UPDATE account SET password_hash = ?1
+        WHERE uid = ?2 AND password_hash = ifnull(?3, password_hash)""",
+        (*password, expected),
+    )
+    return cursor.rowcount > 0
