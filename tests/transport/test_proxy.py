@@ -19,6 +19,29 @@ def test_a_stranger_s_headers_do_not_count() -> None:
 
 
 @pytest.mark.parametrize(
+    ("peer", "address"),
+    [
+        ("::ffff:8.8.8.8", "8.8.8.8"),
+        ("::FFFF:127.0.0.1", "127.0.0.1"),
+        ("2001:DB8::0:1", "2001:db8::1"),
+        ("8.8.8.8", "8.8.8.8"),
+        ("a name", "a name"),
+        ("", ""),
+    ],
+)
+@pytest.mark.parametrize("proxies", [PROXIES, Proxies()])
+def test_a_peer_has_one_address_on_a_socket_of_either_kind(
+    proxies: Proxies, peer: str, address: str
+) -> None:
+    assert proxies.resolve(peer, {}) == Client(address, secure=False)
+
+
+def test_a_proxy_is_trusted_on_a_socket_of_both_kinds() -> None:
+    assert PROXIES.resolve("::ffff:10.0.0.1", {"x-forwarded-for": "1.1.1.1"}).address == "1.1.1.1"
+    assert PROXIES.resolve("::ffff:10.0.0.1", {}).address == "10.0.0.1"
+
+
+@pytest.mark.parametrize(
     ("forwarded", "address"),
     [
         ("1.1.1.1", "1.1.1.1"),
