@@ -9,12 +9,13 @@ from typing import Final
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from webchat.errors import Code, WebchatError
+from webchat.transport.headers import Headers
 from webchat.transport.rest.problems import problem
 from webchat.transport.rest.services import OriginAllowed, ResolvesClients
 
@@ -69,7 +70,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
+        headers = Headers(scope["headers"])
         peer = scope["client"][0] if scope.get("client") else ""
         secure = scope.get("scheme") == "https"
         scope[CLIENT] = self._proxies.resolve(peer, headers, secure=secure)
