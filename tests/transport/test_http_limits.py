@@ -38,7 +38,7 @@ class Echo:
         elif scope["path"] == "/nothing":
             await respond(send, 404, b"", [])
         else:
-            body = await read_body(receive, send, 1_000_000, TIMEOUT_S, [])
+            body = await read_body(receive, 1_000_000, TIMEOUT_S)
             if body is not None:
                 await respond(send, 200, body, [])
 
