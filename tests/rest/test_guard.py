@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
+from ipaddress import ip_network
 
 import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
+from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from tests.rest.api import HOST, LISTED_ORIGIN, Api, Edge, check_problem
 from tests.service.world import PASSWORD
-from webchat.transport.rest.guard import Guard
+from webchat.chat.identity import COOKIE
+from webchat.transport.proxy import Proxies
+from webchat.transport.rest.guard import CLIENT, Guard
 
 ANN = {"uid": "ann", "name": "Ann", "password": PASSWORD}
 OWN_ORIGIN = f"http://{HOST}"
@@ -186,6 +190,45 @@ async def test_a_mistake_of_the_servers_is_logged_once_and_tells_the_client_noth
     assert (line["event"], line["log_level"]) == ("request_failed", "error")
     assert "t0ken" not in repr(line)
     assert "private" not in repr(line)
+
+
+async def test_what_a_client_says_of_itself_does_not_come_before_what_the_proxy_adds() -> None:
+    """Proxies add a line of their own (haproxy) or to the one that came (nginx)."""
+    seen: list[str] = []
+
+    async def say(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope[CLIENT].address)
+        await PlainTextResponse("")(scope, receive, send)
+
+    guard = Guard(say, Proxies([ip_network("10.0.0.0/8")]), _anywhere)
+    transport = httpx.ASGITransport(guard, client=("10.0.0.1", 1))
+    async with httpx.AsyncClient(transport=transport, base_url=OWN_ORIGIN) as client:
+        for lines in (["127.0.0.1", "8.8.8.8"], ["127.0.0.1, 8.8.8.8"]):
+            headers = [("X-Forwarded-For", line) for line in lines]
+            await client.get("/", headers=headers)
+    assert seen == ["8.8.8.8", "8.8.8.8"]
+
+
+@pytest.mark.parametrize("first", [OWN_ORIGIN, "http://evil.example"])
+async def test_a_second_origin_does_not_hide_behind_the_first(api: Api, first: str) -> None:
+    second = OWN_ORIGIN if first != OWN_ORIGIN else "http://evil.example"
+    headers = [("Origin", first), ("Origin", second)]
+    check_problem(await api.http.get("/healthz", headers=headers), 403, "forbidden")
+
+
+async def test_of_two_credentials_none_counts(api: Api) -> None:
+    tokens = [await api.register("ann"), await api.register("ben")]
+    headers = [("Authorization", f"Bearer {token}") for token in tokens]
+    check_problem(await api.http.get("/api/v1/me", headers=headers), 401, "unauthenticated")
+
+
+async def test_a_second_line_does_not_hide_that_a_request_comes_from_another_site(
+    api: Api,
+) -> None:
+    token = await api.register("ann")
+    headers = [("Cookie", f"{COOKIE}={token}"), ("Sec-Fetch-Site", "same-origin")]
+    headers.append(("Sec-Fetch-Site", "cross-site"))
+    check_problem(await api.http.post("/api/v1/logout", headers=headers), 403, "forbidden")
 
 
 async def test_a_client_that_goes_away_while_it_sends_is_no_mistake() -> None:

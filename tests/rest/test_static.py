@@ -60,12 +60,15 @@ async def test_a_hashed_file_is_kept_for_ever_and_any_other_is_asked_for_again(s
 
 async def test_a_file_is_compressed_for_those_who_take_it(site: Api) -> None:
     path = "/assets/app-B2x9.js"
-    for accepted in ("gzip", "br, GZIP;q=0.5"):
+    for accepted in ("gzip", "br, GZIP;q=0.5", "gzip; q=1.000", "gzip;q=0.001"):
         async with site.http.stream("GET", path, headers={"Accept-Encoding": accepted}) as answer:
             assert answer.headers["content-encoding"] == "gzip"
             raw = b"".join([chunk async for chunk in answer.aiter_raw()])
         assert gzip.decompress(raw).decode() == SCRIPT
-    for refused in ("identity", "gzip;q=0", "gzip; q=0, br", "gzipped"):
+    for refused in (
+        "identity", "gzip;q=0", "gzip; q=0, br", "gzip;q=0.0", "GZIP;Q=0.000", "gzip;q=x",
+        "gzipped",
+    ):  # fmt: skip
         plain = await site.http.get(path, headers={"Accept-Encoding": refused})
         assert "content-encoding" not in plain.headers
         assert plain.text == SCRIPT

@@ -155,7 +155,7 @@ def _echo(requests: list[dict[str, Any]]) -> Any:
         if scope["path"] == "/nothing":
             await not_found(scope, receive, send)
             return
-        body = await read_body(receive, send, 2_000_000, 5.0, [])
+        body = await read_body(receive, 2_000_000, 5.0)
         assert body is not None
         if scope["path"] == "/broken":
             await send(_start(200_000))

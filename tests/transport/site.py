@@ -13,7 +13,7 @@ from webchat.session.client import SocketIO, SocketSettings
 from webchat.session.endpoint import Endpoint, EngineSettings, OriginAllowed
 from webchat.transport.origins import OwnOrListed
 from webchat.transport.proxy import Proxies
-from webchat.transport.server import Server, ServerSettings, Site, bind
+from webchat.transport.server import App, Server, ServerSettings, Site, bind
 
 ENGINE = "/engine.io/?EIO=4&transport=websocket"
 SOCKET = "/socket.io/?EIO=4&transport=websocket"
@@ -38,6 +38,7 @@ async def running(
     origin_allowed: OriginAllowed | None = None,
     proxies: Proxies | None = None,
     clock: Clock | None = None,
+    app: App = not_found,
 ) -> AsyncIterator[Running]:
     clock = clock or LoopClock()
     engine = engine or EngineSettings()
@@ -46,7 +47,7 @@ async def running(
     application = SocketIO(EchoHandler(), clock, SocketSettings())
     sockets = Endpoint(application, clock, engine, origin_allowed=allowed)
     listening = bind("127.0.0.1", 0)
-    site = Site(not_found, [listening], {"/engine.io/": raw, "/socket.io": sockets})
+    site = Site(app, [listening], {"/engine.io/": raw, "/socket.io": sockets})
     server = Server([site], settings or ServerSettings(), clock, proxies or Proxies())
     await server.start()
     try:

@@ -9,6 +9,7 @@ import pytest
 from tests.transport.site import POLLING, running
 from tests.transport.wire import Wire, eventually, polling_session, request
 from webchat.session.endpoint import EngineSettings
+from webchat.transport import admission
 from webchat.transport.origins import OwnOrListed, any_origin
 from webchat.transport.server import ServerSettings
 
@@ -39,6 +40,16 @@ async def test_what_is_refused_says_so_in_engine_io_s_words(
     status, code, message = answer
     assert refused.status == status
     assert refused.json == {"code": code, "message": message}
+
+
+async def test_of_queries_only_short_ones_are_remembered() -> None:
+    remembered = admission._parsed.cache_info
+    async with running() as site:
+        await request(site.port, "GET", f"{POLLING}&t=remembered")
+        before = remembered().currsize
+        assert before > 0
+        await request(site.port, "GET", f"{POLLING}&t={'x' * 60_000}")
+    assert remembered().currsize == before
 
 
 @pytest.mark.parametrize("path", ["/engine.io", "/engine.io/"])

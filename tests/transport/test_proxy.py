@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from ipaddress import ip_network
 
 import pytest
@@ -16,6 +17,29 @@ PROXIES = Proxies([ip_network("10.0.0.0/8"), ip_network("fd00::/8")])
 def test_a_stranger_s_headers_do_not_count() -> None:
     headers = {"x-forwarded-for": "1.1.1.1", "x-forwarded-proto": "https"}
     assert PROXIES.resolve("8.8.8.8", headers) == Client("8.8.8.8", secure=False)
+
+
+@pytest.mark.parametrize(
+    ("peer", "address"),
+    [
+        ("::ffff:8.8.8.8", "8.8.8.8"),
+        ("::FFFF:127.0.0.1", "127.0.0.1"),
+        ("2001:DB8::0:1", "2001:db8::1"),
+        ("8.8.8.8", "8.8.8.8"),
+        ("a name", "a name"),
+        ("", ""),
+    ],
+)
+@pytest.mark.parametrize("proxies", [PROXIES, Proxies()])
+def test_a_peer_has_one_address_on_a_socket_of_either_kind(
+    proxies: Proxies, peer: str, address: str
+) -> None:
+    assert proxies.resolve(peer, {}) == Client(address, secure=False)
+
+
+def test_a_proxy_is_trusted_on_a_socket_of_both_kinds() -> None:
+    assert PROXIES.resolve("::ffff:10.0.0.1", {"x-forwarded-for": "1.1.1.1"}).address == "1.1.1.1"
+    assert PROXIES.resolve("::ffff:10.0.0.1", {}).address == "10.0.0.1"
 
 
 @pytest.mark.parametrize(
@@ -88,6 +112,17 @@ def test_fields_are_found_by_name_and_joined() -> None:
     assert "ost" not in headers
     assert headers.get("missing") is None
     assert dict(Headers([])) == {}
+
+
+def test_many_lines_of_one_name_cost_what_as_many_names_do() -> None:
+    def took_s(fields: list[tuple[bytes, bytes]]) -> float:
+        began = time.process_time()
+        Headers(fields)
+        return time.process_time() - began
+
+    several = [(b"x%d" % number, b"") for number in range(60_000)]
+    same = [(b"x", b"")] * 60_000
+    assert min(took_s(same) for _ in range(3)) < 3 * min(took_s(several) for _ in range(3))
 
 
 def test_a_value_that_looks_like_a_field_is_none() -> None:

@@ -14,6 +14,7 @@ from tests.transport.nodes import POLLING, WEBSOCKET, Nodes, nodes
 from tests.transport.wire import Wire, polling_session, request, text, upgrade_request, websocket
 from webchat.ports.nodes import NodeRow
 from webchat.session.sids import Sids
+from webchat.transport.relay import RelaySettings
 
 
 @pytest.fixture
@@ -52,6 +53,26 @@ async def test_an_answer_to_head_has_no_body_and_the_next_request_is_answered(
         assert b"content-length: 1000000\r\n" in head
         wire.write(b"GET /a?b HTTP/1.1\r\nHost: a\r\n\r\n")
         assert (await wire.answer()).headers["x-echo"] == "b"
+
+
+async def test_a_body_that_is_too_large_is_refused_in_the_words_of_rest(town: Nodes) -> None:
+    chat, web = await town.add("a", "chat"), await town.add("w", "web")
+    answer = await request(web.port, "POST", "/api/x", body="x" * 1_000_001)
+    assert (answer.status, answer.json["code"]) == (413, "too_large")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["connection"] == "close"
+    assert chat.requests == []
+
+
+async def test_a_body_that_does_not_come_is_refused_in_the_words_of_rest() -> None:
+    async with nodes(relay=RelaySettings(body_timeout_ms=50)) as town:
+        await town.add("a", "chat")
+        web = await town.add("w", "web")
+        async with await Wire.connect(web.port) as wire:
+            wire.write(b"POST /api/x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nab")
+            answer = await wire.answer()
+            assert (answer.status, answer.json["code"]) == (400, "bad_request")
+            assert await wire.ended() == b""
 
 
 async def test_an_answer_that_breaks_off_breaks_off_for_the_client_too(

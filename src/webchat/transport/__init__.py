@@ -4,6 +4,7 @@ Listening:
     server     sockets, and an end that loses nothing
     http       HTTP/1.1, handed over to WebSockets
     websocket  frames on a TCP connection
+    unread     what its client has not taken yet
     polling    Engine.IO's long-polling
     admission  the check of every Engine.IO request
 

@@ -20,6 +20,7 @@ from webchat.session.handler import Request
 from webchat.transport.proxy import Client
 
 _MAX_QUERY_FIELDS: Final = 32
+_KEPT_QUERY_BYTES: Final = 256
 _TRANSPORTS: Final = ("polling", "websocket")
 
 
@@ -102,7 +103,8 @@ def _parsed(query_string: bytes) -> Mapping[str, str]:
 
 
 def _query(query_string: bytes) -> Mapping[str, str]:
+    parsed = _parsed if len(query_string) <= _KEPT_QUERY_BYTES else _parsed.__wrapped__
     try:
-        return _parsed(query_string)
+        return parsed(query_string)
     except ValueError:
         raise Refused(Refusal.BAD_REQUEST) from None

@@ -11,23 +11,27 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Fields = list[tuple[bytes, bytes]]
 
-_CLOSE: Final = (b"connection", b"close")
+CLOSE: Final = (b"connection", b"close")
+"""The field of an answer to who may still be sending."""
 
 
-async def read_body(
-    receive: Receive, send: Send, max_bytes: int, timeout_s: float, fields: Fields
-) -> bytes | None:
-    """The whole body; None: it was refused (413, 408; with `fields`), or its client went away."""
+class BodyRefused(Exception):  # noqa: N818
+    """A body is over its limit (413) or takes too long (408)."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+async def read_body(receive: Receive, max_bytes: int, timeout_s: float) -> bytes | None:
+    """The whole body; None: its client went away. Raises BodyRefused: the rest may still come."""
     try:
         async with asyncio.timeout(timeout_s):
             return await _body(receive, max_bytes)
-    except _TooLarge:
-        await respond(send, 413, b"", [*fields, _CLOSE])
     except TimeoutError:
-        await respond(send, 408, b"", [*fields, _CLOSE])
+        raise BodyRefused(408) from None
     except _Disconnected:
-        pass
-    return None
+        return None
 
 
 async def gone(receive: Receive) -> None:
@@ -44,10 +48,6 @@ async def respond(send: Send, status: int, body: bytes, fields: Fields) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-class _TooLarge(Exception):  # noqa: N818
-    """A body is over the limit."""
-
-
 class _Disconnected(Exception):  # noqa: N818
     """The client went away before its request was complete."""
 
@@ -60,6 +60,6 @@ async def _body(receive: Receive, max_bytes: int) -> bytes:
             raise _Disconnected
         body += message.get("body", b"")
         if len(body) > max_bytes:
-            raise _TooLarge
+            raise BodyRefused(413)
         if not message.get("more_body", False):
             return bytes(body)

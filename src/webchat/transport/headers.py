@@ -19,10 +19,14 @@ class Headers(Mapping[str, str]):
 
     def __init__(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
         joined: dict[bytes, bytes] = {}
+        lines: dict[bytes, list[bytes]] = {}
         for name, value in fields:
-            before = joined.get(name)
-            glue = b"; " if name == b"cookie" else b", "
-            joined[name] = value if before is None else before + glue + value
+            if name in joined:
+                lines.setdefault(name, [joined[name]]).append(value)
+            else:
+                joined[name] = value
+        for name, values in lines.items():
+            joined[name] = (b"; " if name == b"cookie" else b", ").join(values)
         self._fields = b"".join(b"\r\n%b:%b" % field for field in joined.items()) + _END
 
     def __getitem__(self, name: str) -> str:

@@ -1,7 +1,7 @@
-"""HTTP/1.1 connections: uvicorn's own, with bounds on their heads and a hand-over to WebSocket.
+"""HTTP/1.1 connections: uvicorn's own, with bounds and times, and a hand-over to WebSocket.
 
-uvicorn gives the hand-over no bytes that came with the request, and heads neither a bound nor a
-time: both are done here, on the httptools protocol it is made of.
+uvicorn gives the hand-over no bytes that came with the request, and neither heads nor trailers nor
+readers a bound or a time: all of it is done here, on the httptools protocol it is made of.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import httptools
 import uvicorn
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from webchat.protocol.handshake import HandshakeRefused, accept
@@ -29,20 +29,26 @@ from webchat.transport.headers import Headers
 from webchat.transport.proxy import Client, Proxies
 from webchat.transport.relay import Relay, Urls, aim, elsewhere
 from webchat.transport.to_role import ToRole
+from webchat.transport.unread import unread_bytes
 from webchat.transport.websocket import WebSocket
 
 
 @dataclass(frozen=True, slots=True)
 class Hosting:
     """What all connections of a site share. `passed_on`: paths that other nodes serve for it;
-    `pacing`: of the first that each connection says."""
+    `heads`: who has to send the rest of a request; `idle`: who may send the next one; `readers`:
+    everybody, to be looked at for answers that nobody reads; `pacing`: of the first that each
+    connection says."""
 
     endpoints: Mapping[str, Endpoint]
     passed_on: Mapping[str, ToRole]
     relay: Relay | None
     proxies: Proxies
     max_head_bytes: int
+    max_pipelined: int
     heads: Deadlines[HttpProtocol]
+    idle: Deadlines[HttpProtocol]
+    readers: Deadlines[HttpProtocol]
     closing: Deadlines[WebSocket]
     pacing: Pacing
 
@@ -69,9 +75,16 @@ class HttpProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._hosting = config.hosting
-        self._head_bytes = 0
-        self._in_head = True
         self._has_begun = False
+        self._in_head = True
+        self._is_whole = True
+        """Whether no request is under way from the client: its last one came to its end."""
+        self._overhead_bytes = 0
+        """What came since the last piece of a body: a head, or trailers."""
+        self._answered: RequestResponseCycle | None = None
+        """Of the requests that came, the one whose turn it is to be answered."""
+        self._unread_bytes = 0
+        """Of what the client is to read, when that was last looked at; 0: it did not wait then."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has to send its first request in time.
@@ -86,23 +99,86 @@ class HttpProtocol(HttpToolsProtocol):
         self.client = _address(transport, "peername")
         self.scheme = "http"
         self._hosting.heads.add(self)
+        self._hosting.readers.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is gone."""
-        self._hosting.heads.discard(self)
+        """It is gone: who answers hears of it, and what waits for its turn is not answered."""
+        self._forget_times()
+        self.pipeline.clear()
+        if self._answered is not None and not self._answered.response_complete:
+            self._answered.disconnected = True
+            self._answered.message_event.set()
         super().connection_lost(exc)
+
+    # httptools: what the parser finds.
 
     def on_message_begin(self) -> None:
         """Each further request has to come in time, too."""
         super().on_message_begin()
-        self._head_bytes, self._in_head = 0, True
+        self._in_head, self._is_whole = True, False
+        self._hosting.idle.discard(self)
         self._hosting.heads.add(self)
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A field of a head; trailers, which parsers before us may not have looked at, are none."""
+        if self._in_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
-        """The head is complete."""
+        """The head is complete. Raises _TooMany, which ends the parsing.
+
+        One that asks for an upgrade which is not taken comes again, without that (`_read`).
+        """
         self._in_head = False
         self._hosting.heads.discard(self)
-        super().on_headers_complete()
+        if len(self.pipeline) >= self._hosting.max_pipelined:
+            raise _TooMany
+        if not self.parser.should_upgrade() or self._should_upgrade():
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of a body: its size is for the application to bound."""
+        self._overhead_bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """A request came to its end, mostly before its answer does."""
+        if self.parser.should_upgrade():
+            return
+        self._is_whole, self._overhead_bytes = True, 0
+        super().on_message_complete()
+        if self.cycle.response_complete:
+            self._hosting.heads.discard(self)
+            self._hosting.idle.add(self)
+
+    # uvicorn: what becomes of the answers.
+
+    def on_response_complete(self) -> None:
+        """The next request has its turn; if there is none, the client has to come up with it.
+
+        Not uvicorn's own, whose timer any byte stops for good.
+        """
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif self._is_whole:
+            self._hosting.idle.add(self)
+        elif not self._in_head:
+            self._hosting.heads.add(self)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
+
+    # asyncio.Protocol: what the network does with it.
+
+    def resume_writing(self) -> None:
+        """The client has read."""
+        self._unread_bytes = 0
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Bytes came, cut anywhere. A new connection's first are read when it is its turn."""
@@ -122,27 +198,59 @@ class HttpProtocol(HttpToolsProtocol):
             self._read(data)
 
     def _read(self, data: bytes) -> None:
-        self._unset_keepalive_if_required()
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            if self._should_upgrade():
-                self._begin_websocket(data[upgrade.args[0] :])
-        except httptools.HttpParserError:
-            self.send_400_response("Invalid HTTP request received.")
-        else:
-            self._check_head(len(data))
+        self._overhead_bytes += len(data)
+        while data:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                rest = data[upgrade.args[0] :]
+                if self._should_upgrade():
+                    self._begin_websocket(rest)
+                    return
+                if self.parser.get_method() == b"CONNECT":
+                    self._refuse()
+                    return
+                # The parser takes a request for an upgrade to have no body, and what is one for
+                # the next request.
+                data = self._head_without_upgrade() + rest
+            except httptools.HttpParserError:
+                self._refuse()
+                return
+            else:
+                break
+        if self._overhead_bytes > self._hosting.max_head_bytes:
+            self._answer(431, b"", ())
+
+    def _head_without_upgrade(self) -> bytes:
+        """The head that was read last, as of an ordinary request."""
+        version = self.parser.get_http_version().encode()
+        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
+        lines += [b"%b: %b" % field for field in self.headers if field[0] != b"upgrade"]
+        return b"\r\n".join((*lines, b"", b""))
+
+    # Deadlines: what falls due.
 
     def abort(self) -> None:
-        """The head of a request takes too long."""
+        """End the TCP connection at once, whatever waits to be written."""
         self.transport.abort()
 
-    def _check_head(self, received_bytes: int) -> None:
-        if not self._in_head:
+    def look_at_reader(self) -> None:
+        """Cut off a client of whose answers nothing has been read since the last look.
+
+        Only while nothing is added to them: so, whatever was read shows.
+        """
+        is_waited_for = self.flow.write_paused or self.transport.is_closing()
+        unread = unread_bytes(self.transport) if is_waited_for else 0
+        if unread and 0 < self._unread_bytes <= unread:
+            self.abort()
             return
-        self._head_bytes += received_bytes
-        if self._head_bytes > self._hosting.max_head_bytes:
-            self._answer(431, b"", ())
+        self._unread_bytes = unread
+        self._hosting.readers.add(self)
+
+    def _forget_times(self) -> None:
+        self._hosting.heads.discard(self)
+        self._hosting.idle.discard(self)
+        self._hosting.readers.discard(self)
 
     def _begin_websocket(self, rest: bytes) -> None:
         """Hand the connection over; `rest` came after the request's head in the same piece."""
@@ -154,6 +262,7 @@ class HttpProtocol(HttpToolsProtocol):
             fields = [(name.encode(), value.encode()) for name, value in refused.headers.items()]
             self._answer(refused.status, refused.message.encode(), fields)
         else:
+            self._forget_times()
             # The parser and this object hold each other: let go of both at once.
             self.parser = None  # type: ignore[assignment]
             if rest:
@@ -242,8 +351,18 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.set_protocol(wire)
         return wire
 
+    def _refuse(self) -> None:
+        """Answer what is no HTTP, and close."""
+        if self._is_answering():
+            self.abort()
+        else:
+            self.send_400_response("Invalid HTTP request received.")
+
     def _answer(self, status: int, body: bytes, fields: Iterable[tuple[bytes, bytes]]) -> None:
-        """Answer without the application, and close."""
+        """Answer without the application, and close; never in the middle of another answer."""
+        if self._is_answering():
+            self.abort()
+            return
         own = [(b"content-length", b"%d" % len(body)), (b"connection", b"close")]
         lines = [b"HTTP/1.1 %d %b" % (status, HTTPStatus(status).phrase.encode())]
         lines += [
@@ -251,6 +370,14 @@ class HttpProtocol(HttpToolsProtocol):
         ]
         self.transport.write(b"\r\n".join((*lines, b"", body)))
         self.transport.close()
+
+    def _is_answering(self) -> bool:
+        cycle = self._answered
+        return cycle is not None and cycle.response_started and not cycle.response_complete
+
+
+class _TooMany(Exception):  # noqa: N818
+    """More requests wait for the answer to an earlier one than anybody sends in good faith."""
 
 
 def _address(transport: asyncio.Transport, end: str) -> tuple[str, int] | None:

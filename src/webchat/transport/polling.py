@@ -14,7 +14,17 @@ from webchat.session.endpoint import Busy, Endpoint
 from webchat.session.handler import Request
 from webchat.session.poll import DuplicatePoll
 from webchat.transport.admission import Refusal, Refused, Unavailable, admit, find
-from webchat.transport.asgi import Fields, Receive, Scope, Send, gone, read_body, respond
+from webchat.transport.asgi import (
+    CLOSE,
+    BodyRefused,
+    Fields,
+    Receive,
+    Scope,
+    Send,
+    gone,
+    read_body,
+    respond,
+)
 from webchat.transport.headers import Headers
 from webchat.transport.links import NoAnswer
 from webchat.transport.origins import cors_headers
@@ -60,11 +70,13 @@ class Polling:
             relay = None if IS_RELAYED in scope else self._relay
             sid = elsewhere(self._endpoint, request, relay)
             if relay is not None and sid is not None:
-                await _pass_on(relay, scope, receive, send, client, sid, fields)
+                await _pass_on(relay, scope, receive, send, client, sid)
             else:
                 await self._serve(scope["method"], request, receive, send, fields)
         except Refused as refused:
             await respond(send, refused.status, refused.body, [*fields, *refused.headers])
+        except BodyRefused as refused:
+            await respond(send, refused.status, b"", [*fields, CLOSE])
 
     async def _serve(
         self, method: str, request: Request, receive: Receive, send: Send, fields: Fields
@@ -95,7 +107,7 @@ class Polling:
         self, connection: Connection, receive: Receive, send: Send, fields: Fields
     ) -> None:
         max_bytes = self._endpoint.settings.max_payload_bytes
-        body = await read_body(receive, send, max_bytes, self._body_timeout_s, fields)
+        body = await read_body(receive, max_bytes, self._body_timeout_s)
         if body is None:
             return
         if not connection.is_open or not connection.payload(body):
@@ -104,12 +116,11 @@ class Polling:
 
 
 async def _pass_on(
-    relay: Relay, scope: Scope, receive: Receive, send: Send, client: Client, sid: str,
-    fields: Fields,
-) -> None:  # fmt: skip
+    relay: Relay, scope: Scope, receive: Receive, send: Send, client: Client, sid: str
+) -> None:
     urls = await relay.owner(sid)
     try:
-        await relay.pass_on(scope, receive, send, client, urls, fields)
+        await relay.pass_on(scope, receive, send, client, urls)
     except NoAnswer:
         raise relay.unavailable() from None
 

@@ -8,10 +8,14 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 import msgspec
 
 Network = IPv4Network | IPv6Network
+Address = IPv4Address | IPv6Address
 
 
 class Client(msgspec.Struct, frozen=True):
-    """A client: its `address`, and whether it speaks TLS (to us, or to a trusted proxy)."""
+    """A client: its `address`, and whether it speaks TLS (to us, or to a trusted proxy).
+
+    An IPv4 address is one, also where a socket of both kinds writes it as one of IPv6.
+    """
 
     address: str
     secure: bool
@@ -29,33 +33,35 @@ class Proxies:
         `headers`: names in lower case. Of the addresses in X-Forwarded-For the rightmost that is
         no trusted proxy counts: what stands left of it anybody can have written.
         """
-        if not self._is_trusted(peer):
+        parsed = _address(peer)
+        if parsed is None:
             return Client(peer, secure)
+        if not self._is_trusted(parsed):
+            return Client(str(parsed), secure)
         protocols = _listed(headers.get("x-forwarded-proto", ""))
-        address = self._rightmost_untrusted(peer, _listed(headers.get("x-forwarded-for", "")))
-        return Client(address, protocols[-1].lower() == "https" if protocols else secure)
+        address = self._rightmost_untrusted(parsed, _listed(headers.get("x-forwarded-for", "")))
+        return Client(str(address), protocols[-1].lower() == "https" if protocols else secure)
 
-    def _rightmost_untrusted(self, peer: str, hops: Sequence[str]) -> str:
+    def _rightmost_untrusted(self, peer: Address, hops: Sequence[str]) -> Address:
         nearest = peer
         for hop in reversed(hops):
             address = _address(hop)
             if address is None:
                 return nearest
-            nearest = str(address)
+            nearest = address
             if not self._is_trusted(nearest):
                 return nearest
         return nearest
 
-    def _is_trusted(self, text: str) -> bool:
-        address = _address(text) if self._trusted else None
-        return address is not None and any(address in network for network in self._trusted)
+    def _is_trusted(self, address: Address) -> bool:
+        return any(address in network for network in self._trusted)
 
 
 def _listed(field: str) -> list[str]:
     return [item.strip() for item in field.split(",") if item.strip()]
 
 
-def _address(text: str) -> IPv4Address | IPv6Address | None:
+def _address(text: str) -> Address | None:
     """An address as proxies write it: bare, in brackets, or with a port."""
     if text.startswith("["):
         text = text[1:].partition("]")[0]

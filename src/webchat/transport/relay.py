@@ -147,16 +147,14 @@ class Relay:
         send: Send,
         client: Client,
         urls: Sequence[str],
-        fields: Fields,
     ) -> None:
-        """Let the first node of `urls` that can be reached answer; `fields` come with refusals.
+        """Let the first node of `urls` that can be reached answer.
 
-        When the client goes away the node hears of it. Raises NoAnswer.
+        When the client goes away the node hears of it. Raises BodyRefused, NoAnswer.
         """
         self.requests += 1
         settings = self.settings
-        timeout_s = settings.body_timeout_ms / 1000
-        body = await read_body(receive, send, settings.max_body_bytes, timeout_s, fields)
+        body = await read_body(receive, settings.max_body_bytes, settings.body_timeout_ms / 1000)
         if body is None:
             return
         request = self._request(scope, client, body)

@@ -45,7 +45,10 @@ class ServerSettings:
     """Limits and times of HTTP connections.
 
     `head_timeout_ms`: within which a request's head must be there, from the connection's start or
-    its own first byte; `max_head_bytes`: its size, looked at after each read.
+    its own first byte, and the rest of a body once it is answered; `max_head_bytes`: of the head's
+    size, and of the trailers', looked at after each read. `max_pipelined`: how many requests may
+    wait for the answer to an earlier one. `unread_timeout_ms`: a client that reads nothing of its
+    answers for so long, or up to twice that, is cut off.
     `keep_alive_s`: how long a connection without a request is kept, longer than balancers keep
     theirs (a minute, mostly), so that none sends a request into one that is just being closed.
     `new_connections_per_turn`: how many begin in one turn of the loop: a thousand that come at once
@@ -55,6 +58,8 @@ class ServerSettings:
     head_timeout_ms: int = 10_000
     body_timeout_ms: int = 20_000
     max_head_bytes: int = 65_536
+    max_pipelined: int = 32
+    unread_timeout_ms: int = 30_000
     keep_alive_s: int = 75
     close_timeout_ms: int = 5_000
     backlog: int = 2_048
@@ -125,6 +130,12 @@ class Server:
         self._heads: Deadlines[HttpProtocol] = Deadlines(
             clock, settings.head_timeout_ms / 1000, HttpProtocol.abort
         )
+        self._idle: Deadlines[HttpProtocol] = Deadlines(
+            clock, settings.keep_alive_s, HttpProtocol.timeout_keep_alive_handler
+        )
+        self._readers: Deadlines[HttpProtocol] = Deadlines(
+            clock, settings.unread_timeout_ms / 1000, HttpProtocol.look_at_reader
+        )
         self._closing: Deadlines[WebSocket] = Deadlines(
             clock, settings.close_timeout_ms / 1000, WebSocket.abort
         )
@@ -162,6 +173,8 @@ class Server:
             host.abort()
         await asyncio.gather(*self._running)
         self._heads.stop()
+        self._idle.stop()
+        self._readers.stop()
         self._closing.stop()
         # Handlers hear of an end in the turn after it.
         await asyncio.sleep(0)
@@ -176,7 +189,10 @@ class Server:
             self._relay,
             proxies,
             settings.max_head_bytes,
+            settings.max_pipelined,
             self._heads,
+            self._idle,
+            self._readers,
             self._closing,
             Pacing(asyncio.get_running_loop().call_soon, settings.new_connections_per_turn),
         )
@@ -191,7 +207,6 @@ class Server:
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_keep_alive=settings.keep_alive_s,
             backlog=settings.backlog,
         )
         config.hosting = hosting

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 from urllib.parse import parse_qs
 
 from webchat.errors import Code, WebchatError
 from webchat.transport.admission import Refusal, Refused
-from webchat.transport.asgi import Receive, Scope, Send, respond
+from webchat.transport.asgi import BodyRefused, Receive, Scope, Send, respond
 from webchat.transport.headers import Headers
 from webchat.transport.links import NoAnswer
 from webchat.transport.proxy import Proxies
 from webchat.transport.relay import IS_RELAYED, Relay
 from webchat.transport.rest.problems import problem
+
+_AS_REST_SAYS: Final = {
+    408: WebchatError(Code.BAD_REQUEST, "The body did not arrive in time."),
+    413: WebchatError(Code.TOO_LARGE, "The body is too large."),
+}
 
 
 class ToRole:
@@ -40,6 +46,10 @@ class ToRole:
             await self._pass_on(scope, receive, send)
         except Refused as refused:
             await respond(send, refused.status, refused.body, refused.headers)
+        except BodyRefused as refused:
+            response = problem(_AS_REST_SAYS[refused.status])
+            response.headers["Connection"] = "close"
+            await response(scope, receive, send)
         except NoAnswer:
             await problem(self._unavailable())(scope, receive, send)
 
@@ -50,7 +60,7 @@ class ToRole:
         headers = Headers(scope["headers"])
         client = self._proxies.resolve(peer, headers, secure=scope["scheme"] == "https")
         urls = await self.nodes(scope["query_string"])
-        await self.relay.pass_on(scope, receive, send, client, urls, [])
+        await self.relay.pass_on(scope, receive, send, client, urls)
 
     def _unavailable(self) -> WebchatError:
         return WebchatError(

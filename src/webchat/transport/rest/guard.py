@@ -9,13 +9,14 @@ from typing import Final
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from webchat.errors import Code, WebchatError
 from webchat.session.endpoint import OriginAllowed
+from webchat.transport.headers import Headers
 from webchat.transport.proxy import Proxies
 from webchat.transport.rest.problems import problem
 
@@ -70,7 +71,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
+        headers = Headers(scope["headers"])
         peer = scope["client"][0] if scope.get("client") else ""
         secure = scope.get("scheme") == "https"
         scope[CLIENT] = self._proxies.resolve(peer, headers, secure=secure)

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from webchat.chat.identity import COOKIE
 from webchat.errors import Code, WebchatError
 from webchat.model import Login, Uid, is_uid
+from webchat.transport.headers import Headers
 from webchat.transport.rest.guard import CLIENT
 from webchat.transport.rest.route import Call, Reply, Route
 from webchat.transport.rest.services import RestSettings, Services
@@ -62,7 +63,9 @@ class Resource:
 
     async def _who(self, request: Request) -> tuple[Uid, Login | None, str]:
         """The user, the login and, if that is how it came, the cookie's token."""
-        bearer = _bearer(request)
+        # Not the request's own, which know the first line of a name alone.
+        headers = Headers(request.scope["headers"])
+        bearer = _bearer(headers)
         if self._settings.open_mode:
             return _named(bearer), None, ""
         cookie = "" if bearer is not None else request.cookies.get(COOKIE, "")
@@ -70,7 +73,7 @@ class Resource:
         if login is None:
             raise WebchatError(Code.UNAUTHENTICATED, "Please log in.")
         if cookie:
-            _check_not_forged(request)
+            _check_not_forged(request.method, headers)
         return login.uid, login, cookie
 
     async def _body(self, request: Request, route: Route) -> msgspec.Struct | None:
@@ -138,10 +141,10 @@ def _decode_query(request: Request, into: type[_Struct]) -> _Struct:
         raise WebchatError(Code.BAD_REQUEST, f"{error}.") from None
 
 
-def _bearer(request: Request) -> str | None:
+def _bearer(headers: Headers) -> str | None:
     """The credentials of `Authorization: Bearer` (RFC 6750, 2.1); None: no such header, or one of
     another scheme, which is for a proxy before this server."""
-    header = request.headers.get("authorization")
+    header = headers.get("authorization")
     scheme, _, credentials = (header or "").partition(" ")
     if scheme.lower() == "bearer":
         return credentials.strip()
@@ -157,10 +160,10 @@ def _named(bearer: str | None) -> Uid:
     return bearer
 
 
-def _check_not_forged(request: Request) -> None:
+def _check_not_forged(method: str, headers: Headers) -> None:
     """An `Origin` was checked for every request; what comes by cookie and without one must not
     come from another site either (Fetch Metadata). Raises WebchatError(FORBIDDEN)."""
-    if request.method in _SAFE_METHODS or "origin" in request.headers:
+    if method in _SAFE_METHODS or "origin" in headers:
         return
-    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+    if headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
         raise WebchatError(Code.FORBIDDEN, "This request comes from another site.")

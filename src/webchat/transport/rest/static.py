@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,7 @@ needs a Trusted Types policy of its own."""
 _PAGES: Final = frozenset({"/", "/login", "/register", "/settings"})
 _INDEX: Final = "/index.html"
 _COMPRESSED_FROM_BYTES: Final = 1024
+_WEIGHT_ABOVE_0: Final = re.compile(r"|q=1(\.0*)?|q=0\.[0-9]*[1-9][0-9]*")
 _MEDIA_TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -109,8 +111,7 @@ def _response(request: Request, file: _File) -> Response:
 
 
 def _takes_gzip(accept_encoding: str) -> bool:
-    """RFC 9110, section 12.5.3, as far as anybody uses it: named, and not with `q=0`."""
-    offers = [offer.replace(" ", "").lower() for offer in accept_encoding.split(",")]
-    return any(offer == "gzip" or offer.startswith("gzip;q=") for offer in offers) and (
-        "gzip;q=0" not in offers
-    )
+    """RFC 9110, section 12.5.3, as far as anybody uses it: named, and not with a weight of 0."""
+    offers = (offer.partition(";") for offer in accept_encoding.replace(" ", "").lower().split(","))
+    weights = [weight for name, _, weight in offers if name == "gzip"]
+    return bool(weights) and all(_WEIGHT_ABOVE_0.fullmatch(weight) for weight in weights)
