@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 from tests.engines.engine import UNTIL_THE_RUN_ENDS
+
+# How long an example takes says more of the machine than of what is tested.
+settings.register_profile("webchat", deadline=None)
+settings.load_profile("webchat")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
