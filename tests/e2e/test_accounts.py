@@ -45,6 +45,8 @@ def test_logging_in_leads_back_to_where_one_was(newcomer: Newcomer) -> None:
     ann.choose_from_account("Log out")
     expect(ann.page.get_by_role("button", name="Log in")).to_be_visible()
     ann.page.goto("/settings")
+    ann.page.get_by_role("link", name="Create an account").click()
+    ann.page.get_by_role("link", name="Log in").click()
     ann.log_in()
     expect(ann.page.get_by_role("heading", level=1, name="Settings")).to_be_visible()
     assert ann.page.url.endswith("/settings")
