@@ -258,6 +258,22 @@ describe("a reload", () => {
   });
 });
 
+describe("the connection", () => {
+  test("is said to be made anew while nobody answers", async () => {
+    const { channel, client } = await live(2);
+    const said = [client.connection.words];
+    channel.listener?.silent();
+    said.push(client.connection.words);
+    channel.listener?.heard();
+    said.push(client.connection.words);
+    channel.listener?.silent();
+    await channel.lose();
+    await channel.connect();
+    said.push(client.connection.words);
+    expect(said).toEqual(["", "Connecting…", "", ""]);
+  });
+});
+
 describe("what nobody could answer", () => {
   test("a name is asked for again with the next connection, one that nobody has is not", async () => {
     const { api, channel, client } = await live(0);
