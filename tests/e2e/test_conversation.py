@@ -52,6 +52,7 @@ def test_unread_messages_are_counted_until_they_are_read(newcomer: Newcomer) -> 
     bob.conversation("Ann").click()
     expect(bob.page).to_have_title("webchat")
     expect(bob.conversation("Ann")).not_to_contain_text("unread")
+    expect(bob.log.get_by_text("New", exact=True)).to_be_visible()
 
 
 def test_reading_on_one_device_clears_the_count_on_the_other(newcomer: Newcomer) -> None:
