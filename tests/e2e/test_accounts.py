@@ -64,6 +64,8 @@ def test_what_is_not_filled_in_is_named(browser: Browser, shared_server: Server)
     stranger.log_in("")
     expect(stranger.page.get_by_role("alert")).to_have_text("Fill in Password.")
     expect(stranger.page.get_by_label("Password")).to_be_focused()
+    stranger.page.keyboard.type("a")
+    expect(stranger.page.get_by_role("alert")).to_have_count(0)
     stranger.leave()
 
 
