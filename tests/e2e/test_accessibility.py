@@ -114,6 +114,52 @@ def test_axe_finds_nothing_in_a_group(newcomer: Newcomer, scheme: str, width: in
     assert _violations(ann.page) == []
 
 
+_CONTRAST_OF_THE_PLACEHOLDER = """field => {
+  const luminance = (colour) => {
+    const parts = colour.match(/[\\d.]+/g).slice(0, 3).map((part) => part / 255);
+    const [r, g, b] = parts.map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const [a, b] = [
+    luminance(getComputedStyle(field, "::placeholder").color),
+    luminance(getComputedStyle(field).backgroundColor),
+  ];
+  return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_to_write_where_can_be_read(newcomer: Newcomer, scheme: str) -> None:
+    ann = newcomer("Ann", color_scheme=scheme)
+    ann.start_with(ann, "Ann")
+    assert ann.box.evaluate(_CONTRAST_OF_THE_PLACEHOLDER) >= 4.5
+
+
+def test_with_forced_colours_lines_show_what_is_chosen_and_where_a_message_ends(
+    newcomer: Newcomer,
+) -> None:
+    ann = newcomer("Ann", forced_colors="active")
+    ann.start_with(ann, "Ann")
+    ann.write("hello")
+    expect(ann.conversation("Ann")).to_have_css("border-top-style", "solid")
+    bubble = ann.message("hello").get_by_text("hello").locator("xpath=..")
+    expect(bubble).to_have_css("border-top-style", "solid")
+
+
+def test_a_long_name_leaves_room_for_what_is_said_of_it(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann", viewport={"width": 360, "height": 640}), newcomer("B" * 60)
+    ann.make_group("Two", bob)
+    ann.open_details()
+    ann.details.get_by_role("button", name="Add people").click()
+    dialog = ann.page.get_by_role("dialog", name="Add people")
+    dialog.get_by_role("searchbox", name="Find people").fill(bob.uid)
+    said = dialog.get_by_text("Already in")
+    expect(said).to_be_visible()
+    box = said.bounding_box()
+    assert box is not None
+    assert box["height"] < 30
+
+
 def test_escape_closes_a_groups_details_one_after_the_other(newcomer: Newcomer) -> None:
     ann = newcomer("Ann")
     ann.make_group("Alone")

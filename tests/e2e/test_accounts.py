@@ -45,6 +45,8 @@ def test_logging_in_leads_back_to_where_one_was(newcomer: Newcomer) -> None:
     ann.choose_from_account("Log out")
     expect(ann.page.get_by_role("button", name="Log in")).to_be_visible()
     ann.page.goto("/settings")
+    ann.page.get_by_role("link", name="Create an account").click()
+    ann.page.get_by_role("link", name="Log in").click()
     ann.log_in()
     expect(ann.page.get_by_role("heading", level=1, name="Settings")).to_be_visible()
     assert ann.page.url.endswith("/settings")
@@ -62,6 +64,8 @@ def test_what_is_not_filled_in_is_named(browser: Browser, shared_server: Server)
     stranger.log_in("")
     expect(stranger.page.get_by_role("alert")).to_have_text("Fill in Password.")
     expect(stranger.page.get_by_label("Password")).to_be_focused()
+    stranger.page.keyboard.type("a")
+    expect(stranger.page.get_by_role("alert")).to_have_count(0)
     stranger.leave()
 
 

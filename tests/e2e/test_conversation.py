@@ -52,6 +52,7 @@ def test_unread_messages_are_counted_until_they_are_read(newcomer: Newcomer) -> 
     bob.conversation("Ann").click()
     expect(bob.page).to_have_title("webchat")
     expect(bob.conversation("Ann")).not_to_contain_text("unread")
+    expect(bob.log.get_by_text("New", exact=True)).to_be_visible()
 
 
 def test_reading_on_one_device_clears_the_count_on_the_other(newcomer: Newcomer) -> None:
@@ -111,12 +112,19 @@ _MARK_IS_LEFT = """article => {
   };
   return left(at + 4) < left(at);
 }"""
+_BEGINS_AT_ITS_LEFT = """element => {
+  const text = document.createRange();
+  text.selectNodeContents(element);
+  return text.getBoundingClientRect().left < element.getBoundingClientRect().left + 1;
+}"""
 
 
 def test_what_is_written_from_right_to_left_is_shown_so(newcomer: Newcomer) -> None:
     ann, bob = newcomer("Ann"), newcomer("Bob")
     ann.make_group("קבוצה", bob)
-    expect(ann.page.get_by_role("heading", level=1)).to_have_css("direction", "rtl")
+    heading = ann.page.get_by_role("heading", level=1)
+    expect(heading).to_have_css("direction", "rtl")
+    assert heading.evaluate(_BEGINS_AT_ITS_LEFT)
     ann.start_with(bob, "Bob")
     ann.box.fill("שלום!")
     expect(ann.box).to_have_css("direction", "rtl")
@@ -160,7 +168,10 @@ def test_addresses_are_real(newcomer: Newcomer) -> None:
     expect(ann.page.get_by_role("heading", level=1, name="Bob")).to_be_visible()
     ann.page.go_forward()
     expect(ann.page.get_by_role("heading", level=1, name="Ann")).to_be_visible()
+    ann.page.get_by_role("button", name="New conversation").click()
+    expect(ann.page.get_by_role("dialog")).to_be_visible()
     ann.page.go_back()
+    expect(ann.page.get_by_role("dialog")).to_have_count(0)
     ann.page.reload()
     expect(ann.message("to bob")).to_be_visible()
     second = ann.context.new_page()

@@ -22,6 +22,16 @@ def test_a_group_is_made_and_everybody_is_told(trio: Trio) -> None:
     expect(bob.message("Where to?")).to_contain_text("Ann")
 
 
+def test_a_group_without_a_name_is_not_made_until_it_has_one(trio: Trio) -> None:
+    ann, _, _ = trio
+    ann.fill_in_group("")
+    dialog = ann.page.get_by_role("dialog", name="New group")
+    dialog.get_by_role("button", name="Create group").click()
+    expect(dialog.get_by_role("alert")).to_have_text("Fill in Group name.")
+    ann.page.keyboard.type("Trip")
+    expect(dialog.get_by_role("alert")).to_have_count(0)
+
+
 def test_who_has_read_is_counted(trio: Trio, trip: str) -> None:
     ann, _, cleo = trio
     cleo.page.goto("/")

@@ -75,6 +75,44 @@ def test_older_messages_that_do_not_come_are_told_of(ann: Person) -> None:
     expect(ann.messages.first).not_to_have_attribute("data-seq", str(first))
 
 
+def test_who_comes_back_reads_on_where_they_were(ann: Person) -> None:
+    _scroll_to_the_first(ann)
+    mark = ann.message("note 1.")
+    before = _top(mark)
+    ann.choose_from_account("Settings")
+    expect(ann.log).to_have_count(0)
+    ann.conversation("Writer").click()
+    expect(mark).to_be_in_viewport()
+    assert abs(_top(mark) - before) <= 1
+    ann.page.get_by_role("button", name="To the newest").click()
+    expect(ann.messages.last).to_be_in_viewport()
+    ann.choose_from_account("Settings")
+    ann.conversation("Writer").click()
+    expect(ann.messages.last).to_be_in_viewport()
+
+
+def test_what_could_not_be_fetched_is_not_read_and_comes_with_the_connection(
+    newcomer: Newcomer,
+) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    bob.page.goto("about:blank")
+    ann.start_with(bob, "Bob")
+    ann.write("For later")
+    expect(ann.message("For later")).to_contain_text("Sent")
+    bob.page.route("**/events?*", lambda route: route.abort())
+    bob.page.goto(f"/c/dm:{ann.uid}:{bob.uid}")
+    expect(bob.log.get_by_role("alert")).to_have_text("Older messages could not be fetched.")
+    ann.write("And this")
+    expect(bob.messages).to_have_count(1)
+    expect(bob.page).to_have_title("(2) webchat")
+    bob.context.set_offline(True)
+    expect(bob.status).to_be_visible()
+    bob.page.unroute_all()
+    bob.context.set_offline(False)
+    expect(bob.messages).to_contain_text(["For later", "And this"])
+    expect(ann.message("And this")).to_contain_text("Read")
+
+
 def test_scrolling_goes_on_while_older_messages_are_fetched(ann: Person) -> None:
     under_way: list[Route] = []
     ann.page.route("**/events?*", lambda route: under_way.append(route))

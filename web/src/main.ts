@@ -9,6 +9,7 @@ import { Client } from "./state/client.svelte.ts";
 import { Drafts } from "./state/drafts.ts";
 import { Router } from "./state/router.svelte.ts";
 import { Session } from "./state/session.svelte.ts";
+import { Today } from "./state/today.svelte.ts";
 import {
   BrowserLogins,
   BrowserPages,
@@ -64,8 +65,10 @@ async function forget(uid: string): Promise<void> {
 const session = new Session(rest, browserClock, new BrowserLogins(), makeClient, forget);
 const attention = new Attention();
 attention.follow(document);
+const today = new Today(browserClock);
+today.follow(document);
 
 const target = document.getElementById("app");
 if (!target) throw new Error("the page has no place for the application");
-mount(App, { target, props: { app: { session, router: new Router(window), attention } } });
+mount(App, { target, props: { app: { session, router: new Router(window), attention, today } } });
 void session.start();

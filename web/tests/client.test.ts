@@ -258,6 +258,22 @@ describe("a reload", () => {
   });
 });
 
+describe("the connection", () => {
+  test("is said to be made anew while nobody answers", async () => {
+    const { channel, client } = await live(2);
+    const said = [client.connection.words];
+    channel.listener?.silent();
+    said.push(client.connection.words);
+    channel.listener?.heard();
+    said.push(client.connection.words);
+    channel.listener?.silent();
+    await channel.lose();
+    await channel.connect();
+    said.push(client.connection.words);
+    expect(said).toEqual(["", "Connecting…", "", ""]);
+  });
+});
+
 describe("what nobody could answer", () => {
   test("a name is asked for again with the next connection, one that nobody has is not", async () => {
     const { api, channel, client } = await live(0);
@@ -290,6 +306,16 @@ describe("what nobody could answer", () => {
     await settle();
     expect(quoted()?.Seq).toBe(1);
   });
+
+  test("history may be fetched again with the next connection", async () => {
+    const { api, channel, client, conversation } = await live(3);
+    api.failure = new Failure("unavailable", "no store");
+    await client.show(CONV);
+    expect(conversation().history).toBe("failed");
+    await channel.lose();
+    await channel.connect();
+    expect(conversation().history).toBe("idle");
+  });
 });
 
 describe("the list", () => {
@@ -310,6 +336,21 @@ describe("the list", () => {
     const { channel, conversation } = await live(3, given);
     expect(conversation().last?.Seq).toBe(2);
     expect(channel.bodies("join")[0]?.cursors).toEqual({ [CONV]: 3 });
+  });
+
+  test("history is fetched once, and who asks meanwhile waits for it", async () => {
+    const { client, api, conversation } = await live(120);
+    const asked: number[] = [];
+    const answer = api.eventsBefore.bind(api);
+    api.eventsBefore = (id, before, limit) => {
+      asked.push(before);
+      return answer(id, before, limit);
+    };
+    const twice = [1, 2].map(() => client.conversations.loadOlder(conversation()));
+    await Promise.all(twice);
+    expect([asked, conversation().entries.length]).toEqual([[121], 50]);
+    await client.conversations.loadOlder(conversation());
+    expect(asked).toEqual([121, 71]);
   });
 
   test("history that could not be fetched can be asked for again", async () => {

@@ -84,6 +84,8 @@ async function setup() {
     },
     disconnected: () => told.push("disconnected"),
     failed: () => told.push("failed"),
+    silent: () => told.push("silent"),
+    heard: () => told.push("heard"),
     unauthenticated: () => {},
     chat: () => {},
   });
@@ -149,6 +151,34 @@ describe("a server that has fallen silent", () => {
     await pass(1_000);
     await wire().accept();
     expect(wire().sent).toEqual(["40"]);
+    channel.close();
+  });
+
+  test("is told of when an answer is late, until it is heard again", async () => {
+    const { channel, told, wire, pass } = await setup();
+    await wire().accept();
+    const answer = channel.request("chat", { EvtType: "message" } as Outgoing);
+    await pass(4_999);
+    expect(told).toEqual(["connected"]);
+    await pass(1);
+    expect(told).toEqual(["connected", "silent"]);
+    wire().onmessage({ data: '430[{"ok":true}]' });
+    expect(await answer).toEqual({ ok: true });
+    expect(told).toEqual(["connected", "silent", "heard"]);
+    channel.close();
+  });
+
+  test("is not told of when its answers come in time, or after the connection was lost", async () => {
+    const { channel, told, wire, pass } = await setup();
+    await wire().accept();
+    const answer = channel.request("chat", { EvtType: "message" } as Outgoing);
+    wire().onmessage({ data: '430[{"ok":true}]' });
+    await answer;
+    const lost = channel.request("chat", { EvtType: "message" } as Outgoing).catch(() => {});
+    await wire().fail();
+    await lost;
+    await pass(5_000);
+    expect(told).not.toContain("silent");
     channel.close();
   });
 });

@@ -1,13 +1,14 @@
 /** What people read: links, notices, reasons, days. */
 
 import { describe, expect, test } from "vitest";
-import { dayName, sameDay } from "../src/state/dates.ts";
+import { dayName, sameDay, shortWhen, timeOfDay } from "../src/state/dates.ts";
 import { partsOf } from "../src/state/links.ts";
-import { invitePath, pathOf, routeOf } from "../src/state/router.svelte.ts";
+import { invitePath, pathOf, Router, routeOf } from "../src/state/router.svelte.ts";
+import { Today } from "../src/state/today.svelte.ts";
 import { actText, explain, noticeText, previewText, sentence } from "../src/state/wording.ts";
 import { Failure, UNREACHABLE } from "../src/wire/failure.ts";
 import type { Act } from "../src/wire/wire.ts";
-import { entry } from "./fakes.ts";
+import { entry, ManualClock } from "./fakes.ts";
 
 const nameOf = (uid: string) => uid.charAt(0).toUpperCase() + uid.slice(1);
 
@@ -152,6 +153,36 @@ describe("days", () => {
     expect(sameDay(at(20, 0), at(20, 23))).toBe(true);
     expect(sameDay(at(20, 23), at(21, 0))).toBe(false);
   });
+
+  test("of another year are told with it in the list", () => {
+    expect(shortWhen(at(1), at(20))).not.toContain("2026");
+    expect(shortWhen(at(1), at(400))).toContain("2026");
+    expect(shortWhen(at(-100), at(20))).toContain("2025");
+  });
+
+  test("have their times as the reader writes them, without a zero ahead where there is none", () => {
+    const short = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+    expect(timeOfDay(at(20, 8))).toBe(short.format(at(20, 8)));
+  });
+
+  test("move on at midnight on a page that stays open", async () => {
+    const clock = new ManualClock();
+    const today = new Today(clock);
+    const [before, whole] = [clock.now(), 24 * 3_600_000];
+    expect(dayName(before, today.at)).toBe("Today");
+    await clock.pass(whole);
+    expect(dayName(before, today.at)).toBe("Yesterday");
+    await clock.pass(whole);
+    expect(dayName(before + whole, today.at)).toBe("Yesterday");
+  });
+
+  test("move on when a page comes into view that slept over midnight", () => {
+    let now = at(20, 23);
+    const today = new Today({ now: () => now, after: () => () => {} });
+    now = at(21, 7);
+    today.look();
+    expect(dayName(at(20, 23), today.at)).toBe("Yesterday");
+  });
 });
 
 describe("addresses", () => {
@@ -169,5 +200,33 @@ describe("addresses", () => {
     expect(routeOf("/nowhere")).toEqual({ page: "unknown" });
     expect(routeOf("/c/a/b")).toEqual({ page: "unknown" });
     expect(routeOf("/c/%E0%A4%A")).toEqual({ page: "conversation", id: "%E0%A4%A" });
+  });
+
+  function routerAt(pathname: string) {
+    const location = { pathname, hash: "" };
+    const move = (_: unknown, __: string, path: string) => {
+      location.pathname = path;
+    };
+    const history = { pushState: move, replaceState: move };
+    const router = new Router({ location, history, addEventListener: () => {} } as never);
+    return { router, at: () => location.pathname };
+  }
+
+  test("that nobody may see before the login are come back to, also by way of the registration", () => {
+    const { router, at } = routerAt("/c/dm:ann:bob");
+    for (const path of ["/register", "/login"]) router.go(path);
+    router.enter();
+    expect(at()).toBe("/c/dm:ann:bob");
+  });
+
+  test("are left with the login, and registering leads to the beginning", () => {
+    const { router, at } = routerAt("/c/dm:ann:bob");
+    router.leave();
+    router.enter();
+    expect(at()).toBe("/");
+    router.go("/c/dm:ann:bob");
+    router.go("/register");
+    router.enter();
+    expect(at()).toBe("/");
   });
 });

@@ -1,16 +1,18 @@
-/** What components find without being handed it: the session, the address, the reader's attention, the page's forms. */
+/** What components find without being handed it: the session, the address, the reader's attention, the day, the page's forms. */
 
 import { createContext } from "svelte";
 import type { Attention } from "../state/attention.svelte.ts";
 import type { Client } from "../state/client.svelte.ts";
 import type { Router } from "../state/router.svelte.ts";
 import type { Session } from "../state/session.svelte.ts";
+import type { Today } from "../state/today.svelte.ts";
 import type { Forms } from "./action.svelte.ts";
 
 export interface App {
   session: Session;
   router: Router;
   attention: Attention;
+  today: Today;
 }
 
 export const [getApp, setApp] = createContext<App>();

@@ -133,6 +133,8 @@ export class Client {
       },
       disconnected: () => this.#disconnected(),
       failed: () => this.connection.offline(),
+      silent: () => this.connection.silent(),
+      heard: () => this.connection.heard(),
       unauthenticated: () => this.#loggedOut(),
       chat: (event) => this.#feed.handle(event),
     });

@@ -14,9 +14,12 @@ export const CONNECTION_DEFAULTS: ConnectionSettings = { quietMs: 400 };
 export class Connection {
   state = $state<"connecting" | "online" | "offline">("connecting");
   #quiet = $state(true);
+  /** It is open, and an answer is late. */
+  #silent = $state(false);
   readonly words = $derived.by(() => {
     if (this.state === "offline") return OFFLINE;
-    return this.state === "connecting" && !this.#quiet ? "Connecting…" : "";
+    const unsure = this.state === "connecting" ? !this.#quiet : this.#silent;
+    return unsure ? "Connecting…" : "";
   });
   readonly #clock: Clock;
   readonly #settings: ConnectionSettings;
@@ -30,6 +33,7 @@ export class Connection {
 
   connecting(): void {
     this.state = "connecting";
+    this.#silent = false;
     this.#quiet = true;
     this.#cancel?.();
     this.#cancel = this.#clock.after(this.#settings.quietMs, () => {
@@ -40,6 +44,15 @@ export class Connection {
   online(): void {
     this.#cancel?.();
     this.state = "online";
+  }
+
+  /** Nobody answers, though nothing has ended. */
+  silent(): void {
+    this.#silent = true;
+  }
+
+  heard(): void {
+    this.#silent = false;
   }
 
   offline(): void {

@@ -32,6 +32,12 @@ export interface Place {
   displayed: Seq;
 }
 
+/** Where in a log somebody reads: the first entry in view, and how far below the log's top, in px. */
+export interface Spot {
+  seq: Seq;
+  top: number;
+}
+
 /** How an entry met the position: next in line, seen before, or after something missing. */
 export type Accepted = "next" | "copy" | "gap";
 
@@ -69,6 +75,8 @@ export class Conversation {
   /** Older entries that a reply means, fetched alone; null: there is no such entry to see. */
   readonly quoted = new SvelteMap<Seq, Entry | null>();
   readonly unread = $derived(this.left ? 0 : Math.max(0, this.count - this.displayedCount));
+  /** Where one was reading when it was last open; null: at its end. */
+  spot: Spot | null = null;
   /** The cursor: everything up to it has been met. */
   position: Seq = 0;
   /** The last entry that the list told of. */

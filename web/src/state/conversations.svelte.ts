@@ -41,6 +41,8 @@ export class Conversations {
   readonly #clock: Pick<Clock, "after">;
   readonly #settings: HistorySettings;
   readonly #byId = new SvelteMap<ConvID, Conversation>();
+  /** Pages of older entries that are being fetched. */
+  readonly #fetching = new Map<ConvID, Promise<void>>();
   /** Entries that are being fetched alone. */
   readonly #asked = new Set<string>();
   /** Forgets, each, an entry that was asked for while nobody could answer. */
@@ -123,13 +125,19 @@ export class Conversations {
     return true;
   }
 
-  /** Fetches older entries until a screen is full or there are none. */
+  /** Fetches a page of older entries, if there are any; resolves with the one that is under way. */
   async loadOlder(conversation: Conversation): Promise<void> {
-    if (conversation.history === "loading" || !conversation.more) return;
-    if (!conversation.begun) {
-      conversation.more = false;
-      return;
-    }
+    if (!conversation.begun) conversation.more = false;
+    if (!conversation.more) return;
+    const { id } = conversation;
+    const underWay =
+      this.#fetching.get(id) ??
+      this.#fetchOlder(conversation).finally(() => this.#fetching.delete(id));
+    this.#fetching.set(id, underWay);
+    await underWay;
+  }
+
+  async #fetchOlder(conversation: Conversation): Promise<void> {
     conversation.history = "loading";
     try {
       const before = conversation.entries[0]?.Seq ?? conversation.position + 1;
@@ -172,6 +180,9 @@ export class Conversations {
   resume(): void {
     for (const forget of this.#unanswered) forget();
     this.#unanswered = [];
+    for (const conversation of this.#byId.values()) {
+      if (conversation.history === "failed") conversation.history = "idle";
+    }
   }
 
   /** Makes sure that a conversation that was just opened shows its newest entries. */

@@ -2,14 +2,24 @@
 
 const DAY_MS = 86_400_000;
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 const weekday = new Intl.DateTimeFormat(undefined, { weekday: "long" });
 const shortDay = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const shortDate = new Intl.DateTimeFormat(undefined, {
+  day: "numeric",
+  month: "short",
+  year: "numeric",
+});
 const fullDay = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
 function dayStart(ms: number): number {
   return new Date(ms).setHours(0, 0, 0, 0);
+}
+
+/** When the day of `ms` ends, which the season may make an hour longer or shorter. */
+export function nextMidnight(ms: number): number {
+  return new Date(ms).setHours(24, 0, 0, 0);
 }
 
 /** Days between the calendar days of two times; hours lost or gained to the season don't count. */
@@ -33,11 +43,13 @@ export function dayName(ms: number, now: number): string {
   return days > 1 && days < 7 ? weekday.format(ms) : fullDay.format(ms);
 }
 
-/** For the list: the time today, else the day. */
+/** For the list: the time today, else the day, with its year where that is another one. */
 export function shortWhen(ms: number, now: number): string {
   const days = daysAgo(ms, now);
   if (days === 0) return timeOfDay(ms);
-  return days === 1 ? "Yesterday" : shortDay.format(ms);
+  if (days === 1) return "Yesterday";
+  const thisYear = new Date(ms).getFullYear() === new Date(now).getFullYear();
+  return (thisYear ? shortDay : shortDate).format(ms);
 }
 
 export function fullWhen(ms: number): string {

@@ -65,6 +65,10 @@ export interface ChannelListener {
   disconnected(): void;
   /** A try to connect did not succeed. */
   failed(): void;
+  /** An answer is late on a connection that counts as open. */
+  silent(): void;
+  /** The other end was heard again. */
+  heard(): void;
   /** The server does not know who this is, or ended the session: there is no use in trying on. */
   unauthenticated(): void;
   chat(event: unknown): void;

@@ -33,6 +33,8 @@ const INVITE = "#invite=";
 
 export class Router {
   #path = $state("/");
+  /** Where one wanted to be who came to log in or to register. */
+  #wanted = "/";
   /** The code of the invite link that led here, until somebody has taken it up. */
   invite = $state<string | null>(null);
   readonly route = $derived(routeOf(this.#path));
@@ -51,8 +53,22 @@ export class Router {
   }
 
   go(path: string): void {
+    if (!isEntrance(this.route)) this.#wanted = this.#path;
     if (path !== this.#window.location.pathname) this.#window.history.pushState(null, "", path);
     this.#path = path;
+  }
+
+  /** Goes to log in, and from there to the beginning: somebody else may be next. */
+  leave(): void {
+    this.go("/login");
+    this.#wanted = "/";
+  }
+
+  /** Who is in has no use for the ways in: logging in leads back, registering to the beginning. */
+  enter(): void {
+    const { page } = this.route;
+    if (page === "login") this.replace(this.#wanted);
+    else if (page === "register") this.replace("/");
   }
 
   #read(): void {
@@ -66,6 +82,10 @@ export class Router {
     this.#window.history.replaceState(null, "", path);
     this.#path = path;
   }
+}
+
+function isEntrance({ page }: Route): boolean {
+  return page === "login" || page === "register";
 }
 
 function decoded(part: string): string {

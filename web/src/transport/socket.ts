@@ -17,6 +17,8 @@ export interface SocketSettings {
   url: string;
   transports: NonNullable<ManagerOptions["transports"]>;
   ackTimeoutMs: number;
+  /** An answer that takes longer is late. */
+  lateMs: number;
   connectTimeoutMs: number;
   backoff: BackoffSettings;
 }
@@ -25,6 +27,7 @@ export const SOCKET_DEFAULTS: SocketSettings = {
   url: "/",
   transports: ["websocket", "polling"],
   ackTimeoutMs: 15_000,
+  lateMs: 5_000,
   connectTimeoutMs: 10_000,
   backoff: { firstMs: 500, maxMs: 8_000 },
 };
@@ -38,6 +41,7 @@ export class SocketChannel implements Channel {
   readonly #patience: Patience;
   #cancelRetry: (() => void) | null = null;
   #unfollow: (() => void) | null = null;
+  #silent = false;
 
   constructor(clock: Clock, network: Network, settings: SocketSettings = SOCKET_DEFAULTS) {
     this.#clock = clock;
@@ -88,13 +92,26 @@ export class SocketChannel implements Channel {
   ): Promise<Sent> {
     const socket = this.#socket;
     if (!socket?.connected) throw new Failure(UNREACHABLE, "not connected");
+    const inTime = this.#clock.after(this.#settings.lateMs, () => this.#wonder(socket));
     const ack = await socket
       .timeout(this.#settings.ackTimeoutMs)
       .emitWithAck(name, body)
       .catch(() => {
         throw new Failure(TIMED_OUT, "no answer in time");
-      });
+      })
+      .finally(inTime);
     return checked(ack as Ack);
+  }
+
+  /** Nothing tells a line that is dead from one that is quiet, but an answer that does not come. */
+  #wonder(socket: Socket): void {
+    if (this.#silent || socket !== this.#socket || !socket.connected) return;
+    this.#silent = true;
+    this.#listener?.silent();
+    socket.io.engine.once("packet", () => {
+      this.#silent = false;
+      if (socket.connected) this.#listener?.heard();
+    });
   }
 
   #listen(socket: Socket, listener: ChannelListener): void {
@@ -104,6 +121,7 @@ export class SocketChannel implements Channel {
     });
     socket.on("disconnect", () => {
       this.#patience.ended();
+      this.#silent = false;
       // What was asked for since the server fell silent would be sent ahead of the next `join`.
       socket.sendBuffer = [];
       listener.disconnected();
