@@ -95,6 +95,7 @@ class Attendance:
             user = self._roster.users.get(uid)
             if user is not None and user.arrival is None:
                 held = self._roster.follow(user, conv, NO_HEAD)
+                self._brought_in(user, held, 1)
         return held
 
     def take_in(self, user: User, held: HeldLog | None, entry: Entry) -> HeldLog | None:
