@@ -30,12 +30,12 @@ class Device:
     MsgID, what it is having appended, None until it has sent something. `budget`: how many entries
     its join may still ask for. `watched`: of which conversations it wants to know who has read
     what, the one asked for last at the end. `awaits_more`: further cursors of its join are still to
-    come.
+    come. `knows_held`: what its user holds for groups has been read since it joined, or nothing is.
     """
 
     __slots__ = (
-        "_backlog", "_ended", "awaits_more", "budget", "in_flight", "lags", "past", "pumping",
-        "socket", "user", "watched",
+        "_backlog", "_ended", "awaits_more", "budget", "in_flight", "knows_held", "lags", "past",
+        "pumping", "socket", "user", "watched",
     )  # fmt: skip
 
     full = True
@@ -51,6 +51,7 @@ class Device:
         self.pumping = False
         self.budget = 0
         self.awaits_more = False
+        self.knows_held = True
         self.watched: tuple[ConvID, ...] = ()
 
     def is_appending(self, conv: ConvID) -> bool:

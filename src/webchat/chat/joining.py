@@ -257,13 +257,14 @@ class Joining:
         if self._open_mode:
             self._profiles.note_recent(device.user.uid)
         if self._restarting is not None:
-            self._tasks.spawn(self._append_waiting(self._restarting, device.user.uid))
+            device.knows_held = False
+            self._tasks.spawn(self._append_waiting(self._restarting, device))
         client.answer(ack_id, self._ack(device.user.uid))
 
-    async def _append_waiting(self, restarting: Restarting, uid: Uid) -> None:
+    async def _append_waiting(self, restarting: Restarting, device: Device) -> None:
         """Messages held for a group that exists by now (flow 6)."""
         await self._patience.insist(
-            lambda: restarting.append_waiting(uid), "held messages", uid=uid
+            lambda: restarting.append_waiting(device), "held messages", uid=device.user.uid
         )
 
     def _ack(self, uid: Uid) -> bytes:
