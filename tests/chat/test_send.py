@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.chat.world import World, settle
+from webchat.protocol.socketio import Event
 
 CONV = "dm:anna:ben"
 
@@ -186,3 +187,16 @@ async def test_a_lost_publish_is_read_from_the_log_with_the_next_entry(world: Wo
     await anna.send("ben", "three")
     assert ben.bodies() == ["one", "two", "three"]
     await other.chat.close()
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+async def test_a_number_that_would_be_passed_on_as_null_is_refused(
+    world: World, number: str
+) -> None:
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    said = json.dumps(anna.message("ben", "x", Size=[0])).replace("[0]", f"[{number}]")
+    world.chat.handler.event(anna.socket, Event(f'["chat",{said}]', 99, ()))
+    await settle()
+    assert anna.socket.acks[99]["error"]["code"] == "bad_request"
+    assert anna.socket.why is None
+    assert ben.got("message") == []

@@ -49,7 +49,7 @@ def test_a_packet_is_taken_apart(text: str, packet: Incoming) -> None:
     "text",
     [
         "", "abc", "7", "2", "2{}", '2abc["a"]', "2null", '25-["a"]', '5["a"]', '511-["a"]',
-        "0[]", '0"a"', "1{}", '4{"message":"x"}', '21234567890123456["a"]', "2/custom", "3",
+        "1{}", '4{"message":"x"}', '21234567890123456["a"]', "2/custom", "3",
     ],
 )  # fmt: skip
 def test_a_broken_packet_is_refused(text: str) -> None:
@@ -99,8 +99,9 @@ def test_connect_and_its_refusal_as_each_protocol_wants_them() -> None:
     assert connect_error_packet("No", "forbidden", "/", 3).text == b'44"No"'
 
 
-def test_auth_is_an_object_and_empty_if_there_is_none() -> None:
+def test_auth_may_be_any_json_and_is_an_empty_object_if_there_is_none() -> None:
     assert decode_auth(decode("0", 0, 10)) == {}
+    assert decode_auth(decode('0["a"]', 0, 10)) == ["a"]
     assert decode_auth(decode('0{"token":"a"}', 0, 10)) == {"token": "a"}
     with pytest.raises(ProtocolError):
         decode_auth(decode("0{", 0, 10))

@@ -82,6 +82,18 @@ async def test_a_refused_client_hears_why_and_may_ask_again() -> None:
     assert "disconnected /" not in world.handler.calls
 
 
+@pytest.mark.parametrize("auth", ['"text"', "[1]", "null", "true", "-1"])
+async def test_an_auth_that_is_no_object_is_for_the_handler_to_refuse(auth: str) -> None:
+    world = SocketWorld()
+    world.handler.decided.set()
+    world.handler.refusal = ConnectRefused("Log in first.", "unauthenticated")
+    wire = world.by_websocket()
+    wire.says(f"40{auth}")
+    await turn()
+    assert wire.closed is None
+    assert wire.sent == ['44{"message":"Log in first.","data":{"code":"unauthenticated"}}']
+
+
 async def test_an_unknown_namespace_is_refused_without_asking_the_handler() -> None:
     world = SocketWorld()
     wire = world.by_websocket()

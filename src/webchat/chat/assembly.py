@@ -154,6 +154,11 @@ class Chat:
             if settings.open_mode
             else None
         )
+        if restarting is not None:
+            append_for = restarting.append_for
+            attendance.holder_came_in = lambda user, conv: tasks.spawn(
+                patience.insist(lambda: append_for(user, conv), "held messages", uid=user.uid)
+            )
         joining = Joining(
             roster,
             Ahead(attendance, gaps, store.members),

@@ -37,7 +37,8 @@ _MEMBERSHIP = COMING | LEAVING
 class Attendance:
     """All calls on the loop's thread.
 
-    `wake`: called with a device that has fallen behind in a log.
+    `wake`: called with a device that has fallen behind in a log. `holder_came_in`: with a user who
+    comes into a group that something of its own may be held for, and that group.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Attendance:
         self._patience = patience
         self._spawn = spawn
         self.wake: Callable[[Device], None] = lambda _: None
+        self.holder_came_in: Callable[[User, ConvID], object] = lambda *_: None
 
     def come_in_by(self, held: HeldLog, entry: Entry) -> None:
         """Before the next entry of a log goes out: who comes in by it is to get it, too."""
@@ -95,6 +97,7 @@ class Attendance:
             user = self._roster.users.get(uid)
             if user is not None and user.arrival is None:
                 held = self._roster.follow(user, conv, NO_HEAD)
+                self._brought_in(user, held, 1)
         return held
 
     def take_in(self, user: User, held: HeldLog | None, entry: Entry) -> HeldLog | None:
@@ -161,11 +164,14 @@ class Attendance:
         return entry.seq != held.last + 1 or user.uid in coming_in(entry)
 
     def _brought_in(self, user: User, held: HeldLog, since: Seq) -> None:
-        """A user follows a log since an entry that did not come by."""
+        """A user follows a log since the entry `since`: the next one, or one that did not come
+        by."""
         for device in user.devices:
             device.come_in(held, since)
             self.wake(device)
         self.watch(held)
+        if held.conv in user.holds:
+            self.holder_came_in(user, held.conv)
 
     def _come_in(self, uid: Uid, entry: Entry) -> HeldLog | None:
         """`entry` is the first that this user may see, or sees again."""
@@ -180,10 +186,7 @@ class Attendance:
         if entry.seq <= user.left.get(entry.conv, 0):
             return None  # met again, and it has left since
         held = self._roster.follow(user, entry.conv, _before(entry))
-        for device in user.devices:
-            device.come_in(held, held.last + 1)
-            self.wake(device)
-        self.watch(held)
+        self._brought_in(user, held, held.last + 1)
         return held
 
     def _let_out(self, held: HeldLog, entry: Entry) -> None:

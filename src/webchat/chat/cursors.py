@@ -22,6 +22,7 @@ class Cursors:
     def join(self, device: Device, cursors: Mapping[ConvID, Seq], *, more: bool) -> None:
         """The first cursors of a connection; with `more`, logs not named wait for `sync`."""
         device.budget = self._settings.join_entries
+        device.awaits_more = more
         unnamed = [conv for conv in device.user.logs if conv not in cursors]
         for conv in unnamed:
             device.lag_behind(conv, Lag(0, waiting=True))
@@ -33,7 +34,7 @@ class Cursors:
 
     def sync(self, device: Device, cursors: Mapping[ConvID, Seq], *, more: bool) -> None:
         """Further cursors, or new ones: what they do not name keeps its place."""
-        if not is_waiting(device):
+        if not device.awaits_more:
             device.budget = self._settings.join_entries
         _begin_named(device, cursors)
         self._plan(device, list(cursors))
@@ -42,6 +43,7 @@ class Cursors:
 
     def stop_waiting(self, device: Device) -> None:
         """No further cursors come: what still waits begins at its start."""
+        device.awaits_more = False
         released = [conv for conv, lag in device.lags.items() if lag.waiting]
         for conv in released:
             held = device.log_of(conv)
@@ -52,11 +54,6 @@ class Cursors:
     def _plan(self, device: Device, convs: Sequence[ConvID]) -> None:
         logs = device.newest_first(convs)
         device.budget = share_out(device.lags, logs, device.budget, self._settings)
-
-
-def is_waiting(device: Device) -> bool:
-    """Whether further cursors of the join are still to come."""
-    return any(lag.waiting for lag in device.lags.values())
 
 
 def _begin_named(device: Device, cursors: Mapping[ConvID, Seq]) -> None:

@@ -29,12 +29,13 @@ class Device:
     has been sent to the end, with its place there; None: it was never in one. `in_flight`: by
     MsgID, what it is having appended, None until it has sent something. `budget`: how many entries
     its join may still ask for. `watched`: of which conversations it wants to know who has read
-    what, the one asked for last at the end.
+    what, the one asked for last at the end. `awaits_more`: further cursors of its join are still to
+    come. `knows_held`: what its user holds for groups has been read since it joined, or nothing is.
     """
 
     __slots__ = (
-        "_backlog", "_ended", "budget", "in_flight", "lags", "past", "pumping", "socket", "user",
-        "watched",
+        "_backlog", "_ended", "awaits_more", "budget", "in_flight", "knows_held", "lags", "past",
+        "pumping", "socket", "user", "watched",
     )  # fmt: skip
 
     full = True
@@ -49,6 +50,8 @@ class Device:
         self.in_flight: dict[str, OwnAck] | None = None
         self.pumping = False
         self.budget = 0
+        self.awaits_more = False
+        self.knows_held = True
         self.watched: tuple[ConvID, ...] = ()
 
     def is_appending(self, conv: ConvID) -> bool:
@@ -235,27 +238,29 @@ class Device:
         Its backlog says what of all before that is skipped, and what is for it: the rest of an
         earlier time in it, or with open history the newest of all.
         """
-        position = self._take_position(held.conv, since)
         if self.past:
             self.past.pop(held.conv, None)
-        self._begin_anew(held.conv)
-        self.fall_behind(held, position, since - 1)
+        self._begin_in(held, since)
 
     def come_and_go(self, conv: ConvID, end: Head, since: Seq) -> None:
         """Its user was in a log from the entry `since` to the one at `end`, neither of which was
         passed on: what it has not been sent of that still comes."""
-        position = self._take_position(conv, since)
-        self._begin_anew(conv)
         held = held_log(conv, end)
         self._send_rest_of(held)
-        self.fall_behind(held, position, since - 1)
+        self._begin_in(held, since)
 
-    def _begin_anew(self, conv: ConvID) -> None:
-        """Where it is behind in a log already, it stays; what is for it has to be read again."""
+    def _begin_in(self, held: HeldLog, since: Seq) -> None:
+        """Where it is behind in a log already, it stays; what is for it has to be read again. One
+        that was not named yet waits while further cursors are to come."""
+        conv = held.conv
         lag = self.lags.get(conv)
         if lag is not None:
             lag.queue = None
             lag.begun += 1
+        elif self.awaits_more and not (self._ended and conv in self._ended):
+            self.lag_behind(conv, Lag(0, waiting=True))
+        else:
+            self.fall_behind(held, self._take_position(conv, since), since - 1)
 
     def _send_rest_of(self, held: HeldLog) -> None:
         """Of a group that its user has left."""

@@ -82,6 +82,8 @@ class Groups:
         append = group_message(uid, envelope, members_as_of=last, moves=device.full)
         if held is None or client.again or not held.lets_write(uid):
             return self._looked_up_in_order(client, device, append, ack_id)
+        if conv in device.user.holds or not device.knows_held:
+            return self._looked_up_in_order(client, device, append, ack_id)
         if held.changed and self._sender.is_overtaken(device, conv, held.changed):
             return self._looked_up_in_order(client, device, append, ack_id)
         self._append(client, device, append, ack_id)
@@ -141,6 +143,8 @@ class Groups:
         if not standing.exists and self._restarting is not None:
             await self._restarting.hold(client, device, append, ack_id)
             return
+        if self._restarting is not None:
+            await self._restarting.append_before_more(device, conv)
 
         async def decide() -> Append:
             standing = await self._standings.of(uid, conv)
@@ -237,7 +241,7 @@ class Groups:
             standing = await self._standings.of(uid, conv)
         standing.check_member()
         if self._restarting is not None:
-            await self._restarting.append_waiting(uid)
+            await self._restarting.append_waiting(device)
         await self._notify(device, standing)
         client.answer(ack_id, ack_of_receipt(envelope.msg_id, conv))
 

@@ -149,10 +149,11 @@ class User:
 
     `logs`: what it follows. `left`: groups it was in, with its own last `Seq` in them. `arrival`:
     while they are being read. `told`: positions of its own that its devices were told last. `own`:
-    the ConvID of its own log. `alone`: its `uid`, for logs that nobody else here follows.
+    the ConvID of its own log. `alone`: its `uid`, for logs that nobody else here follows. `holds`:
+    groups that messages of its own may be held for (open mode).
     """
 
-    __slots__ = ("alone", "arrival", "devices", "left", "logs", "own", "told", "uid")
+    __slots__ = ("alone", "arrival", "devices", "holds", "left", "logs", "own", "told", "uid")
 
     def __init__(self, uid: Uid) -> None:
         self.uid = uid
@@ -163,6 +164,7 @@ class User:
         self.left: dict[ConvID, Seq] = NOTHING
         self.arrival: Arrival | None = None
         self.told: dict[ConvID, Position] = NOTHING
+        self.holds: dict[ConvID, None] = NOTHING
 
     def leave(self, conv: ConvID, seq: Seq) -> None:
         """It has left a group by the entry `seq`."""
@@ -173,3 +175,13 @@ class User:
         """It is in a log, whether or not it had left it."""
         if conv in self.left:
             del self.left[conv]
+
+    def hold(self, conv: ConvID) -> None:
+        """A message of its own may be held for a group."""
+        self.holds = self.holds or {}
+        self.holds[conv] = None
+
+    def let_go(self, conv: ConvID) -> None:
+        """None is any more."""
+        if conv in self.holds:
+            del self.holds[conv]

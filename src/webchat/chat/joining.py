@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from webchat.chat.ahead import Ahead
 from webchat.chat.backlog import Backlog
 from webchat.chat.client import Client
-from webchat.chat.cursors import Cursors, is_waiting
+from webchat.chat.cursors import Cursors
 from webchat.chat.device import Device
 from webchat.chat.held import HeldLog, User, held_log
 from webchat.chat.keeping import Keeping
@@ -153,7 +153,7 @@ class Joining:
 
     def _after_cursors(self, client: Client, device: Device, request: Join) -> None:
         client.stop_waiting_for_more()
-        if request.more and is_waiting(device):
+        if request.more and device.awaits_more:
             client.more_timer = self._clock.call_later(
                 self._settings.sync_more_timeout_s, lambda: self._no_more(client, device)
             )
@@ -257,13 +257,14 @@ class Joining:
         if self._open_mode:
             self._profiles.note_recent(device.user.uid)
         if self._restarting is not None:
-            self._tasks.spawn(self._append_waiting(self._restarting, device.user.uid))
+            device.knows_held = False
+            self._tasks.spawn(self._append_waiting(self._restarting, device))
         client.answer(ack_id, self._ack(device.user.uid))
 
-    async def _append_waiting(self, restarting: Restarting, uid: Uid) -> None:
+    async def _append_waiting(self, restarting: Restarting, device: Device) -> None:
         """Messages held for a group that exists by now (flow 6)."""
         await self._patience.insist(
-            lambda: restarting.append_waiting(uid), "held messages", uid=uid
+            lambda: restarting.append_waiting(device), "held messages", uid=device.user.uid
         )
 
     def _ack(self, uid: Uid) -> bytes:

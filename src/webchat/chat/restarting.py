@@ -1,8 +1,9 @@
 """Groups that the server does not know: messages are held, and a member's list makes the group.
 
-Open mode, seed flow 6. Whatever step the process dies after, what is held is appended by a later
-`rejoin` or `join` of its sender, once: the key of idempotence holds, and where it may be forgotten
-by now, the log is looked into.
+Open mode, seed flow 6. What is held is appended when its sender comes into the group, and ahead of
+its next message there. Whatever step the process dies after, a later `rejoin` or `join` of its
+sender has it appended, once: the key of idempotence holds, and where it may be forgotten by now,
+the log is looked into.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Final
 
 from webchat.chat.client import Client
 from webchat.chat.device import Device
+from webchat.chat.held import User
 from webchat.chat.packets import ack_of_held, restart_packet
 from webchat.chat.sending import TRIES, Sender, too_contended
 from webchat.errors import Code, MembersChanged, WebchatError
@@ -55,6 +57,7 @@ class Restarting:
         """Hold a message to a group that is not known, unless it is known by now."""
         uid, conv, (draft,) = device.user.uid, append.conv, append.drafts
         await self._hold(append)
+        device.user.hold(conv)  # before it is looked up: what makes the group may come by meanwhile
         if (await self._standings.of(uid, conv)).exists:
             await self._append_after_all(client, device, append, ack_id)
             return
@@ -74,7 +77,7 @@ class Restarting:
     ) -> None:
         uid, conv = device.user.uid, append.conv
         try:
-            await self._append_held(uid, conv)
+            await self._append_held(device.user, conv)
             standing = await self._standings.of(uid, conv)
             standing.check_may_write()
         except WebchatError as error:
@@ -83,33 +86,52 @@ class Restarting:
             raise
         self._sender.append(client, device, ack_id, append)
 
-    async def append_waiting(self, uid: Uid) -> None:
-        """What `uid` holds for groups that exist by now, as far as it may write there."""
-        for conv in dict.fromkeys(message.conv for message in await self._waiting(uid)):
-            standing = await self._standings.of(uid, conv)
-            if standing.may_write:
-                await self._append_held(uid, conv)
+    async def append_waiting(self, device: Device) -> None:
+        """What the device's user holds for groups that exist by now, as far as it may write."""
+        await self._look(device)
+        for conv in list(device.user.holds):
+            await self.append_for(device.user, conv)
 
-    async def _append_held(self, uid: Uid, conv: ConvID) -> None:
-        for message in await self._waiting(uid):
-            if message.conv == conv:
-                await self._append_one(message)
+    async def append_before_more(self, device: Device, conv: ConvID) -> None:
+        """What the device's user holds for a group, before it writes there again."""
+        if not device.knows_held:
+            await self._look(device)
+        if conv in device.user.holds:
+            await self.append_for(device.user, conv)
 
-    async def _append_one(self, message: HeldMessage) -> None:
+    async def append_for(self, user: User, conv: ConvID) -> None:
+        """What a user holds for a group, if it may write there by now."""
+        if (await self._standings.of(user.uid, conv)).may_write:
+            await self._append_held(user, conv)
+
+    async def _look(self, device: Device) -> None:
+        for message in await self._waiting(device.user.uid):
+            device.user.hold(message.conv)
+        device.knows_held = True
+
+    async def _append_held(self, user: User, conv: ConvID) -> None:
+        """All that is held for a group that exists: what comes after this is held no more."""
+        for message in await self._waiting(user.uid):
+            if message.conv == conv and not await self._append_one(message):
+                return
+        user.let_go(conv)
+
+    async def _append_one(self, message: HeldMessage) -> bool:
+        """False: its sender may not write there."""
         if await self._was_appended(message):
             await self._held.drop([message.id])
-            return
+            return True
         for _ in range(TRIES):
             standing = await self._standings.of(message.uid, message.conv)
             if not standing.may_write:
-                return
+                return False
             append = Append(message.conv, (message.draft,), members_as_of=standing.head.last)
             try:
                 await self._sender.append_for_all(append)
             except MembersChanged:
                 continue
             await self._held.drop([message.id])
-            return
+            return True
         raise too_contended()
 
     async def _was_appended(self, message: HeldMessage) -> bool:

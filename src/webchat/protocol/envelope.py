@@ -6,6 +6,7 @@ Source: docs/protocol.md, sections 2 and 3. Pure; refusals are WebchatError with
 from __future__ import annotations
 
 import json
+import math
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
@@ -126,13 +127,22 @@ def _split(data: str) -> NamedEvent:
 def _tolerant(data: str, error: Exception) -> object:
     """JSON that msgspec refuses: broken for all, or only a text that is no Unicode."""
     try:
-        parts = json.loads(data)
+        parts = json.loads(data, parse_constant=_finite, parse_float=_finite)
         json.dumps(parts, ensure_ascii=False).encode()
     except UnicodeEncodeError as lone_surrogate:
         raise WebchatError(Code.BAD_REQUEST, "a text is not valid Unicode") from lone_surrogate
     except (ValueError, RecursionError):
         raise ProtocolError("an event is not JSON") from error
     return parts
+
+
+def _finite(number: str) -> float:
+    """A number that is no integer. NaN and the infinities are no JSON, and would be passed on as
+    null, as would be what is too large."""
+    value = float(number)
+    if not math.isfinite(value):
+        raise WebchatError(Code.BAD_REQUEST, f"{number} is not a number that can be passed on")
+    return value
 
 
 class Extended(Envelope, rename="pascal", gc=False):

@@ -5,6 +5,7 @@ Messages and receipts:
     amend           edit, delete and react
     receipts        positions that move, gathered and stored
     telling         which authors hear of it
+    passed_over     what a reader may still name, though its position is beyond
     read_positions  where readers are, as others may see it
     readers         who is in a conversation, and who has read an entry
 

@@ -15,6 +15,7 @@ import msgspec
 from webchat.model import ConvID, Position, Seq, Uid
 from webchat.ports.clock import Clock, Timer
 from webchat.ports.positions import Move, Moved, Positions
+from webchat.service.passed_over import Named
 from webchat.service.read_positions import ReceiptSettings
 from webchat.service.telling import Telling
 
@@ -26,10 +27,12 @@ ReaderMoved = Callable[[ConvID, Uid, Position, object], None]
 
 class _Pending(msgspec.Struct, eq=False):
     """The moves of one member in one conversation since the last write. `source`: None if there
-    were several. `said`: what of `delivered` the reader said."""
+    were several. `named`: what seed-form readers named; `is_of_all`: others moved, too. `said`:
+    what of `delivered` the reader said."""
 
     source: object
-    named: set[Seq] | None
+    named: Named | None = None
+    is_of_all: bool = False
     delivered: Seq = 0
     said: Seq = 0
     displayed: Seq = 0
@@ -74,8 +77,7 @@ class Receipts:
         """
         pending = self._pending.get((conv, uid))
         if pending is None:
-            named_so_far = None if named is None else set[Seq]()
-            pending = self._pending[conv, uid] = _Pending(source, named_so_far)
+            pending = self._pending[conv, uid] = _Pending(source)
             self._write_soon()
         elif pending.source is not source:
             pending.source = None
@@ -85,11 +87,11 @@ class Receipts:
             pending.delivered = further
         if displayed > pending.displayed:
             pending.displayed = displayed
-        if pending.named is not None:
-            if named is None:
-                pending.named = None
-            else:
-                pending.named.update(named)
+        if named is None:
+            pending.is_of_all = True
+        else:
+            pending.named = pending.named or Named()
+            (pending.named.displayed if displayed else pending.named.delivered).update(named)
         return pending.waiting
 
     def _write_soon(self) -> None:
@@ -136,7 +138,12 @@ class Receipts:
         for moved, pending in zip(result, gathered.values(), strict=True):
             if moved.before != moved.after:
                 self.moved(moved.conv, moved.uid, moved.after, pending.source)
-                self._telling.add(moved, pending.named, pending.said)
+                if pending.is_of_all:
+                    self._telling.add(moved, None, pending.said)
+            if pending.named is not None and moved.refused is None:
+                self._telling.add_named(
+                    moved, pending.named, pending.said, is_of_all=pending.is_of_all
+                )
 
     def moved_by_own_message(self, moved: Moved) -> None:
         """An own message is as good as a `display` of all before it; the sender's devices know."""

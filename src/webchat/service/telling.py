@@ -19,6 +19,7 @@ from webchat.ports.log import Log
 from webchat.ports.members import Members
 from webchat.ports.positions import Moved
 from webchat.service.batches import all_of
+from webchat.service.passed_over import Late, Named, PassedOver
 from webchat.service.profiles import Profiles
 from webchat.service.read_positions import ReadPositions, ReceiptSettings
 
@@ -59,13 +60,14 @@ class ReceiptListener(Protocol):
 class Step(msgspec.Struct, frozen=True, gc=False):
     """A move as authors are to hear of it: it passed the entries from `after`, exclusive, to
     `until`. `named`: only the authors of these hear of it; None: all. `says_delivery`: its delivery
-    is told, as it is of its own, beside its display."""
+    is told, as it is of its own, beside its display. `is_late`: the reader had been further."""
 
     moved: Moved
     after: Seq
     until: Seq
     named: frozenset[Seq] | None
     says_delivery: bool
+    is_late: bool = False
 
 
 class _Window(msgspec.Struct, frozen=True):
@@ -109,6 +111,7 @@ class Telling:
         self._settings = settings
         self._untold: defaultdict[ConvID, list[Step]] = defaultdict(list)
         self._is_telling = False
+        self._passed_over = PassedOver(settings.receipt_entries)
         self.listener: ReceiptListener | None = None
 
     def add(self, moved: Moved, named: set[Seq] | None = None, delivered: Seq = 0) -> None:
@@ -137,6 +140,16 @@ class Telling:
             self._untold[moved.conv].append(step)
         if not self._is_telling:
             self._begin()
+
+    def add_named(self, moved: Moved, named: Named, delivered: Seq, *, is_of_all: bool) -> None:
+        """The reader is of the seed's form: authors of what it named hear of it, also where it had
+        passed that before; `is_of_all`: all authors have been told of this move."""
+        if late := self._passed_over.take(moved, named):
+            self._untold[moved.conv] += [_late_step(moved, each) for each in late]
+            self._begin()
+        if moved.before != moved.after and not is_of_all:
+            self._passed_over.note(moved, named)
+            self.add(moved, named.delivered | named.displayed, delivered)
 
     def _begin(self) -> None:
         if not self._is_telling:
@@ -200,7 +213,9 @@ class Telling:
                 by_author.setdefault(entry.sender, []).append(entry)
             for author, theirs in by_author.items():
                 if author in seen.authors:
-                    self.listener.author_told(_notice(author, step, theirs, seen))
+                    notice = _notice(author, step, theirs, seen)
+                    if notice.newly_delivered or notice.newly_displayed:
+                        self.listener.author_told(notice)
 
 
 def _parted(moved: Moved) -> tuple[Moved, Moved]:
@@ -209,6 +224,16 @@ def _parted(moved: Moved) -> tuple[Moved, Moved]:
     between = Position(after.delivered, before.displayed, before.n)
     conv, uid = moved.conv, moved.uid
     return Moved(conv, uid, before, between), Moved(conv, uid, between, after)
+
+
+def _late_step(moved: Moved, late: Late) -> Step:
+    """One message alone, of which its author has not heard so far."""
+    seq, after = late.seq, moved.after
+    delivered = seq - 1 if late.delivery else after.delivered
+    displayed = seq - 1 if late.display else after.displayed
+    before = Position(delivered, displayed, after.n)
+    alone = Moved(moved.conv, moved.uid, before, after)
+    return Step(alone, seq - 1, seq, frozenset((seq,)), late.says_delivery, is_late=True)
 
 
 def _windows(conv: ConvID, steps: list[Step], most: int) -> Iterator[_Window]:
@@ -259,6 +284,8 @@ def _passed(window: _Window, entries: Sequence[Entry]) -> list[Entry]:
     """The messages of a window that anybody but their author has passed."""
     alike: defaultdict[tuple[Seq, Seq, frozenset[Seq] | None], dict[Uid, Step]] = defaultdict(dict)
     for step in window.steps:
+        if step.is_late:
+            continue
         alike[step.after, step.until, step.named][step.moved.uid] = step
     # Of readers that passed the same any two will do: each message has another author than one.
     some = [step for steps in alike.values() for step in list(steps.values())[:2]]
@@ -271,12 +298,13 @@ def _notice(author: Uid, step: Step, theirs: Sequence[Entry], seen: _Seen) -> No
     is_said = step.says_delivery or is_hidden
     delivered = _between(theirs, before.delivered, after.delivered) if is_said else ()
     displayed = () if is_hidden else _between(theirs, before.displayed, after.displayed)
+    knows = step.is_late and not is_group(moved.conv)  # the one author there was told of more
     return Notice(
         author,
         moved.conv,
         moved.uid,
-        after.delivered if delivered else 0,
-        after.displayed if displayed else 0,
+        after.delivered if delivered and not knows else 0,
+        after.displayed if displayed and not knows else 0,
         delivered,
         displayed,
         seen.is_counted,

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
@@ -56,14 +55,14 @@ class SocketIO:
         """The application that a new connection carries."""
         return Client(self, connection)
 
-    def decide(self, client: Client, socket: ClientSocket, auth: dict[str, Any]) -> None:
+    def decide(self, client: Client, socket: ClientSocket, auth: object) -> None:
         """Ask the handler whether it accepts `socket`; the answer comes to `client` later."""
         task = asyncio.get_running_loop().create_task(self._decide(client, socket, auth))
         socket.deciding = task
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _decide(self, client: Client, socket: ClientSocket, auth: dict[str, Any]) -> None:
+    async def _decide(self, client: Client, socket: ClientSocket, auth: object) -> None:
         try:
             await self.handler.connect(socket, auth)
         except ConnectRefused as refused:
@@ -160,7 +159,7 @@ class Client:
 
     # Connecting and leaving.
 
-    def _connect(self, namespace: str, auth: dict[str, Any]) -> None:
+    def _connect(self, namespace: str, auth: object) -> None:
         socket = ClientSocket(self._connection, namespace)
         self._sockets += (socket,)
         if namespace in self._server.settings.namespaces:

@@ -1,0 +1,103 @@
+"""What is held for a group (open mode) is appended when its sender comes in, before its next."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.chat.world import Person, World, settle
+
+G = "group_1"
+
+
+async def bodies(world: World) -> list[str]:
+    """Which messages are in the group's log, in order."""
+    return [e.msg_id for e in await world.store.log.read(G, 0, 100) if e.kind == "message"]
+
+
+def say_in(person: Person, body: str) -> None:
+    person.say("chat", person.act("message", G, MsgID=f"{person.uid}-{body}", Body=body))
+
+
+async def holding(world: World, uid: str = "anna") -> Person:
+    """Somebody of the seed's form who has written to a group that nobody knows."""
+    person = await world.person(uid)
+    assert (await person.ask("join", uid))["ok"]
+    assert (await person.say_in(G, "held"))["held"]
+    return person
+
+
+async def test_it_is_appended_when_somebody_else_makes_the_group(open_world: World) -> None:
+    await holding(open_world)
+    ben = await open_world.joined("ben")
+    await ben.do("create", G, "anna")
+    assert ben.bodies() == ["held"]
+    assert await open_world.store.held.of_user("anna", 0) == []
+
+
+async def test_it_is_appended_when_its_sender_makes_the_group_by_another_act(
+    open_world: World,
+) -> None:
+    anna, ben = await holding(open_world), await open_world.joined("ben")
+    await anna.do("create", G, "ben")
+    assert ben.bodies() == ["held"]
+
+
+async def test_it_is_appended_when_its_sender_is_added_later(open_world: World) -> None:
+    await holding(open_world)
+    ben = await open_world.joined("ben")
+    await ben.do("create", G, "cleo")
+    assert ben.bodies() == []
+    await ben.do("refer", G, "anna")
+    assert ben.bodies() == ["held"]
+
+
+async def test_it_is_appended_when_another_node_makes_the_group(open_world: World) -> None:
+    other = World(beside=open_world)
+    await holding(open_world)
+    ben = await other.joined("ben")
+    await ben.do("create", G, "anna")
+    assert ben.bodies() == ["held"]
+    await other.chat.close()
+
+
+@pytest.mark.parametrize("turns", range(0, 24, 2))
+async def test_what_its_sender_writes_next_comes_after_it(open_world: World, turns: int) -> None:
+    anna, ben = await holding(open_world), await open_world.joined("ben")
+    ben.say("chat", ben.act("create", G, Body='["anna"]'))
+    say_in(ben, "hello")
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    say_in(anna, "next")
+    await settle()
+    assert [each for each in await bodies(open_world) if "anna" in each] == [
+        "anna-held", "anna-next",
+    ]  # fmt: skip
+
+
+async def test_so_does_what_it_writes_right_after_a_reconnect(open_world: World) -> None:
+    anna = await holding(open_world)
+    anna.leave()
+    ben = await open_world.joined("ben")
+    await ben.do("create", G, "anna")
+    await ben.say_in(G, "hello")
+    again = await open_world.person("anna")
+    again.say("join", {"device": "d", "cursors": {G: 2}})
+    say_in(again, "next")
+    await settle()
+    assert await bodies(open_world) == ["ben-hello", "anna-held", "anna-next"]
+
+
+async def test_it_is_appended_when_the_store_is_back(open_world: World) -> None:
+    await holding(open_world)
+    ben = await open_world.joined("ben")
+    ben.say("chat", ben.act("create", G, Body='["anna"]'))
+    for _ in range(60):
+        if G not in open_world.chat.roster.logs:
+            await asyncio.sleep(0)
+    open_world.store.is_down = True
+    await settle()
+    open_world.store.is_down = False
+    await open_world.pass_time(2.0)
+    assert await bodies(open_world) == ["anna-held"]

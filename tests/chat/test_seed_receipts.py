@@ -1,0 +1,109 @@
+"""Receipts by MsgID, in whatever order a reader of the seed's form names its messages."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.chat.world import Person, World
+
+G = "group_1"
+BODIES = ("one", "two", "three")
+
+
+async def seed(world: World, uid: str) -> Person:
+    person = await world.person(uid)
+    assert (await person.ask("join", uid))["ok"]
+    return person
+
+
+def heard(person: Person) -> list[tuple[str, str]]:
+    """(kind, MsgID) of the receipts somebody got."""
+    return [(e["EvtType"], e["MsgID"]) for e in person.got("delivery", "display")]
+
+
+async def talk(world: World) -> tuple[Person, Person]:
+    anna, ben = await seed(world, "anna"), await seed(world, "ben")
+    for body in BODIES:
+        await anna.send("ben", body)
+    return anna, ben
+
+
+async def name(reader: Person, kind: str, *bodies: str, at_once: bool = False) -> None:
+    for body in bodies:
+        said = {"EvtType": kind, "From": reader.uid, "To": "anna", "MsgID": f"anna-{body}"}
+        reader.say("chat", said)
+        if not at_once:
+            await reader.world.pass_time(1)
+    await reader.world.pass_time(1)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("kind", ["delivery", "display"])
+async def test_an_earlier_message_that_is_named_later_is_told(
+    open_world: World, kind: str, at_once: bool
+) -> None:
+    anna, ben = await talk(open_world)
+    await name(ben, kind, "three", "one", "two", at_once=at_once)
+    assert sorted(heard(anna)) == sorted((kind, f"anna-{body}") for body in BODIES)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_each_is_told_once_however_often_it_is_named(
+    open_world: World, at_once: bool
+) -> None:
+    anna, ben = await talk(open_world)
+    other = await seed(open_world, "ben")
+    await name(ben, "delivery", "three", "one", "one", at_once=at_once)
+    await name(other, "delivery", "one", "two", "three", "two", at_once=at_once)
+    assert sorted(heard(anna)) == sorted(("delivery", f"anna-{body}") for body in BODIES)
+
+
+async def test_a_delivery_and_a_display_are_told_each_for_itself(open_world: World) -> None:
+    anna, ben = await talk(open_world)
+    await name(ben, "delivery", "three")
+    await name(ben, "display", "three")
+    await name(ben, "delivery", "one")
+    await name(ben, "display", "two")
+    await name(ben, "display", "one")
+    assert heard(anna) == [
+        ("delivery", "anna-three"),
+        ("display", "anna-three"),
+        ("delivery", "anna-one"),
+        ("display", "anna-two"),
+        ("display", "anna-one"),
+    ]
+
+
+async def test_what_another_device_has_told_of_is_not_told_again(open_world: World) -> None:
+    anna, ben = await talk(open_world)
+    laptop = await open_world.joined("ben")
+    await laptop.confirm("display", "anna", ConvID="dm:anna:ben", Seq=3)
+    told = heard(anna)
+    assert told == [("display", f"anna-{body}") for body in BODIES]
+    await name(ben, "display", "three", "one")
+    assert heard(anna) == told
+
+
+async def test_an_author_of_the_full_form_is_told_how_far_the_reader_is_once(
+    open_world: World,
+) -> None:
+    anna, ben = await talk(open_world)
+    laptop = await open_world.joined("anna")
+    await name(ben, "delivery", "three", "one")
+    assert heard(anna) == [("delivery", "anna-three"), ("delivery", "anna-one")]
+    assert [e["Seq"] for e in laptop.got("delivery")] == [3]
+
+
+async def test_in_a_group_its_author_is_told_that_the_reader_was_further(
+    open_world: World,
+) -> None:
+    anna, cleo = await open_world.joined("anna"), await seed(open_world, "cleo")
+    ben = await seed(open_world, "ben")
+    await anna.do("create", G, "ben", "cleo")
+    await anna.say_in(G, "one")
+    await cleo.say_in(G, "two")
+    for uid, body in (("cleo", "two"), ("anna", "one")):
+        ben.say("chat", ben.act("delivery", G, MsgID=f"{uid}-{body}"))
+        await open_world.pass_time(1)
+    assert heard(cleo) == [("delivery", "cleo-two")]
+    assert [(e["Originated"], e["Seq"]) for e in anna.got("delivery")] == [("ben", 3)]
