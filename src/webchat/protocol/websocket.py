@@ -110,6 +110,11 @@ class Parser:
         self._utf8: codecs.IncrementalDecoder | None = None
         self._is_done = False
 
+    @property
+    def missing_bytes(self) -> int:
+        """How many bytes complete the frame that is under way, or its head; 0: there is none."""
+        return self._need_bytes - len(self._pending) if self._pending else 0
+
     def feed(self, data: bytes) -> list[Event]:
         """The events that `data` completes, in order. Never raises."""
         events: list[Event] = []
@@ -133,7 +138,7 @@ class Parser:
         at, size = 0, len(data)
         while at < size:
             if self._fragments is None:
-                at = self._take_texts(data, at, events)
+                at = self._take_texts(data, at, size, events)
                 if at == size:
                     break
             end = self._take(data, at, events)
@@ -144,13 +149,13 @@ class Parser:
             at = end
         return at
 
-    def _take_texts(self, data: bytes, at: int, events: list[Event]) -> int:
+    def _take_texts(self, data: bytes, at: int, end_of_data: int, events: list[Event]) -> int:
         """Read the whole, unfragmented texts of up to 64 KiB from `at` on; where they end.
 
         Nearly all that comes is such, so this loop has no call for each part of a frame. Whatever
         it does not take is `_take`'s to read, or to refuse.
         """
-        last, most = len(data) - _SHORTEST_BYTES, self._max_bytes
+        last, most = end_of_data - _SHORTEST_BYTES, self._max_bytes
         try:
             while at <= last and data[at] == _WHOLE_TEXT:
                 size = data[at + 1]
@@ -164,7 +169,7 @@ class Parser:
                     break
                 body = at_key + 4
                 end = body + size
-                if size > most or end > last + _SHORTEST_BYTES:
+                if size > most or end > end_of_data:
                     break
                 events.append(unmask(data[body:end], data[at_key:body]).decode())
                 at = end
