@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from itertools import pairwise
 
 import msgspec
 import pytest
@@ -12,7 +14,7 @@ from webchat.errors import Closing
 from webchat.protocol.engineio import Packet
 from webchat.session.connection import State
 from webchat.session.endpoint import Busy, EngineSettings
-from webchat.session.poll import DuplicatePoll
+from webchat.session.poll import DuplicatePoll, DuplicatePost
 
 
 async def test_a_websocket_begins_with_the_handshake() -> None:
@@ -102,7 +104,7 @@ async def test_a_poll_waits_for_something_to_say() -> None:
     body = connection.poll()
     await turn()
     assert not body.done()
-    assert connection.payload(b"4a\x1e4b\x1ebAQ==")
+    assert await connection.payload(b"4a\x1e4b\x1ebAQ==")
     await turn()
     assert body.result() == b"4a\x1e4b\x1ebAQ=="
 
@@ -128,10 +130,45 @@ async def test_a_second_poll_at_once_ends_the_connection() -> None:
     assert world.endpoint.find(connection.sid) is None
 
 
+async def test_of_many_packets_in_one_payload_each_turn_of_the_loop_has_its_share() -> None:
+    world = EngineWorld()
+    connection = world.by_polling()
+    (application,) = world.applications
+    packets = [f"4{number}" for number in range(10_000)]
+    posting = asyncio.create_task(connection.payload("\x1e".join(packets).encode()))
+    counts = [0]
+    while not posting.done():
+        await asyncio.sleep(0)
+        counts.append(len(application.messages))
+    assert await posting
+    assert max(after - before for before, after in pairwise(counts)) <= 500
+    assert application.messages == packets
+
+
+@pytest.mark.parametrize("engine", [3, 4])
+async def test_of_a_payload_that_breaks_off_the_packets_before_count(engine: int) -> None:
+    world = EngineWorld(EngineSettings(allow_engine3=True))
+    connection = world.by_polling(engine=engine)
+    body = b"2:4a2:4b1:z2:4c" if engine == 3 else b"4a\x1e4b\x1ez\x1e4c"
+    assert not await connection.payload(body)
+    assert world.applications[0].messages == ["4a", "4b"]
+    assert world.endpoint.find(connection.sid) is None
+
+
+async def test_a_second_post_at_once_ends_the_connection() -> None:
+    world = EngineWorld()
+    connection = world.by_polling()
+    with connection.posting():
+        assert await connection.payload(b"4a")
+    with connection.posting(), pytest.raises(DuplicatePost), connection.posting():
+        pass
+    assert world.endpoint.find(connection.sid) is None
+
+
 async def test_a_malformed_payload_ends_the_connection() -> None:
     world = EngineWorld()
     connection = world.by_polling()
-    assert not connection.payload(b"abc")
+    assert not await connection.payload(b"abc")
     assert world.endpoint.find(connection.sid) is None
 
 
@@ -139,7 +176,7 @@ async def test_a_client_that_closes_gets_its_poll_back() -> None:
     world = EngineWorld()
     connection = world.by_polling()
     body = connection.poll()
-    assert connection.payload(b"1\x1e4after")
+    assert await connection.payload(b"1\x1e4after")
     assert body.result() == b"6"
     assert world.endpoint.find(connection.sid) is None
     assert world.applications[0].messages == []
@@ -195,7 +232,7 @@ async def test_a_broken_probe_leaves_polling_as_it_was(text: str) -> None:
     connection.offer(wire)
     wire.says(text)
     assert wire.closed == (1002, "upgrade failed")
-    connection.payload(b"4still here")
+    await connection.payload(b"4still here")
     await turn()
     assert body.result() == b"4still here"
     again = FakeWire()

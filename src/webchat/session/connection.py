@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import Enum, auto
-from typing import TYPE_CHECKING, TypeVarTuple
+from typing import TYPE_CHECKING, Final, TypeVarTuple
 
 from webchat.errors import Closing
 from webchat.protocol import engineio, websocket
@@ -14,7 +15,7 @@ from webchat.protocol.engineio import MESSAGE, Packet
 from webchat.protocol.errors import ProtocolError
 from webchat.session.handler import Request
 from webchat.session.outbox import Outbox
-from webchat.session.poll import DuplicatePoll, Poll
+from webchat.session.poll import DuplicatePoll, DuplicatePost, Poll
 from webchat.session.upgrade import Upgrade
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 Args = TypeVarTuple("Args")
 
 _log = logging.getLogger(__name__)
+_PACKETS_A_TURN: Final = 256
+"""Of one payload."""
 
 
 class State(Enum):
@@ -95,19 +98,26 @@ class Connection:
         """A binary frame came."""
         self.guarded(self._frame, data)
 
-    def payload(self, body: bytes) -> bool:
-        """The body of a POST came; False if it was malformed, which closes the connection."""
+    async def payload(self, body: bytes) -> bool:
+        """The body of a POST came; False if it was malformed, which closes the connection.
+
+        The packets before the malformed one count. If they are many, others have their turns in
+        between: see `posting`.
+        """
         try:
-            packets = engineio.decode_payload(body, self.request.engine)
+            for number, packet in enumerate(engineio.decode_payload(body, self.request.engine), 1):
+                if isinstance(packet, str):
+                    self.text(packet)
+                else:
+                    self.guarded(self.application.message, packet)
+                if number % _PACKETS_A_TURN == 0:
+                    await asyncio.sleep(0)
+                if not self.is_open:
+                    break
         except ProtocolError as error:
             self.close(Closing.PROTOCOL_ERROR, str(error))
             self._finish()
             return False
-        for packet in packets:
-            if isinstance(packet, str):
-                self.text(packet)
-            else:
-                self.guarded(self.application.message, packet)
         return True
 
     def guarded(self, handle: Callable[[*Args], None], *args: *Args) -> None:
@@ -167,6 +177,22 @@ class Connection:
         if not body.done():
             body.cancel()
             self._finish()
+
+    @contextmanager
+    def posting(self) -> Iterator[None]:
+        """A POST is under way, from its head to the last packet of its payload.
+
+        Raises DuplicatePost if one was already: order could not be kept, and this is the end.
+        """
+        under_way = self._endpoint.posting
+        if self in under_way:
+            self._finish()
+            raise DuplicatePost
+        under_way.add(self)
+        try:
+            yield
+        finally:
+            under_way.discard(self)
 
     def release_poll(self) -> None:
         """Answer a waiting poll, if there is one, so that the client can go on without it."""

@@ -94,6 +94,7 @@ class Endpoint:
         self.upgrades: Deadlines[Upgrade] = Deadlines(
             clock, settings.upgrade_timeout_ms / 1000, Upgrade.fail
         )
+        self.posting: set[Connection] = set()
         self._lingering: Deadlines[Connection] = Deadlines(
             clock, settings.close_timeout_ms / 1000, Connection.abandon
         )
