@@ -311,7 +311,7 @@ async def test_a_transport_that_holds_too_much_is_a_slow_reader_too() -> None:
 async def test_a_poller_that_never_polls_is_bounded_too() -> None:
     world = EngineWorld(EngineSettings(max_outbox_bytes=1_000))
     connection = world.by_polling()
-    for _ in range(11):
+    for _ in range(7):
         connection.outbox.put(Packet(b"4" + b"x" * 99))
     assert connection.poll().result() == b"4bye slow_consumer False"
 
