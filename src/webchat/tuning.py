@@ -6,6 +6,7 @@ from webchat import __version__
 from webchat.chat.assembly import Settings as ChatLayerSettings
 from webchat.chat.grouping import GroupSettings
 from webchat.chat.handlers import ChatSettings
+from webchat.chat.identity import COOKIE
 from webchat.chat.joining import JoinSettings
 from webchat.chat.keeping import KeptSettings
 from webchat.chat.lag import BacklogSettings
@@ -112,6 +113,7 @@ def engine_settings(settings: Settings) -> EngineSettings:
         max_connections=settings.sessions,
         allow_engine3=settings.open,
         max_poll_packets=_POLL_PACKETS,
+        kept_cookie=COOKIE,
     )
 
 

@@ -26,12 +26,31 @@ async def test_a_websocket_begins_with_the_handshake() -> None:
     assert json.loads(text[1:])["upgrades"] == []
 
 
-async def test_of_the_headers_an_open_connection_keeps_the_cookie_alone() -> None:
-    headers = {"cookie": "webchat_session=t", "user-agent": "u" * 200, "origin": "http://a.test"}
+@pytest.mark.parametrize(
+    ("cookies", "kept"),
+    [
+        ("mine=t", "mine=t"),
+        (f"theirs={'x' * 60_000}; mine = t ;flag;mine2=u", "mine= t "),
+        ("mine=old; theirs=x; mine=t=1", "mine=t=1"),
+        ("theirs=x", None),
+        ("mine=t; mine=", None),
+        (f"mine={'x' * 5_000}", None),
+    ],
+)
+async def test_of_the_headers_an_open_connection_keeps_its_cookie_alone(
+    cookies: str, kept: str | None
+) -> None:
+    world = EngineWorld(EngineSettings(kept_cookie="mine"))
+    headers = {"cookie": cookies, "user-agent": "u" * 200, "origin": "http://a.test"}
     request = msgspec.structs.replace(a_request(), headers=headers)
-    connection = EngineWorld().endpoint.open(request, FakeWire())
-    assert dict(connection.request.headers) == {"cookie": "webchat_session=t"}
-    assert not EngineWorld().endpoint.open(a_request(), FakeWire()).request.headers
+    connection = world.endpoint.open(request, FakeWire())
+    assert connection.request.headers.get("cookie") == kept
+    assert len(connection.request.headers) == (kept is not None)
+
+
+async def test_an_endpoint_that_names_no_cookie_keeps_none() -> None:
+    request = msgspec.structs.replace(a_request(), headers={"cookie": "=a; b=c"})
+    assert not EngineWorld().endpoint.open(request, FakeWire()).request.headers
 
 
 async def test_polling_offers_an_upgrade() -> None:

@@ -67,7 +67,8 @@ class Bounds:
 class Outbox:
     """A queue of packets. Over `max_bytes`, its own and what the sink holds, its owner hears of it.
 
-    A queued packet counts with PACKET_BYTES besides its own. Above `low_water_bytes` it is congested: who has a choice waits for `drained`.
+    A queued packet counts with PACKET_BYTES besides its own. Above `low_water_bytes` it is
+    congested: who has a choice waits for `drained`.
     """
 
     __slots__ = ("_bounds", "_held_bytes", "_owner", "_queue", "_queued_bytes", "_sink",
