@@ -59,6 +59,20 @@ async def test_too_many_events_before_the_decision_close() -> None:
     assert wire.closed == (1002, "protocol_error")
 
 
+async def test_until_a_client_is_in_its_messages_may_not_be_longer_than_what_may_wait() -> None:
+    world = SocketWorld(SocketSettings(max_waiting_bytes=100))
+    wire = world.by_websocket()
+    assert wire.max_message_bytes == 100 + 1_024
+    wire.says("40")
+    await turn()
+    assert wire.max_message_bytes == 100 + 1_024
+    world.handler.decided.set()
+    await turn()
+    assert wire.max_message_bytes == 1_000_000
+    wire.says("41")
+    assert wire.max_message_bytes == 1_000_000
+
+
 async def test_too_many_bytes_before_the_decision_close() -> None:
     world = SocketWorld(SocketSettings(max_waiting_bytes=100))
     wire = world.by_websocket()

@@ -224,6 +224,19 @@ async def test_an_upgrade_releases_the_poll_and_moves_what_waits() -> None:
     assert connection.state is State.WEBSOCKET
 
 
+async def test_a_limit_holds_for_the_websocket_of_an_upgrade_too() -> None:
+    world = EngineWorld()
+    connection, wire = world.by_polling(), FakeWire()
+    connection.limit(1_000)
+    connection.offer(wire)
+    assert wire.max_message_bytes == connection.max_bytes == 1_000
+    connection.limit(2_000)
+    wire.says("2probe", "5")
+    assert wire.max_message_bytes == 2_000
+    connection.limit()
+    assert wire.max_message_bytes == connection.max_bytes == 1_000_000
+
+
 async def test_a_poll_during_the_probe_is_released_at_once() -> None:
     connection, wire = EngineWorld().by_polling(), FakeWire()
     connection.offer(wire)

@@ -58,6 +58,17 @@ async def test_a_body_over_the_limit_is_refused_and_the_session_stays() -> None:
         assert (await request(site.port, "POST", path, body="4" + "x" * 999)).status == 200
 
 
+async def test_until_a_client_is_in_a_long_body_is_refused() -> None:
+    event = f'42["message","{"x" * 300_000}"]'
+    async with running() as site:
+        sid = await polling_session(site.port, "/socket.io/")
+        path = f"/socket.io/?EIO=4&transport=polling&sid={sid}"
+        assert (await request(site.port, "POST", path, body=event)).status == 413
+        assert (await request(site.port, "POST", path, body="40")).status == 200
+        assert (await request(site.port, "GET", path)).body.startswith(b"40{")
+        assert (await request(site.port, "POST", path, body=event)).status == 200
+
+
 async def test_a_body_that_takes_too_long_is_given_up() -> None:
     async with running(settings=ServerSettings(body_timeout_ms=100)) as site:
         sid = await polling_session(site.port, "/engine.io/")

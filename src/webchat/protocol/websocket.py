@@ -96,14 +96,14 @@ class Parser:
     """Turns the bytes of one client, cut anywhere, into messages.
 
     A message of several frames is joined; all its frames together, and what has been announced of
-    the one that is under way, are at most `max_message_bytes`. After `Closed` or `Refused` it
-    ignores what it is fed.
+    the one that is under way, are at most `max_message_bytes`, which may be changed. After `Closed`
+    or `Refused` it ignores what it is fed.
     """
 
-    __slots__ = ("_fragments", "_is_done", "_max_bytes", "_need_bytes", "_pending", "_utf8")
+    __slots__ = ("_fragments", "_is_done", "_need_bytes", "_pending", "_utf8", "max_message_bytes")
 
     def __init__(self, max_message_bytes: int) -> None:
-        self._max_bytes = max_message_bytes
+        self.max_message_bytes = max_message_bytes
         self._pending: bytes | bytearray = b""
         self._need_bytes = 0
         self._fragments: bytearray | None = None
@@ -155,7 +155,7 @@ class Parser:
         Nearly all that comes is such, so this loop has no call for each part of a frame. Whatever
         it does not take is `_take`'s to read, or to refuse.
         """
-        last, most = end_of_data - _SHORTEST_BYTES, self._max_bytes
+        last, most = end_of_data - _SHORTEST_BYTES, self.max_message_bytes
         try:
             while at <= last and data[at] == _WHOLE_TEXT:
                 size = data[at + 1]
@@ -212,7 +212,7 @@ class Parser:
         return end
 
     def _check_place(self, first: int, size: int) -> None:
-        if len(self._fragments or b"") + size > self._max_bytes:
+        if len(self._fragments or b"") + size > self.max_message_bytes:
             raise _Broken(TOO_BIG, "message too big")
         if (first & 0x0F == CONTINUATION) is (self._fragments is None):
             raise _Broken(PROTOCOL_ERROR, "continuation frame out of place")

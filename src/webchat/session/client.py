@@ -26,6 +26,8 @@ _log = logging.getLogger(__name__)
 _DECISIONS: Final = 10
 """How many of one connection's CONNECTs may be under decision, those that it left again included:
 more than there are namespaces, and each of them is a task."""
+_HEAD_BYTES: Final = 1_024
+"""What a packet has before its data, at most, and to spare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class SocketSettings:
 
     `namespaces`: those that exist. `connect_timeout_ms`: how long a connection may be in none of
     them, nor on its way in. `max_waiting_…`: what a client may send while the handler decides on
-    its CONNECT.
+    its CONNECT; until it is in for the first time, no message or POST may be longer, either.
     """
 
     namespaces: frozenset[str] = frozenset({socketio.ROOT})
@@ -106,6 +108,7 @@ class Client:
     def opened(self) -> None:
         """In Engine.IO 3 every client is connected to the namespace `/` without asking."""
         self._server.homeless.add(self)
+        self._connection.limit(self._server.settings.max_waiting_bytes + _HEAD_BYTES)
         if self._connection.request.engine == 3:
             self._connect(socketio.ROOT, {})
 
@@ -191,6 +194,7 @@ class Client:
             return
         socket.stage = Stage.CONNECTED
         self._server.homeless.discard(self)
+        self._connection.limit()
         engine = self._connection.request.engine
         socket.emit(socketio.connect_packet(new_sid(), socket.namespace, engine))
         handler = self._server.handler

@@ -46,17 +46,18 @@ class Connection:
     """An Engine.IO session over polling, a WebSocket, or the first and then the second.
 
     Nothing that a peer sends raises out of it: it closes itself instead. `is_open`: messages still
-    go both ways, in POLLING and WEBSOCKET.
+    go both ways, in POLLING and WEBSOCKET. `max_bytes`: of a message, or of a POST, that comes.
     """
 
-    __slots__ = ("_endpoint", "_poll", "_upgrade", "_wire", "application", "is_open", "outbox",
-                 "request", "sid", "state")  # fmt: skip
+    __slots__ = ("_endpoint", "_poll", "_upgrade", "_wire", "application", "is_open", "max_bytes",
+                 "outbox", "request", "sid", "state")  # fmt: skip
 
     def __init__(self, endpoint: Endpoint, sid: str, request: Request) -> None:
         self.sid = sid
         self.request = request
         self.state = State.POLLING
         self.is_open = True
+        self.max_bytes = endpoint.settings.max_payload_bytes
         self.outbox = Outbox(endpoint.bounds, self)
         self.application: Application = endpoint.application(self)
         self._endpoint = endpoint
@@ -81,6 +82,13 @@ class Connection:
             self._take(wire)
         self._endpoint.heartbeat.begin(self)
         self.application.opened()
+
+    def limit(self, max_bytes: int | None = None) -> None:
+        """Take no more in one message or POST from now on; None: what the endpoint says."""
+        most_bytes = self._endpoint.settings.max_payload_bytes
+        self.max_bytes = most_bytes if max_bytes is None else min(max_bytes, most_bytes)
+        if self._wire is not None:
+            self._wire.limit(self.max_bytes)
 
     def text(self, text: str) -> None:
         """A packet came as text. Not by `guarded`: on the path of a message a call less."""
@@ -207,6 +215,7 @@ class Connection:
         if self.state is not State.POLLING or self._upgrade is not None:
             wire.close(websocket.POLICY, "this session cannot be upgraded")
             return
+        wire.limit(self.max_bytes)
         self._upgrade = wire.receiver = Upgrade(self, wire)
         self._endpoint.upgrades.add(self._upgrade)
 
@@ -227,6 +236,7 @@ class Connection:
         self._wire = wire
         self._poll = None
         wire.receiver = self
+        wire.limit(self.max_bytes)
         self._endpoint.took_wire(self)
         self.outbox.open(wire)
 

@@ -101,8 +101,8 @@ class Polling:
         self, connection: Connection, receive: Receive, send: Send, fields: Fields
     ) -> bool:
         """Whether it is still to be answered, with `ok`."""
-        max_bytes = self._endpoint.settings.max_payload_bytes
-        body = await read_body(receive, send, max_bytes, self._body_timeout_s, fields)
+        most_bytes = connection.max_bytes
+        body = await read_body(receive, send, most_bytes, self._body_timeout_s, fields)
         if body is None:
             return False
         if not connection.is_open or not await connection.payload(body):

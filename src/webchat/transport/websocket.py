@@ -66,6 +66,10 @@ class WebSocket(asyncio.Protocol):
             self._transport.write(b"".join([each.framed or each.frames for each in packets]))
         return not self._is_paused
 
+    def limit(self, max_message_bytes: int) -> None:
+        """Refuse what is longer from now on."""
+        self._parser.max_message_bytes = max_message_bytes
+
     def close(self, code: int, reason: str) -> None:
         """Begin the close handshake; what comes in from now on is passed over."""
         if self._is_closing:
