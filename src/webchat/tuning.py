@@ -6,6 +6,7 @@ from webchat import __version__
 from webchat.chat.assembly import Settings as ChatLayerSettings
 from webchat.chat.grouping import GroupSettings
 from webchat.chat.handlers import ChatSettings
+from webchat.chat.identity import COOKIE
 from webchat.chat.joining import JoinSettings
 from webchat.chat.keeping import KeptSettings
 from webchat.chat.lag import BacklogSettings
@@ -111,6 +112,7 @@ def engine_settings(settings: Settings) -> EngineSettings:
         max_connections=settings.sessions,
         max_polling_connections=settings.polling_sessions,
         allow_engine3=settings.open,
+        kept_cookie=COOKIE,
     )
 
 

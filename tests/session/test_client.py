@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -56,6 +57,20 @@ async def test_too_many_events_before_the_decision_close() -> None:
     assert wire.closed is None
     wire.says('42["c"]')
     assert wire.closed == (1002, "protocol_error")
+
+
+async def test_until_a_client_is_in_its_messages_may_not_be_longer_than_what_may_wait() -> None:
+    world = SocketWorld(SocketSettings(max_waiting_bytes=100))
+    wire = world.by_websocket()
+    assert wire.max_message_bytes == 100 + 1_024
+    wire.says("40")
+    await turn()
+    assert wire.max_message_bytes == 100 + 1_024
+    world.handler.decided.set()
+    await turn()
+    assert wire.max_message_bytes == 1_000_000
+    wire.says("41")
+    assert wire.max_message_bytes == 1_000_000
 
 
 async def test_too_many_bytes_before_the_decision_close() -> None:
@@ -138,6 +153,56 @@ async def test_whoever_left_the_last_namespace_has_to_come_back_in_time() -> Non
     assert wire.closed is None
     world.clock.advance(0.1)
     assert wire.closed == (1002, "protocol_error")
+
+
+async def test_whoever_asks_and_leaves_again_and_again_wins_no_time() -> None:
+    world = SocketWorld(SocketSettings(connect_timeout_ms=10_000))
+    wire = world.by_websocket()
+    for _ in range(4):
+        world.clock.advance(2.4)
+        wire.says("40", "41")
+        await turn()
+    assert wire.closed is None
+    world.clock.advance(0.4)
+    assert wire.closed == (1002, "protocol_error")
+
+
+async def test_whoever_left_one_namespace_and_is_refused_in_another_has_to_come_back_in_time() -> (
+    None
+):
+    world = SocketWorld(replace(TWO, connect_timeout_ms=10_000))
+    wire, _ = await world.connected()
+    world.handler.decided.clear()
+    world.handler.refusal = ConnectRefused("Log in first.", "unauthenticated")
+    wire.says("40/custom", "41")
+    await turn()
+    world.handler.decided.set()
+    await turn()
+    assert wire.closed is None
+    world.clock.advance(10)
+    assert wire.closed == (1002, "protocol_error")
+
+
+async def test_connects_that_come_faster_than_they_end_are_not_piled_up() -> None:
+    world = SocketWorld()
+    wire = world.by_websocket()
+    before = len(asyncio.all_tasks())
+    wire.says(*["40", "41"] * 1_000)
+    assert len(asyncio.all_tasks()) - before <= 10
+    assert wire.closed == (1002, "protocol_error")
+
+
+async def test_a_client_may_change_its_mind_now_and_again() -> None:
+    world = SocketWorld()
+    world.handler.decided.set()
+    wire = world.by_websocket()
+    for _ in range(50):
+        wire.says("40", "41", "40", "41")
+        await turn()
+    wire.says("40")
+    await turn()
+    assert wire.closed is None
+    assert world.handler.calls[-1] == "connected /"
 
 
 async def test_whoever_never_connects_is_closed() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from itertools import pairwise
 
 import msgspec
 import pytest
@@ -14,7 +16,7 @@ from webchat.errors import Closing
 from webchat.protocol.engineio import Packet
 from webchat.session.connection import State
 from webchat.session.endpoint import Busy, EngineSettings
-from webchat.session.poll import DuplicatePoll
+from webchat.session.poll import DuplicatePoll, DuplicatePost
 
 
 async def test_a_websocket_begins_with_the_handshake() -> None:
@@ -26,12 +28,31 @@ async def test_a_websocket_begins_with_the_handshake() -> None:
     assert json.loads(text[1:])["upgrades"] == []
 
 
-async def test_of_the_headers_an_open_connection_keeps_the_cookie_alone() -> None:
-    headers = {"cookie": "webchat_session=t", "user-agent": "u" * 200, "origin": "http://a.test"}
+@pytest.mark.parametrize(
+    ("cookies", "kept"),
+    [
+        ("mine=t", "mine=t"),
+        (f"theirs={'x' * 60_000}; mine = t ;flag;mine2=u", "mine= t "),
+        ("mine=old; theirs=x; mine=t=1", "mine=t=1"),
+        ("theirs=x", None),
+        ("mine=t; mine=", None),
+        (f"mine={'x' * 5_000}", None),
+    ],
+)
+async def test_of_the_headers_an_open_connection_keeps_its_cookie_alone(
+    cookies: str, kept: str | None
+) -> None:
+    world = EngineWorld(EngineSettings(kept_cookie="mine"))
+    headers = {"cookie": cookies, "user-agent": "u" * 200, "origin": "http://a.test"}
     request = msgspec.structs.replace(a_request(), headers=headers)
-    connection = EngineWorld().endpoint.open(request, FakeWire())
-    assert dict(connection.request.headers) == {"cookie": "webchat_session=t"}
-    assert not EngineWorld().endpoint.open(a_request(), FakeWire()).request.headers
+    connection = world.endpoint.open(request, FakeWire())
+    assert connection.request.headers.get("cookie") == kept
+    assert len(connection.request.headers) == (kept is not None)
+
+
+async def test_an_endpoint_that_names_no_cookie_keeps_none() -> None:
+    request = msgspec.structs.replace(a_request(), headers={"cookie": "=a; b=c"})
+    assert not EngineWorld().endpoint.open(request, FakeWire()).request.headers
 
 
 async def test_polling_offers_an_upgrade() -> None:
@@ -104,7 +125,7 @@ async def test_a_poll_waits_for_something_to_say() -> None:
     body = connection.poll()
     await turn()
     assert not body.done()
-    assert connection.payload(b"4a\x1e4b\x1ebAQ==")
+    assert await connection.payload(b"4a\x1e4b\x1ebAQ==")
     await turn()
     assert body.result() == b"4a\x1e4b\x1ebAQ=="
 
@@ -130,10 +151,45 @@ async def test_a_second_poll_at_once_ends_the_connection() -> None:
     assert world.endpoint.find(connection.sid) is None
 
 
+async def test_of_many_packets_in_one_payload_each_turn_of_the_loop_has_its_share() -> None:
+    world = EngineWorld()
+    connection = world.by_polling()
+    (application,) = world.applications
+    packets = [f"4{number}" for number in range(10_000)]
+    posting = asyncio.create_task(connection.payload("\x1e".join(packets).encode()))
+    counts = [0]
+    while not posting.done():
+        await asyncio.sleep(0)
+        counts.append(len(application.messages))
+    assert await posting
+    assert max(after - before for before, after in pairwise(counts)) <= 500
+    assert application.messages == packets
+
+
+@pytest.mark.parametrize("engine", [3, 4])
+async def test_of_a_payload_that_breaks_off_the_packets_before_count(engine: int) -> None:
+    world = EngineWorld(EngineSettings(allow_engine3=True))
+    connection = world.by_polling(engine=engine)
+    body = b"2:4a2:4b1:z2:4c" if engine == 3 else b"4a\x1e4b\x1ez\x1e4c"
+    assert not await connection.payload(body)
+    assert world.applications[0].messages == ["4a", "4b"]
+    assert world.endpoint.find(connection.sid) is None
+
+
+async def test_a_second_post_at_once_ends_the_connection() -> None:
+    world = EngineWorld()
+    connection = world.by_polling()
+    with connection.posting():
+        assert await connection.payload(b"4a")
+    with connection.posting(), pytest.raises(DuplicatePost), connection.posting():
+        pass
+    assert world.endpoint.find(connection.sid) is None
+
+
 async def test_a_malformed_payload_ends_the_connection() -> None:
     world = EngineWorld()
     connection = world.by_polling()
-    assert not connection.payload(b"abc")
+    assert not await connection.payload(b"abc")
     assert world.endpoint.find(connection.sid) is None
 
 
@@ -141,7 +197,7 @@ async def test_a_client_that_closes_gets_its_poll_back() -> None:
     world = EngineWorld()
     connection = world.by_polling()
     body = connection.poll()
-    assert connection.payload(b"1\x1e4after")
+    assert await connection.payload(b"1\x1e4after")
     assert body.result() == b"6"
     assert world.endpoint.find(connection.sid) is None
     assert world.applications[0].messages == []
@@ -168,6 +224,19 @@ async def test_an_upgrade_releases_the_poll_and_moves_what_waits() -> None:
     await turn()
     assert wire.sent == ["3probe", "4meanwhile", "4hello"]
     assert connection.state is State.WEBSOCKET
+
+
+async def test_a_limit_holds_for_the_websocket_of_an_upgrade_too() -> None:
+    world = EngineWorld()
+    connection, wire = world.by_polling(), FakeWire()
+    connection.limit(1_000)
+    connection.offer(wire)
+    assert wire.max_message_bytes == connection.max_bytes == 1_000
+    connection.limit(2_000)
+    wire.says("2probe", "5")
+    assert wire.max_message_bytes == 2_000
+    connection.limit()
+    assert wire.max_message_bytes == connection.max_bytes == 1_000_000
 
 
 async def test_a_poll_during_the_probe_is_released_at_once() -> None:
@@ -197,7 +266,7 @@ async def test_a_broken_probe_leaves_polling_as_it_was(text: str) -> None:
     connection.offer(wire)
     wire.says(text)
     assert wire.closed == (1002, "upgrade failed")
-    connection.payload(b"4still here")
+    await connection.payload(b"4still here")
     await turn()
     assert body.result() == b"4still here"
     again = FakeWire()
@@ -276,7 +345,7 @@ async def test_a_transport_that_holds_too_much_is_a_slow_reader_too() -> None:
 async def test_a_poller_that_never_polls_is_bounded_too() -> None:
     world = EngineWorld(EngineSettings(max_outbox_bytes=1_000))
     connection = world.by_polling()
-    for _ in range(11):
+    for _ in range(7):
         connection.outbox.put(Packet(b"4" + b"x" * 99))
     assert connection.poll().result() == b"4bye slow_consumer False"
 

@@ -29,7 +29,8 @@ async def turn() -> None:
 
 
 class FakeWire:
-    """A WebSocket. `writes`: what each single write carried; `closed`: (code, reason)."""
+    """A WebSocket. `writes`: what each single write carried; `closed`: (code, reason);
+    `max_message_bytes`: what it was told last."""
 
     most_packets = 0
 
@@ -37,6 +38,10 @@ class FakeWire:
         self.receiver: Receiver | None = None
         self.writes: list[list[str]] = []
         self.closed: tuple[int, str] | None = None
+        self.max_message_bytes = 0
+
+    def limit(self, max_message_bytes: int) -> None:
+        self.max_message_bytes = max_message_bytes
 
     def send(self, packets: list[Packet]) -> bool:
         texts: list[str] = []

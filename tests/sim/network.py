@@ -91,6 +91,9 @@ class Link:
         self._down(partial(self._arrived, [_text(packet) for packet in packets]))
         return not self._is_paused
 
+    def limit(self, max_message_bytes: int) -> None:
+        """Devices here say nothing long."""
+
     def close(self, code: int, reason: str) -> None:
         """The node closes it, once what was written has arrived."""
         self.receiver = None

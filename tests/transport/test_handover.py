@@ -128,6 +128,19 @@ async def test_a_breach_is_answered_with_its_code_and_the_end(data: bytes, code:
         assert len(site.engine) == 0
 
 
+async def test_until_a_client_is_in_a_long_message_is_refused_by_its_head() -> None:
+    async with running() as site, await websocket(site.port, SOCKET) as wire:
+        wire.write(b"\x81\xff" + (300_000).to_bytes(8, "big") + bytes(4))
+        assert (await wire.closed())[0] == 1009
+    async with running() as site, await websocket(site.port, SOCKET) as wire:
+        await wire.message()
+        wire.say("40")
+        assert str(await wire.message()).startswith("40{")
+        await wire.message()
+        wire.say(f'42["message","{"x" * 300_000}"]')
+        assert len(await wire.message()) > 300_000
+
+
 async def test_fragments_are_joined_and_pings_answered_in_between() -> None:
     async with running() as site, await websocket(site.port, ENGINE) as wire:
         await wire.message()

@@ -69,6 +69,17 @@ async def test_a_body_over_the_limit_is_refused_and_the_session_stays() -> None:
         assert (await request(site.port, "POST", path, body="4" + "x" * 999)).status == 200
 
 
+async def test_until_a_client_is_in_a_long_body_is_refused() -> None:
+    event = f'42["message","{"x" * 300_000}"]'
+    async with running() as site:
+        sid = await polling_session(site.port, "/socket.io/")
+        path = f"/socket.io/?EIO=4&transport=polling&sid={sid}"
+        assert (await request(site.port, "POST", path, body=event)).status == 413
+        assert (await request(site.port, "POST", path, body="40")).status == 200
+        assert (await request(site.port, "GET", path)).body.startswith(b"40{")
+        assert (await request(site.port, "POST", path, body=event)).status == 200
+
+
 async def test_a_body_that_takes_too_long_is_given_up() -> None:
     async with running(settings=ServerSettings(body_timeout_ms=100)) as site:
         sid = await polling_session(site.port, "/engine.io/")
@@ -76,6 +87,35 @@ async def test_a_body_that_takes_too_long_is_given_up() -> None:
             head = f"POST {POLLING}&sid={sid} HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n"
             wire.write(head.encode() + b"4a")
             assert (await wire.answer()).status == 408
+
+
+async def test_a_second_post_while_one_is_under_way_ends_the_session() -> None:
+    async with running() as site:
+        sid = await polling_session(site.port, "/engine.io/")
+        path = f"{POLLING}&sid={sid}"
+        async with await Wire.connect(site.port) as wire:
+            head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n"
+            wire.write(head.encode() + b"4a")
+            connection = site.engine.find(sid)
+            assert connection is not None
+            await eventually(lambda: connection in site.engine.posting)
+            refused = await request(site.port, "POST", path, body="4b")
+            assert (refused.status, refused.json["code"]) == (400, 3)
+            assert site.engine.find(sid) is None
+        await eventually(lambda: not site.engine.posting)
+
+
+async def test_a_post_that_broke_off_may_be_sent_again() -> None:
+    async with running() as site:
+        sid = await polling_session(site.port, "/engine.io/")
+        path = f"{POLLING}&sid={sid}"
+        async with await Wire.connect(site.port) as wire:
+            head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n"
+            wire.write(head.encode() + b"4a")
+            await eventually(lambda: bool(site.engine.posting))
+        await eventually(lambda: not site.engine.posting)
+        assert (await request(site.port, "POST", path, body="4a")).body == b"ok"
+        assert (await request(site.port, "GET", path)).body == b"4a"
 
 
 async def test_a_client_that_leaves_its_poll_loses_the_session() -> None:

@@ -3,6 +3,7 @@
 Put together:
     assembly    everything here over a store and a bus
     handlers    what a connection may say, and which flow answers it
+    gate        what it sent while something of it is looked up
     client      a connection, before and after `join`
     identity    whose it is, and until when
 

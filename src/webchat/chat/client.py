@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 
 from webchat.chat.device import Device
+from webchat.chat.gate import Gate
 from webchat.chat.packets import refusal_ack, refusal_packet
 from webchat.chat.rates import Bucket
 from webchat.errors import WebchatError
 from webchat.model import ConvID, Uid
 from webchat.ports.clock import Timer
-from webchat.protocol.socketio import Event
 from webchat.session.handler import Socket
 
 
@@ -34,7 +33,7 @@ class Client(Bucket):
         self.uid = uid
         self.login_id = login_id
         self.device: Device | None = None
-        self.gate: deque[Event] | None = None
+        self.gate: Gate | None = None
         self.more_timer: Timer | None = None
         self.again = 0
         self.settling: asyncio.Event | None = None

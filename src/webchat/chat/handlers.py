@@ -6,7 +6,6 @@ behind which the same connection's next events wait in order.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Coroutine, Hashable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from webchat.chat.amending import Amending
 from webchat.chat.client import Client
 from webchat.chat.confirming import Confirming
 from webchat.chat.device import Device
+from webchat.chat.gate import Gate
 from webchat.chat.governing import Governing
 from webchat.chat.grouping import Groups
 from webchat.chat.identity import Identity
@@ -47,13 +47,15 @@ _log = structlog.get_logger()
 @dataclass(frozen=True, slots=True)
 class ChatSettings:
     """`text_bytes`: of a message in UTF-8; `extension_bytes`: of optional fields in an envelope;
-    `gated_events`: how many events of one connection may wait behind a look into the store."""
+    `gated_events`, `gated_bytes`: how many events of one connection may wait behind a look into
+    the store, and how much memory they may take."""
 
     text_bytes: int = 16 * 1024
     extension_bytes: int = 4_096
     rate_events_per_s: float = 30.0
     rate_burst: int = 300
     gated_events: int = 10_000
+    gated_bytes: int = 4_194_304
 
 
 class ChatHandler:
@@ -125,11 +127,9 @@ class ChatHandler:
         if client.gate is None:
             later = self._answer(client, event)
             if later is not None:
-                client.gate = deque()
+                client.gate = Gate(self._settings.gated_events, self._settings.gated_bytes)
                 self._tasks.spawn(self._through_gate(client, later))
-        elif len(client.gate) < self._settings.gated_events:
-            client.gate.append(event)
-        else:
+        elif not client.gate.put(event):
             socket.close(Closing.SLOW_CONSUMER, "too much was sent without waiting for answers")
 
     def drain(self) -> None:
@@ -146,7 +146,7 @@ class ChatHandler:
             later = None
             if gate and not client.socket.closed:
                 try:
-                    later = self._answer(client, gate.popleft())
+                    later = self._answer(client, gate.next())
                 except ProtocolError as error:
                     client.socket.close(Closing.PROTOCOL_ERROR, str(error))
             elif gate:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -134,25 +134,29 @@ def _escape(match: re.Match[str]) -> str:
     return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
-def decode_payload(body: bytes, engine: int) -> list[str | bytes]:
-    """The packets of one POST in protocol `engine`. Raises ProtocolError if it is malformed."""
+def decode_payload(body: bytes, engine: int) -> Iterator[str | bytes]:
+    """The packets of one POST in protocol `engine`, each as it is asked for.
+
+    Raises ProtocolError at the first that is malformed.
+    """
     try:
         text = body.decode()
-        return _decode_v4(text) if engine == 4 else _decode_v3(text)
+        yield from _decode_v4(text) if engine == 4 else _decode_v3(text)
     except UnicodeError as error:
         raise ProtocolError("the payload is not UTF-8") from error
 
 
-def _decode_v4(text: str) -> list[str | bytes]:
-    return [
-        _binary(piece[1:]) if piece[:1] == "b" else _checked(piece)
-        for piece in text.split(_SEPARATOR)
-    ]
+def _decode_v4(text: str) -> Iterator[str | bytes]:
+    start, end = 0, 0
+    while end >= 0:
+        end = text.find(_SEPARATOR, start)
+        piece = text[start:] if end < 0 else text[start:end]
+        yield _binary(piece[1:]) if piece[:1] == "b" else _checked(piece)
+        start = end + 1
 
 
-def _decode_v3(text: str) -> list[str | bytes]:
+def _decode_v3(text: str) -> Iterator[str | bytes]:
     """Lengths count UTF-16 units, as JavaScript does."""
-    packets: list[str | bytes] = []
     units = text.encode("utf-16-le")
     at = 0
     while at < len(units):
@@ -163,8 +167,7 @@ def _decode_v3(text: str) -> list[str | bytes]:
         at = start + 2 * int(header[1])
         if at > len(units):
             raise ProtocolError("a packet is shorter than its length")
-        packets.append(decode_v3_packet(_undouble(units[start:at].decode("utf-16-le"))))
-    return packets
+        yield decode_v3_packet(_undouble(units[start:at].decode("utf-16-le")))
 
 
 def _undouble(text: str) -> str:

@@ -96,19 +96,24 @@ class Parser:
     """Turns the bytes of one client, cut anywhere, into messages.
 
     A message of several frames is joined; all its frames together, and what has been announced of
-    the one that is under way, are at most `max_message_bytes`. After `Closed` or `Refused` it
-    ignores what it is fed.
+    the one that is under way, are at most `max_message_bytes`, which may be changed. After `Closed`
+    or `Refused` it ignores what it is fed.
     """
 
-    __slots__ = ("_fragments", "_is_done", "_max_bytes", "_need_bytes", "_pending", "_utf8")
+    __slots__ = ("_fragments", "_is_done", "_need_bytes", "_pending", "_utf8", "max_message_bytes")
 
     def __init__(self, max_message_bytes: int) -> None:
-        self._max_bytes = max_message_bytes
+        self.max_message_bytes = max_message_bytes
         self._pending: bytes | bytearray = b""
         self._need_bytes = 0
         self._fragments: bytearray | None = None
         self._utf8: codecs.IncrementalDecoder | None = None
         self._is_done = False
+
+    @property
+    def missing_bytes(self) -> int:
+        """How many bytes complete the frame that is under way, or its head; 0: there is none."""
+        return self._need_bytes - len(self._pending) if self._pending else 0
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that `data` completes, in order. Never raises."""
@@ -133,7 +138,7 @@ class Parser:
         at, size = 0, len(data)
         while at < size:
             if self._fragments is None:
-                at = self._take_texts(data, at, events)
+                at = self._take_texts(data, at, size, events)
                 if at == size:
                     break
             end = self._take(data, at, events)
@@ -144,13 +149,13 @@ class Parser:
             at = end
         return at
 
-    def _take_texts(self, data: bytes, at: int, events: list[Event]) -> int:
+    def _take_texts(self, data: bytes, at: int, end_of_data: int, events: list[Event]) -> int:
         """Read the whole, unfragmented texts of up to 64 KiB from `at` on; where they end.
 
         Nearly all that comes is such, so this loop has no call for each part of a frame. Whatever
         it does not take is `_take`'s to read, or to refuse.
         """
-        last, most = len(data) - _SHORTEST_BYTES, self._max_bytes
+        last, most = end_of_data - _SHORTEST_BYTES, self.max_message_bytes
         try:
             while at <= last and data[at] == _WHOLE_TEXT:
                 size = data[at + 1]
@@ -164,7 +169,7 @@ class Parser:
                     break
                 body = at_key + 4
                 end = body + size
-                if size > most or end > last + _SHORTEST_BYTES:
+                if size > most or end > end_of_data:
                     break
                 events.append(unmask(data[body:end], data[at_key:body]).decode())
                 at = end
@@ -207,7 +212,7 @@ class Parser:
         return end
 
     def _check_place(self, first: int, size: int) -> None:
-        if len(self._fragments or b"") + size > self._max_bytes:
+        if len(self._fragments or b"") + size > self.max_message_bytes:
             raise _Broken(TOO_BIG, "message too big")
         if (first & 0x0F == CONTINUATION) is (self._fragments is None):
             raise _Broken(PROTOCOL_ERROR, "continuation frame out of place")

@@ -6,6 +6,8 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Final
 
 import msgspec
 
@@ -21,6 +23,11 @@ from webchat.session.sids import new_sid
 from webchat.session.socket import CONNECTED, ClientSocket, Stage
 
 _log = logging.getLogger(__name__)
+_DECISIONS: Final = 10
+"""How many of one connection's CONNECTs may be under decision, those that it left again included:
+more than there are namespaces, and each of them is a task."""
+_HEAD_BYTES: Final = 1_024
+"""What a packet has before its data, at most, and to spare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +36,7 @@ class SocketSettings:
 
     `namespaces`: those that exist. `connect_timeout_ms`: how long a connection may be in none of
     them, nor on its way in. `max_waiting_…`: what a client may send while the handler decides on
-    its CONNECT.
+    its CONNECT; until it is in for the first time, no message or POST may be longer, either.
     """
 
     namespaces: frozenset[str] = frozenset({socketio.ROOT})
@@ -49,18 +56,30 @@ class SocketIO:
         self.homeless: Deadlines[Client] = Deadlines(
             clock, settings.connect_timeout_ms / 1000, Client.give_up
         )
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._deciding: dict[Client, set[asyncio.Task[None]]] = {}
 
     def __call__(self, connection: Connection) -> Client:
         """The application that a new connection carries."""
         return Client(self, connection)
 
     def decide(self, client: Client, socket: ClientSocket, auth: object) -> None:
-        """Ask the handler whether it accepts `socket`; the answer comes to `client` later."""
+        """Ask the handler whether it accepts `socket`; the answer comes to `client` later.
+
+        Raises ProtocolError if too much is asked at once.
+        """
+        deciding = self._deciding.setdefault(client, set())
+        if len(deciding) >= _DECISIONS:
+            raise ProtocolError("too many CONNECTs at once")
         task = asyncio.get_running_loop().create_task(self._decide(client, socket, auth))
         socket.deciding = task
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        deciding.add(task)
+        task.add_done_callback(partial(self._decided, client))
+
+    def _decided(self, client: Client, task: asyncio.Task[None]) -> None:
+        deciding = self._deciding[client]
+        deciding.discard(task)
+        if not deciding:
+            del self._deciding[client]
 
     async def _decide(self, client: Client, socket: ClientSocket, auth: object) -> None:
         try:
@@ -89,6 +108,7 @@ class Client:
     def opened(self) -> None:
         """In Engine.IO 3 every client is connected to the namespace `/` without asking."""
         self._server.homeless.add(self)
+        self._connection.limit(self._server.settings.max_waiting_bytes + _HEAD_BYTES)
         if self._connection.request.engine == 3:
             self._connect(socketio.ROOT, {})
 
@@ -135,7 +155,8 @@ class Client:
             if socket is None:
                 self._connect(packet.namespace, socketio.decode_auth(packet))
         elif packet.type == socketio.DISCONNECT:
-            self._leave(socket)
+            if socket is not None:
+                self._leave(socket)
         elif packet.ack_id is None or socket is None:
             # Nothing is emitted here that asks for an ACK: one that comes is passed over.
             raise ProtocolError("an ACK of nothing")
@@ -173,6 +194,7 @@ class Client:
             return
         socket.stage = Stage.CONNECTED
         self._server.homeless.discard(self)
+        self._connection.limit()
         engine = self._connection.request.engine
         socket.emit(socketio.connect_packet(new_sid(), socket.namespace, engine))
         handler = self._server.handler
@@ -184,17 +206,17 @@ class Client:
         """The handler does not want `socket`; the client may ask again, in its time."""
         if socket.closed:
             return
-        self._drop(socket)
+        self._leave(socket)
         engine = self._connection.request.engine
         self._connection.outbox.put(
             socketio.connect_error_packet(refused.message, refused.code, socket.namespace, engine)
         )
 
-    def _leave(self, socket: ClientSocket | None) -> None:
-        if socket is not None:
-            self._drop(socket)
-            if not self._sockets:
-                self._server.homeless.add(self)
+    def _leave(self, socket: ClientSocket) -> None:
+        """It has to come in, or come back, in time: asking and leaving again wins none."""
+        self._drop(socket)
+        if not self._sockets and self not in self._server.homeless:
+            self._server.homeless.add(self)
 
     def _drop(self, socket: ClientSocket) -> None:
         self._sockets = tuple(other for other in self._sockets if other is not socket)

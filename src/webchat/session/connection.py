@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import Enum, auto
-from typing import TYPE_CHECKING, TypeVarTuple
+from typing import TYPE_CHECKING, Final, TypeVarTuple
 
 from webchat.errors import Closing
 from webchat.protocol import engineio, websocket
@@ -14,7 +15,7 @@ from webchat.protocol.engineio import MESSAGE, Packet
 from webchat.protocol.errors import ProtocolError
 from webchat.session.handler import Request
 from webchat.session.outbox import Outbox
-from webchat.session.poll import DuplicatePoll, Poll
+from webchat.session.poll import DuplicatePoll, DuplicatePost, Poll
 from webchat.session.upgrade import Upgrade
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 Args = TypeVarTuple("Args")
 
 _log = logging.getLogger(__name__)
+_PACKETS_A_TURN: Final = 256
+"""Of one payload."""
 
 
 class State(Enum):
@@ -43,17 +46,18 @@ class Connection:
     """An Engine.IO session over polling, a WebSocket, or the first and then the second.
 
     Nothing that a peer sends raises out of it: it closes itself instead. `is_open`: messages still
-    go both ways, in POLLING and WEBSOCKET.
+    go both ways, in POLLING and WEBSOCKET. `max_bytes`: of a message, or of a POST, that comes.
     """
 
-    __slots__ = ("_endpoint", "_poll", "_upgrade", "_wire", "application", "is_open", "outbox",
-                 "request", "sid", "state")  # fmt: skip
+    __slots__ = ("_endpoint", "_poll", "_upgrade", "_wire", "application", "is_open", "max_bytes",
+                 "outbox", "request", "sid", "state")  # fmt: skip
 
     def __init__(self, endpoint: Endpoint, sid: str, request: Request) -> None:
         self.sid = sid
         self.request = request
         self.state = State.POLLING
         self.is_open = True
+        self.max_bytes = endpoint.settings.max_payload_bytes
         self.outbox = Outbox(endpoint.bounds, self)
         self.application: Application = endpoint.application(self)
         self._endpoint = endpoint
@@ -79,6 +83,13 @@ class Connection:
         self._endpoint.heartbeat.begin(self)
         self.application.opened()
 
+    def limit(self, max_bytes: int | None = None) -> None:
+        """Take no more in one message or POST from now on; None: what the endpoint says."""
+        most_bytes = self._endpoint.settings.max_payload_bytes
+        self.max_bytes = most_bytes if max_bytes is None else min(max_bytes, most_bytes)
+        if self._wire is not None:
+            self._wire.limit(self.max_bytes)
+
     def text(self, text: str) -> None:
         """A packet came as text. Not by `guarded`: on the path of a message a call less."""
         if not self.is_open:
@@ -95,19 +106,26 @@ class Connection:
         """A binary frame came."""
         self.guarded(self._frame, data)
 
-    def payload(self, body: bytes) -> bool:
-        """The body of a POST came; False if it was malformed, which closes the connection."""
+    async def payload(self, body: bytes) -> bool:
+        """The body of a POST came; False if it was malformed, which closes the connection.
+
+        The packets before the malformed one count. If they are many, others have their turns in
+        between: see `posting`.
+        """
         try:
-            packets = engineio.decode_payload(body, self.request.engine)
+            for number, packet in enumerate(engineio.decode_payload(body, self.request.engine), 1):
+                if isinstance(packet, str):
+                    self.text(packet)
+                else:
+                    self.guarded(self.application.message, packet)
+                if number % _PACKETS_A_TURN == 0:
+                    await asyncio.sleep(0)
+                if not self.is_open:
+                    break
         except ProtocolError as error:
             self.close(Closing.PROTOCOL_ERROR, str(error))
             self._finish()
             return False
-        for packet in packets:
-            if isinstance(packet, str):
-                self.text(packet)
-            else:
-                self.guarded(self.application.message, packet)
         return True
 
     def guarded(self, handle: Callable[[*Args], None], *args: *Args) -> None:
@@ -168,6 +186,22 @@ class Connection:
             body.cancel()
             self._finish()
 
+    @contextmanager
+    def posting(self) -> Iterator[None]:
+        """A POST is under way, from its head to the last packet of its payload.
+
+        Raises DuplicatePost if one was already: order could not be kept, and this is the end.
+        """
+        under_way = self._endpoint.posting
+        if self in under_way:
+            self._finish()
+            raise DuplicatePost
+        under_way.add(self)
+        try:
+            yield
+        finally:
+            under_way.discard(self)
+
     def release_poll(self) -> None:
         """Answer a waiting poll, if there is one, so that the client can go on without it."""
         if self._poll is not None and self._poll.is_waiting:
@@ -181,6 +215,7 @@ class Connection:
         if self.state is not State.POLLING or self._upgrade is not None:
             wire.close(websocket.POLICY, "this session cannot be upgraded")
             return
+        wire.limit(self.max_bytes)
         self._upgrade = wire.receiver = Upgrade(self, wire)
         self._endpoint.upgrades.add(self._upgrade)
 
@@ -201,6 +236,7 @@ class Connection:
         self._wire = wire
         self._poll = None
         wire.receiver = self
+        wire.limit(self.max_bytes)
         self._endpoint.took_wire(self)
         self.outbox.open(wire)
 

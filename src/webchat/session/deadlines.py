@@ -32,6 +32,9 @@ class Deadlines(Generic[T]):
     def __len__(self) -> int:
         return len(self._due)
 
+    def __contains__(self, item: T) -> bool:
+        return item in self._due
+
     def add(self, item: T) -> None:
         """Let `item` fall due `delay_s` seconds from now."""
         if item in self._due:

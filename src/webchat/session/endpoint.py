@@ -25,6 +25,9 @@ from webchat.session.upgrade import Upgrade
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
+_COOKIE_BYTES: Final = 4_096
+"""As long as browsers let one be."""
+
 OriginAllowed = Callable[[Mapping[str, str], bool], bool]
 """Whether a request with these headers (names in lower case) may come; `secure`: it is TLS."""
 
@@ -40,7 +43,8 @@ class EngineSettings:
     how long clients are asked to come back when the server ends. `late_poll_delay_ms`: how long a
     poll that comes after the upgrade waits for its refusal. `allow_engine3`: Engine.IO 3 besides 4.
     `max_poll_packets`: in one answer to a poll, 0: any number; python-engineio's client gives its
-    connection up over more than 16.
+    connection up over more than 16. `kept_cookie`: the one that an open connection keeps of its
+    request's; "": none.
     """
 
     ping_interval_ms: int = 25_000
@@ -57,6 +61,7 @@ class EngineSettings:
     late_poll_delay_ms: int = 10
     allow_engine3: bool = False
     max_poll_packets: int = 16
+    kept_cookie: str = ""
 
 
 class Busy(Exception):  # noqa: N818
@@ -94,6 +99,7 @@ class Endpoint:
         self.upgrades: Deadlines[Upgrade] = Deadlines(
             clock, settings.upgrade_timeout_ms / 1000, Upgrade.fail
         )
+        self.posting: set[Connection] = set()
         self._lingering: Deadlines[Connection] = Deadlines(
             clock, settings.close_timeout_ms / 1000, Connection.abandon
         )
@@ -113,7 +119,7 @@ class Endpoint:
     def open(self, request: Request, wire: Wire | None = None) -> Connection:
         """Begin a connection, over `wire` or by polling. Raises Busy."""
         self.check_room(websocket=wire is not None)
-        connection = Connection(self, self._new_sid(), _as_kept(request))
+        connection = Connection(self, self._new_sid(), _as_kept(request, self.settings.kept_cookie))
         self._connections[connection.sid] = connection
         if wire is None:
             self._polling.add(connection)
@@ -180,9 +186,12 @@ class Endpoint:
         return 1 + secrets.randbelow(max(self.settings.drain_spread_ms, 1))
 
 
-def _as_kept(request: Request) -> Request:
-    """The request as an idle connection keeps it: a browser's headers are a kilobyte, and only who
-    it is will be asked again, at each CONNECT."""
-    cookie = request.headers.get("cookie")
-    headers = _NOTHING if cookie is None else {"cookie": cookie}
+def _as_kept(request: Request, cookie: str) -> Request:
+    """The request as an idle connection keeps it: a browser's headers are a kilobyte or sixty, and
+    only who it is will be asked again, at each CONNECT. Of several cookies of that name the last
+    one counts."""
+    pairs = [each.partition("=") for each in request.headers.get("cookie", "").split(";")]
+    value = next((value for name, _, value in reversed(pairs) if name.strip() == cookie), "")
+    is_kept = cookie and 0 < len(value) <= _COOKIE_BYTES
+    headers = {"cookie": f"{cookie}={value}"} if is_kept else _NOTHING
     return msgspec.structs.replace(request, headers=headers, query=_NOTHING)

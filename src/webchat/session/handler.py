@@ -14,9 +14,10 @@ from webchat.protocol.socketio import Event, Packet
 class Request(msgspec.Struct, frozen=True, gc=False):
     """The HTTP request that opened a connection.
 
-    `headers`: names in lower case. Of these an open connection has the `cookie` alone, of `query`
-    nothing. `address`: the client's, trusted proxies taken into account. `engine`: the Engine.IO
-    protocol, 3 or 4. `websocket`: it began as one.
+    `headers`: names in lower case. Of these an open connection has `cookie` alone, and of the
+    cookies the one that `EngineSettings` names; of `query` nothing. `address`: the client's,
+    trusted proxies taken into account. `engine`: the Engine.IO protocol, 3 or 4. `websocket`: it
+    began as one.
     """
 
     headers: Mapping[str, str]

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from webchat.protocol.engineio import Packet
+
+PACKET_BYTES: Final = 64
+"""What a packet counts besides its own bytes: about what it takes, however short it is."""
 
 
 class Sink(Protocol):
@@ -64,7 +67,8 @@ class Bounds:
 class Outbox:
     """A queue of packets. Over `max_bytes`, its own and what the sink holds, its owner hears of it.
 
-    Above `low_water_bytes` it is congested: who has a choice waits for `drained`.
+    A queued packet counts with PACKET_BYTES besides its own. Above `low_water_bytes` it is
+    congested: who has a choice waits for `drained`.
     """
 
     __slots__ = ("_bounds", "_held_bytes", "_owner", "_queue", "_queued_bytes", "_sink",
@@ -103,7 +107,7 @@ class Outbox:
                 bounds.flusher.add(self)
         queue.append(packet)
         size = packet.size if packet.attachments else len(packet.text)
-        self._queued_bytes = queued_bytes = self._queued_bytes + size
+        self._queued_bytes = queued_bytes = self._queued_bytes + size + PACKET_BYTES
         if queued_bytes + self._held_bytes > bounds.max_bytes:
             self._owner.overflow()
 
@@ -119,7 +123,7 @@ class Outbox:
         queue += texts
         queued_bytes = self._queued_bytes
         for packet in texts:
-            queued_bytes += len(packet.text)
+            queued_bytes += len(packet.text) + PACKET_BYTES
         self._queued_bytes = queued_bytes
         if queued_bytes + self._held_bytes > bounds.max_bytes:
             self._owner.overflow()
@@ -139,7 +143,7 @@ class Outbox:
 
     def _keep_the_rest(self, queue: list[Packet], most: int) -> list[Packet]:
         self._queue = rest = queue[most:]
-        self._queued_bytes = sum(packet.size for packet in rest)
+        self._queued_bytes = sum(packet.size + PACKET_BYTES for packet in rest)
         return queue[:most]
 
     def open(self, sink: Sink) -> None:

@@ -11,6 +11,10 @@ class DuplicatePoll(Exception):  # noqa: N818
     """A second poll came while one was waiting; the connection was closed."""
 
 
+class DuplicatePost(Exception):  # noqa: N818
+    """A second POST came while one was under way; the connection was closed."""
+
+
 class Poll:
     """One GET of Engine.IO's polling. `body` is its answer's, in protocol `engine`."""
 

@@ -50,5 +50,8 @@ class Wire(Sink, Protocol):
 
     receiver: Receiver | None
 
+    def limit(self, max_message_bytes: int) -> None:
+        """Refuse messages from the peer that are longer, from now on."""
+
     def close(self, code: int, reason: str) -> None:
         """Send a close frame; the TCP connection ends when the peer has answered it, or in time."""

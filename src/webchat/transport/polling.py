@@ -12,7 +12,7 @@ from typing import Final
 from webchat.session.connection import Connection, State
 from webchat.session.endpoint import Busy, Endpoint
 from webchat.session.handler import Request
-from webchat.session.poll import DuplicatePoll
+from webchat.session.poll import DuplicatePoll, DuplicatePost
 from webchat.transport.admission import Refusal, Refused, Unavailable, admit, find
 from webchat.transport.asgi import (
     CLOSE,
@@ -95,7 +95,13 @@ class Polling:
         if method == "GET":
             await _poll(connection, receive, send, fields)
         else:
-            await self._post(connection, receive, send, fields)
+            try:
+                with connection.posting():
+                    is_taken = await self._post(connection, receive)
+            except DuplicatePost:
+                raise Refused(Refusal.BAD_REQUEST) from None
+            if is_taken:
+                await respond(send, 200, b"ok", [*fields, (b"content-type", b"text/html")])
 
     def _open(self, request: Request) -> Connection:
         try:
@@ -103,16 +109,14 @@ class Polling:
         except Busy as busy:
             raise Unavailable(busy) from None
 
-    async def _post(
-        self, connection: Connection, receive: Receive, send: Send, fields: Fields
-    ) -> None:
-        max_bytes = self._endpoint.settings.max_payload_bytes
-        body = await read_body(receive, max_bytes, self._body_timeout_s)
+    async def _post(self, connection: Connection, receive: Receive) -> bool:
+        """Whether it is still to be answered, with `ok`."""
+        body = await read_body(receive, connection.max_bytes, self._body_timeout_s)
         if body is None:
-            return
-        if not connection.is_open or not connection.payload(body):
+            return False
+        if not connection.is_open or not await connection.payload(body):
             raise Refused(Refusal.BAD_REQUEST)
-        await respond(send, 200, b"ok", [*fields, (b"content-type", b"text/html")])
+        return True
 
 
 async def _pass_on(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import MutableSet
-from typing import Any
+from typing import Any, Final
 
 from webchat.protocol import websocket
 from webchat.protocol.engineio import Packet
@@ -15,16 +15,21 @@ from webchat.protocol.websocket import Closed, Parser, Ping, Refused
 from webchat.session.deadlines import Deadlines
 from webchat.session.roles import Receiver
 
+_PIECE_BYTES: Final = 8_192
+"""How much of one peer's is dealt with in a turn: small packets are the dearest, and a read has up
+to 256 KiB of them."""
+
 
 class WebSocket(asyncio.Protocol):
     """The `Wire` of a connection. `engine`: the version of Engine.IO it carries.
 
+    A peer that sends much at once is read piece by piece, so that others have their turns.
     `peers` is the server's own set of its TCP connections, to which it belongs while it lives;
     `closing` ends it if its peer does not, once a close frame was sent.
     """
 
-    __slots__ = ("_closing", "_engine", "_is_closing", "_is_paused", "_parser", "_peers",
-                 "_transport", "receiver")  # fmt: skip
+    __slots__ = ("_closing", "_engine", "_has_pieces", "_is_closing", "_is_paused", "_parser",
+                 "_peers", "_transport", "receiver")  # fmt: skip
 
     most_packets = 0
 
@@ -42,6 +47,7 @@ class WebSocket(asyncio.Protocol):
         self._closing = closing
         self._engine = engine
         self._parser = Parser(max_message_bytes)
+        self._has_pieces = False
         self._is_paused = False
         self._is_closing = False
         peers.add(self)
@@ -60,6 +66,10 @@ class WebSocket(asyncio.Protocol):
             self._transport.write(b"".join([each.framed or each.frames for each in packets]))
         return not self._is_paused
 
+    def limit(self, max_message_bytes: int) -> None:
+        """Refuse what is longer from now on."""
+        self._parser.max_message_bytes = max_message_bytes
+
     def close(self, code: int, reason: str) -> None:
         """Begin the close handshake; what comes in from now on is passed over."""
         if self._is_closing:
@@ -75,8 +85,10 @@ class WebSocket(asyncio.Protocol):
 
     # asyncio.Protocol: what the network does with it.
 
-    def data_received(self, data: bytes) -> None:
-        """Bytes came, cut anywhere."""
+    def data_received(self, data: bytes, most_bytes: int = _PIECE_BYTES) -> None:
+        """Bytes came, cut anywhere. What is over `most_bytes` waits for the turns after this."""
+        if len(data) > most_bytes:
+            data = self._first_piece(data)
         for event in self._parser.feed(data):
             receiver = self.receiver
             if type(event) is str:
@@ -105,12 +117,33 @@ class WebSocket(asyncio.Protocol):
         self._is_closing = True
         self._closing.discard(self)
         self._peers.discard(self)
-        self._lose()
+        if not self._has_pieces:
+            self._lose()
 
     def shutdown(self) -> None:
         """The server ends, and the session has not said why."""
         self._lose()
         self.close(websocket.SERVICE_RESTART, "server_draining")
+
+    def _first_piece(self, data: bytes) -> bytes:
+        """Nothing more is read until all of `data` has been dealt with."""
+        self._transport.pause_reading()
+        self._has_pieces = True
+        asyncio.get_running_loop().call_soon(self._go_on, data, _PIECE_BYTES)
+        return data[:_PIECE_BYTES]
+
+    def _go_on(self, data: bytes, at: int) -> None:
+        """The next piece. What only fills up a long frame needs no turns of its own."""
+        size = max(_PIECE_BYTES, self._parser.missing_bytes)
+        self.data_received(data[at : at + size], size)
+        if at + size < len(data):
+            asyncio.get_running_loop().call_soon(self._go_on, data, at + size)
+            return
+        self._has_pieces = False
+        if self._transport.is_closing():
+            self._lose()
+        else:
+            self._transport.resume_reading()
 
     def _control(self, event: object) -> None:
         if isinstance(event, Ping):
@@ -123,7 +156,8 @@ class WebSocket(asyncio.Protocol):
             self._lose()
             self.close(event.code, event.reason)
             # The peer's answer to the close frame cannot be read any more: wait for its end alone.
-            self._transport.write_eof()
+            if not self._transport.is_closing():
+                self._transport.write_eof()
 
     def _answer(self, ping: Ping) -> None:
         """A peer that pings without reading is not answered: pongs would pile up (5.5.3)."""

@@ -1,0 +1,60 @@
+"""What a connection sends behind something that is being looked up: bounded, and in order."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.chat.world import Person, World, settle
+from webchat.chat.assembly import Settings
+from webchat.chat.gate import Gate
+from webchat.chat.handlers import ChatSettings
+from webchat.errors import Closing
+from webchat.protocol.socketio import Event
+
+
+async def _waiting(settings: ChatSettings) -> Person:
+    """Somebody whose `join` is being looked up."""
+    world = World(Settings(chat=settings))
+    await world.register("anne")
+    person = await world.person("anne")
+    person.say("join", {"device": "d", "cursors": {}})
+    assert person.socket.acks == {}
+    return person
+
+
+async def test_many_events_that_wait_close_the_connection() -> None:
+    person = await _waiting(ChatSettings(gated_events=3))
+    for _ in range(3):
+        person.say("chat", {})
+    assert person.socket.why is None
+    person.say("chat", {})
+    assert person.socket.why is Closing.SLOW_CONSUMER
+
+
+async def test_large_events_that_wait_close_the_connection() -> None:
+    person = await _waiting(ChatSettings(gated_bytes=100_000))
+    for _ in range(3):
+        person.say("chat", {"Body": "x" * 30_000})
+    assert person.socket.why is None
+    person.say("chat", {"Body": "x" * 30_000})
+    assert person.socket.why is Closing.SLOW_CONSUMER
+
+
+async def test_what_has_waited_makes_room_for_more() -> None:
+    person = await _waiting(ChatSettings(gated_bytes=100_000))
+    for _ in range(5):
+        for _ in range(3):
+            person.say("chat", {"Body": "x" * 30_000})
+        await settle()
+        person.say("join", {"device": "d", "cursors": {}})
+    assert person.socket.why is None
+
+
+@pytest.mark.parametrize("char", ["한", "😀"])
+def test_a_text_counts_for_the_memory_it_takes(char: str) -> None:
+    gate = Gate(10, 10_000)
+    assert gate.put(Event("x" * 2_000 + char, None, ()))
+    assert gate.put(Event("x" * 500, None, (b"x" * 600,)))
+    assert not gate.put(Event("x" * 2_000 + char, None, (b"x" * 3_000,)))
+    assert gate.put(Event("x", None, ()))
+    assert len(gate) == 3

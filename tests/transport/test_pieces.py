@@ -1,0 +1,207 @@
+"""A peer that sends much at once by WebSocket: others have their turns, and nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from itertools import pairwise
+
+import pytest
+
+from tests.transport.site import ENGINE, running
+from tests.transport.wire import frame, text, websocket
+from webchat.adapters.memory import ManualClock
+from webchat.session.deadlines import Deadlines
+from webchat.transport.websocket import WebSocket
+
+_READ_BYTES = 256 * 1024
+_MOST_A_TURN = 1_500
+
+
+class Tcp(asyncio.Transport):
+    """A TCP connection that says whether it is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[bytes] = []
+        self.is_read = True
+        self.is_over = False
+
+    def pause_reading(self) -> None:
+        assert self.is_read
+        self.is_read = False
+
+    def resume_reading(self) -> None:
+        assert not self.is_read
+        assert not self.is_over
+        self.is_read = True
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        assert not self.is_over
+        self.written.append(bytes(data))
+
+    def write_eof(self) -> None:
+        assert not self.is_over
+
+    def is_closing(self) -> bool:
+        return self.is_over
+
+    def close(self) -> None:
+        self.is_over = True
+
+
+class Heard:
+    """A receiver that keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.is_lost = False
+
+    def text(self, text: str) -> None:
+        assert not self.is_lost
+        self.texts.append(text)
+
+    def binary(self, data: bytes) -> None:
+        raise AssertionError
+
+    def lost(self) -> None:
+        self.is_lost = True
+
+    def pause(self, held_bytes: int) -> None:
+        raise AssertionError
+
+    def resume(self) -> None:
+        raise AssertionError
+
+
+@pytest.fixture
+def peers() -> set[object]:
+    return set()
+
+
+@pytest.fixture
+def tcp() -> Tcp:
+    return Tcp()
+
+
+@pytest.fixture
+def heard() -> Heard:
+    return Heard()
+
+
+@pytest.fixture
+def socket(tcp: Tcp, heard: Heard, peers: set[object]) -> Iterator[WebSocket]:
+    closing: Deadlines[WebSocket] = Deadlines(ManualClock(), 5.0, WebSocket.abort)
+    socket = WebSocket(tcp, peers, closing, 4, 1_000_000)
+    socket.receiver = heard
+    yield socket
+    closing.stop()
+
+
+def _numbered() -> tuple[list[str], bytes]:
+    """As many short texts as one read may bring."""
+    texts = [f"4{number}" for number in range(_READ_BYTES // 13)]
+    return texts, b"".join(map(text, texts))
+
+
+async def _turns_until_read(tcp: Tcp) -> int:
+    turns = 0
+    while not tcp.is_read:
+        turns += 1
+        await asyncio.sleep(0)
+    return turns
+
+
+async def test_of_many_packets_in_one_read_each_turn_of_the_loop_has_its_share(
+    socket: WebSocket, tcp: Tcp, heard: Heard
+) -> None:
+    texts, flood = _numbered()
+    socket.data_received(flood)
+    counts = [0, len(heard.texts)]
+    while not tcp.is_read:
+        await asyncio.sleep(0)
+        counts.append(len(heard.texts))
+    assert max(after - before for before, after in pairwise(counts)) <= _MOST_A_TURN
+    assert heard.texts == texts
+
+
+async def test_a_few_packets_are_dealt_with_at_once(
+    socket: WebSocket, tcp: Tcp, heard: Heard
+) -> None:
+    socket.data_received(text("4" + "x" * 4_000) + text("4b"))
+    assert heard.texts[1] == "4b"
+    assert tcp.is_read
+
+
+async def test_a_long_message_takes_no_more_turns_than_it_takes_reads(
+    socket: WebSocket, tcp: Tcp, heard: Heard
+) -> None:
+    said = "4" + "x" * 900_000
+    data = text(said)
+    for at in range(0, len(data), _READ_BYTES):
+        socket.data_received(data[at : at + _READ_BYTES])
+        assert await _turns_until_read(tcp) <= 1
+    assert heard.texts == [said]
+
+
+async def test_what_came_before_the_end_is_heard_before_the_end(
+    socket: WebSocket, tcp: Tcp, heard: Heard, peers: set[object]
+) -> None:
+    texts, flood = _numbered()
+    socket.data_received(flood)
+    tcp.is_over = True
+    socket.connection_lost(ConnectionResetError())
+    assert not peers
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert heard.texts == texts
+    assert heard.is_lost
+
+
+@pytest.mark.parametrize("last", [frame(0x88, b""), frame(0x83, b"")], ids=["close", "breach"])
+async def test_a_close_or_a_breach_behind_many_packets_is_answered(
+    socket: WebSocket, tcp: Tcp, heard: Heard, last: bytes
+) -> None:
+    texts, flood = _numbered()
+    socket.data_received(flood + last + text("4after"))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert heard.texts == texts
+    assert heard.is_lost
+    assert tcp.written[0][0] == 0x88
+
+
+async def test_a_breach_behind_what_a_lost_connection_brought_harms_nothing(
+    socket: WebSocket, tcp: Tcp, heard: Heard
+) -> None:
+    texts, flood = _numbered()
+    socket.data_received(flood + frame(0x83, b""))
+    tcp.is_over = True
+    socket.connection_lost(None)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert heard.texts == texts
+    assert heard.is_lost
+
+
+async def test_of_a_connection_closed_by_us_the_close_is_still_read(
+    socket: WebSocket, tcp: Tcp, heard: Heard
+) -> None:
+    _, flood = _numbered()
+    socket.data_received(flood + frame(0x88, b""))
+    taken = len(heard.texts)
+    socket.close(1002, "protocol_error")
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert len(heard.texts) == taken
+    assert tcp.is_over
+
+
+async def test_many_packets_come_back_in_order_over_a_real_connection() -> None:
+    texts = [f"4{number}" for number in range(30_000)]
+    async with running() as site, await websocket(site.port, ENGINE) as wire:
+        await wire.message()
+        wire.write(b"".join(map(text, texts)))
+        assert [await wire.message() for _ in texts] == texts
+        wire.say("4" + "x" * 900_000)
+        assert len(await wire.message()) == 900_001
