@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import httpx
+import pytest
+
 from tests import http
-from tests.cli.conftest import refused
+from tests.cli.conftest import eventually, refused
+from tests.ports import free_port
 from tests.servers import Server
 from webchat import __version__
 
@@ -60,3 +67,31 @@ def test_open_mode_warns_and_the_secured_one_does_not(tmp_path: Path) -> None:
         assert "open mode" in warning
     with Server(tmp_path / "secured") as server:
         assert warnings(server) == []
+
+
+@pytest.mark.parametrize("errors", ["/dev/full", "a pipe that nobody reads", "closed"])
+def test_it_serves_on_where_its_log_cannot_be_written(tmp_path: Path, errors: str) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/healthz"
+    heard, told = os.pipe()
+    if errors == "/dev/full":
+        told = os.open(errors, os.O_WRONLY)
+    os.close(heard)
+    command = f"exec {sys.executable} -m webchat serve --data {tmp_path} --port {port}"
+    process = subprocess.Popen(["sh", "-c", command + " 2>&-" * (errors == "closed")], stderr=told)
+    os.close(told)
+    try:
+        eventually(lambda: process.poll() is not None or answers(url), "an answer")
+        assert http.get(url).status_code == 200
+        process.terminate()
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def answers(url: str) -> bool:
+    try:
+        return http.get(url).status_code == 200
+    except httpx.TransportError:
+        return False

@@ -164,9 +164,11 @@ class Workers:
         try:
             code = self._serve(worker.settings, lifeline)
         except BaseException:
-            traceback.print_exc()
+            with contextlib.suppress(Exception):
+                traceback.print_exc()
         finally:
-            sys.stderr.flush()
+            with contextlib.suppress(Exception):
+                sys.stderr.flush()
             os._exit(code)
 
     @staticmethod
