@@ -78,16 +78,17 @@ class Server:
         """Ask it to exit and wait for it. Returns the exit code."""
         if self.process.poll() is None:
             self.terminate()
-        return self._wait()
+        return self.wait()
 
     def kill(self) -> None:
         """End it at once, as a crash would (SIGKILL)."""
         self.process.kill()
-        self._wait()
+        self.wait()
 
-    def _wait(self) -> int:
+    def wait(self, timeout_s: float = STOP_TIMEOUT_S) -> int:
+        """Wait for its end, which something else has asked for. Returns the exit code."""
         try:
-            return self.process.wait(STOP_TIMEOUT_S)
+            return self.process.wait(timeout_s)
         finally:
             if self.process.poll() is None:
                 self.process.kill()

@@ -14,8 +14,8 @@ from structlog.typing import Processor
 
 
 class _Patient:
-    """A stream that loses what cannot be written: a disk that is full or a reader that is gone costs
-    log lines, never what was about to be done. None: a process without standard error."""
+    """A stream that loses what cannot be written: a full disk, or a reader that is gone, costs log
+    lines and never what was about to be done. None: a process without standard error."""
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream

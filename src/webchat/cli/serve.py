@@ -33,9 +33,11 @@ def _serve(settings: Settings) -> int:
     import uvloop
 
     from webchat import logs
+    from webchat.app.open_files import allow_open_files
     from webchat.app.serve import run
 
     logs.configure(sys.stderr, settings.log_level)
+    allow_open_files(settings.sessions)
     if settings.open:
         structlog.get_logger().warning(
             "open mode: nobody logs in, whoever can connect can be any user",
