@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -172,3 +175,38 @@ def test_a_backup_overwrites_nothing(run: Run, data: str, tmp_path: Path) -> Non
     assert code == 1
     assert str(target) in err
     assert target.read_text() == "precious"
+
+
+@pytest.fixture
+def shelf() -> Iterator[Path]:
+    """A directory to which nothing can be written once it is asked to be as a stranger sees it."""
+    with TemporaryDirectory() as made:
+        yield Path(made)
+        Path(made).chmod(0o700)
+
+
+@contextmanager
+def read_only(shelf: Path) -> Iterator[None]:
+    """Nothing in the directory, or the directory, can be written by this process, root or not."""
+    user = os.geteuid()
+    for each in shelf.iterdir():
+        each.chmod(0o444)
+    shelf.chmod(0o555)
+    if user == 0:
+        os.seteuid(65_534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+def test_a_backup_on_read_only_media_can_be_checked_and_exported(
+    run: Run, data: str, shelf: Path
+) -> None:
+    copy = shelf / "copy.db"
+    run("backup", str(copy), "--data", data)
+    with read_only(shelf):
+        assert run("check", "--store", f"sqlite://{copy}")[:2] == (0, f"{copy}: sound\n")
+        code, out, _ = run("export", "-", "--store", f"sqlite://{copy}")
+        assert (code, '"alice"' in out) == (0, True)
+    assert [each.name for each in shelf.iterdir()] == ["copy.db"]
