@@ -22,10 +22,11 @@ LogLine = dict[str, Any]
 class Server:
     """A running server. Use it as a context, or call `stop` or `kill`: it must not outlive a test.
 
-    Raises AssertionError with the server's own words if it does not come up.
+    `variables`: of its environment. Raises AssertionError with the server's own words if it does
+    not come up.
     """
 
-    def __init__(self, data: Path, *options: str, port: int = 0) -> None:
+    def __init__(self, data: Path, *options: str, port: int = 0, **variables: str) -> None:
         self.data = data
         self._log = _Log()
         command = [
@@ -44,7 +45,7 @@ class Server:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-            env=_environment(),
+            env=_environment() | variables,
         )
         self._reader = threading.Thread(target=self._log.read, args=(self.process.stderr,))
         self._reader.start()

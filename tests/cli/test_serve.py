@@ -127,6 +127,12 @@ def test_it_warns_where_files_run_out_before_sessions(tmp_path: Path) -> None:
         assert warning["limit"] == hard
 
 
+def test_a_variable_that_is_no_setting_is_named(tmp_path: Path) -> None:
+    with Server(tmp_path, "--sessions", "20", WEBCHAT_PORTT="4001", WEBCHAT_DRAIN_S="3") as server:
+        (warning,) = (line for line in server.log if line["level"] == "warning")
+        assert warning["names"] == ["WEBCHAT_PORTT"]
+
+
 @pytest.mark.parametrize("errors", ["/dev/full", "a pipe that nobody reads", "closed"])
 def test_it_serves_on_where_its_log_cannot_be_written(tmp_path: Path, errors: str) -> None:
     port = free_port()

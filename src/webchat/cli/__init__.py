@@ -5,6 +5,7 @@ Whatever is slow to import is imported by the command that needs it, so that `--
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -48,6 +49,9 @@ for command in (serve, user, backup, restore, check, export, import_, store):
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command and exit; what went wrong is one line on standard error."""
     _have_standard_files()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name that the terminal cannot show is shown by its code points.
+        sys.stdout.reconfigure(errors="backslashreplace")
     # Where nothing configures logs, Python would write them beside that line.
     logging.getLogger("webchat").addHandler(logging.NullHandler())
     sys.exit(exit_code(lambda: cli.main(args, prog_name="webchat", standalone_mode=False)))

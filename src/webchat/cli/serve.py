@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from webchat.cli.complaints import exit_code
-from webchat.cli.options import settings_options
+from webchat.cli.options import settings_options, unknown_variables
 from webchat.config import Settings, SettingsError, contradictions
 
 
@@ -37,6 +37,8 @@ def _serve(settings: Settings) -> int:
     from webchat.app.serve import run
 
     logs.configure(sys.stderr, settings.log_level)
+    if unknown := unknown_variables():
+        structlog.get_logger().warning("environment variables that are no settings", names=unknown)
     allow_open_files(settings.sessions)
     if settings.open:
         structlog.get_logger().warning(

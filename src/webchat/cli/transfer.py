@@ -99,6 +99,8 @@ def _written(target: Path) -> Iterator[Callable[[bytes], object]]:
     """How to write to a new file that nobody else can read, which is gone again if that fails."""
     try:
         if target == _STREAM:
+            if not sys.stdout:
+                raise click.ClickException("standard output is closed")
             yield sys.stdout.buffer.write
             sys.stdout.buffer.flush()
         else:
@@ -127,6 +129,8 @@ def _made(target: Path) -> Iterator[BinaryIO]:
 @contextmanager
 def _read(source: Path) -> Iterator[Iterator[bytes]]:
     if source == _STREAM:
+        if not sys.stdin:
+            raise click.ClickException("standard input is closed")
         yield iter(sys.stdin.buffer)
         return
     try:
