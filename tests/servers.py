@@ -22,10 +22,11 @@ LogLine = dict[str, Any]
 class Server:
     """A running server. Use it as a context, or call `stop` or `kill`: it must not outlive a test.
 
-    Raises AssertionError with the server's own words if it does not come up.
+    `variables`: of its environment. Raises AssertionError with the server's own words if it does
+    not come up.
     """
 
-    def __init__(self, data: Path, *options: str, port: int = 0) -> None:
+    def __init__(self, data: Path, *options: str, port: int = 0, **variables: str) -> None:
         self.data = data
         self._log = _Log()
         command = [
@@ -44,7 +45,7 @@ class Server:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-            env=_environment(),
+            env=_environment() | variables,
         )
         self._reader = threading.Thread(target=self._log.read, args=(self.process.stderr,))
         self._reader.start()
@@ -78,16 +79,17 @@ class Server:
         """Ask it to exit and wait for it. Returns the exit code."""
         if self.process.poll() is None:
             self.terminate()
-        return self._wait()
+        return self.wait()
 
     def kill(self) -> None:
         """End it at once, as a crash would (SIGKILL)."""
         self.process.kill()
-        self._wait()
+        self.wait()
 
-    def _wait(self) -> int:
+    def wait(self, timeout_s: float = STOP_TIMEOUT_S) -> int:
+        """Wait for its end, which something else has asked for. Returns the exit code."""
         try:
-            return self.process.wait(STOP_TIMEOUT_S)
+            return self.process.wait(timeout_s)
         finally:
             if self.process.poll() is None:
                 self.process.kill()

@@ -1,11 +1,13 @@
 /// <reference types="vitest/config" />
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vite";
+import { notices } from "./notices.ts";
 
 const server = process.env["WEBCHAT_DEV_SERVER"] ?? "http://127.0.0.1:4000";
 
 export default defineConfig({
   plugins: [
+    notices(),
     svelte({
       configFile: false,
       // The page runs under `require-trusted-types-for 'script'`: build DOM nodes, not HTML strings.

@@ -6,10 +6,30 @@ What is logged never holds a message's body or a token: callers pass ids, counts
 from __future__ import annotations
 
 import logging
-from typing import TextIO
+from contextlib import suppress
+from typing import TextIO, cast
 
 import structlog
 from structlog.typing import Processor
+
+
+class _Patient:
+    """A stream that loses what cannot be written: a full disk, or a reader that is gone, costs log
+    lines and never what was about to be done. None: a process without standard error."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            if self._stream is not None:
+                self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            if self._stream is not None:
+                self._stream.flush()
 
 
 class _Forward(logging.Handler):
@@ -20,18 +40,19 @@ class _Forward(logging.Handler):
         logger.log(record.levelno, record.getMessage(), exc_info=record.exc_info)
 
 
-def configure(stream: TextIO, level: str) -> None:
-    """Write log lines of at least `level` (debug, info, warning, error) to `stream`."""
+def configure(stream: TextIO | None, level: str) -> None:
+    """Write log lines of at least `level` (debug, info, warning, error) to `stream`, as far as it
+    takes them: no line raises."""
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            *_rendering(stream.isatty()),
+            *_rendering(stream is not None and stream.isatty()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         # Each line in one piece: workers write to the same stream.
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Patient(stream))),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_Forward()], level=number, force=True)

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import io
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
+from tests import http
 from tests.engines.postgresql import shared_server
 from tests.engines.redis import RedisServer
+from tests.servers import Server
 from webchat.cli import main
 
 Run = Callable[..., tuple[int, str, str]]
+BODY_TIMEOUT_S = 20.0
+"""For so long a server waits for the rest of a request."""
 _PATIENCE_S = 20.0
 
 
@@ -68,6 +74,15 @@ def refused(*options: str, code: int = 1) -> str:
     assert len(said) == 1, ended.stderr
     assert "Traceback" not in ended.stderr
     return said[0]
+
+
+@contextmanager
+def held_up(server: Server) -> Iterator[None]:
+    """A request of which only the half has come, for which a server that ends waits."""
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.sendall(b"POST /api/v1/login HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{")
+        assert http.get(server.url + "/healthz").status_code == 200
+        yield
 
 
 def eventually(is_so: Callable[[], bool], what: str) -> None:

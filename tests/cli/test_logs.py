@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import logging
@@ -86,3 +87,35 @@ def test_a_traceback_shows_no_local_variables(stream: io.StringIO) -> None:
         structlog.get_logger().exception("a fault")
     assert "failed with 19 characters" in stream.getvalue()
     assert "a very private body" not in stream.getvalue()
+
+
+class Broken(io.StringIO):
+    """A stream on a disk that is full until `reason` is None."""
+
+    reason: Exception | None = OSError(errno.ENOSPC, "no space")
+
+    def write(self, text: str) -> int:
+        if self.reason is not None:
+            raise self.reason
+        return super().write(text)
+
+    def flush(self) -> None:
+        if self.reason is not None:
+            raise self.reason
+
+
+@pytest.mark.parametrize("reason", [OSError(errno.EPIPE, "broken pipe"), ValueError("closed file")])
+def test_a_line_that_cannot_be_written_is_lost_and_nothing_else(reason: Exception) -> None:
+    stream = Broken()
+    stream.reason = reason
+    logs.configure(stream, "info")
+    structlog.get_logger().error("lost")
+    logging.getLogger("some.library").error("lost, too")
+    stream.reason = None
+    structlog.get_logger().info("kept")
+    assert [line["event"] for line in lines(stream)] == ["kept"]
+
+
+def test_a_process_without_standard_error_logs_nothing() -> None:
+    logs.configure(None, "info")
+    structlog.get_logger().error("lost")

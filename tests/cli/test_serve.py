@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import resource
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
+import httpx
+import pytest
+
 from tests import http
-from tests.cli.conftest import refused
+from tests.cli.conftest import BODY_TIMEOUT_S, eventually, held_up, refused
+from tests.ports import free_port
 from tests.servers import Server
 from webchat import __version__
 
@@ -55,8 +64,98 @@ def test_open_mode_warns_and_the_secured_one_does_not(tmp_path: Path) -> None:
     def warnings(server: Server) -> list[str]:
         return [line["event"] for line in server.log if line.get("level") == "warning"]
 
-    with Server(tmp_path / "open", "--open") as server:
+    with Server(tmp_path / "open", "--open", "--sessions", "20") as server:
         (warning,) = warnings(server)
         assert "open mode" in warning
-    with Server(tmp_path / "secured") as server:
+    with Server(tmp_path / "secured", "--sessions", "20") as server:
         assert warnings(server) == []
+
+
+def test_a_second_interrupt_ends_the_drain(tmp_path: Path) -> None:
+    with Server(tmp_path, "--drain-s", "60") as server, held_up(server):
+        server.process.send_signal(signal.SIGINT)
+        server.logged("draining")
+        server.process.send_signal(signal.SIGINT)
+        assert server.wait(BODY_TIMEOUT_S / 2) == 0
+
+
+def test_a_second_request_to_terminate_does_not(tmp_path: Path) -> None:
+    with Server(tmp_path, "--drain-s", "2") as server, held_up(server):
+        server.terminate()
+        server.logged("draining")
+        server.terminate()
+        with pytest.raises(subprocess.TimeoutExpired):
+            server.process.wait(0.7)
+
+
+def test_a_terminal_that_hangs_up_lets_it_drain(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        server.process.send_signal(signal.SIGHUP)
+        assert server.wait() == 0
+        server.logged("stopped")
+
+
+def test_under_nohup_it_outlives_the_terminal(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        server = Server(tmp_path)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    with server:
+        server.process.send_signal(signal.SIGHUP)
+        assert http.get(server.url + "/healthz").status_code == 200
+        assert server.stop() == 0
+
+
+def test_it_may_have_as_many_files_open_as_the_system_lets_it(tmp_path: Path) -> None:
+    before, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        server = Server(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before, hard))
+    with server:
+        limits = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+        assert limits == (hard, hard)
+
+
+def test_it_warns_where_files_run_out_before_sessions(tmp_path: Path) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with Server(tmp_path, "--sessions", str(hard)) as server:
+        (warning,) = (line for line in server.log if line["level"] == "warning")
+        assert "--sessions" in warning["event"]
+        assert warning["limit"] == hard
+
+
+def test_a_variable_that_is_no_setting_is_named(tmp_path: Path) -> None:
+    with Server(tmp_path, "--sessions", "20", WEBCHAT_PORTT="4001", WEBCHAT_DRAIN_S="3") as server:
+        (warning,) = (line for line in server.log if line["level"] == "warning")
+        assert warning["names"] == ["WEBCHAT_PORTT"]
+
+
+@pytest.mark.parametrize("errors", ["/dev/full", "a pipe that nobody reads", "closed"])
+def test_it_serves_on_where_its_log_cannot_be_written(tmp_path: Path, errors: str) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/healthz"
+    heard, told = os.pipe()
+    if errors == "/dev/full":
+        told = os.open(errors, os.O_WRONLY)
+    os.close(heard)
+    command = f"exec {sys.executable} -m webchat serve --data {tmp_path} --port {port}"
+    process = subprocess.Popen(["sh", "-c", command + " 2>&-" * (errors == "closed")], stderr=told)
+    os.close(told)
+    try:
+        eventually(lambda: process.poll() is not None or answers(url), "an answer")
+        assert http.get(url).status_code == 200
+        process.terminate()
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def answers(url: str) -> bool:
+    try:
+        return http.get(url).status_code == 200
+    except httpx.TransportError:
+        return False

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
+from webchat.adapters.postgresql import masked
 from webchat.cli.serve import serve
 from webchat.config import (
     DynamoPlace,
@@ -60,6 +61,7 @@ def test_each_time_and_size_has_its_unit_in_its_name() -> None:
         ({"trusted_proxy": ("10.0.0.1/8",)}, "--trusted-proxy 10.0.0.1/8"),
         ({"allow_origin": ("*",)}, "--allow-origin *"),
         ({"allow_origin": ("https://example.org/",)}, "no path"),
+        ({"allow_origin": ("https://[::1",)}, "--allow-origin https://[::1"),
     ],
 )
 def test_values_that_cannot_be_are_refused_by_name(values: dict[str, object], words: str) -> None:
@@ -139,6 +141,11 @@ def test_a_shared_store_serves_one_process_or_many_on_a_bus(values: dict[str, ob
         {"advertise": "a:4001"},
         {"advertise": "http://0.0.0.0:4001"},
         {"advertise": "http://[::]"},
+        {"store": "postgresql://a:[secret@somewhere/chat"},
+        {"store": "dynamodb://eu-central-1/chat?endpoint=http://[::1"},
+        {"store": "dynamodb://eu-central-1/chat?endpoint=http://[::1]:99999"},
+        {"bus": "redis://:]secret@somewhere"},
+        {"advertise": "http://[::1"},
     ],
 )
 def test_urls_that_cannot_be_read_are_refused_with_the_form_they_should_have(
@@ -150,6 +157,27 @@ def test_urls_that_cannot_be_read_are_refused_with_the_form_they_should_have(
     assert "secret" not in str(refused.value)
     assert option_name(name) in str(refused.value)
     assert url
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (POSTGRESQL, "postgresql://somewhere/chat"),
+        ("postgresql://a:secret@h:5432/chat", "postgresql://h:5432/chat"),
+        ("postgresql://a:secret@h1:1,h2:2,h3/chat", "postgresql://h1:1,h2:2,h3/chat"),
+        ("postgresql://a:b/secret@somewhere/chat", "postgresql://***"),
+        ("postgresql://a:b#secret@somewhere/chat", "postgresql://***"),
+        ("postgresql://a:b?secret@somewhere/chat", "postgresql://***"),
+        ("postgresql://a:1/secret@somewhere/chat", "postgresql://***"),
+        ("postgresql://a:b@c/secret@somewhere/chat", "postgresql://***"),
+        ("postgresql://a:secret/chat", "postgresql://***"),
+    ],
+)
+def test_no_part_of_a_password_is_shown_wherever_the_url_seems_to_end(url: str, shown: str) -> None:
+    assert Settings(store=url).store_name == shown
+    known_to_the_adapter = masked(url)
+    assert "secret" not in known_to_the_adapter
+    assert ("***" in shown) == (known_to_the_adapter == "postgresql://***")
 
 
 def test_a_dynamodb_url_names_region_table_and_endpoint() -> None:

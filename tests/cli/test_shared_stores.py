@@ -125,3 +125,10 @@ def test_what_is_no_export_is_not_imported(run: Run, empty: str, tmp_path: Path)
     code, _, err = run("import", str(file), "--store", empty)
     assert code == 1
     assert "no file of webchat export" in err
+
+
+def test_a_port_that_cannot_be_is_said_to_be_none(run: Run) -> None:
+    code, _, err = run("check", "--store", "postgresql://somebody@127.0.0.1:99999/chat")
+    assert code == 1
+    assert "postgresql://USER@HOST/DATABASE" in err
+    assert err.count("\n") == 1

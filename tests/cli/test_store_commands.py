@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
-from contextlib import closing
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -172,3 +177,87 @@ def test_a_backup_overwrites_nothing(run: Run, data: str, tmp_path: Path) -> Non
     assert code == 1
     assert str(target) in err
     assert target.read_text() == "precious"
+
+
+def test_a_name_that_the_terminal_cannot_show_is_shown_by_its_numbers(
+    run: Run, data: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("user", "add", "bob", "--name", "밥", "--data", data, stdin=PASSWORD)
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    ended = ended_of("-m", "webchat", "user", "list", "--data", data)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "bob\t\\ubc25\tenabled" in ended.stdout
+
+
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])
+def test_a_password_that_is_no_text_is_refused(
+    data: str, monkeypatch: pytest.MonkeyPatch, errors: str
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", f"utf-8:{errors}")
+    said = piped(b"secret \xff\xfe\n", "user", "add", "bob", "--data", data)
+    assert said == (1, "webchat: the password is no text in UTF-8\n")
+
+
+def test_a_name_that_is_no_text_is_refused(data: str) -> None:
+    said = piped(
+        b"correct horse battery\n", "user", "add", "bob", "--name", b"\xff", "--data", data
+    )
+    assert said == (1, "webchat: the name is no text in UTF-8\n")
+
+
+def piped(stdin: bytes, *words: str | bytes) -> tuple[int, str]:
+    """The exit code of a command, and what it complains of."""
+    command = [sys.executable, "-m", "webchat", *words]
+    ended = subprocess.run(command, input=stdin, capture_output=True, timeout=30, check=False)
+    return ended.returncode, ended.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("export - >&-", "standard output is closed"),
+        ("import - <&-", "standard input is closed"),
+        ("user add bob <&-", "standard input is closed: there is no password"),
+    ],
+)
+def test_a_stream_that_is_closed_is_said_to_be(data: str, command: str, words: str) -> None:
+    line = f"exec {sys.executable} -m webchat {command} --data {data}"
+    ended = subprocess.run(
+        ["sh", "-c", line], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (1, f"webchat: {words}\n")
+
+
+@pytest.fixture
+def shelf() -> Iterator[Path]:
+    """A directory to which nothing can be written once it is asked to be as a stranger sees it."""
+    with TemporaryDirectory() as made:
+        yield Path(made)
+        Path(made).chmod(0o700)
+
+
+@contextmanager
+def read_only(shelf: Path) -> Iterator[None]:
+    """Nothing in the directory, or the directory, can be written by this process, root or not."""
+    user = os.geteuid()
+    for each in shelf.iterdir():
+        each.chmod(0o444)
+    shelf.chmod(0o555)
+    if user == 0:
+        os.seteuid(65_534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+def test_a_backup_on_read_only_media_can_be_checked_and_exported(
+    run: Run, data: str, shelf: Path
+) -> None:
+    copy = shelf / "copy.db"
+    run("backup", str(copy), "--data", data)
+    with read_only(shelf):
+        assert run("check", "--store", f"sqlite://{copy}")[:2] == (0, f"{copy}: sound\n")
+        code, out, _ = run("export", "-", "--store", f"sqlite://{copy}")
+        assert (code, '"alice"' in out) == (0, True)
+    assert [each.name for each in shelf.iterdir()] == ["copy.db"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run, command, ended_of
+from tests.cli.conftest import Run, command, ended_of, refused
 
 PASSWORD = "correct horse battery\n"
 
@@ -70,6 +70,31 @@ def test_a_disk_that_is_full_for_a_new_store_is_said_to_be(data: str, tmp_path: 
     assert ended.stderr == (
         f"webchat: {tmp_path}/other/webchat.db cannot be used as a store: disk I/O error\n"
     )
+
+
+def test_what_a_cut_import_left_is_not_used_and_says_what_to_do(
+    run: Run, data: str, tmp_path: Path
+) -> None:
+    for number in range(3):
+        run("user", "add", f"bob-{number}", "--data", data, stdin=PASSWORD)
+    file, other = str(tmp_path / "webchat.jsonl"), tmp_path / "other"
+    run("export", file, "--data", data)
+    # As if the process had been killed between two pages.
+    words = ["import", file, "--data", str(other)]
+    program = (
+        "import os, webchat.service.transfer as t; "
+        "t.import_.__kwdefaults__['page_records'] = 2; t._check = lambda *_: os._exit(9); "
+        f"from webchat.cli import main; main({words!r})"
+    )
+    assert ended_of("-c", program).returncode == 9
+    left = f"{other}/webchat.db holds a part of an import alone, which did not come to its end"
+    assert left in refused("--port", "0", "--data", str(other))
+    for args in (["user", "list"], ["import", file], ["export", "-"]):
+        code, _, err = run(*args, "--data", str(other))
+        assert (code, err.count("webchat: ")) == (1, 1)
+        assert f"webchat: {left}: delete it" in err
+    code, out, _ = run("check", "--data", str(other))
+    assert (code, out.startswith("it holds a part of an import alone")) == (1, True)
 
 
 def test_a_file_that_is_not_there_is_not_imported(run: Run, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -52,6 +53,18 @@ def test_the_wheel_carries_the_built_web_client(wheel: zipfile.ZipFile) -> None:
     assert b"<script" in wheel.read("webchat/static/index.html")
     assets = {Path(name).suffix for name in wheel.namelist() if "/static/assets/" in name}
     assert {".js", ".css"} <= assets
+
+
+def test_the_wheel_carries_the_licences_of_what_is_in_the_web_client(
+    wheel: zipfile.ZipFile,
+) -> None:
+    notices = wheel.read("webchat/static/THIRD-PARTY.txt").decode()
+    for name in ("socket.io-client", "socket.io-parser", "engine.io-client", "svelte"):
+        assert re.search(rf"^{re.escape(name)} \d\S* \(MIT\)$", notices, re.MULTILINE)
+    assert notices.count("Permission is hereby granted") >= 4
+    (metadata,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+    said = re.findall(r"^License-File: (.+)$", wheel.read(metadata).decode(), re.MULTILINE)
+    assert [Path(name).name for name in said] == ["LICENSE", "THIRD-PARTY.txt"]
 
 
 def test_the_wheel_carries_types_and_the_command_and_nothing_else(wheel: zipfile.ZipFile) -> None:

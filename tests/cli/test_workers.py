@@ -16,7 +16,7 @@ import pytest
 import socketio
 
 from tests import http
-from tests.cli.conftest import command, eventually, refused
+from tests.cli.conftest import BODY_TIMEOUT_S, command, eventually, held_up, refused
 from tests.engines.redis import RedisServer
 from tests.ports import free_port
 from tests.servers import Server
@@ -113,6 +113,23 @@ def test_all_workers_end_when_the_parent_is_asked_to(server: Server) -> None:
     workers = pids(server)
     assert server.stop() == 0
     assert not any(map(lives, workers))
+    assert [line["event"] for line in server.log].count("stopped") == 2
+
+
+def test_a_second_interrupt_of_the_parent_ends_the_drain(
+    shared: tuple[str, ...], tmp_path: Path
+) -> None:
+    options = (*shared, "--workers", "2", "--drain-s", "60")
+    with Server(tmp_path, *options) as server, held_up(server):
+        server.process.send_signal(signal.SIGINT)
+        server.logged("draining")
+        server.process.send_signal(signal.SIGINT)
+        assert server.wait(BODY_TIMEOUT_S / 2) == 0
+
+
+def test_a_terminal_that_hangs_up_lets_all_workers_drain(server: Server) -> None:
+    server.process.send_signal(signal.SIGHUP)
+    assert server.wait() == 0
     assert [line["event"] for line in server.log].count("stopped") == 2
 
 

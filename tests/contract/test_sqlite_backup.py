@@ -27,7 +27,7 @@ from tests.contract.asking import (
     to_pair,
 )
 from webchat.adapters.memory import ManualClock
-from webchat.adapters.sqlite import SqliteSettings, SqliteStore, backup, check
+from webchat.adapters.sqlite import SqliteSettings, SqliteStore, backup, check, schema
 from webchat.model import Group, Invitation
 from webchat.ports.held import HeldLimits
 from webchat.ports.log import Append, invite
@@ -113,6 +113,52 @@ async def test_a_broken_store_is_not_backed_up(
     break_it(path, "DELETE FROM entry WHERE seq = 2")
     with pytest.raises(StoreRefused, match="is damaged, so is its copy"):
         backup(path, tmp_path / "copy.db")
+    assert [name for name in names_in(tmp_path) if "copy" in name] == []
+
+
+@pytest.fixture
+def older(tmp_path: Path) -> Path:
+    """A store of a version before this one."""
+    path = tmp_path / "older.db"
+    version = schema.VERSION - 1
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        schema._take(db, schema.STEPS[:version])
+        db.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {version}")
+        db.execute("INSERT INTO property VALUES ('mode', 'secured')")
+    return path
+
+
+async def test_an_older_store_is_backed_up_before_it_is_brought_up_to_date(
+    older: Path, tmp_path: Path, clock: ManualClock
+) -> None:
+    copy = tmp_path / "copy.db"
+    backup(older, copy)
+    for path in (older, copy):
+        with closing(sqlite3.connect(path)) as db:
+            assert schema.check_version(db, path) == schema.VERSION - 1
+    store = SqliteStore(copy, SqliteSettings(), clock)
+    await store.open("secured")
+    await store.close()
+    assert check(copy) == []
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        ("DROP TABLE member", "is no whole store: it lacks member"),
+        ("PRAGMA user_version = 99", "was written by a newer webchat"),
+        ("PRAGMA application_id = 1", "is a database of another program"),
+    ],
+)
+def test_what_is_not_backed_up_is_named_as_it_was(
+    older: Path, tmp_path: Path, damage: str, words: str
+) -> None:
+    with closing(sqlite3.connect(older)) as db:
+        db.execute(damage)
+    with pytest.raises(StoreRefused) as refused:
+        backup(older, tmp_path / "copy.db")
+    assert str(refused.value).startswith(f"{older} {words}")
     assert [name for name in names_in(tmp_path) if "copy" in name] == []
 
 

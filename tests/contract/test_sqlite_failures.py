@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import logging
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -139,3 +141,22 @@ async def test_more_logs_than_are_remembered_are_told_apart(store: SqliteStore) 
         for conv in "abcd":
             request = Append(f"group_{conv}", (message("ann", str(number)),))
             assert (await send(store, request)).entries[0].seq == number + 1
+
+
+async def test_a_log_that_cannot_be_written_does_not_end_the_writer(store: SqliteStore) -> None:
+    class Failing(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise OSError(errno.ENOSPC, "no space")
+
+    (pages,) = store._writer._db.execute("PRAGMA page_count").fetchone()
+    set_max_pages(store, pages + 3)
+    root, failing = logging.getLogger(), Failing()
+    root.addHandler(failing)
+    try:
+        asked = [send(store, large(number)) for number in range(10)]
+        async with asyncio.timeout(5):
+            assert await codes(asked) == [Code.UNAVAILABLE] * 10
+            set_max_pages(store, 1_000_000)
+            assert await codes([send(store, large(1))]) == [None]
+    finally:
+        root.removeHandler(failing)

@@ -270,3 +270,17 @@ def test_the_store_keeps_its_owner(killed: Path, path: Path) -> None:
     os.chown(path, 12_345, 12_345)
     restore(killed, path, KEPT)
     assert (path.stat().st_uid, path.stat().st_gid) == (12_345, 12_345)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="it takes root to give files to others")
+@pytest.mark.parametrize("is_there", [False, True], ids=["missing", "there"])
+async def test_what_root_restores_belongs_to_who_serves_it(
+    killed: Path, path: Path, is_there: bool
+) -> None:
+    for each in path.parent.iterdir():
+        os.chown(each, 1234, 1234)
+        if not is_there or each.suffix == ".lock":
+            each.unlink()
+    os.chown(path.parent, 1234, 1234)
+    restore(killed, path, KEPT)
+    assert {each.stat().st_uid for each in path.parent.iterdir()} == {1234}

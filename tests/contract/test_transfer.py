@@ -30,7 +30,7 @@ from webchat.model import Draft, Group, Invitation, InviteLink, Login, Profile, 
 from webchat.ports.held import HeldLimits
 from webchat.ports.log import Append, invite
 from webchat.ports.positions import Move
-from webchat.ports.store import Store
+from webchat.ports.store import Store, StoreRefused
 from webchat.ports.transfer import EntryRecord, Record
 
 NOW = 1_750_000_000_000
@@ -187,3 +187,45 @@ async def test_a_store_with_a_log_is_not_empty(store: Store) -> None:
 async def test_a_store_with_an_account_is_not_empty(store: Store) -> None:
     await store.accounts.save_profile(Profile("ann", "Ann", "", True, "shared", False), NOW)
     assert not await store.transfer.is_empty()
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "memory"])
+async def test_a_store_whose_filling_did_not_come_to_its_end_is_not_opened(
+    kind: str, tmp_path: Path, clock: ManualClock
+) -> None:
+    store = STORES[kind].make(tmp_path, clock)
+    if init := getattr(store, "init", None):
+        await init()
+    await store.open("secured")
+    await store.transfer.begin()
+    await store.transfer.begin()
+    assert await store.transfer.is_empty()
+    await store.close()
+    with pytest.raises(StoreRefused, match="a part of an import alone") as refusal:
+        await store.open("secured")
+    assert "import" in str(refusal.value).rpartition(": ")[2]
+
+
+async def test_a_store_that_was_filled_to_the_end_is_opened(open_store: Open) -> None:
+    for kind in KINDS:
+        store = await open_store(kind)
+        await store.transfer.begin()
+        await copy(store, store)
+        await store.transfer.finish()
+        await store.close()
+        await store.open("secured")
+        assert await store.transfer.is_empty()
+
+
+async def test_a_check_tells_of_a_filling_that_did_not_come_to_its_end(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    store = STORES["sqlite"].make(tmp_path, clock)
+    await store.open("secured")
+    await store.transfer.begin()
+    assert STORES["sqlite"].check(tmp_path) == [
+        "it holds a part of an import alone, which did not come to its end"
+    ]
+    await store.transfer.finish()
+    assert STORES["sqlite"].check(tmp_path) == []
+    await store.close()

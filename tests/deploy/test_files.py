@@ -98,12 +98,19 @@ def test_the_dockerfile_copies_what_is_there_and_is_not_ignored() -> None:
             assert any(source.rstrip("/").startswith(name) for name in admitted), source
 
 
-def test_the_balancer_takes_its_configuration() -> None:
+@pytest.mark.parametrize("second", ["127.0.0.1:4012", "a-node-that-is-down.invalid:4012"])
+def test_the_balancer_takes_its_configuration_whichever_nodes_are_there(second: str) -> None:
     haproxy = which("haproxy", path=f"{os.environ['PATH']}:/usr/sbin")
     assert haproxy is not None
     run(
         haproxy, "-c", "-f", DEPLOY / "haproxy.cfg",
         WEBCHAT_BIND="127.0.0.1:4000",
         WEBCHAT_NODE_A="127.0.0.1:4011",
-        WEBCHAT_NODE_B="127.0.0.1:4012",
+        WEBCHAT_NODE_B=second,
     )  # fmt: skip
+
+
+def test_a_database_that_is_still_being_made_is_not_taken_for_ready() -> None:
+    (_, *command) = services(DEPLOY / "compose.yaml")["postgres"]["healthcheck"]["test"]
+    words = " ".join(command).split()
+    assert words[words.index("-h") + 1] == "127.0.0.1"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import nullcontext
+from functools import partial
 
 import pytest
 
@@ -89,6 +91,43 @@ async def test_a_file_that_was_cut_is_refused(lines: list[bytes]) -> None:
     assert "cut off" in await refused(lines[:-1])
     assert "damaged" in await refused([*lines[:-1], lines[-1][:-9]])
     assert "no file of webchat export" in await refused([])
+
+
+async def test_of_a_file_that_is_refused_it_is_said_whether_a_part_was_written(
+    lines: list[bytes],
+) -> None:
+    assert (await refused(lines[:-1])).endswith(
+        "; the target holds a part of it now and is of no use"
+    )
+    assert (await refused(lines[:3])).endswith("; nothing of it was written to the target")
+
+
+class _Marked(MemoryStore):
+    """A store that tells whether it is marked as being filled."""
+
+    is_marked = False
+
+    async def open(self, mode: Mode) -> None:
+        await super().open(mode)
+
+        async def mark(*, to: bool) -> None:
+            assert await self.transfer.is_empty() is to
+            self.is_marked = to
+
+        self.transfer.begin = partial(mark, to=True)  # type: ignore[method-assign]
+        self.transfer.finish = partial(mark, to=False)  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("is_cut", [True, False])
+async def test_a_store_is_marked_from_before_its_first_record_until_all_was_read_back(
+    lines: list[bytes], is_cut: bool
+) -> None:
+    target = _Marked(ManualClock())
+    await target.open("secured")
+    with pytest.raises(TransferRefused) if is_cut else nullcontext():
+        await import_(target, "secured", lines[:-1] if is_cut else lines, page_records=4)
+    assert target.is_marked is is_cut
+    assert not await target.transfer.is_empty()
 
 
 async def test_a_line_that_is_missing_or_comes_twice_is_noticed(lines: list[bytes]) -> None:

@@ -37,6 +37,7 @@ class Node:
         self._clock: Clock = LoopClock()
         self._opened = AsyncExitStack()
         self._grace_s = 0.0
+        self._hurried = asyncio.Event()
         self.id = settings.node_id or new_node_id()
         self.url = public_url(settings, sockets)
 
@@ -54,6 +55,10 @@ class Node:
         """Refuse what still comes, tell everybody, flush, let go; back in about `grace_s`."""
         self._grace_s = grace_s
         await self._opened.aclose()
+
+    def hurry(self) -> None:
+        """Have `stop` wait for nobody any more."""
+        self._hurried.set()
 
     async def _open(self, opened: AsyncExitStack) -> None:
         """Each part after those that it stands on; they are let go in the reverse order."""
@@ -83,7 +88,13 @@ class Node:
 
     async def _end(self, server: Server, chat: Chat) -> None:
         chat.drain()
-        await server.stop(self._grace_s)
+        ending = asyncio.create_task(server.stop(self._grace_s))
+        hurried = asyncio.create_task(self._hurried.wait())
+        await asyncio.wait((ending, hurried), return_when=asyncio.FIRST_COMPLETED)
+        hurried.cancel()
+        if not ending.done():
+            await server.stop(0.0)
+        await ending
 
     async def _forget_expired(self, store: Store) -> None:
         patience = Patience(self._clock)

@@ -12,6 +12,7 @@ import structlog
 
 from webchat import __version__
 from webchat.app.node import Node
+from webchat.app.signals import ending
 from webchat.app.sockets import bind_all
 from webchat.config import Settings
 
@@ -23,17 +24,24 @@ _log = structlog.get_logger()
 
 
 async def run(settings: Settings, lifeline: Lifeline | None = None) -> int:
-    """Serve until SIGTERM or SIGINT, a worker also until its parent is gone; the exit code.
+    """Serve until a signal asks for the end, a worker also until its parent is gone; the exit code.
 
-    `lifeline`: of a worker. Raises what `Node.start` raises.
+    A SIGINT while it drains: it waits for nobody any more. `lifeline`: of a worker. Raises what
+    `Node.start` raises.
     """
     asked_to_stop = asyncio.Event()
+    node = Node(settings, bind_all(settings, is_worker=lifeline is not None))
+
+    def end(number: signal.Signals) -> None:
+        if asked_to_stop.is_set() and number == signal.SIGINT:
+            node.hurry()
+        asked_to_stop.set()
+
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked_to_stop.set)
+    for number in ending():
+        loop.add_signal_handler(number, end, number)
     if lifeline is not None:
         loop.add_reader(lifeline.parent, asked_to_stop.set)
-    node = Node(settings, bind_all(settings, is_worker=lifeline is not None))
     await node.start()
     _calm_collector()
     try:

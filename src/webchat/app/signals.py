@@ -1,4 +1,5 @@
-"""Signals and files to wait for, without a loop: what a parent of workers sleeps on."""
+"""The signals that end a server; and to wait for them and for files without a loop, as a parent of
+workers does."""
 
 from __future__ import annotations
 
@@ -9,19 +10,26 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Final
 
-_ENDING: Final = (signal.SIGTERM, signal.SIGINT)
-_HEARD: Final = (*_ENDING, signal.SIGCHLD)
 _PIECE_BYTES: Final = 4_096
 
 
-class Signals:
-    """A context in which SIGTERM, SIGINT and SIGCHLD do nothing but end a `wait`.
+def ending() -> list[signal.Signals]:
+    """Those that ask a server to end. `nohup` has SIGHUP ignored: then it is none of them."""
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [signal.SIGTERM, signal.SIGINT] + [signal.SIGHUP] * (not ignored)
 
-    `is_asked_to_end`: one of the first two came.
+
+class Signals:
+    """A context in which those that are `ending`, and SIGCHLD, do nothing but end a `wait`.
+
+    `is_asked_to_end`: one of the former came; `is_hurried`: and then a SIGINT.
     """
 
     def __init__(self) -> None:
         self.is_asked_to_end = False
+        self.is_hurried = False
+        self._ending = ending()
+        self._all = (*self._ending, signal.SIGCHLD)
         self._heard, self._told = socket.socketpair()
         self._heard.setblocking(False)
         self._told.setblocking(False)
@@ -31,19 +39,20 @@ class Signals:
         told = self._heard.fileno()
         readable, _, _ = select.select([told, *files], [], [], timeout_s)
         if told in readable:
-            numbers = self._heard.recv(_PIECE_BYTES)
-            self.is_asked_to_end |= any(number in numbers for number in _ENDING)
+            for number in self._heard.recv(_PIECE_BYTES):
+                self.is_hurried |= self.is_asked_to_end and number == signal.SIGINT
+                self.is_asked_to_end |= number in self._ending
 
     def leave(self) -> None:
         """Be as before; in a process that was forked, too."""
         signal.set_wakeup_fd(-1)
-        for number in _HEARD:
+        for number in self._all:
             signal.signal(number, signal.SIG_DFL)
         self._heard.close()
         self._told.close()
 
     def __enter__(self) -> Signals:
-        for number in _HEARD:
+        for number in self._all:
             signal.signal(number, _nothing)
         signal.set_wakeup_fd(self._told.fileno(), warn_on_full_buffer=False)
         return self

@@ -49,7 +49,7 @@ class Lifeline:
 
 
 Serve = Callable[[Settings, Lifeline], int]
-"""Serves as a worker until SIGTERM or until its parent is gone; returns the exit code."""
+"""Serves as a worker until it is asked to end or its parent is gone; returns the exit code."""
 
 
 @dataclass(slots=True)
@@ -77,7 +77,7 @@ class Workers:
         self._alive = os.pipe()
 
     def run(self) -> int:
-        """Serve until SIGTERM or SIGINT; returns the exit code, that of a worker that cannot start.
+        """Serve until asked to end; returns the exit code, that of a worker that cannot start.
 
         Raises NodeRefused, SettingsError for a port that cannot be listened on.
         """
@@ -130,12 +130,14 @@ class Workers:
         _log.error("a worker died", pid=pid, exit_code=code, again_in_s=pause_s)
 
     def _end_all(self, signals: Signals) -> None:
-        """Let all drain; cut off who takes too long."""
+        """Let all drain, in a hurry if it is asked for; cut off who takes too long."""
         deadline_s = time.monotonic() + self._settings.drain_s + _KILL_AFTER_S
         while any(worker.pid for worker in self._workers):
             # Again and again: who was just being forked may have missed it.
-            is_late = time.monotonic() > deadline_s
-            self._tell(signal.SIGKILL if is_late else signal.SIGTERM)
+            if time.monotonic() > deadline_s:
+                self._tell(signal.SIGKILL)
+            else:
+                self._tell(signal.SIGINT if signals.is_hurried else signal.SIGTERM)
             signals.wait([], _TELL_AGAIN_S)
             for worker in self._workers:
                 if worker.pid:
@@ -164,9 +166,11 @@ class Workers:
         try:
             code = self._serve(worker.settings, lifeline)
         except BaseException:
-            traceback.print_exc()
+            with contextlib.suppress(Exception):
+                traceback.print_exc()
         finally:
-            sys.stderr.flush()
+            with contextlib.suppress(Exception):
+                sys.stderr.flush()
             os._exit(code)
 
     @staticmethod

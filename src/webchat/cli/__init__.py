@@ -5,9 +5,12 @@ Whatever is slow to import is imported by the command that needs it, so that `--
 
 from __future__ import annotations
 
+import io
 import logging
+import os
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 import click
 
@@ -17,6 +20,8 @@ from webchat.cli.serve import serve
 from webchat.cli.store import backup, check, restore, store
 from webchat.cli.transfer import export, import_
 from webchat.cli.user import user
+
+_STANDARD_ERROR: Final = 2
 
 
 @click.group(
@@ -43,6 +48,18 @@ for command in (serve, user, backup, restore, check, export, import_, store):
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command and exit; what went wrong is one line on standard error."""
+    _have_standard_files()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name that the terminal cannot show is shown by its code points.
+        sys.stdout.reconfigure(errors="backslashreplace")
     # Where nothing configures logs, Python would write them beside that line.
     logging.getLogger("webchat").addHandler(logging.NullHandler())
     sys.exit(exit_code(lambda: cli.main(args, prog_name="webchat", standalone_mode=False)))
+
+
+def _have_standard_files() -> None:
+    """Have something at the three lowest numbers of files. Where one was closed, the next file that
+    is opened would be taken for standard output or error, and libuv aborts when it closes it."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= _STANDARD_ERROR:
+        pass
+    os.close(number)

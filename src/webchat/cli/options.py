@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import Field, fields
 from functools import cache
@@ -11,7 +12,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import click
 
-from webchat.config import Settings, env_name, option_name
+from webchat.config import ENV_PREFIX, Settings, env_name, option_name
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -27,6 +28,12 @@ def settings_options(names: Iterable[str] | None = None) -> Callable[[F], F]:
         return command
 
     return decorate
+
+
+def unknown_variables() -> list[str]:
+    """Environment variables that look like settings and are none: mistyped, mostly."""
+    known = {env_name(spec.name) for spec in fields(Settings)}
+    return sorted(name for name in os.environ if name.startswith(ENV_PREFIX) and name not in known)
 
 
 def _option(spec: Field[Any]) -> Callable[[F], F]:

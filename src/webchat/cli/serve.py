@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from webchat.cli.complaints import exit_code
-from webchat.cli.options import settings_options
+from webchat.cli.options import settings_options, unknown_variables
 from webchat.config import Settings, SettingsError, contradictions
 
 
@@ -33,9 +33,13 @@ def _serve(settings: Settings) -> int:
     import uvloop
 
     from webchat import logs
+    from webchat.app.open_files import allow_open_files
     from webchat.app.serve import run
 
     logs.configure(sys.stderr, settings.log_level)
+    if unknown := unknown_variables():
+        structlog.get_logger().warning("environment variables that are no settings", names=unknown)
+    allow_open_files(settings.sessions)
     if settings.open:
         structlog.get_logger().warning(
             "open mode: nobody logs in, whoever can connect can be any user",

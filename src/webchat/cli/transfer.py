@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
@@ -59,8 +60,9 @@ def import_(source: Path, **where: Any) -> None:
 async def _export(settings: Settings, write: Callable[[bytes], object]) -> Summary:
     from webchat.service.transfer import export
 
-    async with existing_store(settings) as store:
-        return await export(store, settings.mode, write)
+    with _writable(settings) as place:
+        async with existing_store(place) as store:
+            return await export(store, settings.mode, write)
 
 
 async def _import(settings: Settings, lines: Iterator[bytes]) -> Summary:
@@ -73,10 +75,32 @@ async def _import(settings: Settings, lines: Iterator[bytes]) -> Summary:
 
 
 @contextmanager
+def _writable(settings: Settings) -> Iterator[Settings]:
+    """The store, or a copy of an SQLite one where nothing can be written: to be read, what its
+    journal holds has to go into its tables."""
+    if settings.store_kind != "sqlite":
+        yield settings
+        return
+    from webchat.adapters import sqlite
+
+    path = settings.sqlite_path()
+    sqlite.check_exists(path)
+    if sqlite.can_be_written(path):
+        yield settings
+        return
+    with TemporaryDirectory() as directory:
+        copy = Path(directory) / "webchat.db"
+        sqlite.backup(path, copy)
+        yield replace(settings, store="", data=copy.parent)
+
+
+@contextmanager
 def _written(target: Path) -> Iterator[Callable[[bytes], object]]:
     """How to write to a new file that nobody else can read, which is gone again if that fails."""
     try:
         if target == _STREAM:
+            if not sys.stdout:
+                raise click.ClickException("standard output is closed")
             yield sys.stdout.buffer.write
             sys.stdout.buffer.flush()
         else:
@@ -105,6 +129,8 @@ def _made(target: Path) -> Iterator[BinaryIO]:
 @contextmanager
 def _read(source: Path) -> Iterator[Iterator[bytes]]:
     if source == _STREAM:
+        if not sys.stdin:
+            raise click.ClickException("standard input is closed")
         yield iter(sys.stdin.buffer)
         return
     try:

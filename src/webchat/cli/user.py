@@ -38,6 +38,10 @@ def add(uid: str, name: str, **where: Any) -> None:
 
     Example: webchat user add alice --name "Alice Kim"
     """
+    try:
+        _text(name)
+    except UnicodeError:
+        raise click.ClickException("the name is no text in UTF-8") from None
     password = _new_password()
     _administer(where, lambda accounts: accounts.add(uid, name or uid, password), opened_store)
     click.echo(f"{uid}: added")
@@ -101,9 +105,20 @@ async def _print_all(accounts: Administration) -> None:
 
 def _new_password() -> str:
     """Never from the command line: other users of the machine can read that."""
-    if sys.stdin.isatty():
-        return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
-    return sys.stdin.readline().rstrip("\r\n")
+    if not sys.stdin:
+        raise click.ClickException("standard input is closed: there is no password")
+    try:
+        if sys.stdin.isatty():
+            return _text(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+        return _text(sys.stdin.readline().rstrip("\r\n"))
+    except UnicodeError:
+        raise click.ClickException("the password is no text in UTF-8") from None
+
+
+def _text(given: str) -> str:
+    """What was given; raises UnicodeError if it had bytes that are no text."""
+    given.encode()
+    return given
 
 
 def _administer(where: dict[str, Any], act: _Act, opening: _Opening = existing_store) -> None:

@@ -12,6 +12,7 @@ from typing import Final, Literal, get_args
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from webchat.config.fields import SettingsError
+from webchat.urls import is_clear
 
 StoreKind = Literal["sqlite", "dynamodb", "postgresql"]
 BusKind = Literal["memory", "redis", "rediss", "unix"]
@@ -32,7 +33,7 @@ class DynamoPlace:
 
 def store_kind(store: str) -> StoreKind:
     """The vendor that a --store names, SQLite if it is empty. Raises SettingsError."""
-    scheme = urlsplit(store).scheme if store else "sqlite"
+    scheme = _split(store, f"--store: write it as {_STORES}").scheme if store else "sqlite"
     for kind in get_args(StoreKind):
         if scheme == kind:
             return kind  # type: ignore[no-any-return]
@@ -41,7 +42,7 @@ def store_kind(store: str) -> StoreKind:
 
 def bus_kind(bus: str) -> BusKind:
     """The kind of a --bus. Raises SettingsError."""
-    parts = urlsplit(bus)
+    parts = _split(bus, f"--bus: write it as {_BUSES}")
     for kind in get_args(BusKind):
         if parts.scheme == kind and (kind == "memory" or _names_redis(parts)):
             return kind  # type: ignore[no-any-return]
@@ -74,19 +75,23 @@ def dynamo_place(store: str) -> DynamoPlace:
 def shown(url: str) -> str:
     """A URL without its login and its options, which may be secret."""
     parts = urlsplit(url)
+    if not is_clear(parts):
+        return f"{parts.scheme}://***"
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def check_origin(origin: str) -> None:
     """Raises SettingsError unless `origin` is one as browsers send it (RFC 6454, section 6.2)."""
-    parts = urlsplit(origin)
+    form = f"--allow-origin {origin}: write it as https://HOST[:PORT], no path"
+    parts = _split(origin, form)
     if parts.scheme not in {"http", "https"} or f"{parts.scheme}://{parts.netloc}" != origin:
-        raise SettingsError(f"--allow-origin {origin}: write it as https://HOST[:PORT], no path")
+        raise SettingsError(form)
 
 
 def advertised(url: str) -> tuple[str, int | None]:
     """Host and port of an --advertise, the port None if it names none. Raises SettingsError."""
-    parts = urlsplit(url)
+    form = "--advertise: write it as http://HOST[:PORT], no path"
+    parts = _split(url, form)
     port = _port(parts)
     if (
         f"http://{parts.netloc}" != url.rstrip("/")
@@ -94,7 +99,7 @@ def advertised(url: str) -> tuple[str, int | None]:
         or parts.username
         or (port == 0)
     ):
-        raise SettingsError("--advertise: write it as http://HOST[:PORT], no path")
+        raise SettingsError(form)
     if is_wildcard(parts.hostname):
         raise SettingsError(
             "--advertise: write it as http://HOST[:PORT], HOST an address of this machine alone, "
@@ -130,9 +135,21 @@ def _names_redis(parts: SplitResult) -> bool:
     return bool(parts.path.strip("/") if parts.scheme == "unix" else parts.hostname)
 
 
+def _split(url: str, form: str) -> SplitResult:
+    """Its parts. Raises SettingsError with `form`, as which it should have been written."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise SettingsError(form) from None
+
+
 def _is_endpoint(url: str) -> bool:
-    parts = urlsplit(url)
-    return not url or (parts.scheme in {"http", "https"} and bool(parts.hostname))
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    is_named = parts.scheme in {"http", "https"} and bool(parts.hostname) and _port(parts) != 0
+    return not url or is_named
 
 
 def _port(parts: SplitResult) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from webchat.ports.accounts import Accounts, Logins
 from webchat.ports.following import Following
@@ -37,7 +37,8 @@ class Store(Protocol):
 
     async def open(self, mode: Mode) -> None:
         """Make or migrate the schema and be ready. Raises StoreRefused with words for people:
-        another process serves it, the other mode, a newer version, no access."""
+        another process serves it, the other mode, a newer version, no access, an import into it
+        that did not come to its end."""
 
     async def trouble(self) -> str:
         """Why the store does not serve as it should now, for `/readyz`; "": it does."""
@@ -49,6 +50,9 @@ class Store(Protocol):
 class StoreRefused(Exception):  # noqa: N818
     """The store cannot be used; the message says why and what to do, for a person at a terminal."""
 
+
+UNFINISHED_IMPORT: Final = "holds a part of an import alone, which did not come to its end"
+"""What is wrong with a store that `Transfer.begin` has marked."""
 
 Finding = str
 """One line on what is wrong with a store, for `webchat check`."""

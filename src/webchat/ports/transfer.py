@@ -125,5 +125,12 @@ class Transfer(Protocol):
         """Write a page of what `records` gave, durable on return; pages come in its order. The
         same page again changes nothing."""
 
+    async def begin(self) -> None:
+        """Mark the store as being filled: until `finish`, even beyond the process's end, `open`
+        refuses it, since it lacks what was not written yet."""
+
+    async def finish(self) -> None:
+        """All is there: take the mark away."""
+
     async def is_empty(self) -> bool:
         """Whether nothing was ever kept here, so that an import may begin."""

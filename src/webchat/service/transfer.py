@@ -104,28 +104,40 @@ async def import_(
     """Fill the empty `store`, opened in `mode`, with the `lines` of an export.
 
     Raises TransferRefused: the store is not empty, the file is damaged, cut, newer or of the other
-    mode, or the store does not give back what was written. What was written until then stays.
-    Raises WebchatError(UNAVAILABLE).
+    mode, or the store does not give back what was written. What was written until then stays, and
+    `open` refuses the store from then on; so it does if this is cut off. Raises
+    WebchatError(UNAVAILABLE).
     """
     numbered = enumerate(lines, start=1)
     _, first = next(numbered, (1, b""))
     await _check_target(store, mode, read_header(first))
     file = _File(store, page_records)
-    for number, line in numbered:
-        await file.take(_read(line, number), line, number)
-    expected = await file.finish()
-    _check(expected, await _read_back(store), "the target, read back,")
+    try:
+        for number, line in numbered:
+            await file.take(_read(line, number), line, number)
+        expected = await file.finish()
+        _check(expected, await _read_back(store), "the target, read back,")
+    except TransferRefused as refusal:
+        left = _PARTLY if file.has_begun else _UNTOUCHED
+        raise TransferRefused(f"{refusal}; {left}") from refusal
+    if file.has_begun:
+        await store.transfer.finish()
     return expected
 
 
 _PARTLY: Final = "the target holds a part of it now and is of no use"
+_UNTOUCHED: Final = "nothing of it was written to the target"
 
 
 class _File:
-    """Writes the records of a file to `store`, a page at a time, and adds them up."""
+    """Writes the records of a file to `store`, a page at a time, and adds them up.
+
+    `has_begun`: the store is marked as being filled.
+    """
 
     def __init__(self, store: Store, page_records: int) -> None:
-        self._restore = store.transfer.restore
+        self._transfer = store.transfer
+        self.has_begun = False
         self._page_records = page_records
         self._page: list[Record] = []
         self._sums = _Sums()
@@ -135,7 +147,7 @@ class _File:
     async def take(self, said: Said, line: bytes, number: int) -> None:
         """Take the line `number`. Raises TransferRefused: behind the end, or out of its place."""
         if self._trailer is not None:
-            raise TransferRefused(f"the file goes on behind its end; {_PARTLY}")
+            raise TransferRefused("the file goes on behind its end")
         if isinstance(said, Trailer):
             self._trailer = said
             return
@@ -149,24 +161,26 @@ class _File:
     async def finish(self) -> Summary:
         """What the file says that it holds. Raises TransferRefused: it held something else."""
         if self._trailer is None:
-            raise TransferRefused(f"the file has been cut off: it has no end; {_PARTLY}")
-        await self._flush()
+            raise TransferRefused("the file has been cut off: it has no end")
         _check(self._trailer.kinds, self._sums.summary(), "the file")
+        await self._flush()
         return self._trailer.kinds
 
     def _take_place(self, entry: Entry, number: int) -> None:
         conv, seq = self._last
         if entry.conv == conv and entry.seq != seq + 1:
             raise TransferRefused(
-                f"line {number} is out of its place (Seq {entry.seq} of {conv} after {seq}); "
-                f"{_PARTLY}"
+                f"line {number} is out of its place (Seq {entry.seq} of {conv} after {seq})"
             )
         self._last = entry.conv, entry.seq
 
     async def _flush(self) -> None:
         page, self._page = self._page, []
+        if page and not self.has_begun:
+            await self._transfer.begin()
+            self.has_begun = True
         if page:
-            await self._restore(page)
+            await self._transfer.restore(page)
 
 
 class _Sums:
@@ -217,7 +231,7 @@ def _read(line: bytes, number: int) -> Said:
     try:
         return _decode(line)
     except msgspec.DecodeError as error:
-        raise TransferRefused(f"line {number} is damaged ({error}); {_PARTLY}") from error
+        raise TransferRefused(f"line {number} is damaged ({error})") from error
 
 
 def _check(expected: Summary, found: Summary, where: str) -> None:
@@ -228,10 +242,10 @@ def _check(expected: Summary, found: Summary, where: str) -> None:
         if should.count != has.count:
             raise TransferRefused(
                 f"{where} has {has.count} records of the kind {kind}, but it should be "
-                f"{should.count}; {_PARTLY}"
+                f"{should.count}"
             )
         if should != has:
-            raise TransferRefused(f"{where} has other records of the kind {kind}; {_PARTLY}")
+            raise TransferRefused(f"{where} has other records of the kind {kind}")
 
 
 def _line(said: Header | Record | Trailer) -> bytes:

@@ -34,6 +34,9 @@ EXPIRING: Final = "expiring"
 RECENT: Final = "recent"
 HELD: Final = "held"
 
+IMPORTING: Final = Key(META, "importing")
+"""Is there while the table is being filled."""
+
 
 def log(conv: ConvID) -> str:
     """The partition of a log, its members and its group."""

@@ -40,7 +40,7 @@ from webchat.ports.log import Log
 from webchat.ports.members import Members
 from webchat.ports.nodes import Nodes
 from webchat.ports.positions import Positions
-from webchat.ports.store import Mode, StoreRefused
+from webchat.ports.store import UNFINISHED_IMPORT, Mode, StoreRefused
 from webchat.ports.transfer import Transfer
 
 VERSION: Final = 1
@@ -100,6 +100,10 @@ class DynamoPorts:
             raise StoreRefused(
                 f"{name} was made in {made_in} mode and cannot be used in {mode} mode: "
                 f"start it {flag}, or name another table"
+            )
+        if await self._table.get(keys.IMPORTING) is not None:
+            raise StoreRefused(
+                f"{name} {UNFINISHED_IMPORT}: delete this table and import into a new one"
             )
 
     def start(self) -> None:

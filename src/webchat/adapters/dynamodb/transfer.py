@@ -59,6 +59,14 @@ class DynamoTransfer:
         """Write a page of records."""
         await self._restoring.restore(records)
 
+    async def begin(self) -> None:
+        """Mark it as being filled."""
+        await self._table.put({**keys.IMPORTING._asdict()})
+
+    async def finish(self) -> None:
+        """Take the mark away."""
+        await self._table.delete(keys.IMPORTING)
+
     async def is_empty(self) -> bool:
         """Whether nothing was ever kept here."""
         async for page in self._pages():

@@ -57,6 +57,14 @@ class MemoryTransfer:
                 for part in self._parts:
                     part.restore(record)
 
+    async def begin(self) -> None:
+        """Nothing of it would be left to be opened again."""
+        self._check_up()
+
+    async def finish(self) -> None:
+        """Done."""
+        self._check_up()
+
     async def is_empty(self) -> bool:
         """Whether nothing is kept."""
         self._check_up()

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import asyncpg
 
 from webchat.ports.store import StoreRefused
+from webchat.urls import is_clear
 
 _SECRETS: Final = ("password", "sslpassword")
 
@@ -24,6 +25,8 @@ def masked(url: str) -> str:
         asked = parse_qsl(parts.query, keep_blank_values=True)
     except ValueError:
         return "the store's URL"
+    if not is_clear(parts):
+        return "postgresql://***"
     user, at, host = parts.netloc.rpartition("@")
     if ":" in user:
         user = f"{user.partition(':')[0]}:***"
@@ -54,7 +57,7 @@ def refusing(url: str) -> Iterator[None]:
 
 
 _REASONS: Final = (
-    OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError,
+    OSError, OverflowError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError,
     asyncpg.TargetServerAttributeNotMatched,
 )  # fmt: skip
 
@@ -69,7 +72,7 @@ def _reason(error: BaseException) -> str:
             return "what answers there is a standby, which takes no writes; name the primary, too"
         case asyncpg.InsufficientPrivilegeError():
             return f"this user may not do that there ({error})"
-        case asyncpg.ClientConfigurationError() | ValueError():
+        case asyncpg.ClientConfigurationError() | ValueError() | OverflowError():
             return "the URL is not understood; use postgresql://USER@HOST/DATABASE"
         case TimeoutError():
             return "it does not answer in time"

@@ -120,6 +120,8 @@ _KINDS: Final = (
         lambda row: LinkRecord(row[0], InviteLink(*row[1:])),
     ),
 )
+_BEGUN: Final = """
+    INSERT INTO property VALUES ('importing', '') ON CONFLICT (name) DO NOTHING"""
 _EVER_KEPT: Final = """
     SELECT EXISTS (SELECT 1 FROM log) OR EXISTS (SELECT 1 FROM given_uid)
     OR EXISTS (SELECT 1 FROM held_message) OR EXISTS (SELECT 1 FROM kept_receipt)
@@ -152,6 +154,14 @@ class PostgresTransfer:
                     await write(connection, page)
 
         await self._connections.transact(run)
+
+    async def begin(self) -> None:
+        """Mark it as being filled."""
+        await self._connections.execute(_BEGUN)
+
+    async def finish(self) -> None:
+        """Take the mark away."""
+        await self._connections.execute("DELETE FROM property WHERE name = 'importing'")
 
     async def is_empty(self) -> bool:
         """Whether nothing was ever kept."""

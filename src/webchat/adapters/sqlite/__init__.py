@@ -2,9 +2,17 @@
 
 from webchat.adapters.sqlite.backup import backup
 from webchat.adapters.sqlite.check import check
-from webchat.adapters.sqlite.files import check_exists
+from webchat.adapters.sqlite.files import can_be_written, check_exists
 from webchat.adapters.sqlite.recovery import restore
 from webchat.adapters.sqlite.settings import SqliteSettings
 from webchat.adapters.sqlite.store import SqliteStore
 
-__all__ = ["SqliteSettings", "SqliteStore", "backup", "check", "check_exists", "restore"]
+__all__ = [
+    "SqliteSettings",
+    "SqliteStore",
+    "backup",
+    "can_be_written",
+    "check",
+    "check_exists",
+    "restore",
+]

@@ -9,8 +9,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from webchat.adapters.sqlite.check import check
+from webchat.adapters.sqlite.check import check, damages
 from webchat.adapters.sqlite.files import existing, partial, refusing, sync
+from webchat.adapters.sqlite.schema import VERSION, check_version, missing
 from webchat.ports.store import Finding, StoreRefused
 
 _PAGES_A_STEP: Final = 1_000
@@ -28,13 +29,19 @@ def backup(source: Path, target: Path, *, pages_per_step: int = _PAGES_A_STEP) -
     """Copy the store at `source`, as it is now, to the new file `target`.
 
     The copy is checked, private to its owner and on the disk before `target` has its name. Nothing
-    is overwritten, nobody waits. Raises StoreRefused, with words for people.
+    is overwritten, nobody waits; a store of an older version stays one. Raises StoreRefused, with
+    words for people.
     """
     _check_target(target)
     with refusing(target), partial(target) as copied:
         with existing(source) as db:
+            version = check_version(db, source)
             copy(db, copied, target, pages_per_step)
-        _refuse_broken(source, copied)
+        if version < VERSION:
+            with refusing(source):
+                refuse_broken(copied, source)
+        elif findings := check(copied):
+            raise StoreRefused(f"{source} is damaged, so is its copy: {first_of(findings)}")
         _publish(copied, target)
 
 
@@ -61,10 +68,17 @@ def first_of(findings: Sequence[Finding]) -> str:
     return "; ".join([*findings[:_FINDINGS], *([f"and {more} more"] if more > 0 else [])])
 
 
-def _refuse_broken(source: Path, copied: Path) -> None:
-    findings = check(copied)
-    if findings:
-        raise StoreRefused(f"{source} is damaged, so is its copy: {first_of(findings)}")
+def refuse_broken(copied: Path, source: Path) -> None:
+    """Raises StoreRefused if the copy of `source`, of any version, has pages that are damaged, or
+    lacks tables; sqlite3.Error."""
+    with closing(sqlite3.connect(copied)) as db:
+        version, found, absent = check_version(db, source), list(damages(db)), missing(db)
+    if found:
+        raise StoreRefused(f"{source} is damaged: {first_of(found)}")
+    if not version:
+        raise StoreRefused(f"{source} is empty: there is no store in it")
+    if absent:
+        raise StoreRefused(f"{source} is no whole store: it lacks {first_of(absent)}")
 
 
 def _check_target(target: Path) -> None:

@@ -15,8 +15,8 @@ import msgspec
 from webchat.adapters.sqlite import journal, keyjournal
 from webchat.adapters.sqlite.files import existing
 from webchat.adapters.sqlite.keys import key_hash
-from webchat.adapters.sqlite.schema import VERSION, check_version
-from webchat.ports.store import Finding, StoreRefused
+from webchat.adapters.sqlite.schema import VERSION, check_version, is_being_filled
+from webchat.ports.store import UNFINISHED_IMPORT, Finding, StoreRefused
 
 _SAID: Final = """
     WITH said AS (
@@ -205,7 +205,8 @@ def check(path: Path) -> list[Finding]:
         if check_version(db, path) != VERSION:
             raise StoreRefused(f"{path} is older than this webchat; `serve` brings it up to date")
         try:
-            return [*damages(db), *_broken_promises(db), *_broken_journal(db)]
+            unfinished = [f"it {UNFINISHED_IMPORT}"] * is_being_filled(db)
+            return [*unfinished, *damages(db), *_broken_promises(db), *_broken_journal(db)]
         except sqlite3.DatabaseError as error:
             return [*damages(db), f"the file cannot be read: {error}"]
 

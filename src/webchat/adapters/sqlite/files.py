@@ -116,12 +116,41 @@ def check_exists(path: Path) -> None:
 def existing(path: Path) -> Iterator[sqlite3.Connection]:
     """A reading connection to a store that must be there, in one read transaction.
 
-    What other processes write meanwhile is not seen. Raises StoreRefused.
+    What other processes write meanwhile is not seen. It may be where nothing can be written. Raises
+    StoreRefused.
     """
     check_exists(path)
-    with refusing(path), closing(connect_reader(path, SqliteSettings())) as db:
+    with refusing(path), closing(_connect_existing(path)) as db:
         db.execute("BEGIN")
         yield db
+
+
+def can_be_written(path: Path) -> bool:
+    """Whether this process may write a store's file, and make others beside it."""
+    place = path.resolve()
+    return all(os.access(each, os.W_OK, effective_ids=True) for each in (place, place.parent))
+
+
+def connect_untouched(path: Path) -> sqlite3.Connection:
+    """A connection that leaves a file as it is that nobody serves. Raises sqlite3.Error."""
+    place = path.resolve()
+    # Without a journal nobody writes to it; then it may be where nothing can be written.
+    access = "mode=ro" if any(each.exists() for each in beside(place)) else "immutable=1"
+    return sqlite3.connect(f"{place.as_uri()}?{access}", uri=True, isolation_level=None)
+
+
+def beside(place: Path) -> list[Path]:
+    """Where SQLite keeps what belongs to a file, beside it."""
+    return [place.with_name(place.name + suffix) for suffix in ("-wal", "-shm", "-journal")]
+
+
+def _connect_existing(path: Path) -> sqlite3.Connection:
+    try:
+        return connect_reader(path, SqliteSettings())
+    except sqlite3.OperationalError:
+        if can_be_written(path):
+            raise
+        return connect_untouched(path)
 
 
 class ServeLock:
@@ -131,8 +160,8 @@ class ServeLock:
         """Take it. Raises StoreRefused if another process has it, OSError."""
         # Beside the file itself, whatever links lead to it: SQLite follows them, too.
         place = path.resolve()
-        lock = place.with_name(f"{place.name}.lock")
-        self._file = os.fdopen(os.open(lock, os.O_CREAT | os.O_RDWR, _PRIVATE_FILE), "r+")
+        self.path = place.with_name(f"{place.name}.lock")
+        self._file = os.fdopen(os.open(self.path, os.O_CREAT | os.O_RDWR, _PRIVATE_FILE), "r+")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -8,17 +8,18 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from webchat.adapters.sqlite.backup import copy, first_of
-from webchat.adapters.sqlite.check import damages
+from webchat.adapters.sqlite.backup import copy, refuse_broken
 from webchat.adapters.sqlite.files import (
     ServeLock,
+    beside,
     check_exists,
+    connect_untouched,
     make_private_directory,
     partial,
     refusing,
     sync,
 )
-from webchat.adapters.sqlite.schema import check_version, missing
+from webchat.adapters.sqlite.schema import check_version
 from webchat.ports.store import StoreRefused
 
 
@@ -30,13 +31,14 @@ def restore(source: Path, target: Path, kept: str) -> Path | None:
     whole under one of its names. Raises StoreRefused: `target` is served, or has no room; `source`
     is damaged, or no store that this version knows.
     """
-    with _opened(source) as db, refusing(target), _held(target):
+    with _opened(source) as db, refusing(target), _held(target) as lock:
         # SQLite follows links, too: the files beside are beside what they lead to.
         place = target.resolve()
         with partial(place) as copied:
             with refusing(source):
                 copy(db, copied, target)
-                _check(copied, source)
+                refuse_broken(copied, source)
+            _give_to_who_serves(place, copied, lock)
             return _replace(place, copied, kept)
 
 
@@ -44,11 +46,8 @@ def restore(source: Path, target: Path, kept: str) -> Path | None:
 def _opened(source: Path) -> Iterator[sqlite3.Connection]:
     """A connection to the backup that leaves the file as it is."""
     check_exists(source)
-    place = source.resolve()
-    # Without a journal nobody writes to it; then it may be where nothing can be written.
-    access = "mode=ro" if any(path.exists() for path in _beside(place)) else "immutable=1"
     with refusing(source):
-        db = sqlite3.connect(f"{place.as_uri()}?{access}", uri=True, isolation_level=None)
+        db = connect_untouched(source)
     with closing(db):
         with refusing(source):
             if not check_version(db, source):
@@ -57,33 +56,31 @@ def _opened(source: Path) -> Iterator[sqlite3.Connection]:
 
 
 @contextmanager
-def _held(target: Path) -> Iterator[None]:
-    """Nobody else serves the store meanwhile."""
+def _held(target: Path) -> Iterator[Path]:
+    """Nobody else serves the store meanwhile. Gives the file that says so."""
     make_private_directory(target.parent)
     lock = ServeLock(target)
     try:
-        yield
+        yield lock.path
     finally:
         lock.release()
 
 
-def _check(copied: Path, source: Path) -> None:
-    """Raises StoreRefused if the copy of `source` has pages that are damaged, or lacks tables."""
-    with closing(sqlite3.connect(copied)) as db:
-        found, absent = list(damages(db)), missing(db)
-    if found:
-        raise StoreRefused(f"{source} is damaged: {first_of(found)}")
-    if absent:
-        raise StoreRefused(f"{source} is no whole store: it lacks {first_of(absent)}")
+def _give_to_who_serves(place: Path, copied: Path, lock: Path) -> None:
+    """Whoever runs this: the one who served the store, or whose directory it is, has to be able to.
+    Raises OSError."""
+    is_root = os.geteuid() == 0
+    owner = (place if place.exists() else place.parent).stat()
+    if place.exists() or is_root:
+        os.chown(copied, owner.st_uid, owner.st_gid)
+    if is_root:
+        os.chown(lock, owner.st_uid, owner.st_gid)
 
 
 def _replace(place: Path, copied: Path, kept: str) -> Path | None:
     """Give the copy its name, and what has it now another one. Raises OSError."""
-    old = [path for path in (place, *_beside(place)) if path.exists()]
+    old = [path for path in (place, *beside(place)) if path.exists()]
     aside = place.with_name(place.name + kept)
-    if place.exists():
-        # Whoever runs this: the one who served the store has to be able to.
-        os.chown(copied, place.stat().st_uid, place.stat().st_gid)
     sync(copied)
     for path in old:
         os.link(path, f"{aside}{path.name.removeprefix(place.name)}")
@@ -95,8 +92,3 @@ def _replace(place: Path, copied: Path, kept: str) -> Path | None:
     copied.rename(place)
     sync(place.parent)
     return aside if old else None
-
-
-def _beside(place: Path) -> list[Path]:
-    """Where SQLite keeps what belongs to a file, beside it."""
-    return [place.with_name(place.name + suffix) for suffix in ("-wal", "-shm", "-journal")]

@@ -224,6 +224,12 @@ def check_version(db: sqlite3.Connection, path: Path) -> int:
     return int(version)
 
 
+def is_being_filled(db: sqlite3.Connection) -> bool:
+    """Whether an import into it has begun and not come to its end. Raises sqlite3.Error."""
+    found = db.execute("SELECT 1 FROM property WHERE name = 'importing'").fetchone()
+    return found is not None
+
+
 def missing(db: sqlite3.Connection) -> list[str]:
     """The tables and indices of the file's version that it does not have. Raises sqlite3.Error."""
     (version,) = db.execute("PRAGMA user_version").fetchone()

@@ -151,10 +151,25 @@ class SqliteTransfer:
         """Write a page in one transaction, leaving alone what is there."""
         await self._write(restore, records)
 
+    async def begin(self) -> None:
+        """Mark it as being filled."""
+        await self._write(_mark, True)
+
+    async def finish(self) -> None:
+        """Take the mark away."""
+        await self._write(_mark, False)
+
     async def is_empty(self) -> bool:
         """Whether nothing was ever kept."""
         (kept,) = await self._read(lambda db: db.execute(_EVER_KEPT).fetchone())
         return not kept
+
+
+def _mark(db: sqlite3.Connection, is_begun: bool) -> None:
+    if is_begun:
+        db.execute("REPLACE INTO property VALUES ('importing', '')")
+    else:
+        db.execute("DELETE FROM property WHERE name = 'importing'")
 
 
 async def _in_thread(call: Callable[..., Any], *arguments: object) -> Any:

@@ -204,7 +204,7 @@ class Writer:
             except _ActFailed as failure:
                 # A defect in one act: the others are done without it.
                 self._roll_back()
-                _log.error("a write failed", exc_info=failure.cause)
+                _say(logging.ERROR, "a write failed", failure.cause)
                 failed[failure.index] = _error(Code.INTERNAL, "a write failed", failure.cause)
             except Exception as error:
                 # Mostly SQLite's; the thread has to outlive any.
@@ -250,12 +250,12 @@ class Writer:
         if not self.is_failing:
             self.is_failing = True
             defect = None if isinstance(error, sqlite3.Error) else error
-            _log.error("the store cannot be written: %s", error, exc_info=defect)
+            _say(logging.ERROR, f"the store cannot be written: {error}", defect)
 
     def _can_write(self) -> None:
         if self.is_failing:
             self.is_failing = False
-            _log.info("the store can be written again")
+            _say(logging.INFO, "the store can be written again")
 
     def _roll_back(self) -> None:
         self._memory.rolled_back()
@@ -271,6 +271,12 @@ class _ActFailed(Exception):  # noqa: N818
         super().__init__(index)
         self.index = index
         self.cause = cause
+
+
+def _say(level: int, message: str, defect: Exception | None = None) -> None:
+    """Log it. Whatever becomes of that, the thread goes on."""
+    with suppress(Exception):
+        _log.log(level, "%s", message, exc_info=defect)
 
 
 def _error(code: Code, message: str, cause: Exception | None = None) -> WebchatError:

@@ -1,0 +1,32 @@
+"""How many files, connections among them, this process may have open."""
+
+from __future__ import annotations
+
+import resource
+from contextlib import suppress
+from typing import Final
+
+import structlog
+
+RESERVE: Final = 1_000
+"""So many are for everything but clients: the store, the bus, other nodes, requests passed on."""
+
+_log = structlog.get_logger()
+
+
+def allow_open_files(sessions: int) -> None:
+    """Raise the limit as far as this process may, and warn if so many sessions do not fit into it:
+    at the limit connections would be left waiting without a word."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        # Some systems name a hard limit that they do not grant.
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            soft = hard
+    if soft != resource.RLIM_INFINITY and soft < sessions + RESERVE:
+        _log.warning(
+            "fewer files may be open than --sessions needs: raise the limit (ulimit -n, "
+            "LimitNOFILE) or lower --sessions",
+            limit=soft,
+            needed=sessions + RESERVE,
+        )
