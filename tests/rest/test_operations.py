@@ -65,3 +65,8 @@ async def test_metrics_are_for_this_machine_alone(api: Api) -> None:
     for address in ("127.0.0.1", "::1"):
         api.edge.peer = Client(address, secure=False)
         assert (await api.http.get("/metrics")).status_code == 200
+
+
+async def test_metrics_are_not_for_whom_a_proxy_on_this_machine_speaks(api: Api) -> None:
+    forwarded = {"X-Forwarded-For": "192.0.2.1"}
+    check_problem(await api.http.get("/metrics", headers=forwarded), 403, "forbidden")

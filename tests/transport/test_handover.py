@@ -70,6 +70,12 @@ async def test_a_websocket_can_follow_requests_on_the_same_connection() -> None:
         assert await wire.message() == "4hello"
 
 
+async def test_a_websocket_begins_with_http_1_1() -> None:
+    async with running() as site, await Wire.connect(site.port) as wire:
+        wire.write(upgrade_request(ENGINE).replace(b"HTTP/1.1", b"HTTP/1.0", 1))
+        assert (await wire.answer()).status == 400
+
+
 async def test_compression_is_offered_in_vain() -> None:
     offer = {"Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits"}
     async with running() as site, await Wire.connect(site.port) as wire:

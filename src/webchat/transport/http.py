@@ -293,6 +293,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _begun(self, endpoint: Endpoint, request: Request) -> WebSocket:
         """A WebSocket of this node's, for a new session or for one that polled so far."""
+        if self.parser.get_http_version() != "1.1":
+            raise HandshakeRefused(400, "A WebSocket begins with HTTP/1.1.")
         connection = find(endpoint, request)
         answer = accept(self.parser.get_method().decode("latin-1"), request.headers)
         if connection is None:
