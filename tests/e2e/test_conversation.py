@@ -214,6 +214,11 @@ def test_a_text_over_the_limit_is_not_lost(newcomer: Newcomer) -> None:
     refused.get_by_role("button", name="Edit").click()
     expect(ann.box).to_have_value("x" * 17_000)
     expect(ann.messages).to_have_count(0)
+    ann.box.press("Enter")
+    refused.get_by_role("button", name="Discard").click()
+    expect(ann.messages).to_have_count(0)
+    expect(ann.box).to_be_focused()
+    expect(ann.box).to_have_value("")
 
 
 def test_what_arrives_while_nobody_looks_is_read_when_they_are_back(newcomer: Newcomer) -> None:

@@ -107,8 +107,9 @@ export interface Pending {
   order: number;
   /** The page that sends it. */
   owner: string;
-  /** Why it was refused for good. */
+  /** Why it was refused for good: in the server's words, and its code. */
   refusal?: string;
+  code?: string;
 }
 
 /** Keeps what waits to be sent over a reload. */
