@@ -147,8 +147,19 @@ def test_what_is_being_written_stays_with_its_conversation(newcomer: Newcomer) -
     expect(ann.box).to_have_value("")
     ann.conversation("Bob").click()
     expect(ann.box).to_have_value("not yet sen")
+    ann.choose_for("hello", "Edit")
+    ann.box.fill("hello, B")
+    ann.start_with(ann, "Ann")
+    ann.conversation("Bob").click()
+    expect(ann.box).to_have_value("hello, B")
     ann.page.reload()
+    expect(ann.box).to_have_value("hello, B")
+    ann.write("hello, Bob")
+    expect(ann.message("hello, Bob")).to_contain_text("edited")
     expect(ann.box).to_have_value("not yet sen")
+    ann.choose_from_account("Log out")
+    expect(ann.page.get_by_role("button", name="Log in")).to_be_visible()
+    assert "not yet sen" not in ann.page.evaluate("JSON.stringify(localStorage)")
 
 
 def test_addresses_are_real(newcomer: Newcomer) -> None:

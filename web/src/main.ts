@@ -58,6 +58,7 @@ async function makeClient(uid: string, fresh: boolean, loggedOut: () => void): P
 }
 
 async function forget(uid: string): Promise<void> {
+  new Drafts(uid, storage()).clear();
   await (await database(uid)).logs.clear();
 }
 

@@ -293,6 +293,37 @@ export class FakeApi implements Api {
   }
 }
 
+/** A browser's storage. */
+export class FakeStorage implements Storage {
+  readonly #items = new Map<string, string>();
+  full = false;
+
+  get length(): number {
+    return this.#items.size;
+  }
+
+  key(at: number): string | null {
+    return [...this.#items.keys()][at] ?? null;
+  }
+
+  getItem(key: string): string | null {
+    return this.#items.get(key) ?? null;
+  }
+
+  setItem(key: string, value: string): void {
+    if (this.full) throw new Error("no room");
+    this.#items.set(key, value);
+  }
+
+  removeItem(key: string): void {
+    this.#items.delete(key);
+  }
+
+  clear(): void {
+    this.#items.clear();
+  }
+}
+
 /** Logins of one browser's pages. */
 export class FakeLogins implements Logins {
   /** What this page told the others. */
