@@ -293,6 +293,15 @@ export class FakeApi implements Api {
   }
 }
 
+/** What would be told outside the page. */
+export class FakeNotifier {
+  readonly told: string[] = [];
+
+  tell(conv: string, name: string, text: string): void {
+    this.told.push(`${conv} ${name}: ${text}`);
+  }
+}
+
 /** A browser's storage. */
 export class FakeStorage implements Storage {
   readonly #items = new Map<string, string>();
@@ -381,6 +390,7 @@ export function world(parts: { page?: Pages; outbox?: MemoryOutbox; logs?: Memor
     outbox: parts.outbox ?? new MemoryOutbox(),
     logs: parts.logs ?? new MemoryLogs(),
     drafts: new Drafts("ann", null),
+    notifier: new FakeNotifier(),
     device: "device-1",
   };
 }
