@@ -19,6 +19,11 @@ export interface Draft {
   edit?: Rewriting | undefined;
 }
 
+/** What was written and not sent: the draft, and what a message was to say instead. */
+export function unsentOf({ text, edit }: Draft): string[] {
+  return [text, edit && edit.text !== edit.was ? edit.text : ""].filter((each) => each !== "");
+}
+
 const NOTHING: Draft = { text: "" };
 
 export class Drafts {

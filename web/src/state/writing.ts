@@ -2,7 +2,7 @@
 
 import type { Entry, Seq } from "../wire/wire.ts";
 import type { Conversation } from "./conversation.svelte.ts";
-import type { Draft, Drafts } from "./drafts.ts";
+import { type Draft, type Drafts, unsentOf } from "./drafts.ts";
 
 /** What nobody would see: white space, and characters without a shape. */
 const UNSEEN = /[\s\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\p{Z}\u2800]/gu;
@@ -41,10 +41,9 @@ export class Writing {
     return this.draft.edit?.seq ?? this.draft.reply;
   }
 
-  /** What was written and not sent: the draft, and what a message was to say instead. */
+  /** What was written and not sent. */
   get unsent(): string[] {
-    const { text, edit } = this.draft;
-    return [text, edit && edit.text !== edit.was ? edit.text : ""].filter((each) => each !== "");
+    return unsentOf(this.draft);
   }
 
   /** The next message is a reply to the entry `seq`. */
