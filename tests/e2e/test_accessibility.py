@@ -274,9 +274,9 @@ def test_a_small_screen_leaves_the_boxes_of_settings_their_size(newcomer: Newcom
     ann = newcomer("Ann", viewport={"width": 360, "height": 640})
     ann.choose_from_account("Settings")
     boxes = ann.page.get_by_role("checkbox")
-    expect(boxes).to_have_count(2)
+    expect(boxes).to_have_count(3)
     sizes = [box.bounding_box() for box in boxes.all()]
-    assert [(size["width"], size["height"]) for size in sizes if size] == [(18, 18)] * 2
+    assert [(size["width"], size["height"]) for size in sizes if size] == [(18, 18)] * 3
 
 
 def test_a_wide_screen_shows_both_panes_without_a_way_back(newcomer: Newcomer) -> None:

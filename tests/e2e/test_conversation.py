@@ -81,6 +81,35 @@ def test_the_list_shows_the_newest_text_and_the_newest_conversation_first(
     expect(links).to_have_text([re.compile("Bob.*from bob"), re.compile("Cleo.*to cleo")])
 
 
+def test_many_conversations_are_filtered_by_name(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann")
+    ann.start_with(ann, "Ann")
+    ann.write("a note")
+    expect(ann.message("a note")).to_contain_text("Sent")
+
+    def many(route: Route) -> None:
+        answer = route.fetch()
+        (notes,) = answer.json()["items"]
+        groups = [{**notes, "ConvID": f"group_{at}", "name": f"Trip {at}"} for at in range(10)]
+        route.fulfill(response=answer, json={"items": [notes, *groups], "next": None})
+
+    searchbox = ann.page.get_by_role("searchbox", name="Filter conversations")
+    expect(searchbox).to_have_count(0)
+    ann.page.route("**/api/v1/conversations*", many)
+    ann.page.goto("/")
+    links = ann.conversations.get_by_role("link")
+    expect(links).to_have_count(11)
+    searchbox.fill("trip 7")
+    expect(links).to_have_text([re.compile("Trip 7")])
+    searchbox.press("Escape")
+    expect(links).to_have_count(11)
+    searchbox.fill("ann")
+    searchbox.press("Enter")
+    expect(ann.page.get_by_role("heading", level=1, name="Ann")).to_be_visible()
+    expect(ann.box).to_be_focused()
+    expect(links).to_have_count(11)
+
+
 def test_markup_is_shown_as_it_was_written(newcomer: Newcomer) -> None:
     ann, bob = newcomer("Ann"), newcomer("Bob")
     ann.start_with(bob, "Bob")
@@ -155,8 +184,20 @@ def test_what_is_being_written_stays_with_its_conversation(newcomer: Newcomer) -
     expect(ann.box).to_have_value("")
     ann.conversation("Bob").click()
     expect(ann.box).to_have_value("not yet sen")
+    ann.choose_for("hello", "Edit")
+    ann.box.fill("hello, B")
+    ann.start_with(ann, "Ann")
+    expect(ann.conversation("Bob")).to_contain_text("Draft: hello, B")
+    ann.conversation("Bob").click()
+    expect(ann.box).to_have_value("hello, B")
     ann.page.reload()
+    expect(ann.box).to_have_value("hello, B")
+    ann.write("hello, Bob")
+    expect(ann.message("hello, Bob")).to_contain_text("edited")
     expect(ann.box).to_have_value("not yet sen")
+    ann.choose_from_account("Log out")
+    expect(ann.page.get_by_role("button", name="Log in")).to_be_visible()
+    assert "not yet sen" not in ann.page.evaluate("JSON.stringify(localStorage)")
 
 
 def test_addresses_are_real(newcomer: Newcomer) -> None:
@@ -220,11 +261,17 @@ def test_a_text_over_the_limit_is_not_lost(newcomer: Newcomer) -> None:
     expect(ann.page.get_by_role("alert")).to_contain_text("too long")
     refused = ann.messages.last
     expect(refused).to_contain_text("Not sent")
+    expect(ann.conversation("Ann")).to_contain_text("Not sent")
     refused.get_by_role("button", name="Try again").click()
     expect(refused).to_contain_text("Not sent")
     refused.get_by_role("button", name="Edit").click()
     expect(ann.box).to_have_value("x" * 17_000)
     expect(ann.messages).to_have_count(0)
+    ann.box.press("Enter")
+    refused.get_by_role("button", name="Discard").click()
+    expect(ann.messages).to_have_count(0)
+    expect(ann.box).to_be_focused()
+    expect(ann.box).to_have_value("")
 
 
 def test_what_arrives_while_nobody_looks_is_read_when_they_are_back(newcomer: Newcomer) -> None:

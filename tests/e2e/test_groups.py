@@ -116,18 +116,26 @@ def test_messages_are_changed_and_deleted(trio: Trio, trip: str) -> None:
     bob.write("at nien")
     bob.choose_for("at nien", "Edit")
     expect(bob.box).to_have_value("at nien")
+    bob.write("")
+    expect(bob.page.get_by_role("alert")).to_contain_text("delete it instead")
     bob.write("at nine")
+    expect(bob.page.get_by_role("alert")).to_have_count(0)
     for person in (ann, bob, cleo):
         expect(person.messages.last).to_contain_text("at nine")
         expect(person.messages.last).to_contain_text("edited")
+    bob.choose_for("at nine", "Edit")
+    bob.box.fill("at ten")
+    cleo.choose_for("at nine", "Reply")
     ann.choose_for("at nine", "Delete")
     dialog = ann.page.get_by_role("dialog", name="Delete message")
     dialog.get_by_role("button", name="Delete", exact=True).click()
     expect(ann.box).to_be_focused()
     for person in (ann, bob, cleo):
         expect(person.messages.last).to_contain_text("Message deleted")
-        expect(person.log).not_to_contain_text("nine")
+        expect(person.page.get_by_role("main")).not_to_contain_text("nine")
     expect(cleo.conversation(trip)).to_contain_text("Message deleted")
+    expect(bob.page.get_by_text("Edit your message")).to_have_count(0)
+    expect(bob.box).to_have_value("at ten")
 
 
 def test_what_is_not_ones_own_cannot_be_changed(trio: Trio) -> None:

@@ -7,7 +7,8 @@ import { MemoryLogs, MemoryOutbox } from "./db/memory.ts";
 import { Attention } from "./state/attention.svelte.ts";
 import { Client } from "./state/client.svelte.ts";
 import { Drafts } from "./state/drafts.ts";
-import { Router } from "./state/router.svelte.ts";
+import { Notifier } from "./state/notifier.svelte.ts";
+import { pathOf, Router } from "./state/router.svelte.ts";
 import { Session } from "./state/session.svelte.ts";
 import { Today } from "./state/today.svelte.ts";
 import {
@@ -24,6 +25,13 @@ import "./styles/base.css";
 
 const rest = new Rest();
 const pages = new BrowserPages();
+const router = new Router(window);
+const attention = new Attention();
+attention.follow(document);
+const notifier = new Notifier(window.Notification, storage(), attention, (conv) => {
+  window.focus();
+  router.go(pathOf(conv));
+});
 
 /** Browsers that forbid storage throw at its mere mention. */
 function storage(): Storage | null {
@@ -54,21 +62,21 @@ async function makeClient(uid: string, fresh: boolean, loggedOut: () => void): P
   if (fresh) await logs.clear();
   const channel = new SocketChannel(browserClock, browserNetwork);
   const drafts = new Drafts(uid, storage());
-  const world = { api: rest, channel, clock: browserClock, pages, outbox, logs, drafts };
+  const world = { api: rest, channel, clock: browserClock, pages, outbox, logs, drafts, notifier };
   return new Client(uid, { ...world, device: device() }, loggedOut);
 }
 
 async function forget(uid: string): Promise<void> {
+  new Drafts(uid, storage()).clear();
   await (await database(uid)).logs.clear();
 }
 
 const session = new Session(rest, browserClock, new BrowserLogins(), makeClient, forget);
-const attention = new Attention();
-attention.follow(document);
 const today = new Today(browserClock);
 today.follow(document);
 
 const target = document.getElementById("app");
 if (!target) throw new Error("the page has no place for the application");
-mount(App, { target, props: { app: { session, router: new Router(window), attention, today } } });
+const app = { session, router, attention, notifier, today };
+mount(App, { target, props: { app } });
 void session.start();

@@ -293,6 +293,46 @@ export class FakeApi implements Api {
   }
 }
 
+/** What would be told outside the page. */
+export class FakeNotifier {
+  readonly told: string[] = [];
+
+  tell(conv: string, name: string, text: string): void {
+    this.told.push(`${conv} ${name}: ${text}`);
+  }
+}
+
+/** A browser's storage. */
+export class FakeStorage implements Storage {
+  readonly #items = new Map<string, string>();
+  full = false;
+
+  get length(): number {
+    return this.#items.size;
+  }
+
+  key(at: number): string | null {
+    return [...this.#items.keys()][at] ?? null;
+  }
+
+  getItem(key: string): string | null {
+    return this.#items.get(key) ?? null;
+  }
+
+  setItem(key: string, value: string): void {
+    if (this.full) throw new Error("no room");
+    this.#items.set(key, value);
+  }
+
+  removeItem(key: string): void {
+    this.#items.delete(key);
+  }
+
+  clear(): void {
+    this.#items.clear();
+  }
+}
+
 /** Logins of one browser's pages. */
 export class FakeLogins implements Logins {
   /** What this page told the others. */
@@ -350,6 +390,7 @@ export function world(parts: { page?: Pages; outbox?: MemoryOutbox; logs?: Memor
     outbox: parts.outbox ?? new MemoryOutbox(),
     logs: parts.logs ?? new MemoryLogs(),
     drafts: new Drafts("ann", null),
+    notifier: new FakeNotifier(),
     device: "device-1",
   };
 }

@@ -1,8 +1,9 @@
-/** What components find without being handed it: the session, the address, the reader's attention, the day, the page's forms. */
+/** What components find without being handed it: the session, the address, the reader's attention and how to get it, the day, the page's forms. */
 
 import { createContext } from "svelte";
 import type { Attention } from "../state/attention.svelte.ts";
 import type { Client } from "../state/client.svelte.ts";
+import type { Notifier } from "../state/notifier.svelte.ts";
 import type { Router } from "../state/router.svelte.ts";
 import type { Session } from "../state/session.svelte.ts";
 import type { Today } from "../state/today.svelte.ts";
@@ -13,6 +14,7 @@ export interface App {
   router: Router;
   attention: Attention;
   today: Today;
+  notifier: Notifier;
 }
 
 export const [getApp, setApp] = createContext<App>();

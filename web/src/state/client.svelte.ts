@@ -7,6 +7,7 @@ import {
   type Entry,
   type Outgoing,
   type Seq,
+  type Uid,
   userLog,
 } from "../wire/wire.ts";
 import { backoffMs } from "./backoff.ts";
@@ -17,11 +18,13 @@ import type { Drafts } from "./drafts.ts";
 import { Feed } from "./feed.ts";
 import { Groups } from "./groups.ts";
 import { Invitations } from "./invitations.svelte.ts";
+import type { Notifier } from "./notifier.svelte.ts";
 import { Outbox } from "./outbox.svelte.ts";
 import { People } from "./people.svelte.ts";
 import type { Api, Channel, Clock, LogStore, OutboxStore, Pages, Pending, Sent } from "./ports.ts";
 import { ReceiptSender } from "./receipts.ts";
 import { uidsOf } from "./timeline.ts";
+import { previewText } from "./wording.ts";
 
 /** What the browser gives to one user's page. */
 export interface World {
@@ -32,6 +35,7 @@ export interface World {
   outbox: OutboxStore;
   logs: LogStore;
   drafts: Drafts;
+  notifier: Pick<Notifier, "tell">;
   device: string;
 }
 
@@ -40,6 +44,8 @@ export interface ClientSettings {
   listDelayMs: number;
   /** Cursors are kept at most this often. */
   keepDelayMs: number;
+  /** A message waits so long for its author's name, and to be read elsewhere, before it is told of. */
+  tellDelayMs: number;
   cursorsPerPacket: number;
   retry: { firstMs: number; maxMs: number };
 }
@@ -47,6 +53,7 @@ export interface ClientSettings {
 export const CLIENT_DEFAULTS: ClientSettings = {
   listDelayMs: 100,
   keepDelayMs: 500,
+  tellDelayMs: 500,
   cursorsPerPacket: 1000,
   retry: { firstMs: 500, maxMs: 10_000 },
 };
@@ -233,8 +240,28 @@ export class Client {
   #met(conversation: Conversation, entry: Entry): void {
     const own = authorOf(entry) === this.me;
     if (own) this.outbox.settle(entry.MsgID);
-    else if (entry.EvtType === "message") this.#receipts.arrived(conversation, entry.Seq);
+    else if (entry.EvtType === "message") {
+      this.#receipts.arrived(conversation, entry.Seq);
+      this.people.name(authorOf(entry)); // asks for it, where it is not known
+      this.#tellSoon(conversation);
+    }
     if (conversation !== this.#onScreen) this.conversations.bound(conversation);
+  }
+
+  /** Outside the page, of the newest message that is not read by then. */
+  #tellSoon(conversation: Conversation): void {
+    const { id } = conversation;
+    const nameOf = (uid: Uid) => this.people.name(uid);
+    this.#later(`tell ${id}`, this.#settings.tellDelayMs, () => {
+      const news = conversation.entries.findLast((entry) => this.#isNews(entry));
+      if (!news || news.Seq <= conversation.displayed) return;
+      this.#world.notifier.tell(id, conversation.name, previewText(news, this.me, nameOf));
+    });
+  }
+
+  #isNews(entry: Entry): boolean {
+    const said = entry.EvtType === "message" && entry.Deleted === undefined;
+    return said && authorOf(entry) !== this.me;
   }
 
   #moved(log: ConvID, position: Seq): void {

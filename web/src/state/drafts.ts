@@ -1,27 +1,98 @@
 /** What is being written, per conversation, kept over a reload. */
 
-import type { ConvID, Uid } from "../wire/wire.ts";
+import { SvelteMap } from "svelte/reactivity";
+import type { ConvID, Seq, Uid } from "../wire/wire.ts";
+
+/** An own message that is being rewritten: what it said, and what it is to say. */
+export interface Rewriting {
+  seq: Seq;
+  was: string;
+  text: string;
+}
+
+export interface Draft {
+  /** Of the next message. */
+  text: string;
+  /** What that replies to. */
+  reply?: Seq | undefined;
+  /** The draft waits until this is done. */
+  edit?: Rewriting | undefined;
+}
+
+/** What was written and not sent: the draft, and what a message was to say instead. */
+export function unsentOf({ text, edit }: Draft): string[] {
+  return [text, edit && edit.text !== edit.was ? edit.text : ""].filter((each) => each !== "");
+}
+
+const NOTHING: Draft = { text: "" };
 
 export class Drafts {
-  readonly #prefix: string;
+  readonly #texts: string;
+  readonly #more: string;
   readonly #storage: Storage | null;
+  readonly #all = new SvelteMap<ConvID, Draft>();
+  /** What the storage had no room for. */
+  readonly #unkept = new Set<ConvID>();
 
-  /** `storage`: null where the browser offers none; then nothing is kept. */
+  /** `storage`: null where the browser offers none; then nothing outlives the page. */
   constructor(uid: Uid, storage: Storage | null) {
-    this.#prefix = `webchat:draft:${uid}:`;
+    this.#texts = `webchat:draft:${uid}:`;
+    this.#more = `webchat:about:${uid}:`;
     this.#storage = storage;
+    for (const conv of this.#kept()) this.recall(conv);
   }
 
-  get(conv: ConvID): string {
-    return this.#storage?.getItem(this.#prefix + conv) ?? "";
+  get(conv: ConvID): Draft {
+    return this.#all.get(conv) ?? NOTHING;
   }
 
-  set(conv: ConvID, text: string): void {
+  put(conv: ConvID, draft: Draft): void {
+    const { text, reply, edit } = draft;
+    this.#all.set(conv, draft);
     try {
-      if (text) this.#storage?.setItem(this.#prefix + conv, text);
-      else this.#storage?.removeItem(this.#prefix + conv);
+      this.#keep(this.#texts + conv, text);
+      this.#keep(this.#more + conv, reply || edit ? JSON.stringify({ reply, edit }) : "");
+      this.#unkept.delete(conv);
     } catch {
-      // A full storage costs the draft of a closed page, nothing else.
+      this.#unkept.add(conv); // A full storage costs the draft of a closed page, nothing else.
     }
+  }
+
+  /** Takes what is kept, which another page of this browser may have written. */
+  recall(conv: ConvID): void {
+    if (!this.#storage || this.#unkept.has(conv)) return;
+    const text = this.#storage.getItem(this.#texts + conv) ?? "";
+    this.#all.set(conv, { text, ...parsed(this.#storage.getItem(this.#more + conv)) });
+  }
+
+  /** Forgets all of them. */
+  clear(): void {
+    for (const conv of this.#kept()) this.put(conv, NOTHING);
+  }
+
+  #kept(): Set<ConvID> {
+    const keys = Array.from({ length: this.#storage?.length ?? 0 }, (_, at) =>
+      this.#storage?.key(at),
+    );
+    const convs = keys.flatMap((key) =>
+      [this.#texts, this.#more].flatMap((prefix) =>
+        key?.startsWith(prefix) ? key.slice(prefix.length) : [],
+      ),
+    );
+    return new Set(convs);
+  }
+
+  #keep(key: string, value: string): void {
+    if (value) this.#storage?.setItem(key, value);
+    else this.#storage?.removeItem(key);
+  }
+}
+
+function parsed(json: string | null): Pick<Draft, "reply" | "edit"> {
+  try {
+    const { reply, edit } = JSON.parse(json ?? "{}") as Pick<Draft, "reply" | "edit">;
+    return { reply, edit };
+  } catch {
+    return {};
   }
 }

@@ -13,6 +13,7 @@ import {
 } from "../wire/wire.ts";
 import { type BackoffSettings, backoffMs } from "./backoff.ts";
 import type { Channel, Clock, OutboxStore, Pages, Pending, Sent } from "./ports.ts";
+import { isMoot } from "./refusals.ts";
 
 export interface OutboxSettings {
   backoff: BackoffSettings;
@@ -123,7 +124,7 @@ export class Outbox {
   async retry(id: string): Promise<void> {
     const item = this.items.find((each) => each.id === id);
     if (!item) return;
-    const { refusal: _, ...again } = item;
+    const { refusal: _, code: __, ...again } = item;
     this.#replace(again);
     await this.#keep(again);
     this.#pump(item.conv);
@@ -233,7 +234,11 @@ export class Outbox {
   }
 
   async #refuse(item: Pending, failure: Failure): Promise<void> {
-    const refused = { ...item, refusal: failure.message || failure.code };
+    if (isMoot(item, failure)) {
+      this.settle(item.id);
+      return;
+    }
+    const refused = { ...item, refusal: failure.message || failure.code, code: failure.code };
     this.#replace(refused);
     await this.#keep(refused);
   }

@@ -25,7 +25,6 @@ import type {
   Seq,
   SyncRequest,
   Uid,
-  WireError,
 } from "../wire/wire.ts";
 
 /** The REST API. Every method rejects with a Failure. */
@@ -110,8 +109,9 @@ export interface Pending {
   order: number;
   /** The page that sends it. */
   owner: string;
-  /** Why it was refused for good. */
+  /** Why it was refused for good: in the server's words, and its code. */
   refusal?: string;
+  code?: string;
 }
 
 /** Keeps what waits to be sent over a reload. */

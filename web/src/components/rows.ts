@@ -1,0 +1,66 @@
+/** What the list shows, row by row. Pure. */
+
+import type { Conversation } from "../state/conversation.svelte.ts";
+import { type Draft, unsentOf } from "../state/drafts.ts";
+import type { Pending } from "../state/ports.ts";
+import { actText, type NameOf, previewText } from "../state/wording.ts";
+import { isBlank } from "../state/writing.ts";
+
+export interface Row {
+  conversation: Conversation;
+  /** The newest. */
+  text: string;
+  /** What is left to be done here, ahead of the text. */
+  mark?: Mark | undefined;
+  at: number;
+}
+
+export interface Mark {
+  kind: "failed" | "draft";
+  words: string;
+}
+
+/** `draft`: undefined where it is seen elsewhere. */
+export function rowOf(
+  conversation: Conversation,
+  pending: readonly Pending[],
+  draft: Draft | undefined,
+  nameOf: NameOf,
+): Row | null {
+  if (!conversation.named) return null;
+  const mark = markOf(pending, draft);
+  const { last, me } = conversation;
+  // What waits to be sent is newer than anything the log has; what was refused may be old.
+  const waiting = pending.findLast(isListed);
+  if (waiting && (waiting.refusal === undefined || waiting.at > (last?.StoredAt ?? 0))) {
+    const text = waiting.kind === "create" ? actText(waiting, nameOf) : `You: ${waiting.text}`;
+    return { conversation, mark, text, at: waiting.at };
+  }
+  if (!last) return null;
+  return { conversation, mark, text: previewText(last, me, nameOf), at: last.StoredAt };
+}
+
+function markOf(pending: readonly Pending[], draft: Draft | undefined): Mark | undefined {
+  const failed = pending.some(
+    ({ kind = "message", refusal }) => kind === "message" && refusal !== undefined,
+  );
+  if (failed) return { kind: "failed", words: "Not sent" };
+  const written = draft && unsentOf(draft).findLast((text) => !isBlank(text));
+  return written === undefined ? undefined : { kind: "draft", words: `Draft: ${written}` };
+}
+
+function isListed({ kind = "message" }: Pending): boolean {
+  return kind === "message" || kind === "create";
+}
+
+/** Whether `name` has every word of `query`, whatever their case and accents. */
+export function matches(name: string, query: string): boolean {
+  const folded = fold(name);
+  return fold(query)
+    .split(/\s+/)
+    .every((word) => folded.includes(word));
+}
+
+function fold(text: string): string {
+  return text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+}

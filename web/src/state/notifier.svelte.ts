@@ -1,0 +1,79 @@
+/** Tells of messages outside the page while nobody looks at it, if that is wanted in this browser. */
+
+import { Failure } from "../wire/failure.ts";
+import type { ConvID } from "../wire/wire.ts";
+import type { Attention } from "./attention.svelte.ts";
+
+const KEY = "webchat:notifications";
+const WANTED = "on";
+/** So much of a text is told at most, in characters. */
+const MOST = 200;
+
+export class Notifier {
+  #wanted = $state(false);
+  readonly #offer: typeof Notification | undefined;
+  readonly #storage: Storage | null;
+  readonly #attention: Pick<Attention, "present">;
+  readonly #choose: (conv: ConvID) => void;
+  readonly #open = new Map<ConvID, Notification>();
+
+  /** `offer`: undefined where the browser has none. `choose`: one was chosen, of `conv`. */
+  constructor(
+    offer: typeof Notification | undefined,
+    storage: Storage | null,
+    attention: Pick<Attention, "present">,
+    choose: (conv: ConvID) => void,
+  ) {
+    this.#offer = offer;
+    this.#storage = storage;
+    this.#attention = attention;
+    this.#choose = choose;
+    this.#wanted = storage?.getItem(KEY) === WANTED;
+  }
+
+  /** Whether there can be any here. */
+  get offered(): boolean {
+    return this.#offer !== undefined;
+  }
+
+  /** Whether messages are told of, as far as the browser lets them be. */
+  get on(): boolean {
+    return this.#wanted && this.#offer?.permission === "granted";
+  }
+
+  /** Has to come of a click. Rejects with a Failure where the browser does not allow it. */
+  async want(wanted: boolean): Promise<void> {
+    if (wanted && (await this.#offer?.requestPermission()) !== "granted") {
+      throw new Failure("denied", "Your browser does not allow notifications from this page");
+    }
+    this.#wanted = wanted;
+    try {
+      if (wanted) this.#storage?.setItem(KEY, WANTED);
+      else this.#storage?.removeItem(KEY);
+    } catch {
+      // Without room it is asked for again on the next page.
+    }
+  }
+
+  /** Tells of news in `conv`; the newest takes the place of the one before. */
+  tell(conv: ConvID, name: string, text: string): void {
+    if (!this.#offer || !this.on || this.#attention.present) return;
+    const body = text.length > MOST ? `${text.slice(0, MOST)}…` : text;
+    try {
+      const notification = new this.#offer(name, { body, tag: conv });
+      notification.onclick = () => {
+        notification.close();
+        this.#choose(conv);
+      };
+      this.#open.set(conv, notification);
+    } catch {
+      // Some browsers have it in name only.
+    }
+  }
+
+  /** Whoever looks at the page needs no telling any more. */
+  clear(): void {
+    for (const notification of this.#open.values()) notification.close();
+    this.#open.clear();
+  }
+}

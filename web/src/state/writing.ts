@@ -1,0 +1,86 @@
+/** What is being written in one conversation: the next message, or an own one anew. */
+
+import type { Entry, Seq } from "../wire/wire.ts";
+import type { Conversation } from "./conversation.svelte.ts";
+import { type Draft, type Drafts, unsentOf } from "./drafts.ts";
+
+/** What nobody would see: white space, and characters without a shape. */
+const UNSEEN = /[\s\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\p{Z}\u2800]/gu;
+
+/** Whether `text` has nothing to be seen. */
+export function isBlank(text: string): boolean {
+  return text.replace(UNSEEN, "") === "";
+}
+
+export class Writing {
+  readonly #conversation: Conversation;
+  readonly #drafts: Drafts;
+
+  constructor(conversation: Conversation, drafts: Drafts) {
+    this.#conversation = conversation;
+    this.#drafts = drafts;
+    drafts.recall(conversation.id);
+  }
+
+  get draft(): Draft {
+    return this.#drafts.get(this.#conversation.id);
+  }
+
+  /** What is in the box. */
+  get text(): string {
+    return this.draft.edit?.text ?? this.draft.text;
+  }
+
+  set text(text: string) {
+    const { edit } = this.draft;
+    this.#put(edit ? { edit: { ...edit, text } } : { text });
+  }
+
+  /** The message that is rewritten or replied to. */
+  get about(): Seq | undefined {
+    return this.draft.edit?.seq ?? this.draft.reply;
+  }
+
+  /** What was written and not sent. */
+  get unsent(): string[] {
+    return unsentOf(this.draft);
+  }
+
+  /** The next message is a reply to the entry `seq`. */
+  reply(seq: Seq): void {
+    this.#put({ reply: seq, edit: undefined });
+  }
+
+  /** An own message is written anew. */
+  rewrite({ Seq: seq, Body: was }: Entry): void {
+    this.#put({ edit: { seq, was, text: was } });
+  }
+
+  /** Gives up the edit, else the reply: the draft is what is written again. */
+  cancel(): void {
+    this.#put(this.draft.edit ? { edit: undefined } : { reply: undefined });
+  }
+
+  /** Puts `more` ahead of the draft. */
+  take(more: string): void {
+    const { text } = this.draft;
+    this.#put({ text: text ? `${more}\n${text}` : more, edit: undefined });
+  }
+
+  /** The draft has been sent. */
+  sent(): void {
+    this.#put({ text: "", reply: undefined });
+  }
+
+  /** An edit ends where `meant`, its message, is deleted; what was written for it is kept. */
+  heed(meant: Entry | null | undefined): void {
+    const { edit } = this.draft;
+    if (!edit || edit.seq !== meant?.Seq || meant.Deleted === undefined) return;
+    if (edit.text === edit.was || isBlank(edit.text)) this.cancel();
+    else this.take(edit.text);
+  }
+
+  #put(change: Partial<Draft>): void {
+    this.#drafts.put(this.#conversation.id, { ...this.draft, ...change });
+  }
+}

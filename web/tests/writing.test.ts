@@ -1,0 +1,115 @@
+/** What is being written: drafts, replies and edits, and what becomes of them. */
+
+import { describe, expect, test } from "vitest";
+import { Conversation } from "../src/state/conversation.svelte.ts";
+import { Drafts } from "../src/state/drafts.ts";
+import { isBlank, Writing } from "../src/state/writing.ts";
+import { entry, FakeStorage } from "./fakes.ts";
+
+const CONV = "dm:ann:bob";
+const mine = entry(1, { From: "ann", Body: "at nien" });
+
+/** What a page of ann's finds that opens the conversation. */
+function page(storage: FakeStorage | null = new FakeStorage()) {
+  const conversation = new Conversation(CONV, "ann");
+  conversation.accept(mine);
+  const drafts = new Drafts("ann", storage);
+  const writing = new Writing(conversation, drafts);
+  const remove = (seq: number) => {
+    conversation.accept(entry(2, { EvtType: "delete", From: "ann", Body: "", Refers: seq }));
+    writing.heed(conversation.at(writing.about));
+  };
+  return { conversation, drafts, writing, remove };
+}
+
+describe("an edit", () => {
+  test("that is half done is there after a reload, and the draft behind it", () => {
+    const storage = new FakeStorage();
+    const { writing } = page(storage);
+    writing.reply(1);
+    writing.text = "half a sent";
+    writing.rewrite(mine);
+    writing.text = "at nine";
+    const { writing: again } = page(storage);
+    expect([again.text, again.about]).toEqual(["at nine", 1]);
+    again.cancel();
+    expect([again.text, again.about]).toEqual(["half a sent", 1]);
+  });
+
+  test("whose message is deleted ends, and what was written is the draft", () => {
+    const { writing, remove } = page();
+    writing.text = "half a sent";
+    writing.rewrite(mine);
+    writing.text = "at nine";
+    remove(1);
+    expect(writing.draft).toEqual({ text: "at nine\nhalf a sent" });
+  });
+
+  test("that has changed nothing yet leaves nothing of a deleted message", () => {
+    const { writing, remove } = page();
+    writing.text = "half a sent";
+    writing.rewrite(mine);
+    remove(1);
+    expect(writing.draft).toEqual({ text: "half a sent" });
+  });
+
+  test("goes on while another message is deleted", () => {
+    const { writing, remove } = page();
+    writing.rewrite(mine);
+    remove(9);
+    expect(writing.about).toBe(1);
+  });
+});
+
+describe("a reply", () => {
+  test("is kept with its draft until it is sent", () => {
+    const storage = new FakeStorage();
+    page(storage).writing.reply(1);
+    expect(page(storage).writing.about).toBe(1);
+    page(storage).writing.sent();
+    expect(page(storage).writing.about).toBeUndefined();
+    expect(storage.length).toBe(0);
+  });
+});
+
+describe("a draft", () => {
+  test("of another page of this browser is found when its conversation is opened", () => {
+    const storage = new FakeStorage();
+    const { conversation, drafts } = page(storage);
+    page(storage).writing.text = "from the other page";
+    expect(new Writing(conversation, drafts).text).toBe("from the other page");
+  });
+
+  test.each([null, new FakeStorage()])("lives as long as its page without room for it", (none) => {
+    if (none) none.full = true;
+    const { conversation, drafts, writing } = page(none);
+    writing.text = "half a sent";
+    expect(new Writing(conversation, drafts).text).toBe("half a sent");
+  });
+
+  test("is forgotten with all of its user's, and no others", () => {
+    const storage = new FakeStorage();
+    const { drafts, writing } = page(storage);
+    writing.text = "half a sent";
+    writing.rewrite(mine);
+    new Drafts("anne", storage).put(CONV, { text: "another's" });
+    new Drafts("ann", storage).clear();
+    expect(storage.length).toBe(1);
+    expect(new Drafts("anne", storage).get(CONV).text).toBe("another's");
+    drafts.recall(CONV);
+    expect(drafts.get(CONV)).toEqual({ text: "" });
+  });
+});
+
+describe("a text", () => {
+  test.each(["", " \n\t", "\u200b", "\u2060\ufeff", "\u00ad\u3164\u2800", "\u202e \u200d"])(
+    "of nothing to be seen is blank: %j",
+    (text) => {
+      expect(isBlank(text)).toBe(true);
+    },
+  );
+
+  test.each(["a", "\u200b.", "👩‍💻", "❤️", "ـ"])("of anything else is not: %s", (text) => {
+    expect(isBlank(text)).toBe(false);
+  });
+});
