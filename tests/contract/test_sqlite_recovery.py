@@ -272,7 +272,7 @@ def test_the_store_keeps_its_owner(killed: Path, path: Path) -> None:
     assert (path.stat().st_uid, path.stat().st_gid) == (12_345, 12_345)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="it takes root to give files to others")
+@pytest.mark.usefixtures("_may_give_files_away")
 @pytest.mark.parametrize("is_there", [False, True], ids=["missing", "there"])
 async def test_what_root_restores_belongs_to_who_serves_it(
     killed: Path, path: Path, is_there: bool
