@@ -8,7 +8,6 @@ import type {
   ChannelListener,
   ChannelRequests,
   Clock,
-  Logins,
   Pages,
   Sent,
 } from "../src/state/ports.ts";
@@ -30,6 +29,7 @@ import type {
   PublicGroup,
   Reader,
 } from "../src/wire/wire.ts";
+import { FakeNotifier } from "./browser.ts";
 
 /** Lets everything that waits for a promise go on. */
 export async function settle(): Promise<void> {
@@ -290,66 +290,6 @@ export class FakeApi implements Api {
     const failure = this.failure;
     this.failure = null;
     if (failure) throw failure;
-  }
-}
-
-/** What would be told outside the page. */
-export class FakeNotifier {
-  readonly told: string[] = [];
-
-  tell(conv: string, name: string, text: string): void {
-    this.told.push(`${conv} ${name}: ${text}`);
-  }
-}
-
-/** A browser's storage. */
-export class FakeStorage implements Storage {
-  readonly #items = new Map<string, string>();
-  full = false;
-
-  get length(): number {
-    return this.#items.size;
-  }
-
-  key(at: number): string | null {
-    return [...this.#items.keys()][at] ?? null;
-  }
-
-  getItem(key: string): string | null {
-    return this.#items.get(key) ?? null;
-  }
-
-  setItem(key: string, value: string): void {
-    if (this.full) throw new Error("no room");
-    this.#items.set(key, value);
-  }
-
-  removeItem(key: string): void {
-    this.#items.delete(key);
-  }
-
-  clear(): void {
-    this.#items.clear();
-  }
-}
-
-/** Logins of one browser's pages. */
-export class FakeLogins implements Logins {
-  /** What this page told the others. */
-  readonly told: string[] = [];
-  #heeding: (uid: string) => void = () => {};
-
-  announce(uid: string): void {
-    this.told.push(uid);
-  }
-
-  heed(act: (uid: string) => void): void {
-    this.#heeding = act;
-  }
-
-  /** With another page `uid` logs in. */
-  elsewhere(uid: string): void {
-    this.#heeding(uid);
   }
 }
 

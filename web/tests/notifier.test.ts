@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from "vitest";
 import { Notifier } from "../src/state/notifier.svelte.ts";
-import { entry, FakeStorage } from "./fakes.ts";
+import { FakeStorage } from "./browser.ts";
+import { entry } from "./fakes.ts";
 import { CONV, live } from "./page.ts";
 
 describe("a page", () => {

@@ -4,7 +4,8 @@ import { describe, expect, test } from "vitest";
 import { Client } from "../src/state/client.svelte.ts";
 import { Session } from "../src/state/session.svelte.ts";
 import { Failure, UNREACHABLE } from "../src/wire/failure.ts";
-import { FakeLogins, settle, world } from "./fakes.ts";
+import { FakeLogins } from "./browser.ts";
+import { settle, world } from "./fakes.ts";
 
 function setup() {
   const given = world();

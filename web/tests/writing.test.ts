@@ -4,7 +4,8 @@ import { describe, expect, test } from "vitest";
 import { Conversation } from "../src/state/conversation.svelte.ts";
 import { Drafts } from "../src/state/drafts.ts";
 import { isBlank, Writing } from "../src/state/writing.ts";
-import { entry, FakeStorage } from "./fakes.ts";
+import { FakeStorage } from "./browser.ts";
+import { entry } from "./fakes.ts";
 
 const CONV = "dm:ann:bob";
 const mine = entry(1, { From: "ann", Body: "at nien" });
