@@ -22,7 +22,6 @@ class Cursors:
     def join(self, device: Device, cursors: Mapping[ConvID, Seq], *, more: bool) -> None:
         """The first cursors of a connection; with `more`, logs not named wait for `sync`."""
         device.budget = self._settings.join_entries
-        device.awaits_more = more
         unnamed = [conv for conv in device.user.logs if conv not in cursors]
         for conv in unnamed:
             device.lag_behind(conv, Lag(0, waiting=True))
@@ -31,29 +30,32 @@ class Cursors:
                 _begin(device, device.user.logs[conv], None)
         _begin_named(device, cursors)
         self._plan(device, [conv for conv, lag in device.lags.items() if not lag.waiting])
+        if not more:
+            device.budget = None
 
     def sync(self, device: Device, cursors: Mapping[ConvID, Seq], *, more: bool) -> None:
         """Further cursors, or new ones: what they do not name keeps its place."""
-        if not device.awaits_more:
+        goes_on = device.awaits_more
+        if not goes_on:
             device.budget = self._settings.join_entries
         _begin_named(device, cursors)
         self._plan(device, list(cursors))
-        if not more:
+        if not (more and goes_on):
             self.stop_waiting(device)
 
     def stop_waiting(self, device: Device) -> None:
         """No further cursors come: what still waits begins at its start."""
-        device.awaits_more = False
         released = [conv for conv, lag in device.lags.items() if lag.waiting]
         for conv in released:
             held = device.log_of(conv)
             if held is not None:
                 _begin(device, held, None)
         self._plan(device, released)
+        device.budget = None
 
     def _plan(self, device: Device, convs: Sequence[ConvID]) -> None:
         logs = device.newest_first(convs)
-        device.budget = share_out(device.lags, logs, device.budget, self._settings)
+        device.budget = share_out(device.lags, logs, device.budget or 0, self._settings)
 
 
 def _begin_named(device: Device, cursors: Mapping[ConvID, Seq]) -> None:

@@ -28,14 +28,14 @@ class Device:
     `past`: groups its user has left, which it is still being sent the rest of; `_ended`: those it
     has been sent to the end, with its place there; None: it was never in one. `in_flight`: by
     MsgID, what it is having appended, None until it has sent something. `budget`: how many entries
-    its join may still ask for. `watched`: of which conversations it wants to know who has read
-    what, the one asked for last at the end. `awaits_more`: further cursors of its join are still to
-    come. `knows_held`: what its user holds for groups has been read since it joined, or nothing is.
+    its join may still ask for, None once no further cursors are to come. `watched`: of which
+    conversations it wants to know who has read what, the one asked for last at the end.
+    `knows_held`: what its user holds for groups has been read since it joined, or nothing is.
     """
 
     __slots__ = (
-        "_backlog", "_ended", "awaits_more", "budget", "in_flight", "knows_held", "lags", "past",
-        "pumping", "socket", "user", "watched",
+        "_backlog", "_ended", "budget", "in_flight", "knows_held", "lags", "past", "pumping",
+        "socket", "user", "watched",
     )  # fmt: skip
 
     full = True
@@ -49,10 +49,14 @@ class Device:
         self._ended: dict[ConvID, Seq] | None = None
         self.in_flight: dict[str, OwnAck] | None = None
         self.pumping = False
-        self.budget = 0
-        self.awaits_more = False
+        self.budget: int | None = None
         self.knows_held = True
         self.watched: tuple[ConvID, ...] = ()
+
+    @property
+    def awaits_more(self) -> bool:
+        """Further cursors of its join are still to come."""
+        return self.budget is not None
 
     def is_appending(self, conv: ConvID) -> bool:
         """Whether something of this connection's is still being appended to `conv`."""
