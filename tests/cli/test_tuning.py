@@ -14,7 +14,8 @@ from webchat.config import Settings
 TUNERS: list[Callable[[Settings], Any]] = [
     tuner for name, tuner in vars(tuning).items() if name.endswith("_settings")
 ]
-OF_THE_PROCESS = {"version"}
+NO_SETTINGS = {"version", "kept_cookie"}
+"""What a part is told by the product, whatever its settings."""
 
 
 @pytest.mark.parametrize("tuner", TUNERS, ids=lambda tuner: tuner.__name__)
@@ -29,5 +30,5 @@ def values(part: Any, where: str = "") -> Iterator[tuple[str, object]]:
         value, path = getattr(part, spec.name), f"{where}{spec.name}"
         if is_dataclass(value):
             yield from values(value, f"{path}.")
-        elif spec.name not in OF_THE_PROCESS:
+        elif spec.name not in NO_SETTINGS:
             yield path, value
