@@ -212,7 +212,7 @@ SABOTAGES: Final = (
     Sabotage("forgets keys of idempotence", ("appended once", AGAIN), world=_forget_keys),
     Sabotage(
         "does not decide on the members of the log", (MEMBERS, "skips"),
-        _log(_decide_on_no_members), first_seed=800,
+        _log(_decide_on_no_members), first_seed=380,
     ),
     Sabotage("tells nobody of new groups", ("nobody is forgotten",), _log(_announce_nothing)),
     Sabotage("lets appends overtake", ("a sender's order",), _log(_append_some_later)),
