@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 import socket
 import subprocess
 import sys
@@ -103,3 +104,11 @@ def ended_of(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         timeout=30,
         check=False,
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _as_from_a_terminal() -> Iterator[None]:
+    """The commands hear of a hang-up, also where the tests themselves run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
