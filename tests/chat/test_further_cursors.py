@@ -25,13 +25,19 @@ async def left_group(world: World) -> Person:
     return anna
 
 
-async def test_a_group_that_one_is_brought_back_into_meanwhile_waits_for_its_cursor(
-    world: World,
-) -> None:
+async def brought_back_while_more_is_to_come(world: World) -> tuple[Person, Person]:
+    """anna, and ben, who has not named the group and is in it again."""
     anna = await left_group(world)
     ben = await world.person("ben")
     await ben.join({"user:ben": 0}, more=True)
     await anna.do("refer", G, "ben")
+    return anna, ben
+
+
+async def test_a_group_that_one_is_brought_back_into_meanwhile_waits_for_its_cursor(
+    world: World,
+) -> None:
+    anna, ben = await brought_back_while_more_is_to_come(world)
     await anna.say_in(G, "welcome back")
     assert told(ben) == []
     await ben.ask("sync", {"cursors": {G: 3}})
@@ -41,10 +47,7 @@ async def test_a_group_that_one_is_brought_back_into_meanwhile_waits_for_its_cur
 async def test_one_that_is_never_named_begins_at_its_start_after_the_last_packet(
     world: World,
 ) -> None:
-    anna = await left_group(world)
-    ben = await world.person("ben")
-    await ben.join({"user:ben": 0}, more=True)
-    await anna.do("refer", G, "ben")
+    anna, ben = await brought_back_while_more_is_to_come(world)
     await anna.send("ben", "new pair")
     assert (told(ben), told(ben, "dm:anna:ben")) == ([], [])
     await ben.ask("sync", {"cursors": {}})

@@ -80,12 +80,17 @@ async def test_until_a_client_is_in_a_long_body_is_refused() -> None:
         assert (await request(site.port, "POST", path, body=event)).status == 200
 
 
+def half_a_post(sid: str) -> bytes:
+    """The head of a POST of that session, and less of its body than it says."""
+    head = f"POST {POLLING}&sid={sid} HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n"
+    return head.encode() + b"4a"
+
+
 async def test_a_body_that_takes_too_long_is_given_up() -> None:
     async with running(settings=ServerSettings(body_timeout_ms=100)) as site:
         sid = await polling_session(site.port, "/engine.io/")
         async with await Wire.connect(site.port) as wire:
-            head = f"POST {POLLING}&sid={sid} HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n"
-            wire.write(head.encode() + b"4a")
+            wire.write(half_a_post(sid))
             assert (await wire.answer()).status == 408
 
 
@@ -94,8 +99,7 @@ async def test_a_second_post_while_one_is_under_way_ends_the_session() -> None:
         sid = await polling_session(site.port, "/engine.io/")
         path = f"{POLLING}&sid={sid}"
         async with await Wire.connect(site.port) as wire:
-            head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n"
-            wire.write(head.encode() + b"4a")
+            wire.write(half_a_post(sid))
             connection = site.engine.find(sid)
             assert connection is not None
             await eventually(lambda: connection in site.engine.posting)
@@ -110,8 +114,7 @@ async def test_a_post_that_broke_off_may_be_sent_again() -> None:
         sid = await polling_session(site.port, "/engine.io/")
         path = f"{POLLING}&sid={sid}"
         async with await Wire.connect(site.port) as wire:
-            head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n"
-            wire.write(head.encode() + b"4a")
+            wire.write(half_a_post(sid))
             await eventually(lambda: bool(site.engine.posting))
         await eventually(lambda: not site.engine.posting)
         assert (await request(site.port, "POST", path, body="4a")).body == b"ok"

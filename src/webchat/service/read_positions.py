@@ -97,7 +97,8 @@ class ReadPositions:
         positions = await self._positions.of_members(conv, uids)
         hiding = await self._profiles.hiding([viewer, *uids])
         return [
-            (uid, *as_seen(viewer, uid, positions.get(uid, NO_POSITION), hiding)) for uid in uids
+            (uid, *position_as_seen(viewer, uid, positions.get(uid, NO_POSITION), hiding))
+            for uid in uids
         ]
 
     # Counts, in large groups
@@ -144,7 +145,9 @@ class ReadPositions:
         ]
 
 
-def as_seen(viewer: Uid, uid: Uid, position: Position, hiding: Set[Uid]) -> tuple[Seq, Seq]:
+def position_as_seen(
+    viewer: Uid, uid: Uid, position: Position, hiding: Set[Uid]
+) -> tuple[Seq, Seq]:
     """(delivered, displayed) of `uid` for `viewer`. A display is hidden, but from oneself, if
     either of them is in `hiding`."""
     is_hidden = viewer != uid and (viewer in hiding or uid in hiding)

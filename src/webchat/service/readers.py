@@ -20,7 +20,7 @@ from webchat.ports.positions import Positions
 from webchat.service.history import History
 from webchat.service.pages import Page, clean_limit
 from webchat.service.profiles import Profiles
-from webchat.service.read_positions import as_seen
+from webchat.service.read_positions import position_as_seen
 from webchat.service.standing import not_a_member
 
 
@@ -87,7 +87,7 @@ class Readers:
         positions = await self._positions.of_members(conv, uids)
         hiding = await self._profiles.hiding([uid, *uids])
         items = [
-            Reader(other, *as_seen(uid, other, positions.get(other, NO_POSITION), hiding))
+            Reader(other, *position_as_seen(uid, other, positions.get(other, NO_POSITION), hiding))
             for other in uids
         ]
         return Page(items, present.next)
