@@ -143,7 +143,7 @@ class Person:
     def __init__(self, node: Node, uid: str) -> None:
         self.uid = uid
         self.wire = Wire()
-        self.socket = WebSocket(self.wire, node.sockets, node.closing, 4, 1_000_000)
+        self.socket = WebSocket(self.wire, node.sockets, node.closing, 1_000_000)
         request = Request({}, {"EIO": "4"}, "127.0.0.1", 4, websocket=True)
         self.connection = node.endpoint.open(request, self.socket)
 

@@ -92,7 +92,7 @@ def heard() -> Heard:
 @pytest.fixture
 def socket(tcp: Tcp, heard: Heard, peers: set[object]) -> Iterator[WebSocket]:
     closing: Deadlines[WebSocket] = Deadlines(ManualClock(), 5.0, WebSocket.abort)
-    socket = WebSocket(tcp, peers, closing, 4, 1_000_000)
+    socket = WebSocket(tcp, peers, closing, 1_000_000)
     socket.receiver = heard
     yield socket
     closing.stop()

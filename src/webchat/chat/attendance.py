@@ -79,8 +79,8 @@ class Attendance:
         """An entry that was counted here comes once more: who left by it may have been taken in
         since then, from memberships that did not say so yet."""
         for uid in leaving(entry):
-            user = self._roster.users.get(uid)
-            if user is not None and user.arrival is None and held.conv in user.logs:
+            user = self._roster.arrived(uid)
+            if user is not None and held.conv in user.logs:
                 self._let_out_late(user, held, entry.seq)
 
     def begin_to_follow(self, entry: Entry) -> HeldLog | None:
@@ -94,8 +94,8 @@ class Attendance:
         """A pair nobody here followed has news: it is new to whom of the two is here."""
         held: HeldLog | None = None
         for uid in pair_of(conv) or ():
-            user = self._roster.users.get(uid)
-            if user is not None and user.arrival is None:
+            user = self._roster.arrived(uid)
+            if user is not None:
                 held = self._roster.follow(user, conv, NO_HEAD)
                 self._brought_in(user, held, 1)
         return held
@@ -129,8 +129,8 @@ class Attendance:
         """The first entry of a log is met again: of two people both may be here, and only one may
         have been told of it."""
         for uid in pair_of(held.conv) or ():
-            user = self._roster.users.get(uid)
-            if user is not None and user.arrival is None and held.conv not in user.logs:
+            user = self._roster.arrived(uid)
+            if user is not None and held.conv not in user.logs:
                 self._brought_in(user, self._roster.follow(user, held.conv, NO_HEAD), 1)
 
     async def come_in_late(self, user: User, conv: ConvID, seq: Seq) -> None:
@@ -178,8 +178,9 @@ class Attendance:
         user = self._roster.users.get(uid)
         if user is None:
             return None
-        if user.arrival is not None:
-            user.arrival.noted[entry.conv] = head_at(entry)
+        arrival = self._roster.arrivals.get(uid)
+        if arrival is not None:
+            arrival.noted[entry.conv] = head_at(entry)
             return None
         if entry.conv in user.logs:
             return user.logs[entry.conv]
@@ -195,8 +196,9 @@ class Attendance:
             user = self._roster.users.get(uid)
             if user is None:
                 continue
-            if user.arrival is not None:
-                user.arrival.noted[entry.conv] = entry.seq
+            arrival = self._roster.arrivals.get(uid)
+            if arrival is not None:
+                arrival.noted[entry.conv] = entry.seq
             elif entry.conv in user.logs:
                 self._leave(user, held, head_at(entry))
 
@@ -219,8 +221,8 @@ class Attendance:
     def _follow_user_log(self, entry: Entry) -> None:
         """A user's log says it is in a log that no entry here has brought it into."""
         said = json.loads(json.loads(entry.envelope)["Body"])
-        conv, user = said["Conv"], self._roster.users.get(user_of(entry.conv) or "")
-        if user is None or user.arrival is not None:
+        conv, user = said["Conv"], self._roster.arrived(user_of(entry.conv) or "")
+        if user is None:
             return
         if said["state"] == "left":
             if conv in user.logs:

@@ -58,11 +58,14 @@ class Backlog:
         self._patience = patience
         self._spawn = spawn
         self.settings = settings
+        self._under_way: set[Device] = set()
 
     def wake(self, device: Device) -> None:
         """Begin a run, if there is anything to do and none is under way."""
-        if not device.pumping and any(lag.is_for_backlog for lag in device.lags.values()):
-            device.pumping = True
+        if device in self._under_way:
+            return
+        if any(lag.is_for_backlog for lag in device.lags.values()):
+            self._under_way.add(device)
             self._spawn(self._run(device))
 
     async def _run(self, device: Device) -> None:
@@ -79,7 +82,7 @@ class Backlog:
                     for held in together:
                         await self._catch_up_in_time(device, held)
         finally:
-            device.pumping = False
+            self._under_way.discard(device)
 
     def _by_page(self, device: Device, logs: Iterable[HeldLog]) -> Iterator[list[HeldLog]]:
         """These logs in their order, as many together as lack no more than a page of entries."""

@@ -34,8 +34,8 @@ class Device:
     """
 
     __slots__ = (
-        "_backlog", "_ended", "budget", "in_flight", "knows_held", "lags", "past", "pumping",
-        "socket", "user", "watched",
+        "_backlog", "_ended", "budget", "in_flight", "knows_held", "lags", "past", "socket", "user",
+        "watched",
     )  # fmt: skip
 
     full = True
@@ -48,7 +48,6 @@ class Device:
         self.past: dict[ConvID, HeldLog] | None = None
         self._ended: dict[ConvID, Seq] | None = None
         self.in_flight: dict[str, OwnAck] | None = None
-        self.pumping = False
         self.budget: int | None = None
         self.knows_held = True
         self.watched: tuple[ConvID, ...] = ()

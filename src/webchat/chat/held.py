@@ -147,13 +147,13 @@ class Arrival:
 class User:
     """A user with at least one device here.
 
-    `logs`: what it follows. `left`: groups it was in, with its own last `Seq` in them. `arrival`:
-    while they are being read. `told`: positions of its own that its devices were told last. `own`:
-    the ConvID of its own log. `alone`: its `uid`, for logs that nobody else here follows. `holds`:
-    groups that messages of its own may be held for (open mode).
+    `logs`: what it follows. `left`: groups it was in, with its own last `Seq` in them. `told`:
+    positions of its own that its devices were told last. `own`: the ConvID of its own log. `alone`:
+    its `uid`, for logs that nobody else here follows. `holds`: groups that messages of its own may
+    be held for (open mode).
     """
 
-    __slots__ = ("alone", "arrival", "devices", "holds", "left", "logs", "own", "told", "uid")
+    __slots__ = ("alone", "devices", "holds", "left", "logs", "own", "told", "uid")
 
     def __init__(self, uid: Uid) -> None:
         self.uid = uid
@@ -162,7 +162,6 @@ class User:
         self.devices: tuple[Device, ...] = ()
         self.logs: dict[ConvID, HeldLog] = {}
         self.left: dict[ConvID, Seq] = NOTHING
-        self.arrival: Arrival | None = None
         self.told: dict[ConvID, Position] = NOTHING
         self.holds: dict[ConvID, None] = NOTHING
 

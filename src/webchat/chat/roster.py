@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 class Roster:
     """Users and held logs. A group's channel is held while a member of it is here.
 
+    `arrivals`: of users whose logs are being read, what they miss meanwhile.
     `came_late`: called with a user who has arrived with heads that may have been too old.
     `came_in`: called with a log that its user came into while arriving.
     `catch_up`: reads logs that are held here up to their ends.
@@ -34,8 +35,8 @@ class Roster:
         self._following = following
         self._bus = bus
         self._topics: Counter[str] = Counter()
-        self._arriving: set[Arrival] = set()
         self.users: dict[Uid, User] = {}
+        self.arrivals: dict[Uid, Arrival] = {}
         self.logs: dict[ConvID, HeldLog] = {}
         self.came_late: Callable[[User], object] = lambda _: None
         self.came_in: Callable[[HeldLog], object] = lambda _: None
@@ -47,11 +48,11 @@ class Roster:
             user = self.users.get(uid)
             if user is None:
                 user = self.users[uid] = User(uid)
-                user.arrival = arrival = Arrival()
-                self._arriving.add(arrival)
+                arrival = self.arrivals[uid] = Arrival()
                 arrival.task = asyncio.ensure_future(self._follow_all(user, arrival))
-            if user.arrival is not None and user.arrival.task is not None:
-                await asyncio.shield(user.arrival.task)
+            under_way = self.arrivals.get(uid)
+            if under_way is not None and under_way.task is not None:
+                await asyncio.shield(under_way.task)
             if self.users.get(uid) is user:
                 return user
 
@@ -62,8 +63,7 @@ class Roster:
             followed = await self._following.of(user.uid)
             await self._follow_what_was_read(user, arrival, followed)
         except BaseException:
-            user.arrival = None
-            self._arriving.discard(arrival)
+            del self.arrivals[user.uid]
             del self.users[user.uid]
             self._drop(user.own)
             raise
@@ -116,19 +116,18 @@ class Roster:
                 user.leave(conv, noted)
             else:
                 self.came_in(self.follow(user, conv, max(noted, heads.get(conv, NO_HEAD))))
-        self._arriving.discard(arrival)
-        user.arrival = None
+        del self.arrivals[user.uid]
         if arrival.misses_something or heads.get(user.own, NO_HEAD) > followed.own:
             self.came_late(user)
 
     def note(self, conv: ConvID, head: Head) -> None:
         """A log that nobody here follows has moved: those who are just arriving may."""
-        for arrival in self._arriving:
+        for arrival in self.arrivals.values():
             arrival.moved[conv] = head
 
     def arrivals_miss_something(self) -> None:
         """Whoever is arriving may have read its heads too early for what has been heard of now."""
-        for arrival in self._arriving:
+        for arrival in self.arrivals.values():
             arrival.misses_something = True
 
     async def newest_span(self, conv: ConvID, uid: Uid) -> Membership | None:
@@ -207,12 +206,16 @@ class Roster:
 
     def release(self, user: User) -> None:
         """Let go of a user without a device."""
-        if user.devices or user.arrival is not None or self.users.get(user.uid) is not user:
+        if user.devices or user.uid in self.arrivals or self.users.get(user.uid) is not user:
             return
         del self.users[user.uid]
         for conv in list(user.logs):
             self.unfollow(user, conv)
         self._drop(user.own)
+
+    def arrived(self, uid: Uid) -> User | None:
+        """The user, if it is here and follows its logs already."""
+        return self.users.get(uid) if uid not in self.arrivals else None
 
     def is_here(self, user: User) -> bool:
         """Whether it has not been let go of since it arrived."""

@@ -46,24 +46,28 @@ class Connection:
     """An Engine.IO session over polling, a WebSocket, or the first and then the second.
 
     Nothing that a peer sends raises out of it: it closes itself instead. `is_open`: messages still
-    go both ways, in POLLING and WEBSOCKET. `max_bytes`: of a message, or of a POST, that comes.
+    go both ways, in POLLING and WEBSOCKET.
     """
 
-    __slots__ = ("_endpoint", "_poll", "_upgrade", "_wire", "application", "is_open", "max_bytes",
-                 "outbox", "request", "sid", "state")  # fmt: skip
+    __slots__ = ("_endpoint", "_poll", "_upgrade", "_wire", "application", "is_open", "outbox",
+                 "request", "sid", "state")  # fmt: skip
 
     def __init__(self, endpoint: Endpoint, sid: str, request: Request) -> None:
         self.sid = sid
         self.request = request
         self.state = State.POLLING
         self.is_open = True
-        self.max_bytes = endpoint.settings.max_payload_bytes
         self.outbox = Outbox(endpoint.bounds, self)
         self.application: Application = endpoint.application(self)
         self._endpoint = endpoint
         self._wire: Wire | None = None
         self._poll: Poll | None = None
         self._upgrade: Upgrade | None = None
+
+    @property
+    def max_bytes(self) -> int:
+        """How long a message, or a POST, may be now."""
+        return self._endpoint.limits.get(self, self._endpoint.settings.max_payload_bytes)
 
     @property
     def is_polled(self) -> bool:
@@ -85,8 +89,11 @@ class Connection:
 
     def limit(self, max_bytes: int | None = None) -> None:
         """Take no more in one message or POST from now on; None: what the endpoint says."""
-        most_bytes = self._endpoint.settings.max_payload_bytes
-        self.max_bytes = most_bytes if max_bytes is None else min(max_bytes, most_bytes)
+        limits, most_bytes = self._endpoint.limits, self._endpoint.settings.max_payload_bytes
+        if max_bytes is None or max_bytes >= most_bytes:
+            limits.pop(self, None)
+        else:
+            limits[self] = max_bytes
         if self._wire is not None:
             self._wire.limit(self.max_bytes)
 

@@ -76,8 +76,9 @@ class Busy(Exception):  # noqa: N818
 class Endpoint:
     """The connections of one path, which all carry the same `application`.
 
-    `origin_allowed` is asked for every request of polling and every WebSocket. Made on the loop's
-    thread.
+    `origin_allowed` is asked for every request of polling and every WebSocket. `posting`: those of
+    which a POST is under way. `limits`: of those that may send less in one message or POST than the
+    settings say, how many bytes. Made on the loop's thread.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class Endpoint:
             clock, settings.upgrade_timeout_ms / 1000, Upgrade.fail
         )
         self.posting: set[Connection] = set()
+        self.limits: dict[Connection, int] = {}
         self._lingering: Deadlines[Connection] = Deadlines(
             clock, settings.close_timeout_ms / 1000, Connection.abandon
         )
@@ -171,6 +173,7 @@ class Endpoint:
         self._connections.pop(connection.sid, None)
         self._polling.discard(connection)
         self._lingering.discard(connection)
+        self.limits.pop(connection, None)
 
     def _handshake(self, connection: Connection) -> Handshake:
         settings = self.settings

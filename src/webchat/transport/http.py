@@ -30,7 +30,7 @@ from webchat.transport.proxy import Client, Proxies
 from webchat.transport.relay import Relay, Urls, aim, elsewhere
 from webchat.transport.to_role import ToRole
 from webchat.transport.unread import unread_bytes
-from webchat.transport.websocket import WebSocket
+from webchat.transport.websocket import WebSocket, WebSocketV3
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,12 +342,9 @@ class HttpProtocol(HttpToolsProtocol):
     def _wire(self, endpoint: Endpoint, engine: int) -> WebSocket:
         self.connections.discard(self)
         settings = endpoint.settings
-        wire = WebSocket(
-            self.transport,
-            self.connections,
-            self._hosting.closing,
-            engine,
-            settings.max_payload_bytes,
+        form = WebSocket if engine == 4 else WebSocketV3
+        wire = form(
+            self.transport, self.connections, self._hosting.closing, settings.max_payload_bytes
         )
         self.transport.set_write_buffer_limits(high=settings.low_water_bytes)
         self.transport.set_protocol(wire)

@@ -21,15 +21,15 @@ to 256 KiB of them."""
 
 
 class WebSocket(asyncio.Protocol):
-    """The `Wire` of a connection. `engine`: the version of Engine.IO it carries.
+    """The `Wire` of a connection of Engine.IO 4.
 
     A peer that sends much at once is read piece by piece, so that others have their turns.
     `peers` is the server's own set of its TCP connections, to which it belongs while it lives;
     `closing` ends it if its peer does not, once a close frame was sent.
     """
 
-    __slots__ = ("_closing", "_engine", "_has_pieces", "_is_closing", "_is_paused", "_parser",
-                 "_peers", "_transport", "receiver")  # fmt: skip
+    __slots__ = ("_closing", "_has_pieces", "_is_closing", "_is_paused", "_parser", "_peers",
+                 "_transport", "receiver")  # fmt: skip
 
     most_packets = 0
 
@@ -38,14 +38,12 @@ class WebSocket(asyncio.Protocol):
         transport: asyncio.Transport,
         peers: MutableSet[Any],
         closing: Deadlines[WebSocket],
-        engine: int,
         max_message_bytes: int,
     ) -> None:
         self.receiver: Receiver | None = None
         self._transport = transport
         self._peers = peers
         self._closing = closing
-        self._engine = engine
         self._parser = Parser(max_message_bytes)
         self._has_pieces = False
         self._is_paused = False
@@ -58,9 +56,7 @@ class WebSocket(asyncio.Protocol):
         """Write them all at once; whether it takes more."""
         if self._is_closing:
             return False
-        if self._engine != 4:
-            self._transport.write(b"".join([packet.frames_v3 for packet in packets]))
-        elif len(packets) == 1:
+        if len(packets) == 1:
             self._transport.write(packets[0].framed or packets[0].frames)
         else:
             self._transport.write(b"".join([each.framed or each.frames for each in packets]))
@@ -168,3 +164,16 @@ class WebSocket(asyncio.Protocol):
         receiver, self.receiver = self.receiver, None
         if receiver is not None:
             receiver.lost()
+
+
+class WebSocketV3(WebSocket):
+    """The `Wire` of a connection of Engine.IO 3."""
+
+    __slots__ = ()
+
+    def send(self, packets: list[Packet]) -> bool:
+        """Write them all at once; whether it takes more."""
+        if self._is_closing:
+            return False
+        self._transport.write(b"".join([packet.frames_v3 for packet in packets]))
+        return not self._is_paused
