@@ -185,7 +185,7 @@ GOALS = (
     Goal(
         "idle, logged in, 20 conversations", "KiB", 8.0, 6.0, _of(RETURNING, "kib"),
         because=(
-            "some 215 bytes for each conversation that nobody else here follows, besides the "
+            "some 180 bytes for each conversation that nobody else here follows, besides the "
             "login"
         ),
     ),

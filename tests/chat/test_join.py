@@ -88,6 +88,16 @@ async def test_the_newest_conversation_comes_first(world: World) -> None:
     assert convs == ["dm:ben:cleo"] * 2 + [CONV] * 2
 
 
+async def test_the_newest_comes_first_among_those_of_long_ago_too(world: World) -> None:
+    await write(world, "anna", "ben", 2)
+    world.clock.advance(3_600)
+    await write(world, "cleo", "ben", 2)
+    world.clock.advance(86_400)
+    ben = await world.joined("ben")
+    convs = [entry["ConvID"] for entry in ben.got("message")]
+    assert convs == ["dm:ben:cleo"] * 2 + [CONV] * 2
+
+
 async def test_news_in_many_conversations_are_one_read_of_the_log(
     world: World, near: World, watched: WatchedStore
 ) -> None:

@@ -83,7 +83,7 @@ class Chat:
         self._tasks = tasks = Tasks()
         self.stats = stats = Stats()
         patience = Patience(clock)
-        self.roster = roster = Roster(store.log, store.members, store.following, bus)
+        self.roster = roster = Roster(store.log, store.members, store.following, bus, clock)
         gaps = Gaps(roster, store.log, patience, tasks.spawn, stats, settings.repair)
         roster.catch_up = gaps.catch_up
         self._comparing = comparing = Comparing(

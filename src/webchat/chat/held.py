@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
@@ -26,9 +27,15 @@ def held_log(conv: ConvID, head: Head) -> HeldLog:
     return kind(conv, head.last, head.n, head.at)
 
 
+_EXACT_FOR_MS: Final = 3_600_000
+_ABOUT_MS: Final = 600_000
+"""How exact a time is kept that is longer ago than that."""
+
+
 class HeldLog(msgspec.Struct, eq=False, gc=False):
-    """A log that somebody here follows. `last`, `n`, `at`: of the last entry passed on; `gap`:
-    what has been heard of beyond that, None if nothing.
+    """A log that somebody here follows. `last`, `n`, `at`: of the last entry passed on, a time that
+    orders backlogs and is less exact when it is long ago; `gap`: what has been heard of beyond
+    that, None if nothing.
 
     Most are of pairs, twenty to a connection: so the collector has none of them to look at (but by
     a gap, while it lasts, nothing leads back to a log), and who follows is named by a tuple of ids,
@@ -49,6 +56,12 @@ class HeldLog(msgspec.Struct, eq=False, gc=False):
     def seen(self) -> Seq:
         """The highest `Seq` heard of: beyond `last` while a gap is being read."""
         return self.last if self.gap is None else self.gap.seen
+
+    def round_time(self, now_ms: int) -> None:
+        """If nothing was said for long, share the time with the logs of about the same one: it
+        would be 32 bytes for each conversation of all who are here."""
+        if self.at < now_ms - _EXACT_FOR_MS:
+            self.at = _about(self.at // _ABOUT_MS)
 
     def lets_write(self, uid: Uid) -> bool:
         """Whether this member is known to be allowed to write; False: ask the store."""
@@ -71,6 +84,12 @@ class HeldLog(msgspec.Struct, eq=False, gc=False):
         """The user follows this log no more. `users`: all who are here."""
         others = tuple(uid for uid in self.users if uid != user.uid)
         self.users = users[others[0]].alone if len(others) == 1 else others
+
+
+@lru_cache(maxsize=65_536)
+def _about(number: int) -> int:
+    """The beginning of one of the intervals that times are rounded to, in ms."""
+    return number * _ABOUT_MS
 
 
 class HeldGroup(HeldLog):

@@ -12,6 +12,7 @@ from webchat.chat.topics import NODES
 from webchat.errors import Code, WebchatError
 from webchat.model import NO_HEAD, ConvID, Head, Membership, Seq, Uid, is_group
 from webchat.ports.bus import Bus
+from webchat.ports.clock import Clock
 from webchat.ports.following import Followed, Following
 from webchat.ports.log import Log
 from webchat.ports.members import Members
@@ -29,11 +30,14 @@ class Roster:
     `catch_up`: reads logs that are held here up to their ends.
     """
 
-    def __init__(self, log: Log, members: Members, following: Following, bus: Bus) -> None:
+    def __init__(
+        self, log: Log, members: Members, following: Following, bus: Bus, clock: Clock
+    ) -> None:
         self._log = log
         self._members = members
         self._following = following
         self._bus = bus
+        self._clock = clock
         self._topics: Counter[str] = Counter()
         self.users: dict[Uid, User] = {}
         self.arrivals: dict[Uid, Arrival] = {}
@@ -106,9 +110,11 @@ class Roster:
             heads[conv] = max(head, heads.get(conv, NO_HEAD))
         left = {row.conv: row.until for row in followed.memberships if row.until is not None}
         user.left = left or user.left
+        now_ms = self._clock.now_ms()
         for row in followed.memberships:
             if row.until is None:
-                self.follow(user, row.conv, heads.get(row.conv, NO_HEAD))
+                held = self.follow(user, row.conv, heads.get(row.conv, NO_HEAD))
+                held.round_time(now_ms)
         self.follow(user, user.own, followed.own)
         for conv, noted in arrival.noted.items():
             if isinstance(noted, Seq):
