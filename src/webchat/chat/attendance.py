@@ -12,9 +12,8 @@ from webchat.chat.comparing import Comparing
 from webchat.chat.device import Device
 from webchat.chat.gaps import Gaps
 from webchat.chat.held import HeldLog, User
-from webchat.chat.patience import Patience
 from webchat.chat.roster import Roster
-from webchat.chat.tasks import Spawn
+from webchat.chat.tools import Tools
 from webchat.model import (
     NO_HEAD,
     ConvID,
@@ -27,7 +26,6 @@ from webchat.model import (
     pair_of,
     user_of,
 )
-from webchat.ports.log import Log
 from webchat.service.membership import COMING, LEAVING, RULING, coming_in, leaving
 from webchat.service.send import KIND as MESSAGE
 
@@ -41,21 +39,13 @@ class Attendance:
     comes into a group that something of its own may be held for, and that group.
     """
 
-    def __init__(
-        self,
-        roster: Roster,
-        log: Log,
-        gaps: Gaps,
-        comparing: Comparing,
-        patience: Patience,
-        spawn: Spawn,
-    ) -> None:
+    def __init__(self, roster: Roster, gaps: Gaps, comparing: Comparing, tools: Tools) -> None:
         self._roster = roster
-        self._log = log
+        self._log = tools.store.log
         self._gaps = gaps
         self._comparing = comparing
-        self._patience = patience
-        self._spawn = spawn
+        self._patience = tools.patience
+        self._spawn = tools.spawn
         self.wake: Callable[[Device], None] = lambda _: None
         self.holder_came_in: Callable[[User, ConvID], object] = lambda *_: None
 

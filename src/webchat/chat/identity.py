@@ -12,13 +12,10 @@ from typing import Final
 import msgspec
 
 from webchat.chat.client import Client
-from webchat.chat.patience import Patience
-from webchat.chat.stats import Stats
-from webchat.chat.tasks import Spawn
+from webchat.chat.tools import Tools
 from webchat.errors import Closing, Code, WebchatError
 from webchat.model import Login, Uid, is_uid
-from webchat.ports.accounts import Logins
-from webchat.ports.clock import Clock, pause
+from webchat.ports.clock import pause
 from webchat.session.handler import ConnectRefused, Socket
 
 COOKIE: Final = "webchat_session"
@@ -32,21 +29,17 @@ class Identity:
     def __init__(
         self,
         authenticate: Callable[[str], Awaitable[Login | None]],
-        logins: Logins,
-        patience: Patience,
-        clock: Clock,
+        tools: Tools,
         *,
         open_mode: bool,
         on_revoked: Callable[[Uid], Awaitable[None]],
-        spawn: Spawn,
-        stats: Stats,
     ) -> None:
-        self._spawn = spawn
-        self._stats = stats
+        self._spawn = tools.spawn
+        self._stats = tools.stats
         self._authenticate = authenticate
-        self._logins = logins
-        self._patience = patience
-        self._clock = clock
+        self._logins = tools.store.logins
+        self._patience = tools.patience
+        self._clock = tools.clock
         self.open_mode = open_mode
         self._on_revoked = on_revoked
         self._clients: dict[Uid, tuple[Client, ...]] = {}

@@ -11,17 +11,16 @@ from functools import partial
 from typing import Final
 
 from webchat.chat.acks import OwnAck
-from webchat.chat.client import Client
+from webchat.chat.client import Act, Client
 from webchat.chat.device import Device
 from webchat.chat.hub import Hub
 from webchat.chat.notices import Notices
 from webchat.chat.publishing import Publishing
-from webchat.chat.stats import Sampling, Stats
-from webchat.chat.tasks import Spawn
+from webchat.chat.stats import Sampling
+from webchat.chat.tools import Tools
 from webchat.errors import Code, MembersChanged, WebchatError
 from webchat.model import ConvID, Entry, Seq, Uid, pair_of, user_log
-from webchat.ports.clock import Clock
-from webchat.ports.log import Append, Appended, Log
+from webchat.ports.log import Append, Appended
 from webchat.service.appending import Decide
 from webchat.service.membership import CREATE, DEPART, coming_in, leaving
 from webchat.service.receipts import Receipts
@@ -34,20 +33,12 @@ class Sender:
     """Appends for connections. On the path of a message one object and no task for each."""
 
     def __init__(
-        self,
-        log: Log,
-        hub: Hub,
-        publishing: Publishing,
-        receipts: Receipts,
-        notices: Notices,
-        clock: Clock,
-        spawn: Spawn,
-        stats: Stats,
+        self, hub: Hub, publishing: Publishing, receipts: Receipts, notices: Notices, tools: Tools
     ) -> None:
-        self._spawn = spawn
-        self._stats = stats
-        self.timing = Sampling(stats.append_s, clock)
-        self.log = log
+        self._spawn = tools.spawn
+        self._stats = tools.stats
+        self.timing = Sampling(tools.stats.append_s, tools.clock)
+        self.log = tools.store.log
         self.hub = hub
         self.publishing = publishing
         self.receipts = receipts
@@ -101,6 +92,12 @@ class Sender:
             for each in sendings
             if each.conv == conv
         )
+
+    async def act(self, act: Act, conv: ConvID, decide: Decide) -> None:
+        """As `append_decided`; what was appended before is not decided on again."""
+        client, device, ack_id, msg_id = act.client, act.device, act.ack_id, act.envelope.msg_id
+        if not await self.is_resent(device, conv, msg_id, ack_id):
+            await self.append_decided(client, device, conv, msg_id, ack_id, decide)
 
     async def append_decided(
         self,

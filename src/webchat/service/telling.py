@@ -15,9 +15,8 @@ import msgspec
 from webchat.errors import WebchatError
 from webchat.model import ConvID, Entry, Position, Seq, Uid, is_group
 from webchat.ports.clock import Clock
-from webchat.ports.log import Log
-from webchat.ports.members import Members
 from webchat.ports.positions import Moved
+from webchat.ports.store import Store
 from webchat.service.batches import all_of
 from webchat.service.passed_over import Late, Named, PassedOver
 from webchat.service.profiles import Profiles
@@ -94,16 +93,15 @@ class Telling:
 
     def __init__(
         self,
-        log: Log,
-        members: Members,
+        store: Store,
         readers: ReadPositions,
         profiles: Profiles,
         clock: Clock,
         spawn: Callable[[Coroutine[Any, Any, None]], object],
         settings: ReceiptSettings,
     ) -> None:
-        self._log = log
-        self._members = members
+        self._log = store.log
+        self._members = store.members
         self._readers = readers
         self._profiles = profiles
         self._clock = clock
