@@ -11,9 +11,8 @@ from webchat.errors import Code, WebchatError
 from webchat.ports.log import Append
 from webchat.ports.members import Members
 from webchat.service.membership import check_group_act, uids_in
-from webchat.service.regroup import close, group_change, regroup
-from webchat.service.remove import remove
-from webchat.service.roles import role, role_change
+from webchat.service.membership_entries import remove
+from webchat.service.ruling_entries import close, group_change, regroup, role, role_change
 from webchat.service.standing import Standing, Standings
 
 Decide = Callable[[Standing], Awaitable[Append]]

@@ -20,11 +20,9 @@ from webchat.model import Invitation, Uid
 from webchat.ports.log import Append, invite
 from webchat.protocol.envelope import Envelope
 from webchat.service.consent import Consent
-from webchat.service.create import create, group_name
-from webchat.service.depart import depart
 from webchat.service.membership import check_group_act, uids_in
+from webchat.service.membership_entries import create, depart, group_name, refer
 from webchat.service.profiles import Profiles
-from webchat.service.refer import refer
 from webchat.service.send import check_body, group_message
 from webchat.service.standing import Standing, Standings
 from webchat.service.turns import Turns

@@ -22,7 +22,7 @@ from webchat.model import ConvID, Seq, Uid
 from webchat.ports.held import HeldLimits, HeldMessage
 from webchat.ports.log import Append
 from webchat.protocol.envelope import Envelope
-from webchat.service.restart import remake
+from webchat.service.membership_entries import remake
 from webchat.service.standing import Standings
 
 _RETRY_AFTER_MS = 60_000
