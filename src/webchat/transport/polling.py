@@ -26,7 +26,7 @@ from webchat.transport.asgi import (
     respond,
 )
 from webchat.transport.headers import Headers
-from webchat.transport.links import NoAnswer
+from webchat.transport.node_links import NoAnswer
 from webchat.transport.origins import cors_headers
 from webchat.transport.proxy import Client, Proxies
 from webchat.transport.relay import IS_RELAYED, Relay, elsewhere

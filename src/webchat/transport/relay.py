@@ -22,8 +22,15 @@ from webchat.session.sids import Sids
 from webchat.transport.admission import Refusal, Refused, Unavailable
 from webchat.transport.asgi import Fields, Receive, Scope, Send, gone, read_body
 from webchat.transport.headers import Headers
-from webchat.transport.links import Broken, Link, Links, LinkSettings, Unreachable, address
 from webchat.transport.marks import REPLACED, Forged, Marks
+from webchat.transport.node_links import (
+    Broken,
+    NodeLink,
+    NodeLinks,
+    NodeLinkSettings,
+    Unreachable,
+    address,
+)
 from webchat.transport.proxy import Client
 from webchat.transport.splice import Splice
 
@@ -56,7 +63,7 @@ class RelaySettings:
     WebSocket whose first half has ended.
     """
 
-    link: LinkSettings = field(default_factory=LinkSettings)
+    link: NodeLinkSettings = field(default_factory=NodeLinkSettings)
     max_body_bytes: int = 1_000_000
     body_timeout_ms: int = 20_000
     retry_after_ms: int = 1_000
@@ -91,7 +98,7 @@ class Relay:
         self._peers = peers
         self._sids = sids
         self._marks = marks
-        self._links = Links(clock, settings.link)
+        self._links = NodeLinks(clock, settings.link)
         self._splices: defaultdict[str, set[Splice]] = defaultdict(set)
         self._closing: Deadlines[Splice] = Deadlines(
             clock, settings.close_timeout_ms / 1000, Splice.abort
@@ -255,7 +262,7 @@ class Relay:
         finally:
             self._links.give_back(link)
 
-    async def _asked(self, method: str, request: bytes, urls: Sequence[str]) -> Link:
+    async def _asked(self, method: str, request: bytes, urls: Sequence[str]) -> NodeLink:
         """The connection on which an answer to `request` has begun. Raises Unreachable, Broken.
 
         What may have reached a node is never sent again, be it a GET: the answer to a poll is
@@ -269,7 +276,7 @@ class Relay:
             raise
         return link
 
-    async def _reached(self, urls: Sequence[str]) -> Link:
+    async def _reached(self, urls: Sequence[str]) -> NodeLink:
         for url in urls:
             try:
                 return await self._links.take(url)

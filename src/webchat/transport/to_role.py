@@ -10,7 +10,7 @@ from webchat.errors import Code, WebchatError
 from webchat.transport.admission import Refusal, Refused
 from webchat.transport.asgi import BodyRefused, Receive, Scope, Send, respond
 from webchat.transport.headers import Headers
-from webchat.transport.links import NoAnswer
+from webchat.transport.node_links import NoAnswer
 from webchat.transport.proxy import Proxies
 from webchat.transport.relay import IS_RELAYED, Relay
 from webchat.transport.rest.problems import problem
