@@ -1,5 +1,6 @@
-"""Who of those here comes into the logs and who leaves them, by the entries that come by, by word
-of a user's own log, or by what the store says of it afterwards.
+"""Lets users of this node into the logs that they are in, and out of those that they have left.
+
+Entries that come by say so; where they do not, a user's own log does, or the store when asked.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ class Attendance:
         return held
 
     def take_in(self, user: User, held: HeldLog | None, entry: Entry) -> HeldLog | None:
-        """Somebody here has appended to a log that it was not known here to be in."""
+        """A user here has appended to a log that this node did not know the user to be in."""
         left = user.left.get(entry.conv, 0)
         if entry.seq <= left or not user.devices or self._comes_by_itself(user, held, entry):
             return held
@@ -100,8 +101,10 @@ class Attendance:
         return held
 
     def asks_first(self, held: HeldLog, entry: Entry, ack: OwnAck) -> bool:
-        """Somebody here has appended to a group, further on by now, that it was not known here to
-        be in: only the store knows whether it still is. If so the ack takes its place after that.
+        """Whether the store has to be asked first, after which the ack gets its place.
+
+        It has to if a user here appended to a group that this node did not know the user to be in,
+        and that is further on by now: the user may have left it again.
         """
         user = ack.device.user
         if not is_group(entry.conv) or not user.devices:
@@ -116,8 +119,8 @@ class Attendance:
         ack.device.place_ack(entry, ack)
 
     def take_in_the_other(self, held: HeldLog) -> None:
-        """The first entry of a log is met again: of two people both may be here, and only one may
-        have been told of it."""
+        """The first entry of a log comes by again. If it is a pair's and both people are here,
+        perhaps only one of them was let in the first time."""
         for uid in pair_of(held.conv) or ():
             user = self._roster.users.get(uid)
             if user is not None and user.arrival is None and held.conv not in user.logs:

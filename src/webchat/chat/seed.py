@@ -33,7 +33,9 @@ class SeedDevice(Device):
     """One connection of the seed's form.
 
     `told`: the last entry of each group that this connection was sent. `listed`: as of which entry
-    it knows the list of a group.
+    it knows the list of a group. `_sent`: the `Seq` of messages by what receipts name them by.
+    `_unconfirmed`: messages that it was sent and has not confirmed. `_windows`: groups that its
+    page is sure to have a window of.
     """
 
     __slots__ = (

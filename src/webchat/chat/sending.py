@@ -221,7 +221,8 @@ class Sender:
 
 
 class _Sending(OwnAck, eq=False, kw_only=True):
-    """The `done` of one append, and the ack that comes of it."""
+    """One append that is under way: the log calls it with the outcome, and it is the ack that comes
+    of it. `again`: what to do if the members have changed since the append was decided on."""
 
     sender: Sender
     client: Client

@@ -58,8 +58,9 @@ class ReceiptListener(Protocol):
 
 class Step(msgspec.Struct, frozen=True, gc=False):
     """A move as authors are to hear of it: it passed the entries from `after`, exclusive, to
-    `until`. `named`: only the authors of these hear of it; None: all. `says_delivery`: its delivery
-    is told, as it is of its own, beside its display. `is_late`: the reader had been further."""
+    `until`. `named`: only the authors of these hear of it; None: all. `says_delivery`: the reader
+    said the delivery by itself, so it is told beside the display, which implies it. `is_late`: the
+    reader's position had passed these entries before."""
 
     moved: Moved
     after: Seq
@@ -113,8 +114,8 @@ class Telling:
         self.listener: ReceiptListener | None = None
 
     def add(self, moved: Moved, named: set[Seq] | None = None, delivered: Seq = 0) -> None:
-        """Authors hear of it, soon. `named`: as of a Step; `delivered`: what the reader said has
-        been delivered, if it did."""
+        """Have authors told of a move, soon. `named`: see Step. `delivered`: up to which `Seq` the
+        reader said that it has been delivered; 0: it did not."""
         if named is not None and not named:
             return
         before, after, most = moved.before, moved.after, self._settings.receipt_entries
