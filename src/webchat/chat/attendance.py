@@ -16,6 +16,7 @@ from webchat.chat.held import HeldLog, User
 from webchat.chat.roster import Roster
 from webchat.chat.tools import Tools
 from webchat.model import (
+    MESSAGE,
     NO_HEAD,
     ConvID,
     Entry,
@@ -28,7 +29,6 @@ from webchat.model import (
     user_of,
 )
 from webchat.service.membership import COMING, LEAVING, RULING, coming_in, leaving
-from webchat.service.send import KIND as MESSAGE
 
 _MEMBERSHIP = COMING | LEAVING
 

@@ -77,8 +77,8 @@ class Client(Bucket):
 
 
 class Act(msgspec.Struct, frozen=True):
-    """What a joined connection wants done: any kind but messages and receipts. `ack_id`: None where
-    it asked for no ack."""
+    """What a joined connection wants done: any kind but messages, and receipts as most are.
+    `ack_id`: None where it asked for no ack."""
 
     client: Client
     device: Device

@@ -14,7 +14,7 @@ from webchat.chat.acks import OwnAck, comes_instead
 from webchat.chat.held import NOTHING, HeldLog, User, held_log
 from webchat.chat.lag import Lag
 from webchat.chat.packets import ack_of_entry, entry_packet, skip_packet
-from webchat.model import ConvID, Entry, Head, Seq
+from webchat.model import MESSAGE, ConvID, Entry, Head, Seq
 from webchat.protocol.socketio import Packet
 from webchat.session.handler import Socket
 
@@ -104,7 +104,7 @@ class Device:
         lag = self.lags.get(held.conv)
         if lag is None or not lag.skip_only:
             return lag
-        n = entry.n - (entry.kind == "message")
+        n = entry.n - (entry.kind == MESSAGE)
         self.skip(held, lag, entry.seq - 1, n, more=True)
         self.live(held, lag)
         return None

@@ -26,7 +26,7 @@ from webchat.chat.joining import Joining
 from webchat.chat.sending import Sender
 from webchat.chat.tools import Tools
 from webchat.errors import Closing, Code, WebchatError
-from webchat.model import Uid, is_group, pair_conv
+from webchat.model import MESSAGE, Uid, is_group, pair_conv
 from webchat.ports.log import Append
 from webchat.protocol.envelope import Envelope, NamedEvent, decode_chat
 from webchat.protocol.socketio import Event, ProtocolError, decode_event
@@ -84,7 +84,7 @@ class ChatHandler:
         self._draining = False
         self._turns = Turns()
         self._said: Mapping[str, Said] = {
-            "message": self._message,
+            MESSAGE: self._message,
             "delivery": confirming.receipt,
             "display": confirming.receipt,
         }
@@ -198,7 +198,7 @@ class ChatHandler:
         said = self._said.get(kind)
         if said is not None:
             later = said(client, device, envelope, event.ack_id)
-            if later is None or kind == "message":
+            if later is None or kind == MESSAGE:
                 return later
         elif kind in self._acts:
             later = self._acts[kind](Act(client, device, envelope, event.ack_id))

@@ -19,7 +19,7 @@ from webchat.chat.publishing import Publishing
 from webchat.chat.stats import Sampling
 from webchat.chat.tools import Tools
 from webchat.errors import Code, MembersChanged, WebchatError
-from webchat.model import ConvID, Entry, Seq, Uid, pair_of, user_log
+from webchat.model import MESSAGE, ConvID, Entry, Seq, Uid, pair_of, user_log
 from webchat.ports.log import Append, Appended
 from webchat.service.appending import Decide
 from webchat.service.membership import CREATE, DEPART, coming_in, leaving
@@ -208,7 +208,7 @@ class Sender:
             self._stats.appended += 1
             if appended.moved is not None:
                 self.receipts.moved_by_own_message(appended.moved)
-            elif entry.kind == "message":
+            elif entry.kind == MESSAGE:
                 self.notices.say_position(entry.conv, ack.device.user.uid)
         elif not followed and (uids := _told_of(entry)):
             self._spawn(self._tell_again([entry.conv, *map(user_log, dict.fromkeys(uids))]))

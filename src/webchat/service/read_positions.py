@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from webchat.errors import WebchatError
-from webchat.model import NO_POSITION, ConvID, Entry, Position, Seq, Uid, pair_of
+from webchat.model import MESSAGE, NO_POSITION, ConvID, Entry, Position, Seq, Uid, pair_of
 from webchat.ports.clock import Clock, Timer
 from webchat.ports.store import Store
 from webchat.service.profiles import Profiles
@@ -84,7 +84,7 @@ class ReadPositions:
 
     async def _newest_own(self, conv: ConvID, viewer: Uid) -> list[Seq]:
         entries = await self._log.read_before(conv, None, 5 * self._settings.receipt_entries)
-        own = [e.seq for e in entries if e.sender == viewer and e.kind == "message"]
+        own = [e.seq for e in entries if e.sender == viewer and e.kind == MESSAGE]
         return own[-self._settings.counted_messages :]
 
     async def _positions_of(

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from webchat.errors import WebchatError
-from webchat.model import ConvID, Entry, Position, Seq, Uid, is_group
+from webchat.model import MESSAGE, ConvID, Entry, Position, Seq, Uid, is_group
 from webchat.ports.clock import Clock
 from webchat.ports.positions import Moved
 from webchat.ports.store import Store
@@ -184,7 +184,7 @@ class Telling:
     async def _look_at(self, window: _Window) -> _Seen:
         conv, after = window.conv, window.after
         entries = await self._log.read(conv, after, window.until - after)
-        authors = dict.fromkeys([entry.sender for entry in entries if entry.kind == "message"])
+        authors = dict.fromkeys([entry.sender for entry in entries if entry.kind == MESSAGE])
         size = await self._members.count(conv) if authors and is_group(conv) else 0
         is_counted = size > self._settings.told_members
         if is_counted:
@@ -275,7 +275,7 @@ def _newly(step: Step, window: _Window, entries: Sequence[Entry]) -> list[Entry]
     return [
         entry
         for entry in entries[step.after - window.after : step.until - window.after]
-        if entry.kind == "message" and entry.sender != uid and (named is None or entry.seq in named)
+        if entry.kind == MESSAGE and entry.sender != uid and (named is None or entry.seq in named)
     ]
 
 
