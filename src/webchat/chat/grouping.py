@@ -74,11 +74,15 @@ class Groups:
         held = device.user.logs.get(conv)
         last = held.last if held is not None else 0
         append = group_message(uid, envelope, members_as_of=last, moves=device.full)
-        if held is None or client.again or not held.lets_write(uid):
-            return self._looked_up_in_order(client, device, append, ack_id)
-        if conv in device.user.holds or not device.knows_held:
-            return self._looked_up_in_order(client, device, append, ack_id)
-        if held.changed and self._sender.is_overtaken(device, conv, held.changed):
+        is_at_hand = (
+            held is not None
+            and not client.again
+            and held.lets_write(uid)
+            and device.knows_held
+            and conv not in device.user.holds
+            and not (held.changed and self._sender.is_overtaken(device, conv, held.changed))
+        )
+        if not is_at_hand:
             return self._looked_up_in_order(client, device, append, ack_id)
         self._append(client, device, append, ack_id)
         return None
@@ -124,21 +128,7 @@ class Groups:
     ) -> None:
         """A message to a group of which it is not at hand who may write. One after the other, in
         the order that they came in."""
-        async with client.turn:
-            await self._decided(client, device, append, ack_id)
-
-    async def _decided(
-        self, client: Client, device: Device, append: Append, ack_id: int | None
-    ) -> None:
         uid, conv, (draft,) = device.user.uid, append.conv, append.drafts
-        if await self._sender.is_resent(device, conv, draft.msg_id, ack_id):
-            return
-        standing = await self._standings.of(uid, conv)
-        if not standing.exists and self._restarting is not None:
-            await self._restarting.hold(client, device, append, ack_id)
-            return
-        if self._restarting is not None:
-            await self._restarting.append_before_more(device, conv)
 
         async def decide() -> Append:
             standing = await self._standings.of(uid, conv)
@@ -147,7 +137,15 @@ class Groups:
                 held.learn(standing)
             return _as_of(append, standing.head.last)
 
-        await self._sender.append_decided(client, device, conv, draft.msg_id, ack_id, decide)
+        async with client.turn:
+            if await self._sender.is_resent(device, conv, draft.msg_id, ack_id):
+                return
+            if self._restarting is not None:
+                if not (await self._standings.of(uid, conv)).exists:
+                    await self._restarting.hold(client, device, append, ack_id)
+                    return
+                await self._restarting.append_before_more(device, conv)
+            await self._sender.append_decided(client, device, conv, draft.msg_id, ack_id, decide)
 
     # Members
 
