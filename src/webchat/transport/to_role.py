@@ -37,8 +37,8 @@ class ToRole:
         """The URLs of the nodes to try, in order. Raises Refused for an unknown session."""
         sids = parse_qs(query_string.decode("latin-1")).get("sid")
         if sids is None:
-            return await self.relay.players(self._role)
-        return await self.relay.owner(sids[0])
+            return await self.relay.where.players(self._role)
+        return await self.relay.where.owner(sids[0])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on."""
