@@ -83,7 +83,7 @@ class Chat:
         self._tasks = tasks = Tasks()
         self.stats = stats = Stats()
         patience, spawn = Patience(clock), tasks.spawn
-        tools = Tools(store, bus, clock, patience, spawn, stats)
+        tools = Tools(store, bus, clock, patience, spawn, stats, settings.open_mode)
 
         # Who is here, and what they are sent
         self.roster = roster = Roster(tools)
@@ -126,9 +126,7 @@ class Chat:
             attendance.holder_came_in = lambda user, conv: spawn(
                 patience.insist(lambda: append_for(user, conv), "held messages", uid=user.uid)
             )
-        self._identity = Identity(
-            authenticate, tools, open_mode=settings.open_mode, on_revoked=profiles.forget
-        )
+        self._identity = Identity(authenticate, profiles.forget, tools)
         joining = Joining(
             roster,
             Ahead(attendance, gaps, store.members),
@@ -140,7 +138,6 @@ class Chat:
             restarting,
             tools,
             settings.join,
-            open_mode=settings.open_mode,
         )
         self.handler = ChatHandler(
             self._identity,

@@ -79,6 +79,7 @@ class ChatHandler:
         self._groups = groups
         self._profiles = profiles
         self._clock = tools.clock
+        self._open_mode = tools.open_mode
         self._spawn = tools.spawn
         self._settings = settings
         self._draining = False
@@ -217,7 +218,7 @@ class ChatHandler:
                 await later
 
     def _joins_by_itself(self, client: Client) -> bool:
-        return self._identity.open_mode and client.socket.request.engine == 3
+        return self._open_mode and client.socket.request.engine == 3
 
     async def _join_then(self, client: Client, envelope: Envelope, event: Event) -> None:
         await self._joining.join_sender(client, envelope.originated or envelope.from_)

@@ -29,10 +29,8 @@ class Identity:
     def __init__(
         self,
         authenticate: Callable[[str], Awaitable[Login | None]],
-        tools: Tools,
-        *,
-        open_mode: bool,
         on_revoked: Callable[[Uid], Awaitable[None]],
+        tools: Tools,
     ) -> None:
         self._spawn = tools.spawn
         self._stats = tools.stats
@@ -40,7 +38,7 @@ class Identity:
         self._logins = tools.store.logins
         self._patience = tools.patience
         self._clock = tools.clock
-        self.open_mode = open_mode
+        self._open_mode = tools.open_mode
         self._on_revoked = on_revoked
         self._clients: dict[Uid, tuple[Client, ...]] = {}
         self._revoked_lately: dict[Uid, None] = {}
@@ -51,7 +49,7 @@ class Identity:
         Raises ConnectRefused.
         """
         said = _said(auth)
-        if self.open_mode:
+        if self._open_mode:
             return (said if is_uid(said) else None), ""
         token = said or _cookie(socket.request.headers.get("cookie", ""))
         try:
@@ -64,7 +62,7 @@ class Identity:
 
     def entered(self, client: Client) -> None:
         """A connection is there. If a login of its user ended lately, it may have been its own."""
-        if client.uid is None or self.open_mode:
+        if client.uid is None or self._open_mode:
             return
         self._clients[client.uid] = (*self._clients.get(client.uid, ()), client)
         if client.uid in self._revoked_lately:

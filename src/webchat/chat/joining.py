@@ -57,10 +57,8 @@ class Joining:
         restarting: Restarting | None,
         tools: Tools,
         settings: JoinSettings,
-        *,
-        open_mode: bool,
     ) -> None:
-        self._open_mode = open_mode
+        self._open_mode = tools.open_mode
         self._roster = roster
         self._ahead = ahead
         self._backlog = backlog

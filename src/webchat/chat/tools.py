@@ -14,7 +14,8 @@ from webchat.ports.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """One for all parts of a node. `spawn`: runs beside the plain calls what takes a while."""
+    """One for all parts of a node. `spawn`: runs beside the plain calls what takes a while.
+    `open_mode`: nobody logs in."""
 
     store: Store
     bus: Bus
@@ -22,3 +23,4 @@ class Tools:
     patience: Patience
     spawn: Spawn
     stats: Stats
+    open_mode: bool
