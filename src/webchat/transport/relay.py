@@ -28,7 +28,7 @@ from webchat.transport.node_links import (
 )
 from webchat.transport.proxy import Client
 from webchat.transport.splice import Splice, Splices
-from webchat.transport.whereabouts import Directory, Urls, Whereabouts
+from webchat.transport.whereabouts import OtherNodes, Urls, Whereabouts
 
 IS_RELAYED: Final = "webchat.is_relayed"
 """In the scope of a request that another node passed on."""
@@ -70,7 +70,7 @@ class Relay:
     """
 
     def __init__(
-        self, peers: Directory, sids: Sids, marks: Marks, clock: Clock, settings: RelaySettings
+        self, peers: OtherNodes, sids: Sids, marks: Marks, clock: Clock, settings: RelaySettings
     ) -> None:
         self.settings = settings
         self.requests = 0

@@ -16,7 +16,7 @@ Urls = Callable[[], Awaitable[Sequence[str]]]
 """The nodes to try, in order. May raise Refused."""
 
 
-class Directory(Protocol):
+class OtherNodes(Protocol):
     """Who the other nodes are: what `service.peers` knows of them."""
 
     def url_of(self, node_id: str) -> str | None:
@@ -32,7 +32,7 @@ class Directory(Protocol):
 class Whereabouts:
     """Finds the nodes of sessions, by what their ids say, and of roles."""
 
-    def __init__(self, peers: Directory, sids: Sids) -> None:
+    def __init__(self, peers: OtherNodes, sids: Sids) -> None:
         self._peers = peers
         self._sids = sids
         self._turns = itertools.count()
