@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from webchat.chat.client import Act
-from webchat.chat.packets import ack_of_receipt
 from webchat.chat.sending import Sender
 from webchat.errors import Code, WebchatError
 from webchat.ports.log import Append
@@ -15,7 +14,7 @@ from webchat.service.membership_entries import remove
 from webchat.service.ruling_entries import close, group_change, regroup, role, role_change
 from webchat.service.standing import Standing, Standings
 
-Decide = Callable[[Standing], Awaitable[Append]]
+Decide = Callable[[Standing], Awaitable["Append | None"]]
 
 
 class Governing:
@@ -32,49 +31,44 @@ class Governing:
     async def role(self, act: Act) -> None:
         """The owner makes somebody admin, member, or owner in its own stead."""
 
-        async def decide(standing: Standing) -> Append:
+        async def decide(standing: Standing) -> Append | None:
             change = role_change(act.envelope.body)
             present = await self._members.present_among(standing.conv, [change.uid])
             span = present.get(change.uid)
             append = role(standing, span, change, act.envelope)
-            if span is not None and span.role == change.role:
-                raise _IsSo
-            return append
+            return None if span is not None and span.role == change.role else append
 
         await self._act(act, decide)
 
     async def remove(self, act: Act) -> None:
         """An admin puts members out. Who is not in is left out; with nobody left that is all."""
 
-        async def decide(standing: Standing) -> Append:
+        async def decide(standing: Standing) -> Append | None:
             uids = uids_in(act.envelope.body, self._list_uids)
             if not uids:
                 raise WebchatError(Code.BAD_REQUEST, "remove names whom to put out")
             present = await self._members.present_among(standing.conv, uids)
             spans = [present[uid] for uid in uids if uid in present]
             append = remove(standing, spans, act.envelope)
-            if not spans:
-                raise _IsSo
-            return append
+            return append if spans else None
 
         await self._act(act, decide)
 
     async def group(self, act: Act) -> None:
         """An admin changes the group's name, picture or settings."""
 
-        async def decide(standing: Standing) -> Append:
+        async def decide(standing: Standing) -> Append | None:
             change = group_change(act.envelope.body)
             append = regroup(standing, change, act.envelope)
-            if standing.group is not None and change.applied(standing.group) == standing.group:
-                raise _IsSo
-            return append
+            is_so = standing.group is not None and change.applied(standing.group) == standing.group
+            return None if is_so else append
 
         await self._act(act, decide)
 
     async def close(self, act: Act) -> None:
         """The owner closes the group."""
 
-        async def decide(standing: Standing) -> Append:
+        async def decide(standing: Standing) -> Append | None:
             return close(standing, act.envelope)
 
         await self._act(act, decide)
@@ -83,14 +77,7 @@ class Governing:
         """Decided where the sender stands; what is so already is ok, without a `Seq`."""
         conv = check_group_act(act.uid, act.envelope)
 
-        async def decide_now() -> Append:
+        async def decide_now() -> Append | None:
             return await decide(await self._standings.of(act.uid, conv))
 
-        try:
-            await self._sender.act(act, conv, decide_now)
-        except _IsSo:
-            act.answer(ack_of_receipt(act.envelope.msg_id, conv))
-
-
-class _IsSo(Exception):  # noqa: N818
-    """What was asked for is so already."""
+        await self._sender.act(act, conv, decide_now)

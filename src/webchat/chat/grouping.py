@@ -16,7 +16,7 @@ from webchat.chat.seed import SeedDevice
 from webchat.chat.sending import Sender
 from webchat.chat.tools import Tools
 from webchat.errors import Code, WebchatError
-from webchat.model import Invitation, Uid
+from webchat.model import Uid
 from webchat.ports.log import Append, invite
 from webchat.protocol.envelope import Envelope
 from webchat.service.consent import Consent
@@ -169,7 +169,7 @@ class Groups:
         uid, envelope = act.uid, act.envelope
         conv = check_group_act(uid, envelope)
 
-        async def decide() -> Append:
+        async def decide() -> Append | None:
             uids = uids_in(envelope.body, self._settings.list_uids)
             if not uids:
                 raise WebchatError(Code.BAD_REQUEST, "refer names whom to add")
@@ -179,18 +179,15 @@ class Groups:
             present = await self._members.present_among(conv, uids)
             absent = [other for other in uids if other not in present]
             consented = await self._consent.to_add(uid, conv, absent)
-            if not consented.added:
-                raise _NobodyComesIn(consented.invitations)
-            return refer(standing, consented, envelope)
+            if consented.added:
+                return refer(standing, consented, envelope)
+            for invitation in consented.invitations:
+                await self._sender.append_for_all(invite(invitation, self._clock.now_ms()))
+            return None
 
         # Of two who ask the same person at once each would find that no invitation waits yet.
         async with self._turns.of(conv):
-            try:
-                await self._sender.act(act, conv, decide)
-            except _NobodyComesIn as nobody:
-                for invitation in nobody.invitations:
-                    await self._sender.append_for_all(invite(invitation, self._clock.now_ms()))
-                act.answer(ack_of_receipt(envelope.msg_id, conv))
+            await self._sender.act(act, conv, decide)
 
     async def depart(self, act: Act) -> None:
         """Flow 9."""
@@ -230,14 +227,6 @@ class Groups:
         unknown = await self._profiles.unknown_among(uids)
         if unknown:
             raise WebchatError(Code.UNKNOWN_USER, f"no such users: {', '.join(unknown[:20])}")
-
-
-class _NobodyComesIn(Exception):  # noqa: N818
-    """A refer that adds nobody, though it may ask some."""
-
-    def __init__(self, invitations: Sequence[Invitation]) -> None:
-        super().__init__()
-        self.invitations = invitations
 
 
 def _as_of(append: Append, seq: int) -> Append:

@@ -6,7 +6,7 @@ Source: docs/architecture.md, "One message".
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -15,6 +15,7 @@ from webchat.chat.client import Act, Client
 from webchat.chat.device import Device
 from webchat.chat.hub import Hub
 from webchat.chat.notices import Notices
+from webchat.chat.packets import ack_of_receipt
 from webchat.chat.publishing import Publishing
 from webchat.chat.stats import Sampling
 from webchat.chat.tools import Tools
@@ -25,6 +26,8 @@ from webchat.service.appending import Decide
 from webchat.service.membership import CREATE, DEPART, coming_in, leaving
 from webchat.service.receipts import Receipts
 
+DecideIf = Callable[[], Awaitable["Append | None"]]
+"""As Decide; None: what is asked for is so already, or nothing of it is left to be done."""
 TRIES = 20
 _DONE_ONCE: Final = frozenset({CREATE, DEPART})
 
@@ -93,7 +96,7 @@ class Sender:
             if each.conv == conv
         )
 
-    async def act(self, act: Act, conv: ConvID, decide: Decide) -> None:
+    async def act(self, act: Act, conv: ConvID, decide: DecideIf) -> None:
         """As `append_decided`; what was appended before is not decided on again."""
         client, device, ack_id, msg_id = act.client, act.device, act.ack_id, act.envelope.msg_id
         if not await self.is_resent(device, conv, msg_id, ack_id):
@@ -106,13 +109,14 @@ class Sender:
         conv: ConvID,
         msg_id: str,
         ack_id: int | None,
-        decide: Decide,
+        decide: DecideIf,
     ) -> None:
-        """Decide and append, again where members changed in between; returns when it is done.
+        """Decide and append, again where members changed in between; returns when it is done. Where
+        nothing is appended, the ack has no `Seq`.
 
-        Raises what `decide` raises, unless the same act (`conv`, `msg_id`) was appended before,
-        and is perhaps why: then it is answered as it was then. UNAVAILABLE if it never came
-        through.
+        Raises what `decide` raises. If the same act (`conv`, `msg_id`) was appended before, that is
+        perhaps why it raises, or has nothing to append: then it is answered as it was then.
+        UNAVAILABLE if it never came through.
         """
         for _ in range(TRIES):
             try:
@@ -121,6 +125,10 @@ class Sender:
                 if await self.is_resent(device, conv, msg_id, ack_id):
                     return
                 raise
+            if append is None:
+                if not await self.is_resent(device, conv, msg_id, ack_id):
+                    client.answer(ack_id, ack_of_receipt(msg_id, conv))
+                return
             if await self._try(client, device, ack_id, append):
                 return
         raise too_contended()
