@@ -11,9 +11,8 @@ from webchat.adapters.sqlite import SqliteSettings, SqliteStore
 from webchat.model import Draft, Uid
 from webchat.ports.log import SEQ_OF_ENTRY, Append, Appended, Follow
 from webchat.protocol.envelope import Envelope, encode_said
-from webchat.service.create import founding
 from webchat.service.membership import CREATE, JOIN, body_of
-from webchat.service.refer import coming
+from webchat.service.membership_entries import coming, founding
 from webchat.service.send import group_message
 
 GROUP = "group_bench"

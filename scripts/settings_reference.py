@@ -15,10 +15,27 @@ _HEAD = """# Settings
 
 Each is an option of `webchat serve` and an environment variable; the option wins. The unit is in
 the name. Made from `src/webchat/config/settings.py` by `make docs`.
+"""
+_TABLE = """
+## {}
 
 | option | variable | default | meaning |
 |---|---|---|---|
 """
+_SECTIONS = {
+    "host": "Where it serves, and with whom",
+    "text_bytes": "What clients may send, and what is kept for them",
+    "rate_events_per_s": "Rates",
+    "argon2_memory_kib": "Passwords",
+    "ping_interval_ms": "Times of connections, receipts and logins",
+    "bus_ack_timeout_ms": "The bus and Redis",
+    "compare_interval_ms": "What the bus did not bring",
+    "lease_ms": "Other nodes",
+    "sqlite_gather_ms": "SQLite",
+    "postgresql_read_connections": "PostgreSQL",
+    "dynamodb_inline_bytes": "DynamoDB",
+}
+"""By the setting that each begins with."""
 
 
 def reference() -> str:
@@ -28,6 +45,8 @@ def reference() -> str:
 
 def _rows() -> Iterator[str]:
     for spec in fields(Settings):
+        if spec.name in _SECTIONS:
+            yield _TABLE.format(_SECTIONS[spec.name])
         yield (
             f"| `{option_name(spec.name)}` | `{env_name(spec.name)}` | {_default(spec)} "
             f"| {spec.metadata['help']}{_bounds(spec)} |\n"

@@ -1,6 +1,8 @@
 """Logs: structlog, coloured for a person at a terminal, JSON lines for everything else.
 
-What is logged never holds a message's body or a token: callers pass ids, counts and codes.
+A line says what happened in plain words, and names what it happened to in fields. It never holds
+a message's body or a token: callers pass ids, counts and codes. `session` and the adapters, which
+can be used by themselves, log by the standard library; it goes the same way.
 """
 
 from __future__ import annotations

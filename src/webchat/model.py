@@ -16,6 +16,8 @@ _ID: Final = re.compile(rf"{_ID_CHARACTERS}\Z")
 _UID: Final = re.compile(rf"(?!group_){_ID_CHARACTERS}\Z")
 _GROUP: Final = re.compile(rf"group_{_ID_CHARACTERS}\Z")
 
+MESSAGE: Final = "message"
+"""The kind of entries that count: `N` says how many there are, and readers confirm them."""
 MAX_MSG_ID_CHARS: Final = 64
 MAX_NAME_CHARS: Final = 64
 

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from tests.chat.world import Person, World, settle
+from tests.profiles import save_profile
 from tests.service.late import answers_late
 from tests.service.world import code_of
 from webchat.errors import Code, WebchatError
@@ -32,7 +33,9 @@ async def careful(world: World, *uids: Uid) -> None:
     """They may be added by people they share a conversation with."""
     for uid in uids:
         profile = new_profile(uid, uid.title())
-        await world.profiles.save(msgspec.structs.replace(profile, who_may_add_me="shared"))
+        careful = msgspec.structs.replace(profile, who_may_add_me="shared")
+        await save_profile(world.store.accounts, careful)
+        await world.profiles.forget(uid)
 
 
 async def waiting(world: World, uid: Uid) -> Invitation:

@@ -179,9 +179,7 @@ async def test_sync_asks_for_snapshots_too(world: World) -> None:
 
 
 async def hide(world: World, uid: str) -> None:
-    profile = await world.profiles.get(uid)
-    assert profile is not None
-    await world.profiles.save(msgspec.structs.replace(profile, display_receipts=False))
+    assert await world.profiles.change(uid, {"display_receipts": False})
 
 
 async def test_who_hides_display_is_seen_as_delivered_only(world: World) -> None:

@@ -7,6 +7,7 @@ import asyncio
 import msgspec
 import pytest
 
+from tests.profiles import save_profile
 from webchat.errors import Code, WebchatError
 from webchat.model import Profile
 from webchat.ports.accounts import Changed
@@ -53,13 +54,13 @@ async def test_of_two_who_register_a_uid_at_once_one_gets_it(store: Store) -> No
 async def test_saving_a_profile_keeps_the_password(store: Store) -> None:
     await store.accounts.create(person("ann"), "hash", 1)
     changed = Profile("ann", "Ann B.", "new", False, "shared", True)
-    await store.accounts.save_profile(changed, 2)
+    await save_profile(store.accounts, changed, 2)
     assert await store.accounts.profile("ann") == changed
     assert await store.accounts.password_hash("ann") == "hash"
 
 
 async def test_saving_the_profile_of_nobody_makes_an_account(store: Store) -> None:
-    await store.accounts.save_profile(person("ann"), 1)
+    await save_profile(store.accounts, person("ann"), 1)
     assert await store.accounts.profile("ann") == person("ann")
     assert await store.accounts.password_hash("ann") == ""
     with pytest.raises(WebchatError):
@@ -180,15 +181,15 @@ async def test_search_takes_wildcards_literally(store: Store) -> None:
 
 async def test_search_leaves_out_the_disabled_until_they_are_enabled(store: Store) -> None:
     await store.accounts.create(person("ann"), "", 1)
-    await store.accounts.save_profile(person("ann", disabled=True), 2)
+    await save_profile(store.accounts, person("ann", disabled=True), 2)
     assert await found(store, "ann") == []
-    await store.accounts.save_profile(person("ann"), 3)
+    await save_profile(store.accounts, person("ann"), 3)
     assert await found(store, "ann") == ["ann"]
 
 
 async def test_search_forgets_an_old_name(store: Store) -> None:
     await store.accounts.create(person("u1", "Ann Old"), "", 1)
-    await store.accounts.save_profile(person("u1", "Ann New"), 2)
+    await save_profile(store.accounts, person("u1", "Ann New"), 2)
     assert (await found(store, "old"), await found(store, "new")) == ([], ["u1"])
 
 
@@ -203,7 +204,7 @@ async def test_search_is_paged_by_uid(store: Store) -> None:
 async def test_search_among_many_matches_is_paged_by_uid_too(store: Store) -> None:
     uids = [f"ann{number:04}" for number in range(1_200)]
     await asyncio.gather(*[store.accounts.create(person(uid, "A B"), "", 1) for uid in uids])
-    await store.accounts.save_profile(person("ann0001", disabled=True), 2)
+    await save_profile(store.accounts, person("ann0001", disabled=True), 2)
     assert await found(store, "an", limit=3) == ["ann0000", "ann0002", "ann0003"]
     assert await found(store, "", after="ann1197") == ["ann1198", "ann1199"]
     assert await found(store, "b", after="ann0500", limit=2) == ["ann0501", "ann0502"]
@@ -212,14 +213,14 @@ async def test_search_among_many_matches_is_paged_by_uid_too(store: Store) -> No
 async def test_recent_are_those_last_added_or_saved(store: Store) -> None:
     for uid in ("ann", "bob", "cid"):
         await store.accounts.create(person(uid), "", 1)
-    await store.accounts.save_profile(person("ann", "again"), 1)
+    await save_profile(store.accounts, person("ann", "again"), 1)
     assert [profile.uid for profile in await store.accounts.recent(2)] == ["ann", "cid"]
 
 
 async def test_pages_hold_all_accounts_by_uid(store: Store) -> None:
     for uid in ("cid", "ann", "Bob"):
         await store.accounts.create(person(uid), "", 1)
-    await store.accounts.save_profile(person("cid", disabled=True), 2)
+    await save_profile(store.accounts, person("cid", disabled=True), 2)
     assert [profile.uid for profile in await store.accounts.page("", 2)] == ["Bob", "ann"]
     rest = await store.accounts.page("ann", 2)
     assert [(profile.uid, profile.disabled) for profile in rest] == [("cid", True)]

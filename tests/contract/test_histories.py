@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.contract.asking import create, depart, message, move, refer, send
+from tests.profiles import save_profile
 from webchat.model import Profile
 from webchat.ports.log import Append
 from webchat.ports.positions import Move
@@ -137,7 +138,7 @@ async def test_counts_of_every_entry(
 ) -> None:
     for uid in UIDS:
         profile = Profile(uid, uid, "", uid != hiding, "everybody", False)
-        await store.accounts.save_profile(profile, 1)
+        await save_profile(store.accounts, profile, 1)
     told = await tell(store, names, founders, steps)
     seqs = range(1, told.last + 2)
     expected = {seq: told.counts(author, seq, hiding) for seq in seqs}

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from tests.contract.asking import create, depart, message, send, to_pair
+from tests.profiles import save_profile
 from webchat.adapters.memory import ManualClock
 from webchat.errors import WebchatError
 from webchat.model import Invitation, user_log
@@ -124,5 +125,5 @@ async def test_careful_are_those_who_chose_so(store: Store) -> None:
     await store.accounts.create(careful, "", 0)
     await store.accounts.create(new_profile("ann", "Ann"), "", 0)
     assert await store.accounts.careful_among(["ann", "bob", "none", "bob"]) == {"bob"}
-    await store.accounts.save_profile(new_profile("bob", "Bob"), 0)
+    await save_profile(store.accounts, new_profile("bob", "Bob"), 0)
     assert await store.accounts.careful_among(["bob"]) == set()

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from tests.contract.asking import create, depart, message, move, refer, send
+from tests.profiles import save_profile
 from webchat.model import NO_POSITION, Position, Profile
 from webchat.ports.log import Append
 from webchat.ports.positions import Move, Moved
@@ -146,10 +147,10 @@ async def test_who_hides_its_display_counts_as_delivered_until_it_shows_it(
 ) -> None:
     await move(store, Move(group, "bob", 6, 6))
     profile = Profile("bob", "Bob", "", False, "everybody", False)
-    await store.accounts.save_profile(profile, 1)
+    await save_profile(store.accounts, profile, 1)
     assert await store.positions.counts(group, "ann", [2]) == {2: (1, 0)}
     shown = msgspec.structs.replace(profile, display_receipts=True)
-    await store.accounts.save_profile(shown, 2)
+    await save_profile(store.accounts, shown, 2)
     assert await store.positions.counts(group, "ann", [2]) == {2: (1, 1)}
 
 

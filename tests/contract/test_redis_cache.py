@@ -124,9 +124,11 @@ async def test_two_nodes_that_save_and_read_at_once_end_with_what_the_store_has(
 ) -> None:
     clock = LoopClock()
     store = MemoryStore(clock)
+    await store.accounts.create(ann(""), "", 1)
     nodes = [Profiles(store.accounts, await join(), clock, open_mode=False) for _ in range(2)]
     for number in range(20):
-        acts = [node.save(ann(f"{number} {place}")) for place, node in enumerate(nodes)]
+        names = [f"{number} {place}" for place in range(len(nodes))]
+        acts = [node.change("ann", {"name": name}) for node, name in zip(nodes, names, strict=True)]
         reads = [node.get("ann") for node in nodes * 3]
         await asyncio.gather(*acts, *reads)
         stored = await store.accounts.profile("ann")

@@ -25,6 +25,7 @@ from tests.contract.asking import (
     to_pair,
 )  # fmt: skip
 from tests.contract.conftest import STORES
+from tests.profiles import save_profile
 from webchat.adapters.memory import ManualClock
 from webchat.model import Draft, Group, Invitation, InviteLink, Login, Profile, pair_conv, user_log
 from webchat.ports.held import HeldLimits
@@ -66,7 +67,7 @@ async def fill(store: Store) -> None:
     for at, (uid, name) in enumerate([("ann", "Ann\0 Ä"), ("bob", "Bob"), ("cid", "Cid B.")]):
         profile = Profile(uid, name, "about ✓", uid != "bob", "shared", uid == "cid")
         await accounts.create(profile, f"hash-{uid}", NOW + at)
-    await accounts.save_profile(Profile("ann", "Ann", "", True, "everybody", False), NOW + 9)
+    await save_profile(accounts, Profile("ann", "Ann", "", True, "everybody", False), NOW + 9)
     await store.logins.add(b"\x00\xff" * 16, Login("l1", "ann", NOW, NOW + 1, NOW + 2))
     await store.logins.add(b"\x01" * 32, Login("l2", "bob", NOW, NOW, NOW + 2))
     await store.logins.revoke("bob", "l2")
@@ -185,7 +186,7 @@ async def test_a_store_with_a_log_is_not_empty(store: Store) -> None:
 
 
 async def test_a_store_with_an_account_is_not_empty(store: Store) -> None:
-    await store.accounts.save_profile(Profile("ann", "Ann", "", True, "shared", False), NOW)
+    await save_profile(store.accounts, Profile("ann", "Ann", "", True, "shared", False), NOW)
     assert not await store.transfer.is_empty()
 
 

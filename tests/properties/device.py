@@ -1,8 +1,4 @@
-"""A device as docs/protocol.md describes it: its client rule to the letter, and what it keeps.
-
-An entry with `Seq` = position + 1 is next; a lower one is a copy; a higher one would be a gap,
-which no device of these stories may ever see. An own act's ack takes the entry's place.
-"""
+"""A device as docs/protocol.md describes it: what it says, what it hears, and what it remembers."""
 
 from __future__ import annotations
 
@@ -12,7 +8,8 @@ from itertools import count
 from typing import Any
 
 from tests.chat.world import World
-from tests.properties.parts import Known, Sent, Skip, Wire
+from tests.properties.parts import Sent, Wire
+from tests.sim.memory import Memory
 from webchat.model import user_log
 from webchat.protocol.socketio import Event
 from webchat.session.handler import ConnectRefused
@@ -23,33 +20,26 @@ REFUSALS = {
 _ENTRIES = {"message", "create", "join", "depart", "edit", "delete", "react", "conversation"}
 
 
-class Device:
+class Device(Memory):
     """One device of a user, on or off. It survives its connections."""
 
     def __init__(self, uid: str, name: str) -> None:
-        self.uid = uid
-        self.name = name
+        super().__init__(uid, f"{uid}'s {name}")
         self.world: World | None = None
         self.wire: Wire | None = None
         self.stalled = False
-        self.known: dict[str, Known] = {}
         self.outbox: dict[str, Sent] = {}
         self.acked: list[tuple[str, str, dict[str, Any], int]] = []
-        self.skips: list[Skip] = []
-        self.positions: dict[str, tuple[int, int, int]] = {}
-        self.snapshots: dict[str, list[list[Any]]] = {}
         self.lists: dict[str, tuple[int, list[str]]] = {}
         self.joined = False
         self._asked: dict[int, Sent] = {}
         self._ids = count(1)
         self._orders = count(1)
         self._newest_ack: dict[str, int] = {}
-        self._claimed: set[str] = set()
         self._log_unnamed = False
-        self._now: dict[str, int] = {}
 
     def __repr__(self) -> str:
-        return f"{self.uid}'s {self.name}"
+        return self.name
 
     # Connections
 
@@ -64,9 +54,8 @@ class Device:
         self.world, self.wire = world, wire
         self._asked.clear()
         self._newest_ack.clear()
-        self._claimed.clear()
         self.positions.clear()
-        self._now = {}
+        self.begin({})
         self.joined = self.stalled = False
         self._log_unnamed = user_log(self.uid) not in cursors
         named = list(cursors.items())
@@ -156,9 +145,10 @@ class Device:
         if kind in _ENTRIES:
             self._entry(conv, envelope)
         elif kind == "skip":
-            self._skip(conv, envelope["Seq"], envelope.get("N", 0), more=envelope["more"])
+            self._skipped(conv, envelope)
         elif kind == "position":
-            self._position(conv, envelope)
+            said = (envelope["delivered"], envelope["displayed"], envelope["N"])
+            self.position(conv, said)
         elif kind == "notify":
             self.lists[conv] = (envelope["Seq"], json.loads(envelope["Body"]))
         elif kind == "receipts":
@@ -167,19 +157,7 @@ class Device:
             assert kind in ("delivery", "display"), kind
             assert envelope["To"] == self.uid
 
-    def of(self, conv: str) -> Known:
-        """What it keeps of a conversation."""
-        return self.known.setdefault(conv, Known())
-
-    def at(self, conv: str) -> int:
-        """Its position on this connection."""
-        return self._now.get(conv, 0)
-
     def _entry(self, conv: str, envelope: dict[str, Any]) -> None:
-        seq = envelope["Seq"]
-        assert seq == self.at(conv) + 1, (
-            f"{self} is at {self.at(conv)} of {conv} and got {seq}: {envelope}"
-        )
         own = (envelope["Originated"] or envelope["From"]) == self.uid
         for sent in self._asked.values():
             fresh = own and envelope["MsgID"] and not sent.again and sent.conv == conv
@@ -187,37 +165,13 @@ class Device:
             assert not same or sent.kind == "refer", f"{self} got what it just sent: {envelope}"
         if own:
             self.outbox.pop(envelope["MsgID"], None)
-        self._move(conv, seq, envelope.get("N", 0))
-        self.of(conv).entries[seq] = envelope
-        self.of(conv).passed.discard(seq)
+        self.entry(conv, envelope["Seq"], envelope)
 
-    def _move(self, conv: str, seq: int, n: int) -> None:
-        known = self.of(conv)
-        self._now[conv] = seq
-        if seq >= known.position:
-            known.position, known.n = seq, n
-
-    def _skip(self, conv: str, seq: int, n: int, *, more: bool) -> None:
-        position, known = self.at(conv), self.of(conv)
-        assert seq != position, f"{self}: a skip in {conv} that moves nothing ({seq})"
-        if seq < position:
-            assert conv in self._claimed, f"{self}: skipped back in {conv} to {seq}"
-            known.start = known.position = seq
-        elif conv == user_log(self.uid):
-            assert self._log_unnamed, f"{self}: skipped in its user log"
-            known.start = max(known.start, seq)
-        else:
-            self.skips.append(Skip(conv, position, seq, n, more))
-            if more:
-                known.passed |= set(range(position + 1, seq + 1)) - known.entries.keys()
-        self._claimed.discard(conv)
-        self._move(conv, seq, n)
-
-    def _position(self, conv: str, envelope: dict[str, Any]) -> None:
-        said = (envelope["delivered"], envelope["displayed"], envelope["N"])
-        assert said[1] <= said[0]
-        before = self.positions.get(conv, (0, 0, 0))
-        self.positions[conv] = max(before[0], said[0]), *max(before[1:], said[1:])
+    def _skipped(self, conv: str, envelope: dict[str, Any]) -> None:
+        is_on = envelope["Seq"] > self.at(conv)
+        is_own_log = conv == user_log(self.uid)
+        assert self._log_unnamed or not (is_own_log and is_on), f"{self}: skipped in its user log"
+        self.skip(conv, envelope["Seq"], envelope.get("N", 0), more=envelope["more"])
 
     # Answers
 
@@ -225,7 +179,8 @@ class Device:
         if not answer["ok"]:
             self._refused(answer, sent.envelope.get("MsgID", ""), joined=sent.kind != "sync")
         elif sent.kind in ("join", "sync"):
-            self._begin(sent.envelope["cursors"])
+            self.joined = True
+            self.go_to(sent.envelope["cursors"])
         elif "Seq" in answer:
             self._acked(sent, answer)
         else:
@@ -238,15 +193,6 @@ class Device:
         if code != "unavailable":
             self.outbox.pop(msg_id, None)
 
-    def _begin(self, cursors: dict[str, int]) -> None:
-        self.joined = True
-        for conv, cursor in cursors.items():
-            known = self.of(conv)
-            if cursor > known.position:  # it claims more than it has
-                self._claimed.add(conv)
-                known.start = known.position = cursor
-            self._now[conv] = cursor
-
     def _acked(self, sent: Sent, answer: dict[str, Any]) -> None:
         conv, seq, msg_id = answer["ConvID"], answer["Seq"], answer["MsgID"]
         assert conv == sent.conv
@@ -257,21 +203,7 @@ class Device:
             assert sent.order > self._newest_ack.get(conv, 0), f"{self}: order lost in {conv}"
             self._newest_ack[conv] = sent.order
         if sent.kind == "refer":
-            assert sent.again or seq <= self.at(conv), f"{self}: the ack ahead of its join {seq}"
-        elif seq > self.at(conv):
-            assert sent.again or seq == self.at(conv) + 1, (
-                f"{self} is at {self.at(conv)} of {conv} and got the ack of {seq}"
-            )
-            self._take_the_place(sent, conv, seq, answer["N"])
+            is_in = sent.again or seq <= self.at(conv)
+            assert is_in, f"{self}: the ack ahead of its join {seq}"
         else:
-            self._keep_own(sent, conv, seq)
-
-    def _take_the_place(self, sent: Sent, conv: str, seq: int, n: int) -> None:
-        if seq == self.at(conv) + 1:
-            self._move(conv, seq, n)
-            self._keep_own(sent, conv, seq)
-
-    def _keep_own(self, sent: Sent, conv: str, seq: int) -> None:
-        known = self.of(conv)
-        known.entries.setdefault(seq, sent.envelope | {"Seq": seq})
-        known.passed.discard(seq)
+            self.ack(conv, seq, answer["N"], sent.envelope, again=sent.again)

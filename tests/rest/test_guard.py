@@ -187,7 +187,7 @@ async def test_a_mistake_of_the_servers_is_logged_once_and_tells_the_client_noth
     check_problem(response, 500, "internal")
     assert "secret" not in response.text
     (line,) = logs
-    assert (line["event"], line["log_level"]) == ("request_failed", "error")
+    assert (line["event"], line["log_level"]) == ("a request failed", "error")
     assert "t0ken" not in repr(line)
     assert "private" not in repr(line)
 

@@ -143,7 +143,7 @@ async def test_a_change_under_way_elsewhere_does_not_open_a_disabled_account_aga
     await world.user("ann")
     as_it_was = await world.accounts.me("ann")
     await world.administration.disable("ann")
-    await world.profiles.save(msgspec.structs.replace(as_it_was, name="Anna"))
+    await world.save(msgspec.structs.replace(as_it_was, name="Anna"))
     assert await code_of(world.accounts.login("ann", PASSWORD, ADDRESS)) is Code.UNAUTHENTICATED
     await world.administration.enable("ann")
     assert await world.accounts.login("ann", PASSWORD, ADDRESS)

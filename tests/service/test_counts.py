@@ -8,7 +8,6 @@ from typing import Any
 
 from tests.service.world import World
 from webchat.model import Entry
-from webchat.ports.positions import Positions
 from webchat.service.read_positions import Counts, ReadPositions, ReceiptSettings
 
 G = "group_1"
@@ -30,12 +29,9 @@ async def test_only_counts_that_changed_are_told(world: World) -> None:
     def spawn(work: Coroutine[Any, Any, None]) -> None:
         tasks.append(asyncio.ensure_future(work))
 
-    stored: Any = Stored()
-    positions: Positions = stored
-    store = world.store
-    readers = ReadPositions(
-        positions, store.log, store.members, world.profiles, world.clock, spawn, ReceiptSettings()
-    )
+    store: Any = world.store
+    store.positions = stored = Stored()
+    readers = ReadPositions(store, world.profiles, world.clock, spawn, ReceiptSettings())
     told: list[Counts] = []
     readers.counted = told.append
     for stored.delivered in (5, 5, 6):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from tests.service.world import World, code_of
 from webchat.errors import Code
 from webchat.model import Group
@@ -62,6 +60,5 @@ async def test_a_closed_public_group_is_closed(world: World) -> None:
 async def test_who_may_add_me_is_not_asked_about_ones_own_act(world: World) -> None:
     await public(world, GROUP, "Team", "ann")
     await world.user("cat")
-    careful = msgspec.structs.replace(await world.accounts.me("cat"), who_may_add_me="shared")
-    await world.profiles.save(careful)
+    await world.profiles.change("cat", {"who_may_add_me": "shared"})
     assert (await world.directory.join("cat", GROUP)).conv == GROUP

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import msgspec
 import pytest
 
+from tests.profiles import save_profile
 from tests.service.late import answers_late
 from tests.service.world import World, code_of
 from webchat.adapters.memory import ManualClock, MemoryProfileCache, MemoryStore
 from webchat.adapters.memory.people import MemoryAccounts
 from webchat.errors import Code, WebchatError
-from webchat.model import Profile
+from webchat.model import Profile, Uid
+from webchat.ports.accounts import Changed
 from webchat.service.accounts import ProfileChange
 from webchat.service.profiles import Profiles, new_profile
 
@@ -41,9 +44,12 @@ class DiesAfterSave(MemoryAccounts):
         self.dies = False
         self.is_down = False
 
-    async def save_profile(self, profile: Profile, at: int) -> None:
-        await super().save_profile(profile, at)
+    async def change_profile(
+        self, uid: Uid, fields: Mapping[str, object], at: int, make: Profile | None = None
+    ) -> Changed | None:
+        changed = await super().change_profile(uid, fields, at, make)
         self.is_down = self.dies
+        return changed
 
     def _check_up_for_test(self) -> None:
         if self.is_down:
@@ -52,7 +58,8 @@ class DiesAfterSave(MemoryAccounts):
 
 async def test_a_saved_profile_is_in_the_store_and_at_hand(world: World) -> None:
     profile = new_profile("ann", "Ann")
-    await world.profiles.save(profile)
+    await world.store.accounts.create(new_profile("ann", "First"), "", 1)
+    await world.profiles.change("ann", {"name": "Ann"})
     assert world.profiles.peek("ann") == profile
     assert await world.store.accounts.profile("ann") == profile
 
@@ -75,9 +82,10 @@ async def test_the_cache_ends_with_the_last_of_two_saves_at_once() -> None:
     store, cache = MemoryStore(clock), SlowCache(is_shared=True)
     here = Profiles(store.accounts, cache, clock, open_mode=False)
     there = Profiles(store.accounts, cache, clock, open_mode=False)
-    first = asyncio.ensure_future(here.save(new_profile("ann", "First")))
+    await store.accounts.create(new_profile("ann", "Ann"), "", 1)
+    first = asyncio.ensure_future(here.change("ann", {"name": "First"}))
     await asyncio.sleep(0)
-    await there.save(new_profile("ann", "Second"))
+    await there.change("ann", {"name": "Second"})
     cache.first_may_go_on.set()
     await first
     assert await here.get("ann") == new_profile("ann", "Second")
@@ -87,11 +95,11 @@ async def test_the_cache_ends_with_the_last_of_two_saves_at_once() -> None:
 async def test_the_cache_ends_with_a_save_that_overtook_a_read(*, is_shared: bool) -> None:
     clock = ManualClock()
     store, cache = MemoryStore(clock), SlowCache(is_shared=is_shared)
-    await store.accounts.save_profile(new_profile("ann", "First"), 1)
+    await store.accounts.create(new_profile("ann", "First"), "", 1)
     profiles = Profiles(store.accounts, cache, clock, open_mode=False)
     reading = asyncio.ensure_future(profiles.get("ann"))
     await asyncio.sleep(0)
-    await profiles.save(new_profile("ann", "Second"))
+    await profiles.change("ann", {"name": "Second"})
     cache.first_may_go_on.set()
     await reading
     assert await profiles.get("ann") == new_profile("ann", "Second")
@@ -100,9 +108,9 @@ async def test_the_cache_ends_with_a_save_that_overtook_a_read(*, is_shared: boo
 async def test_a_store_that_dies_after_a_save_leaves_nothing_old_in_the_cache() -> None:
     accounts = DiesAfterSave()
     profiles = Profiles(accounts, MemoryProfileCache(), ManualClock(), open_mode=False)
-    await profiles.save(new_profile("ann", "First"))
+    await accounts.create(new_profile("ann", "First"), "", 1)
     accounts.dies = True
-    await profiles.save(new_profile("ann", "Second"))
+    await profiles.change("ann", {"name": "Second"})
     assert profiles.peek("ann") is None
     accounts.is_down = False
     assert await profiles.get("ann") == new_profile("ann", "Second")
@@ -129,7 +137,7 @@ async def test_in_open_mode_every_well_formed_uid_is_known_at_once(open_world: W
 
 
 async def test_a_saved_profile_is_found_in_open_mode_too(open_world: World) -> None:
-    await open_world.profiles.save(new_profile("ann", "Ann"))
+    await open_world.profiles.change("ann", {"name": "Ann"})
     await open_world.profiles.forget("ann")
     assert await open_world.profiles.get("ann") == new_profile("ann", "Ann")
 
@@ -137,7 +145,7 @@ async def test_a_saved_profile_is_found_in_open_mode_too(open_world: World) -> N
 async def test_a_change_beside_this_process_is_seen_once_it_is_told(world: World) -> None:
     await world.profile_of("ann")
     changed = msgspec.structs.replace(new_profile("ann", "Ann"), disabled=True)
-    await world.store.accounts.save_profile(changed, 1)
+    await save_profile(world.store.accounts, changed)
     assert world.profiles.peek("ann") != changed
     await world.profiles.forget("ann")
     assert await world.profiles.get("ann") == changed
@@ -146,7 +154,7 @@ async def test_a_change_beside_this_process_is_seen_once_it_is_told(world: World
 async def test_the_recent_are_the_last_joined_and_then_the_last_added(open_world: World) -> None:
     profiles = open_world.profiles
     for number in range(12):
-        await profiles.save(new_profile(f"added{number}", "Added"))
+        await profiles.change(f"added{number}", {"name": "Added"})
     for uid in ["joined1", "added3", "joined2", "joined1"]:
         profiles.note_recent(uid)
     recent = [profile.uid for profile in await profiles.recent()]
@@ -169,7 +177,7 @@ async def test_who_was_added_by_another_node_is_among_the_recent_of_a_busy_one(
     )
     for number in range(20):
         open_world.profiles.note_recent(f"uid{number}")
-    await other.save(new_profile("elsewhere", "Elsewhere"))
+    await other.change("elsewhere", {"name": "Elsewhere"})
     recent = [profile.uid for profile in await open_world.profiles.recent()]
     assert recent == ["elsewhere", *(f"uid{number}" for number in range(19, 10, -1))]
 
@@ -191,7 +199,7 @@ async def test_a_new_name_leaves_what_the_store_has_and_the_cache_does_not(
 ) -> None:
     await open_world.profile_of("ann")
     changed = msgspec.structs.replace(new_profile("ann", "Ann"), about="changed elsewhere")
-    await open_world.store.accounts.save_profile(changed, 1)
+    await save_profile(open_world.store.accounts, changed)
     renamed = await open_world.profiles.rename("ann", "Anna")
     assert renamed == msgspec.structs.replace(changed, name="Anna")
     assert await open_world.store.accounts.profile("ann") == renamed

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Sequence
 import msgspec
 import pytest
 
+from tests.profiles import save_profile
 from webchat.adapters.memory import ManualClock, MemoryLimits, MemoryProfileCache, MemoryStore
 from webchat.errors import Code, MembersChanged, WebchatError
 from webchat.model import (
@@ -18,6 +19,7 @@ from webchat.model import (
     Group,
     Invitation,
     Membership,
+    Profile,
     Seq,
     Uid,
     pair_conv,
@@ -133,7 +135,12 @@ class World:
         profile = msgspec.structs.replace(
             new_profile(uid, uid.title()), display_receipts=display_receipts
         )
-        await self.profiles.save(profile)
+        await self.save(profile)
+
+    async def save(self, profile: Profile) -> None:
+        """The whole profile, in the store and at hand; without an account one is made."""
+        await save_profile(self.store.accounts, profile)
+        await self.profiles.change(profile.uid, {})
 
     async def say(self, sender: Uid, other: Uid, text: str = "hello") -> Entry:
         """A message between two people."""

@@ -32,6 +32,10 @@ class Memory:
         """What it keeps of a conversation."""
         return self.known.setdefault(conv, Known())
 
+    def at(self, conv: str) -> int:
+        """Its position on the present connection."""
+        return self.now.get(conv, 0)
+
     def begin(self, cursors: dict[str, int]) -> None:
         """A connection begins at these places, the others at 0."""
         self.now = {}
@@ -51,7 +55,7 @@ class Memory:
 
     def entry(self, conv: str, seq: int, envelope: dict[str, Any]) -> None:
         """An entry came. Raises Violation unless it is next."""
-        at = self.now.get(conv, 0)
+        at = self.at(conv)
         require(seq == at + 1, "one order", f"{self.name} is at {at} of {conv} and got {seq}")
         self.move(conv, seq, envelope.get("N", 0))
         self.keep(conv, seq, envelope)
@@ -78,7 +82,7 @@ class Memory:
 
     def skip(self, conv: str, seq: int, n: int, *, more: bool) -> None:
         """A `skip` came. Raises Violation if it moves nothing, or back unasked."""
-        position, known = self.now.get(conv, 0), self.of(conv)
+        position, known = self.at(conv), self.of(conv)
         require(seq != position, "skips", f"{self.name}: one in {conv} moves nothing ({seq})")
         if seq < position:
             require(conv in self._claimed, "skips", f"{self.name}: back in {conv} to {seq}")
@@ -96,14 +100,14 @@ class Memory:
 
     def ack(self, conv: str, seq: int, n: int, envelope: dict[str, Any], *, again: bool) -> None:
         """The ack of an own entry, which comes in its place. `again`: of an act sent again."""
-        at = self.now.get(conv, 0)
+        at = self.at(conv)
         if seq > at:
             next_one = seq == at + 1
             require(again or next_one, "acks in order", f"{self.name} at {at} of {conv}: {seq}")
             if next_one:
                 self.move(conv, seq, n)
                 self._flow(conv, envelope["EvtType"])
-        if seq <= self.now.get(conv, 0):
+        if seq <= self.at(conv):
             known = self.of(conv)
             known.entries.setdefault(seq, envelope | {"Seq": seq})
             known.passed.discard(seq)

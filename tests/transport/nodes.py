@@ -14,8 +14,8 @@ from webchat.ports.nodes import NodeRow
 from webchat.session.endpoint import Endpoint, EngineSettings, OriginAllowed
 from webchat.session.sids import Sids
 from webchat.transport.asgi import Receive, Scope, Send, read_body, respond
-from webchat.transport.links import LinkSettings
 from webchat.transport.marks import Marks
+from webchat.transport.node_links import NodeLinkSettings
 from webchat.transport.origins import OwnOrListed
 from webchat.transport.proxy import Proxies
 from webchat.transport.relay import Relay, RelaySettings
@@ -143,7 +143,7 @@ async def nodes(**settings: Any) -> AsyncIterator[Nodes]:
 
 def quick(**link: int) -> RelaySettings:
     """Times short enough to wait for."""
-    return RelaySettings(link=LinkSettings(**link), close_timeout_ms=300)
+    return RelaySettings(link=NodeLinkSettings(**link), close_timeout_ms=300)
 
 
 def _echo(requests: list[dict[str, Any]]) -> Any:

@@ -11,8 +11,7 @@ import pytest
 
 from webchat.errors import Code
 from webchat.protocol.envelope import Envelope, Join
-from webchat.service.regroup import GroupChange
-from webchat.service.roles import RoleChange
+from webchat.service.ruling_entries import GroupChange, RoleChange
 from webchat.transport.rest.openapi import describe
 from webchat.transport.rest.site import API_ROUTES
 

@@ -4,7 +4,7 @@ Put together:
     assembly    everything here over a store and a bus
     handlers    what a connection may say, and which flow answers it
     gate        what it sent while something of it is looked up
-    client      a connection, before and after `join`
+    client      a connection, before and after `join`; an act of it
     identity    whose it is, and until when
 
 Who is here:
@@ -54,4 +54,5 @@ What all use:
     settings    of repair
     stats       what is counted
     tasks       tasks that are held until they end
+    tools       all of that, and what is outside, for every part
 """

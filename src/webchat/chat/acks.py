@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
 
 class OwnAck(msgspec.Struct, eq=False):
-    """It goes once its place in the connection's order has come and the bus has answered.
+    """An ack that is sent when two things have happened: everything before its entry has been sent
+    to the connection, or is not sent at all (`is_due`); and the bus has answered for the entry, be
+    it that the publish failed (`is_published`).
 
-    `ack_id`: None where none was asked for. `entry`: what it is kept for, from when its place is
-    known. `is_published`: the bus took the entry, or failed to. `is_due`: all that comes before it
-    has been sent, or is not sent at all. `is_awaited`: the bus was asked, and did not answer at
-    once.
+    `ack_id`: None if the client asked for no ack. `entry`: what it acknowledges; None until its
+    place among what the connection is sent is known. `is_awaited`: the bus did not answer at once,
+    so this ack counts among those that wait for it.
     """
 
     device: Device
@@ -66,14 +67,16 @@ class OwnAck(msgspec.Struct, eq=False):
 
 
 def in_flight(device: Device, entry: Entry) -> OwnAck | None:
-    """The ack of an entry that this connection is having appended, if the store has not said so
-    yet and it has no place so far: entries may come by more than once."""
+    """The ack for `entry`, if this connection is having it appended and the ack has no place yet.
+
+    An entry may come by before the store has answered its sender, and more than once.
+    """
     ack = device.in_flight.get(entry.msg_id) if device.in_flight else None
     is_its = ack is not None and ack.entry is None and ack.is_for(entry)
     return ack if is_its and entry.sender == device.user.uid else None
 
 
 def comes_instead(entry: Entry) -> bool:
-    """Whether the ack takes an own entry's place. Who refers somebody gets the `join`, then the
-    ack."""
+    """Whether the device that had an entry appended gets the ack in its place. A `join` it gets as
+    well, and then the ack."""
     return entry.kind != JOIN

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from webchat.chat.client import Client
+from webchat.chat.client import Act
 from webchat.chat.device import Device
 from webchat.chat.sending import Sender
 from webchat.errors import Code, WebchatError
@@ -29,21 +29,18 @@ class Amending:
         self._text_bytes = text_bytes
         self._turns = Turns()
 
-    async def amend(
-        self, kind: Kind, client: Client, device: Device, envelope: Envelope, ack_id: int | None
-    ) -> None:
+    async def amend(self, kind: Kind, act: Act) -> None:
         """Check, append, answer. Raises WebchatError."""
-        conv = _conv_of(device.user.uid, envelope)
+        envelope = act.envelope
+        conv = _conv_of(act.uid, envelope)
         check_amendment(kind, envelope, self._text_bytes)
-        if await self._sender.is_resent(device, conv, envelope.msg_id, ack_id):
-            return
 
         async def decide() -> Append:
-            return await self._decide(kind, device, conv, envelope)
+            return await self._decide(kind, act.device, conv, envelope)
 
         # Of an edit and a deletion at once each would miss the other, and the text stay.
         async with self._turns.of((conv, envelope.refers)):
-            await self._sender.append_decided(client, device, conv, envelope.msg_id, ack_id, decide)
+            await self._sender.act(act, conv, decide)
 
     async def _decide(self, kind: Kind, device: Device, conv: ConvID, envelope: Envelope) -> Append:
         uid, is_admin, members_as_of = device.user.uid, False, None

@@ -32,6 +32,7 @@ from webchat.chat.settings import RepairSettings
 from webchat.chat.snapshots import Snapshots
 from webchat.chat.stats import Stats
 from webchat.chat.tasks import Tasks
+from webchat.chat.tools import Tools
 from webchat.chat.unheard import Unheard
 from webchat.model import Login
 from webchat.ports.bus import Bus
@@ -39,7 +40,6 @@ from webchat.ports.clock import Clock
 from webchat.ports.held import HeldLimits
 from webchat.ports.store import Store
 from webchat.service.appending import Appends
-from webchat.service.consent import Consent
 from webchat.service.profiles import Profiles
 from webchat.service.read_positions import ReadPositions, ReceiptSettings
 from webchat.service.receipts import Receipts
@@ -82,124 +82,73 @@ class Chat:
         self._settings = settings
         self._tasks = tasks = Tasks()
         self.stats = stats = Stats()
-        patience = Patience(clock)
-        self.roster = roster = Roster(store.log, store.members, store.following, bus, clock)
-        gaps = Gaps(roster, store.log, patience, tasks.spawn, stats, settings.repair)
+        patience, spawn = Patience(clock), tasks.spawn
+        tools = Tools(store, bus, clock, patience, spawn, stats, settings.open_mode)
+
+        # Who is here, and what they are sent
+        self.roster = roster = Roster(tools)
+        gaps = Gaps(roster, tools, settings.repair)
+        self._comparing = comparing = Comparing(roster, gaps, tools, settings.repair)
+        attendance = Attendance(roster, gaps, comparing, tools)
         roster.catch_up = gaps.catch_up
-        self._comparing = comparing = Comparing(
-            roster, store.log, gaps, patience, clock, tasks.spawn, stats, settings.repair
-        )
-        roster.came_late = lambda user: tasks.spawn(
-            comparing.compare_some(list(user.logs.values()))
-        )
-        attendance = Attendance(roster, store.log, gaps, comparing, patience, tasks.spawn)
+        roster.came_late = lambda user: spawn(comparing.compare_some(list(user.logs.values())))
         roster.came_in = attendance.watch
         hub = Hub(roster, attendance, gaps, stats)
-        backlog = Backlog(store.log, store.members, patience, tasks.spawn, stats, settings.backlog)
+        backlog = Backlog(tools, settings.backlog)
         attendance.wake = backlog.wake
-        publishing = Publishing(bus, store.log, patience, stats, settings.repair)
-        readers = ReadPositions(
-            store.positions,
-            store.log,
-            store.members,
-            profiles,
-            clock,
-            tasks.spawn,
-            settings.receipts,
-        )
-        telling = Telling(
-            store.log, store.members, readers, profiles, clock, tasks.spawn, settings.receipts
-        )
+        publishing = Publishing(tools, settings.repair)
+
+        # Receipts
+        readers = ReadPositions(store, profiles, clock, spawn, settings.receipts)
+        telling = Telling(store, readers, profiles, clock, spawn, settings.receipts)
         self.receipts = receipts = Receipts(store.positions, telling, clock, settings.receipts)
-        keeping = Keeping(store.kept, roster, bus, patience, tasks.spawn, settings.kept)
-        notices = Notices(
-            roster,
-            bus,
-            store.positions,
-            keeping,
-            patience,
-            clock,
-            tasks.spawn,
-            Unheard(settings.repair.failed_notices),
-        )
+        keeping = Keeping(roster, tools, settings.kept)
+        notices = Notices(roster, keeping, Unheard(settings.repair.failed_notices), tools)
         confirming = Confirming(store.log, receipts, stats)
         receipts.stored = confirming.stored
         receipts.moved = notices.reader_moved
         telling.listener = notices
         readers.counted = notices.author_counted
-        reminding = Reminding(roster, store.positions, patience, tasks.spawn, settings.repair)
-        snapshots = Snapshots(
-            roster, readers, store.positions, patience, tasks.spawn, settings.join.snapshots
-        )
+        reminding = Reminding(roster, tools, settings.repair)
+        snapshots = Snapshots(roster, readers, tools, settings.join.snapshots)
         bus.listen(
-            Listening(
-                hub, notices, keeping, publishing, comparing, reminding, snapshots, tasks.spawn
-            )
+            Listening(hub, notices, keeping, publishing, comparing, reminding, snapshots, spawn)
         )
-        self._identity = Identity(
-            authenticate,
-            store.logins,
-            patience,
-            clock,
-            open_mode=settings.open_mode,
-            on_revoked=profiles.forget,
-            spawn=tasks.spawn,
-            stats=stats,
-        )
+
+        # What connections say
         standings = Standings(store.log, store.members)
-        sender = Sender(store.log, hub, publishing, receipts, notices, clock, tasks.spawn, stats)
+        sender = Sender(hub, publishing, receipts, notices, tools)
         self.appends: Appends = sender
-        restarting = (
-            Restarting(store.held, standings, sender, clock, settings.held)
-            if settings.open_mode
-            else None
-        )
-        if restarting is not None:
+        restarting = None
+        if settings.open_mode:
+            restarting = Restarting(standings, sender, tools, settings.held)
             append_for = restarting.append_for
-            attendance.holder_came_in = lambda user, conv: tasks.spawn(
+            attendance.holder_came_in = lambda user, conv: spawn(
                 patience.insist(lambda: append_for(user, conv), "held messages", uid=user.uid)
             )
+        self._identity = Identity(authenticate, profiles.forget, tools)
         joining = Joining(
             roster,
             Ahead(attendance, gaps, store.members),
             backlog,
-            store.log,
-            store.members,
-            store.positions,
             receipts,
             snapshots,
             profiles,
             keeping,
             restarting,
-            patience,
-            clock,
-            tasks,
+            tools,
             settings.join,
-            open_mode=settings.open_mode,
-        )
-        groups = Groups(
-            store.members,
-            profiles,
-            standings,
-            Consent(store.accounts, store.members, store.invitations),
-            sender,
-            clock,
-            restarting,
-            tasks.spawn,
-            settings.groups,
         )
         self.handler = ChatHandler(
             self._identity,
             joining,
             sender,
             confirming,
-            groups,
+            Groups(profiles, standings, sender, restarting, tools, settings.groups),
             Governing(store.members, standings, sender, settings.groups.list_uids),
             Amending(store.log, standings, sender, settings.chat.text_bytes),
-            roster,
             profiles,
-            clock,
-            tasks,
+            tools,
             settings.chat,
         )
 

@@ -1,5 +1,6 @@
-"""Who of those here comes into the logs and who leaves them, by the entries that come by, by word
-of a user's own log, or by what the store says of it afterwards.
+"""Lets users of this node into the logs that they are in, and out of those that they have left.
+
+Entries that come by say so; where they do not, a user's own log does, or the store when asked.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from webchat.chat.comparing import Comparing
 from webchat.chat.device import Device
 from webchat.chat.gaps import Gaps
 from webchat.chat.held import HeldLog, User
-from webchat.chat.patience import Patience
 from webchat.chat.roster import Roster
-from webchat.chat.tasks import Spawn
+from webchat.chat.tools import Tools
 from webchat.model import (
+    MESSAGE,
     NO_HEAD,
     ConvID,
     Entry,
@@ -27,9 +28,7 @@ from webchat.model import (
     pair_of,
     user_of,
 )
-from webchat.ports.log import Log
 from webchat.service.membership import COMING, LEAVING, RULING, coming_in, leaving
-from webchat.service.send import KIND as MESSAGE
 
 _MEMBERSHIP = COMING | LEAVING
 
@@ -41,21 +40,13 @@ class Attendance:
     comes into a group that something of its own may be held for, and that group.
     """
 
-    def __init__(
-        self,
-        roster: Roster,
-        log: Log,
-        gaps: Gaps,
-        comparing: Comparing,
-        patience: Patience,
-        spawn: Spawn,
-    ) -> None:
+    def __init__(self, roster: Roster, gaps: Gaps, comparing: Comparing, tools: Tools) -> None:
         self._roster = roster
-        self._log = log
+        self._log = tools.store.log
         self._gaps = gaps
         self._comparing = comparing
-        self._patience = patience
-        self._spawn = spawn
+        self._patience = tools.patience
+        self._spawn = tools.spawn
         self.wake: Callable[[Device], None] = lambda _: None
         self.holder_came_in: Callable[[User, ConvID], object] = lambda *_: None
 
@@ -101,7 +92,7 @@ class Attendance:
         return held
 
     def take_in(self, user: User, held: HeldLog | None, entry: Entry) -> HeldLog | None:
-        """Somebody here has appended to a log that it was not known here to be in."""
+        """A user here has appended to a log that this node did not know the user to be in."""
         left = user.left.get(entry.conv, 0)
         if entry.seq <= left or not user.devices or self._comes_by_itself(user, held, entry):
             return held
@@ -110,8 +101,10 @@ class Attendance:
         return held
 
     def asks_first(self, held: HeldLog, entry: Entry, ack: OwnAck) -> bool:
-        """Somebody here has appended to a group, further on by now, that it was not known here to
-        be in: only the store knows whether it still is. If so the ack takes its place after that.
+        """Whether the store has to be asked first, after which the ack gets its place.
+
+        It has to if a user here appended to a group that this node did not know the user to be in,
+        and that is further on by now: the user may have left it again.
         """
         user = ack.device.user
         if not is_group(entry.conv) or not user.devices:
@@ -126,8 +119,8 @@ class Attendance:
         ack.device.place_ack(entry, ack)
 
     def take_in_the_other(self, held: HeldLog) -> None:
-        """The first entry of a log is met again: of two people both may be here, and only one may
-        have been told of it."""
+        """The first entry of a log comes by again. If it is a pair's and both people are here,
+        perhaps only one of them was let in the first time."""
         for uid in pair_of(held.conv) or ():
             user = self._roster.arrived(uid)
             if user is not None and held.conv not in user.logs:

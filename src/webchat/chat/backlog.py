@@ -12,12 +12,8 @@ from webchat.chat.acks import in_flight
 from webchat.chat.device import Device
 from webchat.chat.held import HeldLog
 from webchat.chat.lag import BacklogSettings, Lag
-from webchat.chat.patience import Patience
-from webchat.chat.stats import Stats
-from webchat.chat.tasks import Spawn
+from webchat.chat.tools import Tools
 from webchat.model import ConvID, Seq, Uid, is_group
-from webchat.ports.log import Log
-from webchat.ports.members import Members
 from webchat.service.seeing import ALL, Span, as_seen, spans_of
 
 _log = structlog.get_logger()
@@ -43,20 +39,12 @@ class _Run:
 class Backlog:
     """Brings devices from where they are behind to live. One run at a time a device."""
 
-    def __init__(
-        self,
-        log: Log,
-        members: Members,
-        patience: Patience,
-        spawn: Spawn,
-        stats: Stats,
-        settings: BacklogSettings,
-    ) -> None:
-        self._stats = stats
-        self._log = log
-        self._members = members
-        self._patience = patience
-        self._spawn = spawn
+    def __init__(self, tools: Tools, settings: BacklogSettings) -> None:
+        self._stats = tools.stats
+        self._log = tools.store.log
+        self._members = tools.store.members
+        self._patience = tools.patience
+        self._spawn = tools.spawn
         self.settings = settings
         self._under_way: set[Device] = set()
 

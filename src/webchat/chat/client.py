@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
+
 from webchat.chat.device import Device
 from webchat.chat.gate import Gate
 from webchat.chat.packets import refusal_ack, refusal_packet
@@ -11,6 +13,7 @@ from webchat.chat.rates import Bucket
 from webchat.errors import WebchatError
 from webchat.model import ConvID, Uid
 from webchat.ports.clock import Timer
+from webchat.protocol.envelope import Envelope
 from webchat.session.handler import Socket
 
 
@@ -71,3 +74,22 @@ class Client(Bucket):
         if self.more_timer is not None:
             self.more_timer.cancel()
             self.more_timer = None
+
+
+class Act(msgspec.Struct, frozen=True):
+    """What a joined connection wants done: any kind but messages, and receipts as most are.
+    `ack_id`: None where it asked for no ack."""
+
+    client: Client
+    device: Device
+    envelope: Envelope
+    ack_id: int | None
+
+    @property
+    def uid(self) -> Uid:
+        """Whose act it is."""
+        return self.device.user.uid
+
+    def answer(self, args: bytes) -> None:
+        """Say what came of it, if that was asked for."""
+        self.client.answer(self.ack_id, args)

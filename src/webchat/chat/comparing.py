@@ -11,37 +11,25 @@ from functools import partial
 
 from webchat.chat.gaps import Gaps
 from webchat.chat.held import HeldLog
-from webchat.chat.patience import Patience
 from webchat.chat.roster import Roster
 from webchat.chat.settings import RepairSettings
-from webchat.chat.stats import Stats
-from webchat.chat.tasks import OneAtATime, Spawn
-from webchat.ports.clock import Clock, Timer, pause
-from webchat.ports.log import Log
+from webchat.chat.tasks import OneAtATime
+from webchat.chat.tools import Tools
+from webchat.ports.clock import Timer, pause
 
 
 class Comparing:
     """Conversations' logs and users' alike. While the store does not answer it waits."""
 
-    def __init__(
-        self,
-        roster: Roster,
-        log: Log,
-        gaps: Gaps,
-        patience: Patience,
-        clock: Clock,
-        spawn: Spawn,
-        stats: Stats,
-        settings: RepairSettings,
-    ) -> None:
+    def __init__(self, roster: Roster, gaps: Gaps, tools: Tools, settings: RepairSettings) -> None:
         self._roster = roster
-        self._log = log
+        self._log = tools.store.log
         self._gaps = gaps
-        self._patience = patience
-        self._clock = clock
-        self._stats = stats
+        self._patience = tools.patience
+        self._clock = tools.clock
+        self._stats = tools.stats
         self._settings = settings
-        self._all = OneAtATime(self._compare_all, spawn)
+        self._all = OneAtATime(self._compare_all, tools.spawn)
         self._timer: Timer | None = None
         self._is_lost = False
 

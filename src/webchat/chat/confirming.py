@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from webchat.chat.client import Client
+from webchat.chat.client import Act, Client
 from webchat.chat.device import Device
 from webchat.chat.held import User
 from webchat.chat.packets import ack_of_receipt
@@ -59,7 +59,7 @@ class Confirming:
         held = user.logs.get(conv)
         is_in = held is not None and (held.is_group or (sender == uid and conv != user.own))
         if not (is_in and seq and device.full):
-            return self._less_usual(client, device, envelope, conv, ack_id)
+            return self._less_usual(Act(client, device, envelope, ack_id), conv)
         delivered, displayed = (0, seq) if envelope.evt_type == "display" else (seq, 0)
         waiting = self._receipts.move(uid, conv, delivered, displayed, device)
         msg_id = envelope.msg_id
@@ -70,15 +70,9 @@ class Confirming:
             waiting.append(_Asked(client, msg_id, [ack_id]))
         return None
 
-    def _less_usual(
-        self,
-        client: Client,
-        device: Device,
-        envelope: Envelope,
-        conv: ConvID,
-        ack_id: int | None,
-    ) -> Coroutine[Any, Any, None] | None:
+    def _less_usual(self, act: Act, conv: ConvID) -> Coroutine[Any, Any, None] | None:
         """What is not a full-form reader's in a conversation that it is in, with a `Seq`."""
+        device, envelope = act.device, act.envelope
         seq = envelope.seq
         if not envelope.msg_id and not seq:
             raise WebchatError(Code.BAD_REQUEST, "a receipt needs ConvID and Seq, or a MsgID")
@@ -88,29 +82,22 @@ class Confirming:
         if isinstance(device, SeedDevice) and not seq:
             sent = device.sent(conv, envelope.to, envelope.msg_id)
             if sent is not None:
-                self._move(client, device, envelope, conv, sent, ack_id)
+                self._move(act, conv, sent)
                 return None
         elif not _has_part_in(device.user, conv):
             raise not_a_member()
         if not seq:
-            return self._by_key(client, device, envelope, conv, ack_id)
-        self._move(client, device, envelope, conv, seq, ack_id)
+            return self._by_key(act, conv)
+        self._move(act, conv, seq)
         return None
 
-    async def _by_key(
-        self,
-        client: Client,
-        device: Device,
-        envelope: Envelope,
-        conv: ConvID,
-        ack_id: int | None,
-    ) -> None:
+    async def _by_key(self, act: Act, conv: ConvID) -> None:
         """A MsgID is sought by the key of idempotence; not found: stored, moves nothing."""
-        entry = await self._find(conv, envelope)
-        if entry is None or not _has_part_in(device.user, conv):
-            client.answer(ack_id, ack_of_receipt(envelope.msg_id, conv))
+        entry = await self._find(conv, act.envelope)
+        if entry is None or not _has_part_in(act.device.user, conv):
+            act.answer(ack_of_receipt(act.envelope.msg_id, conv))
         else:
-            self._move(client, device, envelope, conv, entry.seq, ack_id)
+            self._move(act, conv, entry.seq)
 
     async def _find(self, conv: ConvID, envelope: Envelope) -> Entry | None:
         """A message by its author and MsgID; in a group perhaps by its MsgID alone."""
@@ -121,15 +108,8 @@ class Confirming:
                 return entry
         return None
 
-    def _move(
-        self,
-        client: Client,
-        device: Device,
-        envelope: Envelope,
-        conv: ConvID,
-        seq: Seq,
-        ack_id: int | None,
-    ) -> None:
+    def _move(self, act: Act, conv: ConvID, seq: Seq) -> None:
+        device, envelope = act.device, act.envelope
         user, named, run_on = device.user, None, 0
         if conv in user.left:
             seq = min(seq, user.left[conv])
@@ -139,7 +119,7 @@ class Confirming:
             if delivered:
                 delivered = run_on
         waiting = self._receipts.move(user.uid, conv, delivered, displayed, device, named, run_on)
-        waiting.append(_Asked(client, envelope.msg_id, [ack_id]))
+        waiting.append(_Asked(act.client, envelope.msg_id, [act.ack_id]))
 
     def stored(self, conv: ConvID, waiting: Sequence[_Asked], error: Exception | None) -> None:
         """Answer what has been asked for."""

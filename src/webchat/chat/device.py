@@ -14,7 +14,7 @@ from webchat.chat.acks import OwnAck, comes_instead
 from webchat.chat.held import NOTHING, HeldLog, User, held_log
 from webchat.chat.lag import Lag
 from webchat.chat.packets import ack_of_entry, entry_packet, skip_packet
-from webchat.model import ConvID, Entry, Head, Seq
+from webchat.model import MESSAGE, ConvID, Entry, Head, Seq
 from webchat.protocol.socketio import Packet
 from webchat.session.handler import Socket
 
@@ -23,14 +23,15 @@ if TYPE_CHECKING:
 
 
 class Device:
-    """One connection of a user: what it gets, and in which order.
+    """One connection of a user: what it is sent, and in which order.
 
-    `past`: groups its user has left, which it is still being sent the rest of; `_ended`: those it
-    has been sent to the end, with its place there; None: it was never in one. `in_flight`: by
-    MsgID, what it is having appended, None until it has sent something. `budget`: how many entries
-    its join may still ask for, None once no further cursors are to come. `watched`: of which
-    conversations it wants to know who has read what, the one asked for last at the end.
-    `knows_held`: what its user holds for groups has been read since it joined, or nothing is.
+    `lags`: by ConvID, where it is behind; every other log is live. `past`: groups that its user has
+    left, of which it is still being sent the rest; `_ended`: those of which it has been sent all,
+    with the `Seq` of their end for it; None: there has been none. `in_flight`: by MsgID, its own
+    appends that the store has not answered; None until it has sent something. `budget`: how many
+    entries its join may still ask for; None once no further cursors are to come. `watched`: the
+    conversations whose receipts it has asked for, the latest at the end. `knows_held`: it has been
+    read, since it joined, which groups messages of its user are held for, or there are none.
     """
 
     __slots__ = (
@@ -65,7 +66,7 @@ class Device:
     # Live
 
     def receive(self, held: HeldLog, entry: Entry, packet: Packet) -> None:
-        """An entry that is next in its log."""
+        """Send the next entry of a log, unless this device is behind there."""
         lag = self._lag_at(held, entry) if self.lags else None
         if lag is None:
             self.socket.emit(packet)
@@ -73,7 +74,8 @@ class Device:
             self._queue(lag, lag.queue, entry, packet)
 
     def sent_it(self, held: HeldLog, entry: Entry, packet: Packet, ack: OwnAck) -> None:
-        """An entry of this connection's own is next: its ack, if it asked for one."""
+        """The next entry of a log is this connection's own: send the ack in its place, if it asked
+        for one, unless this device is behind there."""
         if ack.ack_id is None:
             self.receive(held, entry, packet)
             return
@@ -86,7 +88,8 @@ class Device:
         self.socket.ack(ack.ack_id, ack_of_entry(entry))
 
     def place_ack(self, entry: Entry, ack: OwnAck) -> None:
-        """The ack of an entry that was passed on before."""
+        """Send the ack of an entry that has gone out before: now, or when it is its turn in what
+        this device is still to be sent."""
         lag = self.lags.get(entry.conv) if self.log_of(entry.conv) is not None else None
         if lag is not None and entry.seq > lag.position:
             lag.keep_ack(entry, ack)
@@ -95,11 +98,12 @@ class Device:
             self._answer((ack,))
 
     def _lag_at(self, held: HeldLog, entry: Entry) -> Lag | None:
-        """Where it is behind, if so. To a live entry that a join may not ask for it skips."""
+        """Where it is behind, if it is. A device whose join could not ask for this log skips to
+        right before the live entry, and is live."""
         lag = self.lags.get(held.conv)
         if lag is None or not lag.skip_only:
             return lag
-        n = entry.n - (entry.kind == "message")
+        n = entry.n - (entry.kind == MESSAGE)
         self.skip(held, lag, entry.seq - 1, n, more=True)
         self.live(held, lag)
         return None
@@ -139,7 +143,8 @@ class Device:
             self._go_on(lag, entry.conv)
 
     def withdraw(self, ack: OwnAck, entry: Entry) -> None:
-        """An own entry that came by was refused to this connection: it comes as an entry."""
+        """The append was refused, but its entry has come by (by another connection, say): it is
+        sent as anybody's, without the ack."""
         lag = self.lags.get(entry.conv)
         if lag is not None:
             lag.drop_ack(entry, ack)
@@ -226,7 +231,7 @@ class Device:
     # Groups
 
     def end(self, conv: ConvID, end: Head) -> None:
-        """Its user leaves a group by the entry at `end`; what is behind that still comes."""
+        """Its user leaves a group by the entry at `end`: what it lacks up to there still comes."""
         lag = self.lags.get(conv)
         if lag is not None:
             lag.begun += 1
@@ -253,8 +258,8 @@ class Device:
         self._begin_in(held, since)
 
     def _begin_in(self, held: HeldLog, since: Seq) -> None:
-        """Where it is behind in a log already, it stays; what is for it has to be read again. One
-        that was not named yet waits while further cursors are to come."""
+        """Begin a log that its user comes into. Where it is behind already, it stays behind, and
+        what its user may see is read again. While further cursors are to come, one may name it."""
         conv = held.conv
         lag = self.lags.get(conv)
         if lag is not None:
@@ -280,8 +285,8 @@ class Device:
         return self._ended.pop(conv, 0) if self._ended else 0
 
     def fall_behind(self, held: HeldLog, position: Seq, before: Seq) -> None:
-        """This device has not been sent what comes after `position`, of which only what came up to
-        `before` may be too far back to be sent."""
+        """It lacks what comes after `position`. If that is too much, the oldest is skipped, but
+        nothing that comes after `before`."""
         if position < held.last and held.conv not in self.lags:
             self.lag_behind(held.conv, Lag(position)).end = before
 

@@ -7,33 +7,22 @@ from functools import partial
 
 from webchat.chat.acks import OwnAck, in_flight
 from webchat.chat.held import Gap, HeldLog
-from webchat.chat.patience import Patience
 from webchat.chat.roster import Roster
 from webchat.chat.settings import RepairSettings
-from webchat.chat.stats import Stats
-from webchat.chat.tasks import Spawn
+from webchat.chat.tools import Tools
 from webchat.model import NO_HEAD, Entry, Seq
-from webchat.ports.log import Log
 
 
 class Gaps:
     """One read at a time a log. `pass_on`: takes the next entry of a log, and its ack if a
     connection here had it appended. `meet`: takes one of a log that may not be held here."""
 
-    def __init__(
-        self,
-        roster: Roster,
-        log: Log,
-        patience: Patience,
-        spawn: Spawn,
-        stats: Stats,
-        settings: RepairSettings,
-    ) -> None:
+    def __init__(self, roster: Roster, tools: Tools, settings: RepairSettings) -> None:
         self._roster = roster
-        self._log = log
-        self._patience = patience
-        self._spawn = spawn
-        self._stats = stats
+        self._log = tools.store.log
+        self._patience = tools.patience
+        self._spawn = tools.spawn
+        self._stats = tools.stats
         self._settings = settings
         self.pass_on: Callable[[HeldLog, Entry, OwnAck | None], None] = lambda *_: None
         self.meet: Callable[[Entry, OwnAck | None], None] = lambda *_: None

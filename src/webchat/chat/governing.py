@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from webchat.chat.client import Client
-from webchat.chat.device import Device
-from webchat.chat.packets import ack_of_receipt
+from webchat.chat.client import Act
 from webchat.chat.sending import Sender
 from webchat.errors import Code, WebchatError
 from webchat.ports.log import Append
 from webchat.ports.members import Members
-from webchat.protocol.envelope import Envelope
 from webchat.service.membership import check_group_act, uids_in
-from webchat.service.regroup import close, group_change, regroup
-from webchat.service.remove import remove
-from webchat.service.roles import role, role_change
+from webchat.service.membership_entries import remove
+from webchat.service.ruling_entries import close, group_change, regroup, role, role_change
 from webchat.service.standing import Standing, Standings
 
-Decide = Callable[[Standing], Awaitable[Append]]
+Decide = Callable[[Standing], Awaitable["Append | None"]]
 
 
 class Governing:
@@ -32,88 +28,56 @@ class Governing:
         self._sender = sender
         self._list_uids = list_uids
 
-    async def role(
-        self, client: Client, device: Device, envelope: Envelope, ack_id: int | None
-    ) -> None:
+    async def role(self, act: Act) -> None:
         """The owner makes somebody admin, member, or owner in its own stead."""
 
-        async def decide(standing: Standing) -> Append:
-            change = role_change(envelope.body)
+        async def decide(standing: Standing) -> Append | None:
+            change = role_change(act.envelope.body)
             present = await self._members.present_among(standing.conv, [change.uid])
             span = present.get(change.uid)
-            append = role(standing, span, change, envelope)
-            if span is not None and span.role == change.role:
-                raise _IsSo
-            return append
+            append = role(standing, span, change, act.envelope)
+            return None if span is not None and span.role == change.role else append
 
-        await self._act(client, device, envelope, ack_id, decide)
+        await self._act(act, decide)
 
-    async def remove(
-        self, client: Client, device: Device, envelope: Envelope, ack_id: int | None
-    ) -> None:
+    async def remove(self, act: Act) -> None:
         """An admin puts members out. Who is not in is left out; with nobody left that is all."""
 
-        async def decide(standing: Standing) -> Append:
-            uids = uids_in(envelope.body, self._list_uids)
+        async def decide(standing: Standing) -> Append | None:
+            uids = uids_in(act.envelope.body, self._list_uids)
             if not uids:
                 raise WebchatError(Code.BAD_REQUEST, "remove names whom to put out")
             present = await self._members.present_among(standing.conv, uids)
             spans = [present[uid] for uid in uids if uid in present]
-            append = remove(standing, spans, envelope)
-            if not spans:
-                raise _IsSo
-            return append
+            append = remove(standing, spans, act.envelope)
+            return append if spans else None
 
-        await self._act(client, device, envelope, ack_id, decide)
+        await self._act(act, decide)
 
-    async def group(
-        self, client: Client, device: Device, envelope: Envelope, ack_id: int | None
-    ) -> None:
+    async def group(self, act: Act) -> None:
         """An admin changes the group's name, picture or settings."""
 
-        async def decide(standing: Standing) -> Append:
-            change = group_change(envelope.body)
-            append = regroup(standing, change, envelope)
-            if standing.group is not None and change.applied(standing.group) == standing.group:
-                raise _IsSo
-            return append
+        async def decide(standing: Standing) -> Append | None:
+            change = group_change(act.envelope.body)
+            append = regroup(standing, change, act.envelope)
+            is_so = standing.group is not None and change.applied(standing.group) == standing.group
+            return None if is_so else append
 
-        await self._act(client, device, envelope, ack_id, decide)
+        await self._act(act, decide)
 
-    async def close(
-        self, client: Client, device: Device, envelope: Envelope, ack_id: int | None
-    ) -> None:
+    async def close(self, act: Act) -> None:
         """The owner closes the group."""
 
-        async def decide(standing: Standing) -> Append:
-            return close(standing, envelope)
+        async def decide(standing: Standing) -> Append | None:
+            return close(standing, act.envelope)
 
-        await self._act(client, device, envelope, ack_id, decide)
+        await self._act(act, decide)
 
-    async def _act(
-        self,
-        client: Client,
-        device: Device,
-        envelope: Envelope,
-        ack_id: int | None,
-        decide: Decide,
-    ) -> None:
+    async def _act(self, act: Act, decide: Decide) -> None:
         """Decided where the sender stands; what is so already is ok, without a `Seq`."""
-        uid = device.user.uid
-        conv = check_group_act(uid, envelope)
-        if await self._sender.is_resent(device, conv, envelope.msg_id, ack_id):
-            return
+        conv = check_group_act(act.uid, act.envelope)
 
-        async def decide_now() -> Append:
-            return await decide(await self._standings.of(uid, conv))
+        async def decide_now() -> Append | None:
+            return await decide(await self._standings.of(act.uid, conv))
 
-        try:
-            await self._sender.append_decided(
-                client, device, conv, envelope.msg_id, ack_id, decide_now
-            )
-        except _IsSo:
-            client.answer(ack_id, ack_of_receipt(envelope.msg_id, conv))
-
-
-class _IsSo(Exception):  # noqa: N818
-    """What was asked for is so already."""
+        await self._sender.act(act, conv, decide_now)

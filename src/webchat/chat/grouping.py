@@ -8,25 +8,21 @@ from typing import Any
 
 import msgspec
 
-from webchat.chat.client import Client
+from webchat.chat.client import Act, Client
 from webchat.chat.device import Device
 from webchat.chat.packets import LISTED_MEMBERS, ack_of_receipt, notify_packet
 from webchat.chat.restarting import Restarting
 from webchat.chat.seed import SeedDevice
 from webchat.chat.sending import Sender
-from webchat.chat.tasks import Spawn
+from webchat.chat.tools import Tools
 from webchat.errors import Code, WebchatError
-from webchat.model import Invitation, Uid
-from webchat.ports.clock import Clock
+from webchat.model import Uid
 from webchat.ports.log import Append, invite
-from webchat.ports.members import Members
 from webchat.protocol.envelope import Envelope
 from webchat.service.consent import Consent
-from webchat.service.create import create, group_name
-from webchat.service.depart import depart
 from webchat.service.membership import check_group_act, uids_in
+from webchat.service.membership_entries import create, depart, group_name, refer
 from webchat.service.profiles import Profiles
-from webchat.service.refer import refer
 from webchat.service.send import check_body, group_message
 from webchat.service.standing import Standing, Standings
 from webchat.service.turns import Turns
@@ -47,24 +43,22 @@ class Groups:
 
     def __init__(
         self,
-        members: Members,
         profiles: Profiles,
         standings: Standings,
-        consent: Consent,
         sender: Sender,
-        clock: Clock,
         restarting: Restarting | None,
-        spawn: Spawn,
+        tools: Tools,
         settings: GroupSettings,
     ) -> None:
-        self._members = members
+        self._members = tools.store.members
         self._profiles = profiles
         self._standings = standings
-        self._consent = consent
+        store = tools.store
+        self._consent = Consent(store.accounts, store.members, store.invitations)
         self._sender = sender
-        self._clock = clock
+        self._clock = tools.clock
         self._restarting = restarting
-        self._spawn = spawn
+        self._spawn = tools.spawn
         self._settings = settings
         self._turns = Turns()
 
@@ -80,11 +74,15 @@ class Groups:
         held = device.user.logs.get(conv)
         last = held.last if held is not None else 0
         append = group_message(uid, envelope, members_as_of=last, moves=device.full)
-        if held is None or client.again or not held.lets_write(uid):
-            return self._looked_up_in_order(client, device, append, ack_id)
-        if conv in device.user.holds or not device.knows_held:
-            return self._looked_up_in_order(client, device, append, ack_id)
-        if held.changed and self._sender.is_overtaken(device, conv, held.changed):
+        is_at_hand = (
+            held is not None
+            and not client.again
+            and held.lets_write(uid)
+            and device.knows_held
+            and conv not in device.user.holds
+            and not (held.changed and self._sender.is_overtaken(device, conv, held.changed))
+        )
+        if not is_at_hand:
             return self._looked_up_in_order(client, device, append, ack_id)
         self._append(client, device, append, ack_id)
         return None
@@ -130,21 +128,7 @@ class Groups:
     ) -> None:
         """A message to a group of which it is not at hand who may write. One after the other, in
         the order that they came in."""
-        async with client.turn:
-            await self._decided(client, device, append, ack_id)
-
-    async def _decided(
-        self, client: Client, device: Device, append: Append, ack_id: int | None
-    ) -> None:
         uid, conv, (draft,) = device.user.uid, append.conv, append.drafts
-        if await self._sender.is_resent(device, conv, draft.msg_id, ack_id):
-            return
-        standing = await self._standings.of(uid, conv)
-        if not standing.exists and self._restarting is not None:
-            await self._restarting.hold(client, device, append, ack_id)
-            return
-        if self._restarting is not None:
-            await self._restarting.append_before_more(device, conv)
 
         async def decide() -> Append:
             standing = await self._standings.of(uid, conv)
@@ -153,86 +137,73 @@ class Groups:
                 held.learn(standing)
             return _as_of(append, standing.head.last)
 
-        await self._sender.append_decided(client, device, conv, draft.msg_id, ack_id, decide)
+        async with client.turn:
+            if await self._sender.is_resent(device, conv, draft.msg_id, ack_id):
+                return
+            if self._restarting is not None:
+                if not (await self._standings.of(uid, conv)).exists:
+                    await self._restarting.hold(client, device, append, ack_id)
+                    return
+                await self._restarting.append_before_more(device, conv)
+            await self._sender.append_decided(client, device, conv, draft.msg_id, ack_id, decide)
 
     # Members
 
-    async def create(
-        self, client: Client, device: Device, envelope: Envelope, ack_id: int | None
-    ) -> None:
+    async def create(self, act: Act) -> None:
         """Flow 5."""
-        uid = device.user.uid
+        uid, envelope = act.uid, act.envelope
         conv = check_group_act(uid, envelope)
-        if await self._sender.is_resent(device, conv, envelope.msg_id, ack_id):
-            return
-        uids = uids_in(envelope.body, self._settings.list_uids)
-        name = group_name(envelope)
-        await self._check_known(uids)
-        others = [other for other in uids if other != uid]
-        append = create(uid, conv, await self._consent.to_add(uid, conv, others), envelope, name)
 
         async def decide() -> Append:
-            return append
+            uids = uids_in(envelope.body, self._settings.list_uids)
+            name = group_name(envelope)
+            await self._check_known(uids)
+            others = [other for other in uids if other != uid]
+            return create(uid, conv, await self._consent.to_add(uid, conv, others), envelope, name)
 
-        await self._sender.append_decided(client, device, conv, envelope.msg_id, ack_id, decide)
+        await self._sender.act(act, conv, decide)
 
-    async def refer(
-        self, client: Client, device: Device, envelope: Envelope, ack_id: int | None
-    ) -> None:
+    async def refer(self, act: Act) -> None:
         """Flow 8. Who is in already is left out, who wants to be asked gets an invitation; with
         nobody left the group's log gets nothing."""
-        uid = device.user.uid
+        uid, envelope = act.uid, act.envelope
         conv = check_group_act(uid, envelope)
-        if await self._sender.is_resent(device, conv, envelope.msg_id, ack_id):
-            return
-        uids = uids_in(envelope.body, self._settings.list_uids)
-        if not uids:
-            raise WebchatError(Code.BAD_REQUEST, "refer names whom to add")
-        (await self._standings.of(uid, conv)).check_open()
-        await self._check_known(uids)
 
-        async def decide() -> Append:
+        async def decide() -> Append | None:
+            uids = uids_in(envelope.body, self._settings.list_uids)
+            if not uids:
+                raise WebchatError(Code.BAD_REQUEST, "refer names whom to add")
             standing = await self._standings.of(uid, conv)
             standing.check_open()
+            await self._check_known(uids)
             present = await self._members.present_among(conv, uids)
             absent = [other for other in uids if other not in present]
             consented = await self._consent.to_add(uid, conv, absent)
-            if not consented.added:
-                raise _NobodyComesIn(consented.invitations)
-            return refer(standing, consented, envelope)
+            if consented.added:
+                return refer(standing, consented, envelope)
+            for invitation in consented.invitations:
+                await self._sender.append_for_all(invite(invitation, self._clock.now_ms()))
+            return None
 
         # Of two who ask the same person at once each would find that no invitation waits yet.
         async with self._turns.of(conv):
-            try:
-                await self._sender.append_decided(
-                    client, device, conv, envelope.msg_id, ack_id, decide
-                )
-            except _NobodyComesIn as nobody:
-                for invitation in nobody.invitations:
-                    await self._sender.append_for_all(invite(invitation, self._clock.now_ms()))
-                client.answer(ack_id, ack_of_receipt(envelope.msg_id, conv))
+            await self._sender.act(act, conv, decide)
 
-    async def depart(
-        self, client: Client, device: Device, envelope: Envelope, ack_id: int | None
-    ) -> None:
+    async def depart(self, act: Act) -> None:
         """Flow 9."""
-        uid = device.user.uid
-        conv = check_group_act(uid, envelope)
-        if await self._sender.is_resent(device, conv, envelope.msg_id, ack_id):
-            return
+        conv = check_group_act(act.uid, act.envelope)
 
         async def decide() -> Append:
-            standing = await self._standings.of(uid, conv)
+            standing = await self._standings.of(act.uid, conv)
             standing.check_member()
-            return depart(standing, await self._members.successor(conv, uid), envelope)
+            successor = await self._members.successor(conv, act.uid)
+            return depart(standing, successor, act.envelope)
 
-        await self._sender.append_decided(client, device, conv, envelope.msg_id, ack_id, decide)
+        await self._sender.act(act, conv, decide)
 
-    async def rejoin(
-        self, client: Client, device: Device, envelope: Envelope, ack_id: int | None
-    ) -> None:
+    async def rejoin(self, act: Act) -> None:
         """Flows 6 and 7: answered with the list; in open mode an unknown group is made from it."""
-        uid = device.user.uid
+        uid, envelope = act.uid, act.envelope
         conv = check_group_act(uid, envelope)
         uids = uids_in(envelope.body, self._settings.list_uids) if envelope.body else []
         standing = await self._standings.of(uid, conv)
@@ -241,9 +212,9 @@ class Groups:
             standing = await self._standings.of(uid, conv)
         standing.check_member()
         if self._restarting is not None:
-            await self._restarting.append_waiting(device)
-        await self._notify(device, standing)
-        client.answer(ack_id, ack_of_receipt(envelope.msg_id, conv))
+            await self._restarting.append_waiting(act.device)
+        await self._notify(act.device, standing)
+        act.answer(ack_of_receipt(envelope.msg_id, conv))
 
     async def _notify(self, device: Device, standing: Standing) -> None:
         conv, seq = standing.conv, standing.head.last
@@ -256,14 +227,6 @@ class Groups:
         unknown = await self._profiles.unknown_among(uids)
         if unknown:
             raise WebchatError(Code.UNKNOWN_USER, f"no such users: {', '.join(unknown[:20])}")
-
-
-class _NobodyComesIn(Exception):  # noqa: N818
-    """A refer that adds nobody, though it may ask some."""
-
-    def __init__(self, invitations: Sequence[Invitation]) -> None:
-        super().__init__()
-        self.invitations = invitations
 
 
 def _as_of(append: Append, seq: int) -> Append:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import structlog
 
 from webchat.chat.amending import Amending
-from webchat.chat.client import Client
+from webchat.chat.client import Act, Client
 from webchat.chat.confirming import Confirming
 from webchat.chat.device import Device
 from webchat.chat.gate import Gate
@@ -23,12 +23,10 @@ from webchat.chat.governing import Governing
 from webchat.chat.grouping import Groups
 from webchat.chat.identity import Identity
 from webchat.chat.joining import Joining
-from webchat.chat.roster import Roster
 from webchat.chat.sending import Sender
-from webchat.chat.tasks import Tasks
+from webchat.chat.tools import Tools
 from webchat.errors import Closing, Code, WebchatError
-from webchat.model import Uid, is_group, pair_conv
-from webchat.ports.clock import Clock
+from webchat.model import MESSAGE, Uid, is_group, pair_conv
 from webchat.ports.log import Append
 from webchat.protocol.envelope import Envelope, NamedEvent, decode_chat
 from webchat.protocol.socketio import Event, ProtocolError, decode_event
@@ -39,7 +37,8 @@ from webchat.service.turns import Turns
 from webchat.session.handler import Socket
 
 Later = Coroutine[Any, Any, None]
-Answer = Callable[[Client, Device, Envelope, "int | None"], "Later | None"]
+Said = Callable[[Client, Device, Envelope, "int | None"], "Later | None"]
+"""Takes what comes often: one plain call where nothing has to be looked up."""
 _RECEIPTS: Final = frozenset({"delivery", "display"})
 _log = structlog.get_logger()
 
@@ -70,27 +69,27 @@ class ChatHandler:
         groups: Groups,
         governing: Governing,
         amending: Amending,
-        roster: Roster,
         profiles: Profiles,
-        clock: Clock,
-        tasks: Tasks,
+        tools: Tools,
         settings: ChatSettings,
     ) -> None:
         self._identity = identity
         self._joining = joining
         self._sender = sender
         self._groups = groups
-        self._roster = roster
         self._profiles = profiles
-        self._clock = clock
-        self._tasks = tasks
+        self._clock = tools.clock
+        self._open_mode = tools.open_mode
+        self._spawn = tools.spawn
         self._settings = settings
         self._draining = False
         self._turns = Turns()
-        self._kinds: Mapping[str, Answer] = {
-            "message": self._message,
+        self._said: Mapping[str, Said] = {
+            MESSAGE: self._message,
             "delivery": confirming.receipt,
             "display": confirming.receipt,
+        }
+        self._acts: Mapping[str, Callable[[Act], Later]] = {
             "create": groups.create,
             "refer": groups.refer,
             "depart": groups.depart,
@@ -116,10 +115,8 @@ class ChatHandler:
     def disconnected(self, socket: Socket) -> None:
         """It is gone."""
         client: Client = socket.state
-        client.stop_waiting_for_more()
+        self._joining.leave(client)
         self._identity.left(client)
-        if client.device is not None:
-            self._roster.leave(client.device.user, client.device)
 
     def event(self, socket: Socket, event: Event) -> None:
         """One event, in the order they were sent. Raises ProtocolError."""
@@ -128,7 +125,7 @@ class ChatHandler:
             later = self._answer(client, event)
             if later is not None:
                 client.gate = Gate(self._settings.gated_events, self._settings.gated_bytes)
-                self._tasks.spawn(self._through_gate(client, later))
+                self._spawn(self._through_gate(client, later))
         elif not client.gate.put(event):
             socket.close(Closing.SLOW_CONSUMER, "too much was sent without waiting for answers")
 
@@ -199,26 +196,29 @@ class ChatHandler:
             if not self._joins_by_itself(client):
                 raise WebchatError(Code.UNAUTHENTICATED, "join first")
             return self._join_then(client, envelope, event)
-        answer = self._kinds.get(kind)
-        if answer is None:
+        said = self._said.get(kind)
+        if said is not None:
+            later = said(client, device, envelope, event.ack_id)
+            if later is None or kind == MESSAGE:
+                return later
+        elif kind in self._acts:
+            later = self._acts[kind](Act(client, device, envelope, event.ack_id))
+        else:
             raise WebchatError(Code.BAD_REQUEST, "unknown EvtType")
-        later = answer(client, device, envelope, event.ack_id)
-        if later is None or kind == "message":
-            return later
-        act = (device.user.uid, envelope.msg_id) if envelope.msg_id else client
-        return self._in_turn(client, act, envelope.to, later)
+        key = (device.user.uid, envelope.msg_id) if envelope.msg_id else client
+        return self._in_turn(client, key, envelope.to, later)
 
-    async def _in_turn(self, client: Client, act: Hashable, to: str, later: Later) -> None:
+    async def _in_turn(self, client: Client, key: Hashable, to: str, later: Later) -> None:
         """Do it behind the connection's messages to that group. What may be under way already, sent
         over another connection before, is done when that is done: else it could be refused here and
         done there after all."""
         with closing(later):
             await client.settled(to)
-            async with self._turns.of(act):
+            async with self._turns.of(key):
                 await later
 
     def _joins_by_itself(self, client: Client) -> bool:
-        return self._identity.open_mode and client.socket.request.engine == 3
+        return self._open_mode and client.socket.request.engine == 3
 
     async def _join_then(self, client: Client, envelope: Envelope, event: Event) -> None:
         await self._joining.join_sender(client, envelope.originated or envelope.from_)

@@ -1,4 +1,8 @@
-"""What is held on this node: the logs that somebody here follows, and the users who follow them."""
+"""What is held on this node: the logs that somebody here follows, and the users who follow them.
+
+Messages that are held for a group which the server does not know are another matter
+(`ports/held.py`); a user's `holds` names such groups.
+"""
 
 from __future__ import annotations
 

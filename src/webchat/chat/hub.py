@@ -13,8 +13,7 @@ from webchat.chat.held import Gap, HeldLog
 from webchat.chat.packets import entry_packet
 from webchat.chat.roster import Roster
 from webchat.chat.stats import Stats
-from webchat.model import ConvID, Entry, Seq, head_at
-from webchat.service.send import KIND as MESSAGE
+from webchat.model import MESSAGE, ConvID, Entry, Seq, head_at
 
 
 class Hub:

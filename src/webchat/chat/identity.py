@@ -12,13 +12,10 @@ from typing import Final
 import msgspec
 
 from webchat.chat.client import Client
-from webchat.chat.patience import Patience
-from webchat.chat.stats import Stats
-from webchat.chat.tasks import Spawn
+from webchat.chat.tools import Tools
 from webchat.errors import Closing, Code, WebchatError
 from webchat.model import Login, Uid, is_uid
-from webchat.ports.accounts import Logins
-from webchat.ports.clock import Clock, pause
+from webchat.ports.clock import pause
 from webchat.session.handler import ConnectRefused, Socket
 
 COOKIE: Final = "webchat_session"
@@ -32,22 +29,16 @@ class Identity:
     def __init__(
         self,
         authenticate: Callable[[str], Awaitable[Login | None]],
-        logins: Logins,
-        patience: Patience,
-        clock: Clock,
-        *,
-        open_mode: bool,
         on_revoked: Callable[[Uid], Awaitable[None]],
-        spawn: Spawn,
-        stats: Stats,
+        tools: Tools,
     ) -> None:
-        self._spawn = spawn
-        self._stats = stats
+        self._spawn = tools.spawn
+        self._stats = tools.stats
         self._authenticate = authenticate
-        self._logins = logins
-        self._patience = patience
-        self._clock = clock
-        self.open_mode = open_mode
+        self._logins = tools.store.logins
+        self._patience = tools.patience
+        self._clock = tools.clock
+        self._open_mode = tools.open_mode
         self._on_revoked = on_revoked
         self._clients: dict[Uid, tuple[Client, ...]] = {}
         self._revoked_lately: dict[Uid, None] = {}
@@ -58,7 +49,7 @@ class Identity:
         Raises ConnectRefused.
         """
         said = _said(auth)
-        if self.open_mode:
+        if self._open_mode:
             return (said if is_uid(said) else None), ""
         token = said or _cookie(socket.request.headers.get("cookie", ""))
         try:
@@ -71,7 +62,7 @@ class Identity:
 
     def entered(self, client: Client) -> None:
         """A connection is there. If a login of its user ended lately, it may have been its own."""
-        if client.uid is None or self.open_mode:
+        if client.uid is None or self._open_mode:
             return
         self._clients[client.uid] = (*self._clients.get(client.uid, ()), client)
         if client.uid in self._revoked_lately:

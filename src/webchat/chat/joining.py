@@ -19,18 +19,13 @@ from webchat.chat.packets import (
     OK,
     ack_of_join,
 )
-from webchat.chat.patience import Patience
 from webchat.chat.restarting import Restarting
 from webchat.chat.roster import Roster
 from webchat.chat.seed import SeedDevice
 from webchat.chat.snapshots import Snapshots
-from webchat.chat.tasks import Tasks
+from webchat.chat.tools import Tools
 from webchat.errors import Code, WebchatError
 from webchat.model import ConvID, Uid, head_at, is_uid
-from webchat.ports.clock import Clock
-from webchat.ports.log import Log
-from webchat.ports.members import Members
-from webchat.ports.positions import Positions
 from webchat.protocol.envelope import Join, decode_join
 from webchat.service.profiles import Profiles
 from webchat.service.receipts import Receipts
@@ -55,36 +50,29 @@ class Joining:
         roster: Roster,
         ahead: Ahead,
         backlog: Backlog,
-        log: Log,
-        members: Members,
-        positions: Positions,
         receipts: Receipts,
         snapshots: Snapshots,
         profiles: Profiles,
         keeping: Keeping,
         restarting: Restarting | None,
-        patience: Patience,
-        clock: Clock,
-        tasks: Tasks,
+        tools: Tools,
         settings: JoinSettings,
-        *,
-        open_mode: bool,
     ) -> None:
-        self._open_mode = open_mode
+        self._open_mode = tools.open_mode
         self._roster = roster
         self._ahead = ahead
         self._backlog = backlog
-        self._log = log
-        self._members = members
-        self._positions = positions
+        self._log = tools.store.log
+        self._members = tools.store.members
+        self._positions = tools.store.positions
         self._receipts = receipts
         self._snapshots = snapshots
         self._profiles = profiles
         self._keeping = keeping
         self._restarting = restarting
-        self._patience = patience
-        self._clock = clock
-        self._tasks = tasks
+        self._patience = tools.patience
+        self._clock = tools.clock
+        self._spawn = tools.spawn
         self._settings = settings
         self._cursors = Cursors(backlog.settings)
 
@@ -95,6 +83,12 @@ class Joining:
             await self._join_seed(client, argument, ack_id)
         else:
             await self._join_full(client, decode_join(argument), ack_id)
+
+    def leave(self, client: Client) -> None:
+        """A connection is gone."""
+        client.stop_waiting_for_more()
+        if client.device is not None:
+            self._roster.leave(client.device.user, client.device)
 
     # The full form
 
@@ -209,7 +203,7 @@ class Joining:
         )
         device.wait()
         self._enter(client, device, ack_id)
-        self._tasks.spawn(self._begin_seed(device))
+        self._spawn(self._begin_seed(device))
 
     async def _begin_seed(self, device: SeedDevice) -> None:
         """Read where the user was; while the store does not answer, wait for it."""
@@ -258,7 +252,7 @@ class Joining:
             self._profiles.note_recent(device.user.uid)
         if self._restarting is not None:
             device.knows_held = False
-            self._tasks.spawn(self._append_waiting(self._restarting, device))
+            self._spawn(self._append_waiting(self._restarting, device))
         client.answer(ack_id, self._ack(device.user.uid))
 
     async def _append_waiting(self, restarting: Restarting, device: Device) -> None:

@@ -11,13 +11,10 @@ from typing import Final
 
 from webchat.chat.device import Device
 from webchat.chat.packets import kept_packet
-from webchat.chat.patience import Patience
 from webchat.chat.roster import Roster
-from webchat.chat.tasks import Spawn
+from webchat.chat.tools import Tools
 from webchat.chat.topics import KEPT
 from webchat.model import Uid, user_log
-from webchat.ports.bus import Bus
-from webchat.ports.kept import KeptReceipts
 
 _PAGE: Final = 100
 
@@ -33,20 +30,12 @@ class Keeping:
     """What is kept is looked for at the author's `join`, and told of once it is durable: so an
     author who comes back in between gets it as well, on whichever node."""
 
-    def __init__(
-        self,
-        kept: KeptReceipts,
-        roster: Roster,
-        bus: Bus,
-        patience: Patience,
-        spawn: Spawn,
-        settings: KeptSettings,
-    ) -> None:
-        self._kept = kept
+    def __init__(self, roster: Roster, tools: Tools, settings: KeptSettings) -> None:
+        self._kept = tools.store.kept
         self._roster = roster
-        self._bus = bus
-        self._patience = patience
-        self._spawn = spawn
+        self._bus = tools.bus
+        self._patience = tools.patience
+        self._spawn = tools.spawn
         self._newest = settings.kept_receipts
         self._waiting: dict[Uid, list[bytes]] = {}
 

@@ -30,15 +30,17 @@ class BacklogSettings:
 
 
 class Lag:
-    """Where a device is behind in a log.
+    """Where a device is behind in a log: it has been sent what comes up to `position`.
 
-    `end`: where the log ended when it was set how far behind it is, which says how much of that is
-    passed over; what comes later never is. `begun`: counts up when it is said anew where it begins,
-    or what of the log its user may see. `waiting`: its cursor is still to come; `skip_only`: it is
-    beyond what a join may ask for; `acks`: by `Seq`, those that wait for their turn. `queue`: all
-    that comes after `position`, each with its packet (None: left out), where nothing but an ack
-    that waits for the bus holds it back; None: it is read from the log. `page`: entries that were
-    read of it together with others'.
+    `end`: where the log ended when the device said its cursor. Of what lies in between the oldest
+    part is skipped if it is too much; what is appended later is never skipped. `begun`: counts up
+    when the cursor is said anew, or when what the user may see of the log changes: a run of the
+    backlog that began before that ends. `waiting`: the cursor is still to come. `skip_only`: the
+    join has used up the entries it may ask for, so the log is skipped to its end. `acks`: by `Seq`,
+    own acks that wait for their turn. `queue`: where nothing but an ack that waits for the bus
+    holds the log up, what comes after that, each entry with its packet (None: the device does not
+    get it); None: what is missing is read from the log. `page`: entries that were read ahead,
+    together with those of other logs.
     """
 
     __slots__ = (
@@ -61,23 +63,24 @@ class Lag:
         return not self.waiting and self.queue is None
 
     def take_page(self) -> Sequence[Entry]:
-        """What was read ahead, once, if it comes next."""
+        """The entries that were read ahead, if they are the next ones; a second time there are
+        none."""
         page, self.page = self.page, ()
         return page if page and page[0].seq == self.position + 1 else ()
 
     def keep_ack(self, entry: Entry, ack: OwnAck) -> None:
-        """An ack whose place is at `entry`."""
+        """Keep an ack until it is the turn of `entry`."""
         ack.entry = entry
         self.acks.setdefault(entry.seq, []).append(ack)
 
     def take_acks(self, seq: Seq) -> list[OwnAck]:
-        """The turn of the entry `seq` has come, or is passed over."""
+        """The acks that waited for the turn of the entry `seq`, which has come or is skipped."""
         acks = self.acks.pop(seq, [])
         self.look_again()
         return acks
 
     def drop_ack(self, entry: Entry, ack: OwnAck) -> None:
-        """It does not come after all."""
+        """Forget an ack that waits for the turn of `entry`: its append was refused."""
         self.acks[entry.seq] = [kept for kept in self.acks.get(entry.seq, ()) if kept is not ack]
 
     def holds_back(self, seq: Seq) -> bool:
@@ -85,7 +88,7 @@ class Lag:
         return any(not ack.is_published for ack in self.acks.get(seq, ()))
 
     def look_again(self) -> None:
-        """What held something back may do so no longer."""
+        """Have whoever awaits `until_free` look again."""
         if self._changed is not None:
             self._changed.set()
 
@@ -99,7 +102,8 @@ class Lag:
 def share_out(
     lags: Mapping[ConvID, Lag], logs: Sequence[HeldLog], budget: int, settings: BacklogSettings
 ) -> int:
-    """Share out how many entries a join may ask for; returns what is left of `budget`."""
+    """Share out `budget`, the entries that a join may still ask for, to these logs in their order;
+    returns what is left. A log that would take more than is left gets none: it is `skip_only`."""
     for held in logs:
         lag = lags[held.conv]
         behind = min(held.last - lag.position, settings.backlog_entries)

@@ -12,15 +12,11 @@ from webchat.chat.packets import (
     receipts_packet,
     seed_receipts,
 )
-from webchat.chat.patience import Patience
 from webchat.chat.roster import Roster
-from webchat.chat.tasks import Spawn
+from webchat.chat.tools import Tools
 from webchat.chat.topics import COUNTS, NOTICE, POSITION
 from webchat.chat.unheard import Unheard
 from webchat.model import NO_POSITION, ConvID, Position, Seq, Uid, user_log
-from webchat.ports.bus import Bus
-from webchat.ports.clock import Clock
-from webchat.ports.positions import Positions
 from webchat.protocol.socketio import Packet
 from webchat.service.read_positions import Counts
 from webchat.service.telling import Notice
@@ -34,24 +30,14 @@ _decode_position = msgspec.json.Decoder(tuple[ConvID, Seq, Seq, int]).decode
 class Notices:
     """The ReceiptListener of the product, and what hears of other nodes' receipts."""
 
-    def __init__(
-        self,
-        roster: Roster,
-        bus: Bus,
-        positions: Positions,
-        keeping: Keeping,
-        patience: Patience,
-        clock: Clock,
-        spawn: Spawn,
-        unheard: Unheard,
-    ) -> None:
+    def __init__(self, roster: Roster, keeping: Keeping, unheard: Unheard, tools: Tools) -> None:
         self._roster = roster
-        self._bus = bus
-        self._positions = positions
+        self._bus = tools.bus
+        self._positions = tools.store.positions
         self._keeping = keeping
-        self._patience = patience
-        self._clock = clock
-        self._spawn = spawn
+        self._patience = tools.patience
+        self._clock = tools.clock
+        self._spawn = tools.spawn
         self._unheard = unheard
 
     def reader_moved(self, conv: ConvID, uid: Uid, position: Position, source: object) -> None:

@@ -12,13 +12,11 @@ from functools import partial
 
 import msgspec
 
-from webchat.chat.patience import Patience
 from webchat.chat.settings import RepairSettings
-from webchat.chat.stats import Stats
+from webchat.chat.tools import Tools
 from webchat.chat.topics import COMPARE, ENTRY, HEAD, NODES, topics_of
 from webchat.model import ConvID, Entry, Head
-from webchat.ports.bus import Bus, PublishDone
-from webchat.ports.log import Log
+from webchat.ports.bus import PublishDone
 
 _encode = msgspec.json.Encoder().encode
 
@@ -26,21 +24,14 @@ _encode = msgspec.json.Encoder().encode
 class Publishing:
     """What this node tells the others of its logs. All calls on the loop's thread."""
 
-    def __init__(
-        self,
-        bus: Bus,
-        log: Log,
-        patience: Patience,
-        stats: Stats,
-        settings: RepairSettings,
-    ) -> None:
-        self._bus = bus
-        self._log = log
-        self._patience = patience
+    def __init__(self, tools: Tools, settings: RepairSettings) -> None:
+        self._bus = tools.bus
+        self._log = tools.store.log
+        self._patience = tools.patience
         self._settings = settings
         self._failed: dict[ConvID, None] = {}
         self._too_many_failed = False
-        self.stats = stats
+        self.stats = tools.stats
 
     def publish(self, entry: Entry, done: PublishDone | None = None) -> None:
         """Tell the other nodes of an entry. A `done` of one's own tells `failed` of a failure."""

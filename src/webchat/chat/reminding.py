@@ -11,32 +11,24 @@ from collections.abc import Sequence
 from webchat.chat.device import Device
 from webchat.chat.held import User
 from webchat.chat.packets import position_packet
-from webchat.chat.patience import Patience
 from webchat.chat.roster import Roster
 from webchat.chat.settings import RepairSettings
-from webchat.chat.tasks import OneAtATime, Spawn
+from webchat.chat.tasks import OneAtATime
+from webchat.chat.tools import Tools
 from webchat.model import ConvID, user_log
-from webchat.ports.positions import Positions
 from webchat.protocol.socketio import Packet
 
 
 class Reminding:
     """Users one after the other, their conversations in pages."""
 
-    def __init__(
-        self,
-        roster: Roster,
-        positions: Positions,
-        patience: Patience,
-        spawn: Spawn,
-        settings: RepairSettings,
-    ) -> None:
+    def __init__(self, roster: Roster, tools: Tools, settings: RepairSettings) -> None:
         self._roster = roster
-        self._positions = positions
-        self._patience = patience
-        self._spawn = spawn
+        self._positions = tools.store.positions
+        self._patience = tools.patience
+        self._spawn = tools.spawn
         self._settings = settings
-        self._all = OneAtATime(self._remind_all, spawn)
+        self._all = OneAtATime(self._remind_all, tools.spawn)
 
     def remind(self) -> None:
         """Read the positions of all who are here, and say those that may not be known."""

@@ -16,13 +16,13 @@ from webchat.chat.device import Device
 from webchat.chat.held import User
 from webchat.chat.packets import ack_of_held, restart_packet
 from webchat.chat.sending import TRIES, Sender, too_contended
+from webchat.chat.tools import Tools
 from webchat.errors import Code, MembersChanged, WebchatError
 from webchat.model import ConvID, Seq, Uid
-from webchat.ports.clock import Clock
-from webchat.ports.held import Held, HeldLimits, HeldMessage
+from webchat.ports.held import HeldLimits, HeldMessage
 from webchat.ports.log import Append
 from webchat.protocol.envelope import Envelope
-from webchat.service.restart import remake
+from webchat.service.membership_entries import remake
 from webchat.service.standing import Standings
 
 _RETRY_AFTER_MS = 60_000
@@ -38,17 +38,12 @@ class Restarting:
     """Holds, and appends what was held."""
 
     def __init__(
-        self,
-        held: Held,
-        standings: Standings,
-        sender: Sender,
-        clock: Clock,
-        limits: HeldLimits,
+        self, standings: Standings, sender: Sender, tools: Tools, limits: HeldLimits
     ) -> None:
-        self._held = held
+        self._held = tools.store.held
         self._standings = standings
         self._sender = sender
-        self._clock = clock
+        self._clock = tools.clock
         self._limits = limits
 
     async def hold(

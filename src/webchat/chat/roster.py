@@ -8,14 +8,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from webchat.chat.held import Arrival, HeldLog, User, held_log
+from webchat.chat.tools import Tools
 from webchat.chat.topics import NODES
 from webchat.errors import Code, WebchatError
 from webchat.model import NO_HEAD, ConvID, Head, Membership, Seq, Uid, is_group
-from webchat.ports.bus import Bus
-from webchat.ports.clock import Clock
-from webchat.ports.following import Followed, Following
-from webchat.ports.log import Log
-from webchat.ports.members import Members
+from webchat.ports.following import Followed
 
 if TYPE_CHECKING:
     from webchat.chat.device import Device
@@ -30,14 +27,12 @@ class Roster:
     `catch_up`: reads logs that are held here up to their ends.
     """
 
-    def __init__(
-        self, log: Log, members: Members, following: Following, bus: Bus, clock: Clock
-    ) -> None:
-        self._log = log
-        self._members = members
-        self._following = following
-        self._bus = bus
-        self._clock = clock
+    def __init__(self, tools: Tools) -> None:
+        self._log = tools.store.log
+        self._members = tools.store.members
+        self._following = tools.store.following
+        self._bus = tools.bus
+        self._clock = tools.clock
         self._topics: Counter[str] = Counter()
         self.users: dict[Uid, User] = {}
         self.arrivals: dict[Uid, Arrival] = {}

@@ -16,7 +16,7 @@ from webchat.chat.device import Device
 from webchat.chat.held import HeldLog, User
 from webchat.chat.lag import Lag
 from webchat.chat.packets import LISTED_MEMBERS, ack_of_entry, entry_packet, notify_packet
-from webchat.model import ConvID, Entry, Seq, Uid, is_group, user_log
+from webchat.model import MESSAGE, ConvID, Entry, Seq, Uid, is_group, user_log
 from webchat.ports.members import Members
 from webchat.protocol.socketio import Packet
 from webchat.service.membership import CREATE, DEPART, JOIN, REMOVE, coming_in
@@ -33,7 +33,9 @@ class SeedDevice(Device):
     """One connection of the seed's form.
 
     `told`: the last entry of each group that this connection was sent. `listed`: as of which entry
-    it knows the list of a group.
+    it knows the list of a group. `_sent`: the `Seq` of messages by what receipts name them by.
+    `_unconfirmed`: messages that it was sent and has not confirmed. `_windows`: groups that its
+    page is sure to have a window of.
     """
 
     __slots__ = (
@@ -155,7 +157,7 @@ class SeedDevice(Device):
         return knows_the_group or not self.socket.polling
 
     def _is_for_it(self, entry: Entry) -> bool:
-        if entry.kind == "message":
+        if entry.kind == MESSAGE:
             return entry.sender != self.user.uid
         return entry.kind in (JOIN, DEPART)
 
@@ -165,10 +167,10 @@ class SeedDevice(Device):
             return
         if is_group(entry.conv):
             self.told[entry.conv] = entry.seq
-            if entry.kind == "message":
+            if entry.kind == MESSAGE:
                 self._windows.add(entry.conv)
         self.socket.emit(packet)
-        if entry.kind == "message":
+        if entry.kind == MESSAGE:
             self._await_delivery(entry)
         else:
             self._pass_over(entry)

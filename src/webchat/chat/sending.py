@@ -6,26 +6,28 @@ Source: docs/architecture.md, "One message".
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final
 
 from webchat.chat.acks import OwnAck
-from webchat.chat.client import Client
+from webchat.chat.client import Act, Client
 from webchat.chat.device import Device
 from webchat.chat.hub import Hub
 from webchat.chat.notices import Notices
+from webchat.chat.packets import ack_of_receipt
 from webchat.chat.publishing import Publishing
-from webchat.chat.stats import Sampling, Stats
-from webchat.chat.tasks import Spawn
+from webchat.chat.stats import Sampling
+from webchat.chat.tools import Tools
 from webchat.errors import Code, MembersChanged, WebchatError
-from webchat.model import ConvID, Entry, Seq, Uid, pair_of, user_log
-from webchat.ports.clock import Clock
-from webchat.ports.log import Append, Appended, Log
+from webchat.model import MESSAGE, ConvID, Entry, Seq, Uid, pair_of, user_log
+from webchat.ports.log import Append, Appended
 from webchat.service.appending import Decide
 from webchat.service.membership import CREATE, DEPART, coming_in, leaving
 from webchat.service.receipts import Receipts
 
+DecideIf = Callable[[], Awaitable["Append | None"]]
+"""As Decide; None: what is asked for is so already, or nothing of it is left to be done."""
 TRIES = 20
 _DONE_ONCE: Final = frozenset({CREATE, DEPART})
 
@@ -34,20 +36,12 @@ class Sender:
     """Appends for connections. On the path of a message one object and no task for each."""
 
     def __init__(
-        self,
-        log: Log,
-        hub: Hub,
-        publishing: Publishing,
-        receipts: Receipts,
-        notices: Notices,
-        clock: Clock,
-        spawn: Spawn,
-        stats: Stats,
+        self, hub: Hub, publishing: Publishing, receipts: Receipts, notices: Notices, tools: Tools
     ) -> None:
-        self._spawn = spawn
-        self._stats = stats
-        self.timing = Sampling(stats.append_s, clock)
-        self.log = log
+        self._spawn = tools.spawn
+        self._stats = tools.stats
+        self.timing = Sampling(tools.stats.append_s, tools.clock)
+        self.log = tools.store.log
         self.hub = hub
         self.publishing = publishing
         self.receipts = receipts
@@ -102,6 +96,12 @@ class Sender:
             if each.conv == conv
         )
 
+    async def act(self, act: Act, conv: ConvID, decide: DecideIf) -> None:
+        """As `append_decided`; what was appended before is not decided on again."""
+        client, device, ack_id, msg_id = act.client, act.device, act.ack_id, act.envelope.msg_id
+        if not await self.is_resent(device, conv, msg_id, ack_id):
+            await self.append_decided(client, device, conv, msg_id, ack_id, decide)
+
     async def append_decided(
         self,
         client: Client,
@@ -109,13 +109,14 @@ class Sender:
         conv: ConvID,
         msg_id: str,
         ack_id: int | None,
-        decide: Decide,
+        decide: DecideIf,
     ) -> None:
-        """Decide and append, again where members changed in between; returns when it is done.
+        """Decide and append, again where members changed in between; returns when it is done. Where
+        nothing is appended, the ack has no `Seq`.
 
-        Raises what `decide` raises, unless the same act (`conv`, `msg_id`) was appended before,
-        and is perhaps why: then it is answered as it was then. UNAVAILABLE if it never came
-        through.
+        Raises what `decide` raises. If the same act (`conv`, `msg_id`) was appended before, that is
+        perhaps why it raises, or has nothing to append: then it is answered as it was then.
+        UNAVAILABLE if it never came through.
         """
         for _ in range(TRIES):
             try:
@@ -124,6 +125,10 @@ class Sender:
                 if await self.is_resent(device, conv, msg_id, ack_id):
                     return
                 raise
+            if append is None:
+                if not await self.is_resent(device, conv, msg_id, ack_id):
+                    client.answer(ack_id, ack_of_receipt(msg_id, conv))
+                return
             if await self._try(client, device, ack_id, append):
                 return
         raise too_contended()
@@ -211,7 +216,7 @@ class Sender:
             self._stats.appended += 1
             if appended.moved is not None:
                 self.receipts.moved_by_own_message(appended.moved)
-            elif entry.kind == "message":
+            elif entry.kind == MESSAGE:
                 self.notices.say_position(entry.conv, ack.device.user.uid)
         elif not followed and (uids := _told_of(entry)):
             self._spawn(self._tell_again([entry.conv, *map(user_log, dict.fromkeys(uids))]))
@@ -224,7 +229,8 @@ class Sender:
 
 
 class _Sending(OwnAck, eq=False, kw_only=True):
-    """The `done` of one append, and the ack that comes of it."""
+    """One append that is under way: the log calls it with the outcome, and it is the ack that comes
+    of it. `again`: what to do if the members have changed since the append was decided on."""
 
     sender: Sender
     client: Client

@@ -11,11 +11,10 @@ from functools import partial
 
 from webchat.chat.device import Device
 from webchat.chat.packets import position_packet, receipts_packet
-from webchat.chat.patience import Patience
 from webchat.chat.roster import Roster
-from webchat.chat.tasks import OneAtATime, Spawn
+from webchat.chat.tasks import OneAtATime
+from webchat.chat.tools import Tools
 from webchat.model import NO_POSITION, ConvID, user_log
-from webchat.ports.positions import Positions
 from webchat.service.read_positions import ReadPositions
 
 
@@ -23,21 +22,15 @@ class Snapshots:
     """`remembered`: of one device, how many conversations at most."""
 
     def __init__(
-        self,
-        roster: Roster,
-        readers: ReadPositions,
-        positions: Positions,
-        patience: Patience,
-        spawn: Spawn,
-        remembered: int,
+        self, roster: Roster, readers: ReadPositions, tools: Tools, remembered: int
     ) -> None:
         self._roster = roster
         self._readers = readers
-        self._positions = positions
-        self._patience = patience
-        self._spawn = spawn
+        self._positions = tools.store.positions
+        self._patience = tools.patience
+        self._spawn = tools.spawn
         self._remembered = remembered
-        self._all = OneAtATime(self._show_all_again, spawn)
+        self._all = OneAtATime(self._show_all_again, tools.spawn)
 
     def ask(self, device: Device, convs: Sequence[ConvID]) -> None:
         """Show them soon; those that the device's user has no part in are passed over."""

@@ -17,8 +17,7 @@ The store:
 Between nodes:
     bus          publish and subscribe
     cache        profiles at hand
-    limits       rates that are shared
-    buckets      what they count with
+    limits       rates that are shared, and how a process counts them
 
 Time:
     clock        so that tests own it

@@ -58,15 +58,12 @@ class Accounts(Protocol):
     async def password_hash(self, uid: Uid) -> str | None:
         """The password's hash; None: no such account."""
 
-    async def save_profile(self, profile: Profile, at: int) -> None:
-        """Write name, about, settings and `disabled` of an account, making it if it is not there
-        (open mode, the seed's `/add`; uids that differ in case only are not refused here)."""
-
     async def change_profile(
         self, uid: Uid, fields: Mapping[str, object], at: int, make: Profile | None = None
     ) -> Changed | None:
         """Write these fields of a profile and no others: of what changes at the same time, on any
-        node, nothing is undone. None: no such account, unless `make` is what to make of it then."""
+        node, nothing is undone. None: no such account, unless `make` is what to make of it then
+        (open mode, the seed's `/add`; uids that differ in case only are not refused here)."""
 
     async def save_password(
         self, uid: Uid, password_hash: str, expected: str | None = None

@@ -16,15 +16,10 @@ Conversations:
     pages           what a page is
 
 Groups:
-    standing        where somebody stands in a group
-    membership      what entries say about who is in
-    create          making one
-    refer           adding people
-    depart          leaving
-    remove          putting out
-    roles           owner, admin, member
-    regroup         name, picture, settings, closing
-    restart         from a member's list (open mode)
+    standing            where somebody stands in a group, and what is appended from there
+    membership          what entries say about who is in
+    membership_entries  making a group, adding people, leaving, putting out
+    ruling_entries      who is owner or admin; name, picture, settings; closing
 
 Coming in:
     consent         who is asked first

@@ -8,7 +8,7 @@ from typing import Final, Literal
 import msgspec
 
 from webchat.errors import Code, WebchatError
-from webchat.model import ConvID, Draft, Entry, Seq, Uid, pair_of
+from webchat.model import MESSAGE, ConvID, Draft, Entry, Seq, Uid, pair_of
 from webchat.ports.log import Append, Change, Follow
 from webchat.protocol.envelope import Envelope, encode_said
 from webchat.service.send import check_text
@@ -46,7 +46,7 @@ def amend(
     of a message to delete, whose texts go with it. Raises BAD_REQUEST where nothing, no message, or
     a deleted one is meant; FORBIDDEN.
     """
-    if meant is None or meant.kind != "message":
+    if meant is None or meant.kind != MESSAGE:
         raise WebchatError(Code.BAD_REQUEST, "Refers means no message you can see")
     if kind != "react" and meant.sender != sender and not (kind == "delete" and is_admin):
         raise WebchatError(Code.FORBIDDEN, f"this message is not yours to {kind}")

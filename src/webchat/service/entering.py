@@ -6,13 +6,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from webchat.errors import Code, WebchatError
-from webchat.model import ConvID, Draft, Seq, Uid
+from webchat.model import ConvID, Seq, Uid
 from webchat.ports.clock import Clock
 from webchat.ports.log import Append
-from webchat.protocol.envelope import Envelope, encode_said
 from webchat.service.appending import Appends
-from webchat.service.membership import JOIN, body_of
-from webchat.service.refer import coming
+from webchat.service.membership_entries import enter
 from webchat.service.standing import Standing, Standings
 from webchat.service.turns import Turns
 
@@ -70,17 +68,3 @@ class _IsIn(Exception):  # noqa: N818
     def __init__(self, since: Seq) -> None:
         super().__init__(since)
         self.since = since
-
-
-def enter(standing: Standing, by: Uid, msg_id: str, at_s: int) -> Append:
-    """The append that brings whoever stands there, and is not in, into the group."""
-    conv, uid = standing.conv, standing.uid
-    envelope = Envelope(JOIN, msg_id=msg_id, timestamp=at_s)
-    said = encode_said(JOIN, conv, by, conv, envelope, body_of([uid]))
-    return Append(
-        conv,
-        (Draft(JOIN, by, msg_id, said),),
-        members_as_of=standing.head.last,
-        is_membership=True,
-        follow=coming(conv, [uid]),
-    )

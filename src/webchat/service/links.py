@@ -13,8 +13,7 @@ from webchat.model import ConvID, InviteLink, Uid, is_id
 from webchat.ports.clock import Clock
 from webchat.ports.links import InviteLinks
 from webchat.service.entering import Entered, Entrance
-from webchat.service.roles import check_admin
-from webchat.service.standing import Standing, Standings
+from webchat.service.standing import Standing, Standings, check_admin
 from webchat.service.turns import Turns
 
 _CODE_BYTES: Final = 18

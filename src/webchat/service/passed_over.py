@@ -23,8 +23,9 @@ class Named(msgspec.Struct, eq=False):
 
 
 class Late(msgspec.Struct, frozen=True):
-    """A message that was named when its reader's positions were beyond it. `delivery`, `display`:
-    its author has not heard of that. `says_delivery`: the reader said that it was delivered."""
+    """A message that its reader named after the reader's positions had passed it. `delivery`,
+    `display`: whether its author is still to hear of the one and of the other. `says_delivery`: the
+    reader said the delivery by itself, not by a display alone."""
 
     seq: Seq
     delivery: bool

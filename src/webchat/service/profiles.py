@@ -84,11 +84,6 @@ class Profiles:
         profiles = await self.many(uids)
         return {uid for uid, profile in profiles.items() if not profile.display_receipts}
 
-    async def save(self, profile: Profile) -> None:
-        """Write through: durable, and seen by reads on every node, on return."""
-        await self._accounts.save_profile(profile, self._clock.now_ms())
-        await self._show(profile.uid)
-
     async def change(self, uid: Uid, fields: Mapping[str, object]) -> Changed | None:
         """Write these fields into what the store holds, which may be newer than the cache; the rest
         stays, whatever changes at the same time on any node. None: no such user."""

@@ -14,11 +14,9 @@ from typing import Any
 import msgspec
 
 from webchat.errors import WebchatError
-from webchat.model import NO_POSITION, ConvID, Entry, Position, Seq, Uid, pair_of
+from webchat.model import MESSAGE, NO_POSITION, ConvID, Entry, Position, Seq, Uid, pair_of
 from webchat.ports.clock import Clock, Timer
-from webchat.ports.log import Log
-from webchat.ports.members import Members
-from webchat.ports.positions import Positions
+from webchat.ports.store import Store
 from webchat.service.profiles import Profiles
 
 _Count = tuple[Seq, int, int]
@@ -52,17 +50,15 @@ class ReadPositions:
 
     def __init__(
         self,
-        positions: Positions,
-        log: Log,
-        members: Members,
+        store: Store,
         profiles: Profiles,
         clock: Clock,
         spawn: Callable[[Coroutine[Any, Any, None]], object],
         settings: ReceiptSettings,
     ) -> None:
-        self._positions = positions
-        self._log = log
-        self._members = members
+        self._positions = store.positions
+        self._log = store.log
+        self._members = store.members
         self._profiles = profiles
         self._clock = clock
         self._spawn = spawn
@@ -88,7 +84,7 @@ class ReadPositions:
 
     async def _newest_own(self, conv: ConvID, viewer: Uid) -> list[Seq]:
         entries = await self._log.read_before(conv, None, 5 * self._settings.receipt_entries)
-        own = [e.seq for e in entries if e.sender == viewer and e.kind == "message"]
+        own = [e.seq for e in entries if e.sender == viewer and e.kind == MESSAGE]
         return own[-self._settings.counted_messages :]
 
     async def _positions_of(

@@ -26,9 +26,14 @@ ReaderMoved = Callable[[ConvID, Uid, Position, object], None]
 
 
 class _Pending(msgspec.Struct, eq=False):
-    """The moves of one member in one conversation since the last write. `source`: None if there
-    were several. `named`: what seed-form readers named; `is_of_all`: others moved, too. `said`:
-    what of `delivered` the reader said."""
+    """The moves of one member in one conversation since the last write.
+
+    `source`: the device that made them, None if there were several. `delivered`, `displayed`: as
+    far as they go. `said`: as far as a `delivery` said so; `delivered` may be beyond, by what a
+    device of the seed's form confirms without saying. `named`: the messages that devices of the
+    seed's form named; `is_of_all`: another device moved as well, so that all authors hear of it.
+    `waiting`: for the answer that it is stored.
+    """
 
     source: object
     named: Named | None = None

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from webchat.errors import Code, WebchatError
-from webchat.model import ConvID, Draft, Membership, Seq, Uid, is_uid
+from webchat.model import MESSAGE, ConvID, Draft, Membership, Seq, Uid, is_uid
 from webchat.ports.log import SEQ_OF_ENTRY, Append, Follow
 from webchat.protocol.envelope import Envelope, encode_said
-
-KIND: Final = "message"
 
 
 def check_message(sender: Uid, envelope: Envelope, text_bytes: int, *, is_new: bool) -> None:
@@ -46,8 +42,8 @@ def pair_message(
     `is_new`: it may be the first of the pair, which makes both its members. `moves`: it moves its
     sender's positions.
     """
-    said = encode_said(KIND, sender, "", envelope.to, envelope, envelope.body)
-    draft = Draft(KIND, sender, envelope.msg_id, said)
+    said = encode_said(MESSAGE, sender, "", envelope.to, envelope, envelope.body)
+    draft = Draft(MESSAGE, sender, envelope.msg_id, said)
     first = _both_come_in(conv, sender, envelope.to) if is_new else None
     return Append(conv, (draft,), on_first=first, moves_sender=moves)
 
@@ -55,8 +51,8 @@ def pair_message(
 def group_message(sender: Uid, envelope: Envelope, *, members_as_of: Seq, moves: bool) -> Append:
     """The append of a checked message to a group that the sender is in as of `members_as_of`."""
     conv = envelope.to
-    said = encode_said(KIND, conv, sender, conv, envelope, envelope.body)
-    draft = Draft(KIND, sender, envelope.msg_id, said)
+    said = encode_said(MESSAGE, conv, sender, conv, envelope, envelope.body)
+    draft = Draft(MESSAGE, sender, envelope.msg_id, said)
     return Append(conv, (draft,), members_as_of=members_as_of, moves_sender=moves)
 
 

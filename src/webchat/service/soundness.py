@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 
-from webchat.model import NO_HEAD, ConvID, Head, Seq, head_at
+from webchat.model import MESSAGE, NO_HEAD, ConvID, Head, Seq, head_at
 from webchat.ports.store import Finding, Store
 from webchat.ports.transfer import EntryRecord, MemberRecord, PositionRecord, Record
 
@@ -49,7 +49,7 @@ class _LogSoFar:
         entry, before = record.entry, self.head
         if entry.seq != before.last + 1:
             yield f"{self.conv}: Seq {entry.seq} follows {before.last}"
-        messages = before.n + (entry.kind == "message")
+        messages = before.n + (entry.kind == MESSAGE)
         if entry.n != messages:
             yield f"{self.conv}: the entry at Seq {entry.seq} counts {entry.n}, not {messages}"
         if record.members_seq not in (entry.seq, before.members_seq):

@@ -8,9 +8,10 @@ from typing import Final
 import msgspec
 
 from webchat.errors import Code, WebchatError
-from webchat.model import NO_HEAD, ConvID, Group, Head, Membership, Seq, Uid, is_group
-from webchat.ports.log import Log
+from webchat.model import NO_HEAD, ConvID, Draft, Group, Head, Membership, Seq, Uid, is_group
+from webchat.ports.log import Append, Follow, Log
 from webchat.ports.members import Members
+from webchat.protocol.envelope import Envelope, encode_said, with_field
 
 OWNER: Final = "owner"
 ADMIN: Final = "admin"
@@ -80,6 +81,30 @@ class Standing(msgspec.Struct, frozen=True):
             span.since <= seq and (span.until is None or seq <= span.until) for span in self.spans
         )
 
+    def append(
+        self,
+        kind: str,
+        envelope: Envelope,
+        body: str,
+        follow: Follow,
+        *,
+        by: Uid = "",
+        owner: Uid = "",
+    ) -> Append:
+        """A membership entry that was decided on here. `by`: whose doing it is, if not the user's.
+        `owner`: whom its `Owner` names."""
+        sender = by or self.uid
+        said = encode_said(kind, self.conv, sender, self.conv, envelope, body)
+        if owner:
+            said = with_field(said, "Owner", owner)
+        return Append(
+            self.conv,
+            (Draft(kind, sender, envelope.msg_id, said),),
+            members_as_of=self.head.last,
+            is_membership=True,
+            follow=follow,
+        )
+
 
 class Standings:
     """Reads standings: the head first, so that what is read after it can only be newer."""
@@ -101,3 +126,17 @@ class Standings:
 def not_a_member() -> WebchatError:
     """The same whether the group exists or not."""
     return WebchatError(Code.NOT_A_MEMBER, "no such conversation, or not yours")
+
+
+def check_owner(span: Membership) -> Membership:
+    """That span. Raises FORBIDDEN."""
+    if span.role != OWNER:
+        raise WebchatError(Code.FORBIDDEN, "only this group's owner may do that")
+    return span
+
+
+def check_admin(span: Membership) -> Membership:
+    """That span, of an admin or the owner. Raises FORBIDDEN."""
+    if span.role not in ADMINS:
+        raise WebchatError(Code.FORBIDDEN, "only this group's admins may do that")
+    return span

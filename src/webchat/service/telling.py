@@ -13,11 +13,10 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from webchat.errors import WebchatError
-from webchat.model import ConvID, Entry, Position, Seq, Uid, is_group
+from webchat.model import MESSAGE, ConvID, Entry, Position, Seq, Uid, is_group
 from webchat.ports.clock import Clock
-from webchat.ports.log import Log
-from webchat.ports.members import Members
 from webchat.ports.positions import Moved
+from webchat.ports.store import Store
 from webchat.service.batches import all_of
 from webchat.service.passed_over import Late, Named, PassedOver
 from webchat.service.profiles import Profiles
@@ -59,8 +58,9 @@ class ReceiptListener(Protocol):
 
 class Step(msgspec.Struct, frozen=True, gc=False):
     """A move as authors are to hear of it: it passed the entries from `after`, exclusive, to
-    `until`. `named`: only the authors of these hear of it; None: all. `says_delivery`: its delivery
-    is told, as it is of its own, beside its display. `is_late`: the reader had been further."""
+    `until`. `named`: only the authors of these hear of it; None: all. `says_delivery`: the reader
+    said the delivery by itself, so it is told beside the display, which implies it. `is_late`: the
+    reader's position had passed these entries before."""
 
     moved: Moved
     after: Seq
@@ -94,16 +94,15 @@ class Telling:
 
     def __init__(
         self,
-        log: Log,
-        members: Members,
+        store: Store,
         readers: ReadPositions,
         profiles: Profiles,
         clock: Clock,
         spawn: Callable[[Coroutine[Any, Any, None]], object],
         settings: ReceiptSettings,
     ) -> None:
-        self._log = log
-        self._members = members
+        self._log = store.log
+        self._members = store.members
         self._readers = readers
         self._profiles = profiles
         self._clock = clock
@@ -115,8 +114,8 @@ class Telling:
         self.listener: ReceiptListener | None = None
 
     def add(self, moved: Moved, named: set[Seq] | None = None, delivered: Seq = 0) -> None:
-        """Authors hear of it, soon. `named`: as of a Step; `delivered`: what the reader said has
-        been delivered, if it did."""
+        """Have authors told of a move, soon. `named`: see Step. `delivered`: up to which `Seq` the
+        reader said that it has been delivered; 0: it did not."""
         if named is not None and not named:
             return
         before, after, most = moved.before, moved.after, self._settings.receipt_entries
@@ -185,7 +184,7 @@ class Telling:
     async def _look_at(self, window: _Window) -> _Seen:
         conv, after = window.conv, window.after
         entries = await self._log.read(conv, after, window.until - after)
-        authors = dict.fromkeys([entry.sender for entry in entries if entry.kind == "message"])
+        authors = dict.fromkeys([entry.sender for entry in entries if entry.kind == MESSAGE])
         size = await self._members.count(conv) if authors and is_group(conv) else 0
         is_counted = size > self._settings.told_members
         if is_counted:
@@ -276,7 +275,7 @@ def _newly(step: Step, window: _Window, entries: Sequence[Entry]) -> list[Entry]
     return [
         entry
         for entry in entries[step.after - window.after : step.until - window.after]
-        if entry.kind == "message" and entry.sender != uid and (named is None or entry.seq in named)
+        if entry.kind == MESSAGE and entry.sender != uid and (named is None or entry.seq in named)
     ]
 
 

@@ -87,7 +87,7 @@ class SocketIO:
         except ConnectRefused as refused:
             client.refuse(socket, refused)
         except Exception:
-            _log.exception("A CONNECT could not be handled.")
+            _log.exception("a CONNECT could not be handled")
             client.refuse(socket, ConnectRefused("Something went wrong.", "internal"))
         else:
             client.accept(socket)

@@ -301,7 +301,7 @@ class Connection:
 
     def _fail(self) -> None:
         """A fault of our own: this connection alone pays for it."""
-        _log.exception("A packet could not be handled; its connection is closed.")
+        _log.exception("a packet could not be handled: its connection is closed")
         if self.is_open:
             self._end([], websocket.INTERNAL_ERROR, "internal")
 

@@ -27,10 +27,11 @@ from webchat.session.pacing import Pacing
 from webchat.transport.admission import Refused, Unavailable, admit, find
 from webchat.transport.headers import Headers
 from webchat.transport.proxy import Client, Proxies
-from webchat.transport.relay import Relay, Urls, aim, elsewhere
+from webchat.transport.relay import Relay, aim
 from webchat.transport.to_role import ToRole
 from webchat.transport.unread import unread_bytes
 from webchat.transport.websocket import WebSocket, WebSocketV3
+from webchat.transport.whereabouts import Urls
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,9 +283,9 @@ class HttpProtocol(HttpToolsProtocol):
         if endpoint is not None:
             relay = None if relayed else self._hosting.relay
             request = admit(endpoint, headers, query_string, client, "websocket")
-            sid = elsewhere(endpoint, request, relay)
+            sid = None if relay is None else relay.where.elsewhere(endpoint, request)
             if relay is not None and sid is not None:
-                return self._spliced(relay, partial(relay.owner, sid), client)
+                return self._spliced(relay, partial(relay.where.owner, sid), client)
             return self._begun(endpoint, request)
         to_role = self._hosting.passed_on.get(path.rstrip("/"))
         if to_role is None or relayed:

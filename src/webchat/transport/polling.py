@@ -26,10 +26,10 @@ from webchat.transport.asgi import (
     respond,
 )
 from webchat.transport.headers import Headers
-from webchat.transport.links import NoAnswer
+from webchat.transport.node_links import NoAnswer
 from webchat.transport.origins import cors_headers
 from webchat.transport.proxy import Client, Proxies
-from webchat.transport.relay import IS_RELAYED, Relay, elsewhere
+from webchat.transport.relay import IS_RELAYED, Relay
 
 _TEXT: Final = (b"content-type", b"text/plain; charset=UTF-8")
 _NO_STORE: Final = (b"cache-control", b"no-store")
@@ -68,7 +68,7 @@ class Polling:
                 return
             request = admit(self._endpoint, headers, scope["query_string"], client, "polling")
             relay = None if IS_RELAYED in scope else self._relay
-            sid = elsewhere(self._endpoint, request, relay)
+            sid = None if relay is None else relay.where.elsewhere(self._endpoint, request)
             if relay is not None and sid is not None:
                 await _pass_on(relay, scope, receive, send, client, sid)
             else:
@@ -122,7 +122,7 @@ class Polling:
 async def _pass_on(
     relay: Relay, scope: Scope, receive: Receive, send: Send, client: Client, sid: str
 ) -> None:
-    urls = await relay.owner(sid)
+    urls = await relay.where.owner(sid)
     try:
         await relay.pass_on(scope, receive, send, client, urls)
     except NoAnswer:

@@ -1,4 +1,4 @@
-"""Passing a request on to the node that owns its session, or to one that plays a role.
+"""Passing requests on to other nodes, by HTTP or as two connections joined, and taking theirs.
 
 Needs neither the store nor the bus. See docs/adr/0006-relay.md.
 """
@@ -6,26 +6,29 @@ Needs neither the store nor the bus. See docs/adr/0006-relay.md.
 from __future__ import annotations
 
 import asyncio
-import itertools
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, MutableSet, Sequence
+from collections.abc import Callable, Iterable, MutableSet, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from webchat.ports.clock import Clock
 from webchat.ports.nodes import NodeRow
-from webchat.session.deadlines import Deadlines
-from webchat.session.endpoint import Busy, Endpoint
-from webchat.session.handler import Request
+from webchat.session.endpoint import Busy
 from webchat.session.sids import Sids
 from webchat.transport.admission import Refusal, Refused, Unavailable
 from webchat.transport.asgi import Fields, Receive, Scope, Send, gone, read_body
 from webchat.transport.headers import Headers
-from webchat.transport.links import Broken, Link, Links, LinkSettings, Unreachable, address
 from webchat.transport.marks import REPLACED, Forged, Marks
+from webchat.transport.node_links import (
+    Broken,
+    NodeLink,
+    NodeLinks,
+    NodeLinkSettings,
+    Unreachable,
+)
 from webchat.transport.proxy import Client
-from webchat.transport.splice import Splice
+from webchat.transport.splice import Splice, Splices
+from webchat.transport.whereabouts import OtherNodes, Urls, Whereabouts
 
 IS_RELAYED: Final = "webchat.is_relayed"
 """In the scope of a request that another node passed on."""
@@ -43,10 +46,6 @@ _NOT_PASSED_BACK: Final = (_HOP_BY_HOP - {b"content-length"}) | {b"date"}
 _UPGRADE: Final = [(b"connection", b"Upgrade"), (b"upgrade", b"websocket")]
 
 
-Urls = Callable[[], Awaitable[Sequence[str]]]
-"""The nodes to try, in order. May raise Refused."""
-
-
 @dataclass(frozen=True, slots=True)
 class RelaySettings:
     """Limits and times of what is passed on.
@@ -56,48 +55,32 @@ class RelaySettings:
     WebSocket whose first half has ended.
     """
 
-    link: LinkSettings = field(default_factory=LinkSettings)
+    link: NodeLinkSettings = field(default_factory=NodeLinkSettings)
     max_body_bytes: int = 1_000_000
     body_timeout_ms: int = 20_000
     retry_after_ms: int = 1_000
     close_timeout_ms: int = 5_000
 
 
-class Directory(Protocol):
-    """Who the other nodes are: what `service.peers` knows of them."""
-
-    def url_of(self, node_id: str) -> str | None:
-        """How to reach a node that lives; None: there is none of that id."""
-
-    def playing(self, role: str) -> Sequence[NodeRow]:
-        """The nodes that live and play `role`."""
-
-    async def look_again(self) -> None:
-        """Learn of nodes that came just now, for whoever misses one."""
-
-
 class Relay:
     """What this node passes on to others, over connections that it keeps open.
 
-    `requests`, `websockets`: how many it has been asked to pass on since the start.
+    `where`: which node a request is for. `requests`, `websockets`: how many it has been asked to
+    pass on since the start.
     """
 
     def __init__(
-        self, peers: Directory, sids: Sids, marks: Marks, clock: Clock, settings: RelaySettings
+        self, peers: OtherNodes, sids: Sids, marks: Marks, clock: Clock, settings: RelaySettings
     ) -> None:
         self.settings = settings
         self.requests = 0
         self.websockets = 0
-        self._peers = peers
-        self._sids = sids
+        self.where = Whereabouts(peers, sids)
         self._marks = marks
-        self._links = Links(clock, settings.link)
-        self._splices: defaultdict[str, set[Splice]] = defaultdict(set)
-        self._closing: Deadlines[Splice] = Deadlines(
-            clock, settings.close_timeout_ms / 1000, Splice.abort
+        self._links = NodeLinks(clock, settings.link)
+        self._splices = Splices(
+            clock, settings.link.connect_timeout_ms / 1000, settings.close_timeout_ms / 1000
         )
-        self._joining: set[asyncio.Task[None]] = set()
-        self._turns = itertools.count()
 
     def client(self, method: bytes, target: bytes, headers: Headers) -> Client | None:
         """Who made a request that another node passed on; None: it comes from its client.
@@ -116,29 +99,6 @@ class Relay:
             scope["client"] = (client.address, 0)
             scope["scheme"] = "https" if client.secure else "http"
             scope[IS_RELAYED] = True
-
-    def is_anothers(self, sid: str) -> bool:
-        """Whether another node made `sid`, which may be gone."""
-        return self._sids.owner(sid) not in (None, self._sids.node_id)
-
-    async def owner(self, sid: str) -> Sequence[str]:
-        """The URL of the node that made `sid`. Raises Refused if none that lives did."""
-        node_id = self._sids.owner(sid)
-        url = self._peers.url_of(node_id) if node_id else None
-        if url is None and node_id:
-            await self._peers.look_again()
-            url = self._peers.url_of(node_id)
-        if url is None:
-            raise Refused(Refusal.SESSION_UNKNOWN)
-        return [url]
-
-    async def players(self, role: str) -> Sequence[str]:
-        """The URLs of living nodes that play `role`, another one first each time."""
-        if not self._peers.playing(role):
-            await self._peers.look_again()
-        urls = [row.url for row in self._peers.playing(role)]
-        first = next(self._turns) % len(urls) if urls else 0
-        return urls[first:] + urls[:first]
 
     async def pass_on(
         self,
@@ -185,12 +145,15 @@ class Relay:
         connection's new protocol.
         """
         self.websockets += 1
-        splice = Splice(transport, connections, self._closing, self._forget_splice)
-        splice.node.write(request)
-        joining = asyncio.ensure_future(self._join(splice, urls, refuse))
-        self._joining.add(joining)
-        joining.add_done_callback(self._joining.discard)
-        return splice.client
+
+        async def reach(splice: Splice) -> None:
+            try:
+                if not await self._splices.connect(splice, await urls()):
+                    refuse(self.unavailable())
+            except Refused as refused:
+                refuse(refused)
+
+        return self._splices.begin(transport, connections, request, reach)
 
     def unavailable(self) -> Unavailable:
         """The answer where no node has answered: clients come back, to another node, soon."""
@@ -218,19 +181,12 @@ class Relay:
     def forget(self, row: NodeRow) -> None:
         """A node is gone: end what is under way with it, so that clients come back at once."""
         self._links.abort(row.url)
-        for splice in self._splices.pop(row.url, ()):
-            splice.abort()
+        self._splices.abort(row.url)
 
     async def close(self) -> None:
         """Let go of everything; to be done once the server has stopped."""
-        for joining in list(self._joining):
-            joining.cancel()
-        await asyncio.gather(*self._joining, return_exceptions=True)
-        for splices in list(self._splices.values()):
-            for splice in list(splices):
-                splice.abort()
+        await self._splices.close()
         self._links.close()
-        self._closing.stop()
 
     def _request(self, scope: Scope, client: Client, body: bytes) -> bytes:
         method, target = scope["method"].encode(), _aim(scope)
@@ -255,7 +211,7 @@ class Relay:
         finally:
             self._links.give_back(link)
 
-    async def _asked(self, method: str, request: bytes, urls: Sequence[str]) -> Link:
+    async def _asked(self, method: str, request: bytes, urls: Sequence[str]) -> NodeLink:
         """The connection on which an answer to `request` has begun. Raises Unreachable, Broken.
 
         What may have reached a node is never sent again, be it a GET: the answer to a poll is
@@ -269,51 +225,13 @@ class Relay:
             raise
         return link
 
-    async def _reached(self, urls: Sequence[str]) -> Link:
+    async def _reached(self, urls: Sequence[str]) -> NodeLink:
         for url in urls:
             try:
                 return await self._links.take(url)
             except Unreachable:
                 continue
         raise Unreachable
-
-    async def _join(
-        self,
-        splice: Splice,
-        urls: Urls,
-        refuse: Callable[[Refused], object],
-    ) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            found = await urls()
-        except Refused as refused:
-            refuse(refused)
-            return
-        for url in found:
-            try:
-                async with asyncio.timeout(self.settings.link.connect_timeout_ms / 1000):
-                    await loop.create_connection(lambda: splice.node, *address(url))
-            except (OSError, TimeoutError):
-                continue
-            self._keep_splice(url, splice)
-            return
-        refuse(self.unavailable())
-
-    def _keep_splice(self, url: str, splice: Splice) -> None:
-        if not splice.is_over:
-            splice.url = url
-            self._splices[url].add(splice)
-
-    def _forget_splice(self, splice: Splice) -> None:
-        self._splices[splice.url].discard(splice)
-
-
-def elsewhere(endpoint: Endpoint, request: Request, relay: Relay | None) -> str | None:
-    """The session of `request` if another node made it; None: it is for this one to answer."""
-    sid = request.query.get("sid")
-    if relay is None or sid is None or endpoint.find(sid) is not None:
-        return None
-    return sid if relay.is_anothers(sid) else None
 
 
 def aim(path: bytes, query_string: bytes) -> bytes:

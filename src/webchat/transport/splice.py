@@ -7,10 +7,13 @@ the end of one is passed on to the other.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, MutableSet
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, MutableSet, Sequence
 from typing import Any, Final
 
+from webchat.ports.clock import Clock
 from webchat.session.deadlines import Deadlines
+from webchat.transport.node_links import address
 
 _HIGH_WATER_BYTES: Final = 65_536
 
@@ -169,3 +172,62 @@ class Splice:
             self._on_over(self)
         elif not self.is_over:
             self._closing.add(self)
+
+
+class Splices:
+    """All of a node. `connect_timeout_s`: for one node; `close_timeout_s`: for the second half of a
+    splice whose first half has ended."""
+
+    def __init__(self, clock: Clock, connect_timeout_s: float, close_timeout_s: float) -> None:
+        self._connect_timeout_s = connect_timeout_s
+        self._by_url: defaultdict[str, set[Splice]] = defaultdict(set)
+        self._closing: Deadlines[Splice] = Deadlines(clock, close_timeout_s, Splice.abort)
+        self._reaching: set[asyncio.Task[None]] = set()
+
+    def begin(
+        self,
+        transport: asyncio.Transport,
+        connections: MutableSet[Any],
+        request: bytes,
+        reach: Callable[[Splice], Awaitable[None]],
+    ) -> End:
+        """Take a client's connection over: its new protocol. `request`: what the node is sent ahead
+        of all that the client sends; `reach`: is to `connect` it."""
+        splice = Splice(transport, connections, self._closing, self._forget)
+        splice.node.write(request)
+        reaching = asyncio.ensure_future(reach(splice))
+        self._reaching.add(reaching)
+        reaching.add_done_callback(self._reaching.discard)
+        return splice.client
+
+    async def connect(self, splice: Splice, urls: Sequence[str]) -> bool:
+        """Connect it to the first of these nodes that can be reached; False: there is none."""
+        loop = asyncio.get_running_loop()
+        for url in urls:
+            try:
+                async with asyncio.timeout(self._connect_timeout_s):
+                    await loop.create_connection(lambda: splice.node, *address(url))
+            except (OSError, TimeoutError):
+                continue
+            if not splice.is_over:
+                splice.url = url
+                self._by_url[url].add(splice)
+            return True
+        return False
+
+    def abort(self, url: str) -> None:
+        """End those with that node."""
+        for splice in self._by_url.pop(url, ()):
+            splice.abort()
+
+    async def close(self) -> None:
+        """End all."""
+        for reaching in list(self._reaching):
+            reaching.cancel()
+        await asyncio.gather(*self._reaching, return_exceptions=True)
+        for url in list(self._by_url):
+            self.abort(url)
+        self._closing.stop()
+
+    def _forget(self, splice: Splice) -> None:
+        self._by_url[splice.url].discard(splice)

@@ -10,7 +10,7 @@ from webchat.errors import Code, WebchatError
 from webchat.transport.admission import Refusal, Refused
 from webchat.transport.asgi import BodyRefused, Receive, Scope, Send, respond
 from webchat.transport.headers import Headers
-from webchat.transport.links import NoAnswer
+from webchat.transport.node_links import NoAnswer
 from webchat.transport.proxy import Proxies
 from webchat.transport.relay import IS_RELAYED, Relay
 from webchat.transport.rest.problems import problem
@@ -37,8 +37,8 @@ class ToRole:
         """The URLs of the nodes to try, in order. Raises Refused for an unknown session."""
         sids = parse_qs(query_string.decode("latin-1")).get("sid")
         if sids is None:
-            return await self.relay.players(self._role)
-        return await self.relay.owner(sids[0])
+            return await self.relay.where.players(self._role)
+        return await self.relay.where.owner(sids[0])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on."""

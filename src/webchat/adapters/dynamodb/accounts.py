@@ -73,15 +73,6 @@ class DynamoAccounts:
         account = await self._account(uid)
         return account.password_hash if account else None
 
-    async def save_profile(self, profile: Profile, at: int) -> None:
-        """Write a profile, making the account if need be; it is the most recent one then."""
-
-        def saved(found: dict[Uid, Account], recent: str) -> Account:
-            before = found.get(profile.uid)
-            return Account(profile, before.password_hash if before else "", at, recent)
-
-        await self._save(profile.uid, at, saved)
-
     async def change_profile(
         self, uid: Uid, fields: Mapping[str, object], at: int, make: Profile | None = None
     ) -> Changed | None:

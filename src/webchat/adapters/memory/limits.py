@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from webchat.ports.buckets import Buckets
 from webchat.ports.clock import Clock
-from webchat.ports.limits import Rate
+from webchat.ports.limits import Buckets, Rate
 
 
 class MemoryLimits:

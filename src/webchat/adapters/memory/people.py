@@ -57,25 +57,19 @@ class MemoryAccounts:
         account = self._accounts.get(uid)
         return None if account is None else account.password_hash
 
-    async def save_profile(self, profile: Profile, at: int) -> None:
-        """Write a profile, making the account if need be; it is the most recent one then."""
-        self._check_up()
-        account = self._accounts.pop(profile.uid, None) or _Account(profile, "", at)
-        account.profile, account.saved_at = profile, at
-        self._accounts[profile.uid] = account
-        self._given.add(fold(profile.uid))
-
     async def change_profile(
         self, uid: Uid, fields: Mapping[str, object], at: int, make: Profile | None = None
     ) -> Changed | None:
-        """Write these fields of a profile and no others."""
+        """Write these fields of a profile and no others: the account is the newest one then."""
         self._check_up()
         account = self._accounts.get(uid)
         before = make if account is None else account.profile
         if before is None:
             return None
         after = msgspec.structs.replace(before, **fields)
-        await self.save_profile(after, at)
+        self._accounts.pop(uid, None)
+        self._accounts[uid] = _Account(after, account.password_hash if account else "", at)
+        self._given.add(fold(uid))
         return Changed(before, after)
 
     async def save_password(

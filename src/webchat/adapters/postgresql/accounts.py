@@ -81,15 +81,6 @@ class PostgresAccounts:
         rows = await self._fetch("SELECT password_hash FROM account WHERE uid = $1", uid)
         return str(rows[0][0]) if rows else None
 
-    async def save_profile(self, profile: Profile, at: int) -> None:
-        """Write a profile, making the account if need be."""
-
-        async def run(connection: Connection) -> None:
-            await connection.fetch(_GIVE, fold(profile.uid).encode())
-            await _save(connection, profile, at)
-
-        await self._connections.transact(run)
-
     async def change_profile(
         self, uid: Uid, fields: Mapping[str, object], at: int, make: Profile | None = None
     ) -> Changed | None:

@@ -11,9 +11,8 @@ import hiredis
 from webchat.adapters.redis.bus import RedisBus
 from webchat.adapters.redis.settings import RedisLimitsSettings
 from webchat.errors import WebchatError
-from webchat.ports.buckets import Buckets
 from webchat.ports.clock import Clock
-from webchat.ports.limits import Rate
+from webchat.ports.limits import Buckets, Rate
 
 _TAKE: Final = 1
 _GIVE_BACK: Final = -1

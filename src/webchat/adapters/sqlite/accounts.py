@@ -58,10 +58,6 @@ class SqliteAccounts:
         row = await self._reader.read(lambda db: db.execute(query, (uid,)).fetchone())
         return None if row is None else str(row[0])
 
-    async def save_profile(self, profile: Profile, at: int) -> None:
-        """Write a profile, making the account if need be."""
-        await self._write(partial(_save_profile, at=at), profile)
-
     async def change_profile(
         self, uid: Uid, fields: Mapping[str, object], at: int, make: Profile | None = None
     ) -> Changed | None:

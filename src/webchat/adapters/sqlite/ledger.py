@@ -49,6 +49,13 @@ class Ledger:
 
     `keeps_journal` False: all goes into the tables at once, as it must beside the process that
     serves.
+
+    `_unfolded`: the logs of which something is not in the tables; `_recent`: others that were used
+    lately. `_positions`: how many positions are in memory, over all logs. Of one transaction:
+    `_new`: by the id of a request, its log and the hash of its key, which was not met before;
+    `_touched`: the logs it changes, with their heads before; `_added`: the entries it adds;
+    `_settled`: the logs it has written to the tables, up to which `Seq`; `_counts`: the counts of
+    messages it has read.
     """
 
     def __init__(self, settings: SqliteSettings, *, keeps_journal: bool = True) -> None:

@@ -99,7 +99,7 @@ class Guard:
         except WebchatError as error:
             response = problem(error)
         except Exception:
-            _log.exception("request_failed", method=scope["method"], route=scope.get(ROUTE))
+            _log.exception("a request failed", method=scope["method"], route=scope.get(ROUTE))
             if reply.status:
                 raise
             response = problem(WebchatError(Code.INTERNAL, "The server made a mistake."))

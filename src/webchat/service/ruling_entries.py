@@ -1,22 +1,32 @@
-"""Changing what a group is: its name, picture and settings; closing it."""
+"""Appends by which a group's owner and admins change its rules: role, group, close.
+
+Source: docs/protocol.md, section 12. They are membership entries, too, so that whatever depends on
+them is decided either before or after them.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from webchat.errors import Code, WebchatError
-from webchat.model import Draft, Group
+from webchat.model import Group, Membership, Uid
 from webchat.ports.log import Append, Follow
-from webchat.protocol.envelope import Envelope, encode_said
+from webchat.protocol.envelope import Envelope
 from webchat.service.account_rules import clean_name
-from webchat.service.membership import CLOSE, GROUP
-from webchat.service.roles import check_admin, check_owner
-from webchat.service.standing import Standing
+from webchat.service.membership import CLOSE, GROUP, ROLE
+from webchat.service.standing import ADMIN, OWNER, Standing, check_admin, check_owner
 
 MAX_PICTURE_CHARS: Final = 128
+
+
+class RoleChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The Body of a `role`, as JSON: who is what from now on."""
+
+    uid: Uid
+    role: Literal["owner", "admin", "member"]
 
 
 class GroupChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -35,7 +45,16 @@ class GroupChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
         return msgspec.structs.replace(group, **set_)
 
 
+_role_change = msgspec.json.Decoder(RoleChange)
 _group_change = msgspec.json.Decoder(GroupChange)
+
+
+def role_change(body: str) -> RoleChange:
+    """What a `role` asks for. Raises BAD_REQUEST."""
+    try:
+        return _role_change.decode(body)
+    except msgspec.DecodeError as error:
+        raise WebchatError(Code.BAD_REQUEST, f"Body is no change of a role: {error}") from None
 
 
 def group_change(body: str) -> GroupChange:
@@ -53,11 +72,33 @@ def group_change(body: str) -> GroupChange:
     return change
 
 
+def role(
+    standing: Standing, span: Membership | None, change: RoleChange, envelope: Envelope
+) -> Append:
+    """The append by which the owner makes somebody what `change` says; `span`: where that one is in
+    the group, None: it is not.
+
+    A new owner is made by handing over: the old one is an admin then. Raises FORBIDDEN,
+    UNKNOWN_USER; BAD_REQUEST for the own role, which only a successor can take over.
+    """
+    own = check_owner(standing.check_open())
+    if change.uid == standing.uid:
+        raise WebchatError(Code.BAD_REQUEST, "make somebody else the owner first")
+    if span is None:
+        raise WebchatError(Code.UNKNOWN_USER, f"{change.uid} is not in this group")
+    spans = [msgspec.structs.replace(span, role=change.role)]
+    if change.role == OWNER:
+        spans.append(msgspec.structs.replace(own, role=ADMIN))
+    body = msgspec.json.encode(change).decode()
+    return standing.append(ROLE, envelope, body, Follow(memberships=tuple(spans)))
+
+
 def regroup(standing: Standing, change: GroupChange, envelope: Envelope) -> Append:
     """The append by which an admin changes the group. Raises FORBIDDEN."""
     check_admin(standing.check_open())
     group = change.applied(standing.group or Group(standing.conv))
-    return _append(GROUP, standing, msgspec.json.encode(change).decode(), group, envelope)
+    body = msgspec.json.encode(change).decode()
+    return standing.append(GROUP, envelope, body, Follow(group=group))
 
 
 def close(standing: Standing, envelope: Envelope) -> Append:
@@ -65,17 +106,4 @@ def close(standing: Standing, envelope: Envelope) -> Append:
     appended but who leaves. Raises FORBIDDEN."""
     check_owner(standing.check_open())
     group = msgspec.structs.replace(standing.group or Group(standing.conv), closed=True)
-    return _append(CLOSE, standing, "", group, envelope)
-
-
-def _append(kind: str, standing: Standing, body: str, group: Group, envelope: Envelope) -> Append:
-    """A membership entry, so that what depends on it is decided before or after it."""
-    conv, sender = standing.conv, standing.uid
-    said = encode_said(kind, conv, sender, conv, envelope, body)
-    return Append(
-        conv,
-        (Draft(kind, sender, envelope.msg_id, said),),
-        members_as_of=standing.head.last,
-        is_membership=True,
-        follow=Follow(group=group),
-    )
+    return standing.append(CLOSE, envelope, "", Follow(group=group))

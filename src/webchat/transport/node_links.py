@@ -17,7 +17,7 @@ _PIECE_BYTES: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True)
-class LinkSettings:
+class NodeLinkSettings:
     """Limits and times of connections to other nodes.
 
     `answer_timeout_ms`: for which a node may be silent before and within an answer, so longer than
@@ -49,7 +49,7 @@ def address(url: str) -> tuple[str, int]:
     return parts.hostname or "", parts.port or 80
 
 
-class Link:
+class NodeLink:
     """A connection to the node at `url`.
 
     Of the answer there are `status`, `fields` (names in lower case), then its body piece by piece.
@@ -138,16 +138,16 @@ class Link:
         self._is_complete = True
 
 
-class Links:
+class NodeLinks:
     """All connections of this node to others, the idle ones too."""
 
-    def __init__(self, clock: Clock, settings: LinkSettings) -> None:
+    def __init__(self, clock: Clock, settings: NodeLinkSettings) -> None:
         self._settings = settings
-        self._open: defaultdict[str, set[Link]] = defaultdict(set)
-        self._idle: defaultdict[str, list[Link]] = defaultdict(list)
-        self._expiry: Deadlines[Link] = Deadlines(clock, settings.idle_ms / 1000, self._expire)
+        self._open: defaultdict[str, set[NodeLink]] = defaultdict(set)
+        self._idle: defaultdict[str, list[NodeLink]] = defaultdict(list)
+        self._expiry: Deadlines[NodeLink] = Deadlines(clock, settings.idle_ms / 1000, self._expire)
 
-    async def take(self, url: str) -> Link:
+    async def take(self, url: str) -> NodeLink:
         """An idle connection to that node, or a new one. Raises Unreachable."""
         idle = self._idle[url]
         while idle:
@@ -158,7 +158,7 @@ class Links:
             self._drop(link)
         return await self._connect(url)
 
-    def give_back(self, link: Link) -> None:
+    def give_back(self, link: NodeLink) -> None:
         """Its exchange is over: keep it for the next, unless it broke or was left unfinished."""
         idle = self._idle[link.url]
         if link.is_reusable and len(idle) < self._settings.max_idle_per_node:
@@ -180,21 +180,21 @@ class Links:
             self.abort(url)
         self._expiry.stop()
 
-    async def _connect(self, url: str) -> Link:
+    async def _connect(self, url: str) -> NodeLink:
         host, port = address(url)
         try:
             async with asyncio.timeout(self._settings.connect_timeout_ms / 1000):
                 reader, writer = await asyncio.open_connection(host, port, limit=_PIECE_BYTES)
         except (OSError, TimeoutError) as error:
             raise Unreachable from error
-        link = Link(url, reader, writer, self._settings.answer_timeout_ms / 1000)
+        link = NodeLink(url, reader, writer, self._settings.answer_timeout_ms / 1000)
         self._open[url].add(link)
         return link
 
-    def _expire(self, link: Link) -> None:
+    def _expire(self, link: NodeLink) -> None:
         self._idle[link.url].remove(link)
         self._drop(link)
 
-    def _drop(self, link: Link) -> None:
+    def _drop(self, link: NodeLink) -> None:
         self._open[link.url].discard(link)
         link.abort()

@@ -1,0 +1,26 @@
+"""What most parts of the chat layer work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from webchat.chat.patience import Patience
+from webchat.chat.stats import Stats
+from webchat.chat.tasks import Spawn
+from webchat.ports.bus import Bus
+from webchat.ports.clock import Clock
+from webchat.ports.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """One for all parts of a node. `spawn`: runs beside the plain calls what takes a while.
+    `open_mode`: nobody logs in."""
+
+    store: Store
+    bus: Bus
+    clock: Clock
+    patience: Patience
+    spawn: Spawn
+    stats: Stats
+    open_mode: bool
