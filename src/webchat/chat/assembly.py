@@ -181,7 +181,7 @@ class Chat:
             store.members,
             profiles,
             standings,
-            Consent(store.accounts, store.members, store.invitations),
+            Consent(store.log, store.accounts, store.members, store.invitations),
             sender,
             clock,
             restarting,

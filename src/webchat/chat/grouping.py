@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +19,10 @@ from webchat.chat.tasks import Spawn
 from webchat.errors import Code, WebchatError
 from webchat.model import Invitation, Uid
 from webchat.ports.clock import Clock
-from webchat.ports.log import Append, invite
+from webchat.ports.log import Append
 from webchat.ports.members import Members
 from webchat.protocol.envelope import Envelope
+from webchat.service.batches import read_each
 from webchat.service.consent import Consent
 from webchat.service.create import create, group_name
 from webchat.service.depart import depart
@@ -29,7 +31,6 @@ from webchat.service.profiles import Profiles
 from webchat.service.refer import refer
 from webchat.service.send import check_body, group_message
 from webchat.service.standing import Standing, Standings
-from webchat.service.turns import Turns
 
 Later = Coroutine[Any, Any, None]
 
@@ -66,7 +67,6 @@ class Groups:
         self._restarting = restarting
         self._spawn = spawn
         self._settings = settings
-        self._turns = Turns()
 
     # Messages
 
@@ -179,8 +179,9 @@ class Groups:
     async def refer(
         self, client: Client, device: Device, envelope: Envelope, ack_id: int | None
     ) -> None:
-        """Flow 8. Who is in already is left out, who wants to be asked gets an invitation; with
-        nobody left the group's log gets nothing."""
+        """Flow 8. Who is in already is left out, who wants to be asked gets an invitation, before
+        the others come in: sent again, nobody has been left out. With nobody left the group's log
+        gets nothing."""
         uid = device.user.uid
         conv = check_group_act(uid, envelope)
         if await self._sender.is_resent(device, conv, envelope.msg_id, ack_id):
@@ -197,20 +198,27 @@ class Groups:
             present = await self._members.present_among(conv, uids)
             absent = [other for other in uids if other not in present]
             consented = await self._consent.to_add(uid, conv, absent)
+            await read_each(self._ask, consented.invitations)
             if not consented.added:
-                raise _NobodyComesIn(consented.invitations)
-            return refer(standing, consented, envelope)
+                raise _NobodyComesIn
+            return refer(standing, consented.added, envelope)
 
-        # Of two who ask the same person at once each would find that no invitation waits yet.
-        async with self._turns.of(conv):
-            try:
-                await self._sender.append_decided(
-                    client, device, conv, envelope.msg_id, ack_id, decide
-                )
-            except _NobodyComesIn as nobody:
-                for invitation in nobody.invitations:
-                    await self._sender.append_for_all(invite(invitation, self._clock.now_ms()))
-                client.answer(ack_id, ack_of_receipt(envelope.msg_id, conv))
+        try:
+            await self._sender.append_decided(client, device, conv, envelope.msg_id, ack_id, decide)
+        except _NobodyComesIn:
+            client.answer(ack_id, ack_of_receipt(envelope.msg_id, conv))
+
+    async def _ask(self, invitation: Invitation) -> None:
+        """Invite somebody, unless another invitation to that group is first."""
+
+        async def decide() -> Append:
+            append = await self._consent.to_ask(invitation, self._clock.now_ms())
+            if append is None:
+                raise _IsAsked
+            return append
+
+        with suppress(_IsAsked):
+            await self._sender.decided(decide)
 
     async def depart(
         self, client: Client, device: Device, envelope: Envelope, ack_id: int | None
@@ -261,9 +269,9 @@ class Groups:
 class _NobodyComesIn(Exception):  # noqa: N818
     """A refer that adds nobody, though it may ask some."""
 
-    def __init__(self, invitations: Sequence[Invitation]) -> None:
-        super().__init__()
-        self.invitations = invitations
+
+class _IsAsked(Exception):  # noqa: N818
+    """An invitation waits already."""
 
 
 def _as_of(append: Append, seq: int) -> Append:

@@ -22,10 +22,17 @@ _ANSWERED_KEPT: Final = 50
 
 
 class _Asked(msgspec.Struct, frozen=True):
-    """What waits for a user in a group, with the `Seq` it follows from, and ids answered last."""
+    """What waits for a user in a group, with the `Seq` it follows from, and ids answered last.
+    `claimed`: whether the user is about to come in."""
 
     waiting: tuple[tuple[Seq, Invitation], ...] = ()
     answered: tuple[str, ...] = ()
+    claimed: bool = False
+
+    def answer(self) -> _Asked:
+        """Nothing waits any more."""
+        ids = (invitation.id for _, invitation in self.waiting)
+        return _Asked((), (*self.answered, *ids)[-_ANSWERED_KEPT:])
 
 
 _decode: Final = msgspec.json.Decoder(_Asked).decode
@@ -54,13 +61,42 @@ class DynamoInvitations:
         found = await self._table.get_many(asked)
         return {asked[key] for key, item in found.items() if _read(item).waiting}
 
+    async def claim(self, invitation: Invitation) -> bool:
+        """The user is about to come in by it."""
+        is_waiting = False
+
+        def claim(item: Item | None) -> Item | None:
+            nonlocal is_waiting
+            asked = _read(item)
+            is_waiting = any(each.id == invitation.id for _, each in asked.waiting)
+            if not is_waiting or asked.claimed:
+                return None
+            return _item(msgspec.structs.replace(asked, claimed=True))
+
+        await self._table.change(keys.asked(invitation.conv, invitation.uid), claim)
+        return is_waiting
+
+    async def decline(self, invitation: Invitation) -> bool:
+        """All invitations of the user to the group are answered, unless one is claimed."""
+        is_declined = False
+
+        def decline(item: Item | None) -> Item | None:
+            nonlocal is_declined
+            asked = _read(item)
+            is_declined = bool(asked.waiting) and not asked.claimed
+            if is_declined:
+                return _item(asked.answer())
+            return _item(msgspec.structs.replace(asked, claimed=False)) if asked.claimed else None
+
+        await self._table.change(keys.asked(invitation.conv, invitation.uid), decline)
+        return is_declined
+
     async def drop(self, uid: Uid, conv: ConvID) -> None:
         """All invitations of the user to `conv` are answered."""
 
         def answer(item: Item | None) -> Item | None:
             asked = _read(item)
-            ids = tuple(invitation.id for _, invitation in asked.waiting)
-            return _item(_Asked((), (*asked.answered, *ids)[-_ANSWERED_KEPT:])) if ids else None
+            return _item(asked.answer()) if asked.waiting else None
 
         await self._table.change(keys.asked(conv, uid), answer)
 
@@ -82,7 +118,8 @@ async def put_invitation(table: SteadyTable, invitation: Invitation, seq: Seq) -
         known = {each.id for _, each in asked.waiting}.union(asked.answered)
         if invitation.id in known:
             return None
-        return _item(_Asked((*asked.waiting, (seq, invitation)), asked.answered))
+        waiting = (*asked.waiting, (seq, invitation))
+        return _item(msgspec.structs.replace(asked, waiting=waiting))
 
     await table.change(keys.asked(invitation.conv, invitation.uid), ask)
 
