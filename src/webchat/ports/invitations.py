@@ -19,7 +19,8 @@ class Invitations(Protocol):
         """The user's invitation of that id; None: there is none, or it was answered."""
 
     async def asked_among(self, conv: ConvID, uids: Sequence[Uid]) -> AbstractSet[Uid]:
-        """Those of `uids` for whom an invitation to `conv` waits."""
+        """Those of `uids` for whom an invitation to `conv` waits; of one that an entry made, from
+        when on any reader may have seen that entry."""
 
     async def claim(self, invitation: Invitation) -> bool:
         """The user is about to come in by it: `decline` finds that so. False: it was answered.

@@ -6,19 +6,22 @@ wait again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
 import msgspec
 
 from webchat.adapters.dynamodb import keys
-from webchat.adapters.dynamodb.head import as_bytes
+from webchat.adapters.dynamodb.head import Mark, as_bytes
+from webchat.adapters.dynamodb.reader import LogReader
 from webchat.adapters.dynamodb.steady import SteadyTable
 from webchat.adapters.dynamodb.table import Item, Key
-from webchat.model import ConvID, Invitation, Seq, Uid
+from webchat.model import ConvID, Invitation, Seq, Uid, user_log
 
 _ANSWERED_KEPT: Final = 50
+FinishRows = Callable[[ConvID, Sequence[Mark]], Awaitable[None]]
+"""Has rows say what marks of a log stand for."""
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -41,8 +44,10 @@ _decode: Final = msgspec.json.Decoder(_Asked).decode
 class DynamoInvitations:
     """See `ports/invitations.py`."""
 
-    def __init__(self, table: SteadyTable) -> None:
+    def __init__(self, table: SteadyTable, reader: LogReader, finish_rows: FinishRows) -> None:
         self._table = table
+        self._reader = reader
+        self._finish_rows = finish_rows
 
     async def of_user(self, uid: Uid, limit: int) -> Sequence[Invitation]:
         """The newest that wait for the user, newest first."""
@@ -56,7 +61,11 @@ class DynamoInvitations:
         return found[0] if found else None
 
     async def asked_among(self, conv: ConvID, uids: Sequence[Uid]) -> AbstractSet[Uid]:
-        """Those of `uids` for whom an invitation waits."""
+        """Those of `uids` for whom an invitation waits, or is to: a mark says so until it is."""
+        logs = [conv, *map(user_log, uids)] if uids else []
+        for log, head in (await self._reader.heads(logs)).items():
+            if head.marks:
+                await self._finish_rows(log, head.marks)
         asked = {keys.asked(conv, uid): uid for uid in uids}
         found = await self._table.get_many(asked)
         return {asked[key] for key, item in found.items() if _read(item).waiting}
