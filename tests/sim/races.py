@@ -146,13 +146,14 @@ class Races:
             for invitation in await self._truth.invitations.of_user(uid, _ALL)
             if invitation.id not in self._answered
         ]
-        if not waiting:
+        nodes = self._nodes(2)
+        if not waiting or not nodes:
             return
         invitation = self._rng.choice(waiting)
         answer = _Answered(invitation.conv, invitation.uid, invitation.id)
         self._answered[invitation.id] = answer
         kinds = self._rng.sample(["accept", "decline"], 2)
-        for node, kind in zip(self._nodes(2), kinds, strict=True):
+        for node, kind in zip(nodes, kinds, strict=True):
 
             def act(here: Node = node, kind: str = kind) -> Awaitable[object]:
                 answering: Callable[[str, str], Awaitable[object]]
