@@ -67,4 +67,5 @@ class WebchatError(Exception):
 
 
 class MembersChanged(Exception):  # noqa: N818  (an event of the log, not a failure)
-    """An append was refused: a membership entry came after the `Seq` that it was decided on."""
+    """An append was refused: a membership entry, or a change of the entry that it changes, came
+    after the `Seq` that it was decided on. It is to be decided on again."""

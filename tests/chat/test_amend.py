@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.chat.watched import WatchedStore
 from tests.chat.world import Person, World, settle
+from tests.service.late import answers_late
+from webchat.ports.log import Append, AppendDone
 
 CONV = "dm:anna:ben"
 G = "group_1"
@@ -155,25 +158,55 @@ async def test_an_act_sent_again_while_it_is_decided_waits_for_what_becomes_of_i
 
 
 @pytest.mark.parametrize("kinds", [("edit", "delete"), ("delete", "edit")])
-async def test_of_an_edit_and_a_deletion_at_once_no_text_stays(
-    near: World, watched: WatchedStore, monkeypatch: pytest.MonkeyPatch, kinds: tuple[str, str]
+@pytest.mark.parametrize("to", ["ben", G])
+async def test_of_an_edit_and_a_deletion_on_two_nodes_at_once_no_text_stays(
+    world: World, other: World, kinds: tuple[str, str], to: str
 ) -> None:
-    await talk(near)
-    devices = {kind: await near.joined("anna", {CONV: 1}) for kind in kinds}
-    read = watched.log.read
-
-    async def read_slowly(conv: str, after: int, limit: int) -> Any:
-        entries = await read(conv, after, limit)
-        await settle()
-        return entries
-
-    monkeypatch.setattr(watched.log, "read", read_slowly)
+    anna, _ = await talk(world)
+    await anna.do("create", G, "ben")
+    await anna.say_in(G, "helo")
+    conv, seq = (G, 2) if to == G else (CONV, 1)
+    devices = {
+        kind: await node.joined("anna", {CONV: 1, G: 2})
+        for kind, node in zip(kinds, (world, other), strict=True)
+    }
+    answers_late(world.store.log, world.store.members)
     for kind, device in devices.items():
-        said = {"EvtType": kind, "Refers": 1, "Body": "secret" * (kind == "edit"), "MsgID": kind}
-        device.say("chat", {"From": "anna", "To": "ben", "Timestamp": 1} | said)
+        said = {"Refers": seq, "Body": "secret" * (kind == "edit"), "MsgID": kind}
+        whom = {"From": "anna", "Originated": "", "To": to} if to != G else {}
+        device.say("chat", device.act(kind, to, **said | whom))
     while not all(device.socket.acks.get(2) for device in devices.values()):
         await settle()
-    monkeypatch.undo()
-    again = await near.joined("ben")
-    assert {entry["Body"] for entry in again.got("message", "edit", "delete")} == {""}
-    assert again.got("message")[0]["Deleted"]
+    entries = await world.store.log.read(conv, 0, 9)
+    assert [entry for entry in entries if b"secret" in entry.envelope] == []
+    assert b'"Deleted"' in entries[seq - 1].envelope
+    assert devices["delete"].socket.acks[2]["ok"]
+
+
+async def test_a_reaction_that_is_overtaken_by_the_deletion_is_refused(
+    world: World, other: World
+) -> None:
+    anna, _ = await talk(world)
+    ben = await other.joined("ben")
+    answers_late(world.store.log)
+    said = {"EvtType": "react", "From": "ben", "To": "anna", "Refers": 1, "Timestamp": 1}
+    ack_id = ben.say("chat", said | {"MsgID": "r", "Body": "👍"})
+    deleted = world.store.log.append
+
+    def after_the_deletion(request: Append, done: AppendDone) -> None:
+        world.store.log.append = deleted  # type: ignore[method-assign]
+        anna.say("chat", {"EvtType": "delete", "From": "anna", "To": "ben", "Refers": 1,
+                          "Timestamp": 1, "MsgID": "d", "Body": ""})  # fmt: skip
+        asyncio.get_running_loop().create_task(_later(lambda: deleted(request, done)))
+
+    world.store.log.append = after_the_deletion  # type: ignore[method-assign]
+    while not ben.socket.acks.get(ack_id):
+        await settle()
+    assert ben.socket.acks[ack_id]["error"]["code"] == "bad_request"
+    assert await world.store.log.reactions(CONV, [1]) == {}
+
+
+async def _later(call: Callable[[], None]) -> None:
+    for _ in range(5):
+        await settle()
+    call()

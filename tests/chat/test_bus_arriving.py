@@ -85,8 +85,9 @@ async def test_who_enters_a_group_by_rest_while_arriving_hears_of_it(
     assert ben.bodies() == ["hello"]
 
 
-async def _anyone(_: Standing) -> None:
+async def _anyone(_: Standing) -> str:
     """They may come in."""
+    return ""
 
 
 async def test_who_is_added_while_arriving_hears_of_it_though_the_last_member_there_leaves(

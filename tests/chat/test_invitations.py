@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ from tests.service.late import answers_late
 from tests.service.world import code_of
 from webchat.errors import Code, WebchatError
 from webchat.model import Invitation, Uid
+from webchat.ports.log import Append, AppendDone
 from webchat.service.directory import Directory
 from webchat.service.entering import Entrance
 from webchat.service.invitations import InvitationService
@@ -43,8 +45,16 @@ async def waiting(world: World, uid: Uid) -> Invitation:
     return invitation
 
 
-def is_not_found(answer: object) -> bool:
-    return isinstance(answer, WebchatError) and answer.code is Code.NOT_FOUND
+def is_refused(answer: object) -> bool:
+    return isinstance(answer, WebchatError) and answer.code in (Code.NOT_FOUND, Code.CONFLICT)
+
+
+@pytest.fixture
+async def other(world: World) -> AsyncIterator[World]:
+    """Another node."""
+    made = World(beside=world)
+    yield made
+    await made.chat.close()
 
 
 def invited(person: Person) -> list[dict[str, str]]:
@@ -100,29 +110,65 @@ async def test_whom_an_invitation_waits_for_is_not_invited_again(world: World) -
     assert len(invited(ben)) == 1
 
 
-async def test_of_two_who_bring_in_somebody_at_once_one_invites(world: World) -> None:
+async def test_of_two_who_bring_in_somebody_on_two_nodes_at_once_one_invites(
+    world: World, other: World
+) -> None:
     await careful(world, "cleo")
-    anna, ben, cleo = [await world.joined(uid) for uid in ("anna", "ben", "cleo")]
+    anna, ben, cleo = (
+        await world.joined("anna"),
+        await other.joined("ben"),
+        await world.joined("cleo"),
+    )
     await anna.do("create", G, "ben")
     answers_late(world.store.invitations)
     acks = [(each, each.say("chat", each.act("refer", G, Body='["cleo"]'))) for each in (anna, ben)]
-    await settle()
+    for _ in range(5):
+        await settle()
     for person, ack_id in acks:
         assert person.socket.acks[ack_id] == {"ok": True, "MsgID": "", "ConvID": G}
-    assert [said["from"] for said in invited(cleo)] == ["anna"]
-    assert (await waiting(world, "cleo")).by == "anna"
+    (said,) = invited(cleo)
+    assert (await waiting(world, "cleo")).by == said["from"]
 
 
-async def test_who_is_only_asked_is_not_invited_by_who_adds_others_at_once(world: World) -> None:
+async def test_who_is_only_asked_is_not_invited_by_who_adds_others_on_another_node_at_once(
+    world: World, other: World
+) -> None:
     await careful(world, "cleo")
-    anna, ben, cleo = [await world.joined(uid) for uid in ("anna", "ben", "cleo")]
+    anna, ben, cleo = (
+        await world.joined("anna"),
+        await other.joined("ben"),
+        await world.joined("cleo"),
+    )
     await anna.do("create", G, "ben")
     answers_late(world.store.invitations)
     anna.say("chat", anna.act("refer", G, Body='["cleo"]'))
     ben.say("chat", ben.act("refer", G, Body='["dora","cleo"]'))
-    await settle()
+    for _ in range(5):
+        await settle()
     assert [json.loads(entry["Body"]) for entry in anna.got("join")] == [["dora"]]
-    assert [said["from"] for said in invited(cleo)] == ["anna"]
+    assert len(invited(cleo)) == 1
+
+
+async def test_a_refer_sent_again_invites_whoever_was_left_out_when_the_store_went_away(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await careful(world, "cleo")
+    anna, cleo = await world.joined("anna"), await world.joined("cleo")
+    await anna.do("create", G, "anna")
+    append = world.store.log.append
+
+    def fails_for_her(request: Append, done: AppendDone) -> None:
+        if request.conv == "user:cleo":
+            done(WebchatError(Code.UNAVAILABLE, "the store is not answering"))
+        else:
+            append(request, done)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.store.log, "append", fails_for_her)
+        refused = await anna.do("refer", G, "cleo", "dora", MsgID="r1")
+    assert refused["error"]["code"] == "unavailable"
+    assert (await anna.do("refer", G, "cleo", "dora", MsgID="r1"))["Seq"] == 2
+    assert len(invited(cleo)) == 1
 
 
 async def test_a_former_member_is_asked_as_well(world: World) -> None:
@@ -186,35 +232,56 @@ async def test_declining_drops_it_and_tells_nobody(world: World) -> None:
     assert len(invited(ben)) == 2
 
 
-async def test_accepting_twice_at_once_brings_in_once_and_both_are_told_where(
-    world: World,
+async def test_accepting_twice_at_once_on_two_nodes_brings_in_once_and_both_are_told_where(
+    world: World, other: World
 ) -> None:
     await careful(world, "ben")
     anna = await world.joined("anna")
     await anna.do("create", G, "ben")
-    invitation, answering = await waiting(world, "ben"), service(world)
+    invitation = await waiting(world, "ben")
     answers_late(world.store.invitations, world.store.members)
-    accepting = [answering.accept("ben", invitation.id) for _ in range(2)]
+    accepting = [service(node).accept("ben", invitation.id) for node in (world, other)]
     assert [each.seq for each in await asyncio.gather(*accepting)] == [2, 2]
-    assert await answering.waiting("ben") == []
+    assert await service(world).waiting("ben") == []
 
 
 @pytest.mark.parametrize("asked", [("accept", "decline"), ("decline", "accept")])
-async def test_of_accepting_and_declining_at_once_one_counts(
-    world: World, asked: tuple[str, str]
+async def test_of_accepting_and_declining_at_once_on_two_nodes_one_counts(
+    world: World, other: World, asked: tuple[str, str]
 ) -> None:
     await careful(world, "ben")
     anna = await world.joined("anna")
     await anna.do("create", G, "ben")
-    invitation, answering = await waiting(world, "ben"), service(world)
+    invitation = await waiting(world, "ben")
     answers_late(world.store.invitations, world.store.members)
-    answers = await asyncio.gather(
-        *[getattr(answering, each)("ben", invitation.id) for each in asked], return_exceptions=True
-    )
-    done = [each for each, answer in zip(asked, answers, strict=True) if not is_not_found(answer)]
+    acts = [
+        getattr(service(node), each)("ben", invitation.id)
+        for node, each in zip((world, other), asked, strict=True)
+    ]
+    answers = await asyncio.gather(*acts, return_exceptions=True)
+    done = [each for each, answer in zip(asked, answers, strict=True) if not is_refused(answer)]
     is_in = bool(await world.store.members.present_among(G, ["ben"]))
     assert done == (["accept"] if is_in else ["decline"])
-    assert await answering.waiting("ben") == []
+    assert await service(world).waiting("ben") == []
+
+
+async def test_what_is_being_accepted_cannot_be_declined_but_if_nothing_comes_of_that(
+    world: World, other: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await careful(world, "ben")
+    anna = await world.joined("anna")
+    await anna.do("create", G, "ben")
+    invitation = await waiting(world, "ben")
+
+    async def is_away(*_: object) -> None:
+        raise WebchatError(Code.UNAVAILABLE, "the store is not answering")
+
+    monkeypatch.setattr(world.chat.appends, "append_for_all", is_away)
+    assert await code_of(service(world).accept("ben", invitation.id)) is Code.UNAVAILABLE
+    assert await code_of(service(other).decline("ben", invitation.id)) is Code.CONFLICT
+    assert await waiting(world, "ben") == invitation
+    await service(other).decline("ben", invitation.id)
+    assert await service(world).waiting("ben") == []
 
 
 async def test_an_invitation_of_somebody_who_left_is_a_conflict_and_gone(world: World) -> None:

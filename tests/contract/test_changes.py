@@ -6,11 +6,13 @@ import json
 from itertools import permutations
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.contract.asking import create, delete, edit, message, react, send
+from tests.contract.asking import changing, create, delete, edit, message, react, send
+from webchat.errors import MembersChanged
 from webchat.model import Draft, Entry
 from webchat.ports.log import Append, Change, changed
 from webchat.ports.store import Store
@@ -79,6 +81,46 @@ async def test_an_edit_after_a_delete_changes_nothing(store: Store, group: str) 
     deleted = await at(store, group, 2)
     await send(store, edit(group, "ann", 2, "back"))
     assert await at(store, group, 2) == deleted
+
+
+@pytest.mark.parametrize("kinds", [("edit", "delete"), ("delete", "edit"), ("delete", "react")])
+async def test_of_changes_decided_on_at_once_the_second_is_decided_on_again(
+    store: Store, group: str, kinds: tuple[Any, Any]
+) -> None:
+    first, second = [Change(kind, 2, "ann", f"a {kind}", as_of=0) for kind in kinds]
+    outcomes = [send(store, changing(group, "ann", each)) for each in (first, second)]
+    assert (await outcomes[0]).entries[0].seq == 4
+    with pytest.raises(MembersChanged):
+        await outcomes[1]
+    with pytest.raises(MembersChanged):
+        await send(store, changing(group, "bob", second))
+    assert len(await store.log.read(group, 0, 9)) == 4
+    again = msgspec.structs.replace(second, as_of=4)
+    assert (await send(store, changing(group, "ann", again))).entries[0].seq == 5
+
+
+async def test_a_change_of_an_entry_of_long_ago_is_refused_if_it_was_changed_since(
+    store: Store, group: str
+) -> None:
+    for number in range(12):
+        await send(store, Append(group, (message("bob", f"m{number}", "x" * 60),)))
+    change = Change("edit", 2, "ann", "second", as_of=0)
+    outcome = await send(store, changing(group, "ann", change, "e"))
+    with pytest.raises(MembersChanged):
+        await send(store, changing(group, "ann", Change("delete", 2, "ann", as_of=0)))
+    again = await send(store, changing(group, "ann", change, "e"))
+    assert (again.entries, again.fresh) == (outcome.entries, False)
+    as_of = outcome.entries[0].seq
+    await send(store, changing(group, "bob", Change("react", 2, "bob", "👍", as_of=as_of)))
+    await send(store, changing(group, "ann", Change("delete", 2, "ann", as_of=as_of)))
+    assert (await fields(store, group, 2))["Body"] == ""
+
+
+async def test_a_change_is_not_refused_for_those_of_other_entries(store: Store, group: str) -> None:
+    await send(store, edit(group, "bob", 3, "second"))
+    await send(store, react(group, "bob", 2, "👍"))
+    change = Change("edit", 2, "ann", "second", as_of=0)
+    assert (await send(store, changing(group, "ann", change))).entries[0].seq == 6
 
 
 async def test_all_reads_show_the_entry_as_changed(store: Store, group: str) -> None:

@@ -18,7 +18,7 @@ from webchat.model import InviteLink
 async def node() -> Node:
     """A node that knows a link for two people."""
     made = Node(FaultyTable(PlainTable()), DynamoSettings("nowhere", "none"), LoopClock())
-    await made.links.add(b"1", InviteLink("l-1", "group_x", "ann", 2**53, 2))
+    await made.links.add(b"1", InviteLink("l-1", "group_x", "ann", 2**53, 2), 50, 0)
     return made
 
 
@@ -39,13 +39,13 @@ async def uses_of(node: Node) -> int | None:
 async def test_a_use_whose_write_timed_out_is_taken_once(node: Node) -> None:
     for left in (1, 0):
         node.faulty.after_put = loses_one_answer(node)
-        assert await node.links.use("l-1")
+        assert await node.links.use("l-1", f"v-{left}")
         assert await uses_of(node) == left
-    assert not await node.links.use("l-1")
+    assert not await node.links.use("l-1", "v-2")
 
 
 async def test_a_use_is_given_back_once(node: Node) -> None:
-    await node.links.use("l-1")
+    await node.links.use("l-1", "v-1")
     node.faulty.after_put = loses_one_answer(node)
-    await node.links.give_back("l-1")
+    await node.links.give_back("l-1", "v-1")
     assert await uses_of(node) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import msgspec
@@ -10,7 +11,7 @@ import pytest
 from tests.contract.asking import create, depart, message, send, to_pair
 from tests.profiles import save_profile
 from webchat.adapters.memory import ManualClock
-from webchat.errors import WebchatError
+from webchat.errors import MembersChanged, WebchatError
 from webchat.model import Invitation, user_log
 from webchat.ports.log import Append, Follow, invite
 from webchat.ports.store import Store
@@ -48,7 +49,7 @@ async def test_an_invitation_that_follows_no_other_entry_is_told_once(
     store: Store, clock: ManualClock
 ) -> None:
     now = clock.now_ms()
-    appended = await send(store, invite(TO_BOB, now))
+    appended = await send(store, invite(TO_BOB, now, None))
     assert [entry.conv for entry in appended.entries] == [user_log("bob")]
     assert appended.followed == ()
     assert len(await store.log.read("user:bob", 0, 9)) == 1
@@ -73,13 +74,15 @@ async def test_a_refused_append_invites_nobody(store: Store) -> None:
 
 async def test_the_newest_invitations_come_first(store: Store) -> None:
     for number in range(3):
-        await send(store, invite(Invitation(f"i-{number}", f"group_{number}", "bob", "ann"), 0))
+        await send(
+            store, invite(Invitation(f"i-{number}", f"group_{number}", "bob", "ann"), 0, None)
+        )
     newest = await store.invitations.of_user("bob", 2)
     assert [invitation.id for invitation in newest] == ["i-2", "i-1"]
 
 
 async def test_an_invitation_is_found_by_whom_it_asks_alone(store: Store) -> None:
-    await send(store, invite(TO_BOB, 0))
+    await send(store, invite(TO_BOB, 0, None))
     found = await store.invitations.find("bob", "i-1")
     assert found is not None
     assert found.conv == "group_x"
@@ -88,8 +91,8 @@ async def test_an_invitation_is_found_by_whom_it_asks_alone(store: Store) -> Non
 
 
 async def test_those_of_many_who_are_asked_already(store: Store) -> None:
-    await send(store, invite(TO_BOB, 0))
-    await send(store, invite(Invitation("i-3", "group_y", "cid", "ann"), 0))
+    await send(store, invite(TO_BOB, 0, None))
+    await send(store, invite(Invitation("i-3", "group_y", "cid", "ann"), 0, None))
     asked = ["cid", "bob", "ann", "bob"]
     assert await store.invitations.asked_among("group_x", asked) == {"bob"}
     assert await store.invitations.asked_among("group_z", asked) == set()
@@ -98,12 +101,60 @@ async def test_those_of_many_who_are_asked_already(store: Store) -> None:
 
 async def test_dropping_takes_all_of_a_user_to_a_group(store: Store) -> None:
     for number, conv in enumerate(("group_x", "group_x", "group_y")):
-        await send(store, invite(Invitation(f"i-{number}", conv, "bob", "ann"), 0))
-    await send(store, invite(TO_CID, 0))
+        await send(store, invite(Invitation(f"i-{number}", conv, "bob", "ann"), 0, None))
+    await send(store, invite(TO_CID, 0, None))
     await store.invitations.drop("bob", "group_x")
     assert [waiting.id for waiting in await store.invitations.of_user("bob", 9)] == ["i-2"]
     assert len(await store.invitations.of_user("cid", 9)) == 1
     await store.invitations.drop("bob", "group_x")
+
+
+async def test_what_is_declined_waits_no_more(store: Store) -> None:
+    for invitation in (TO_BOB, Invitation("i-2", "group_x", "bob", "cid"), TO_CID):
+        await send(store, invite(invitation, 0, None))
+    assert await store.invitations.decline(TO_BOB)
+    assert await store.invitations.of_user("bob", 9) == []
+    assert len(await store.invitations.of_user("cid", 9)) == 1
+    assert not await store.invitations.decline(TO_BOB)
+    assert not await store.invitations.claim(TO_BOB)
+
+
+async def test_what_was_claimed_is_not_declined_at_first(store: Store) -> None:
+    await send(store, invite(TO_BOB, 0, None))
+    assert not await store.invitations.claim(Invitation("i-9", "group_x", "bob", "ann"))
+    assert [await store.invitations.claim(TO_BOB) for _ in range(2)] == [True, True]
+    assert not await store.invitations.decline(TO_BOB)
+    assert len(await store.invitations.of_user("bob", 9)) == 1
+    assert await store.invitations.claim(TO_BOB)
+    assert not await store.invitations.decline(TO_BOB)
+    assert await store.invitations.decline(TO_BOB)
+    assert await store.invitations.of_user("bob", 9) == []
+
+
+async def test_what_was_claimed_is_dropped_and_a_new_one_can_be_declined(store: Store) -> None:
+    await send(store, invite(TO_BOB, 0, None))
+    await store.invitations.claim(TO_BOB)
+    await store.invitations.drop("bob", "group_x")
+    again = Invitation("i-2", "group_x", "bob", "ann")
+    await send(store, invite(again, 0, None))
+    assert await store.invitations.decline(again)
+
+
+async def test_of_a_claim_and_a_decline_at_once_one_is_done(store: Store) -> None:
+    for number in range(4):
+        invitation = Invitation(f"i-{number}", f"group_{number}", "bob", "ann")
+        await send(store, invite(invitation, 0, None))
+        acts = [store.invitations.claim(invitation), store.invitations.decline(invitation)]
+        done = await asyncio.gather(*(acts if number % 2 else reversed(acts)))
+        assert sorted(done) == [False, True]
+
+
+async def test_of_two_invitations_that_were_decided_on_at_once_one_is_made(store: Store) -> None:
+    await send(store, invite(TO_BOB, 0, 0))
+    with pytest.raises(MembersChanged):
+        await send(store, invite(Invitation("i-2", "group_x", "bob", "cid"), 0, 0))
+    await send(store, invite(Invitation("i-3", "group_y", "bob", "cid"), 0, 1))
+    assert [waiting.id for waiting in await store.invitations.of_user("bob", 9)] == ["i-3", "i-1"]
 
 
 async def test_those_share_a_conversation_who_are_both_in_it_now(store: Store) -> None:

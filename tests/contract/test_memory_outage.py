@@ -10,13 +10,15 @@ import pytest
 from tests.contract.asking import create, message, move, send
 from webchat.adapters.memory import ManualClock, MemoryStore
 from webchat.errors import Code, WebchatError
-from webchat.model import Position
+from webchat.model import Invitation, InviteLink, Position
 from webchat.ports.held import HeldLimits
 from webchat.ports.log import Append
 from webchat.ports.positions import Move
 
 Call = Callable[[MemoryStore], Awaitable[object]]
 
+LINK: Final = InviteLink("l-1", "group_x", "ann", 1, None)
+INVITATION: Final = Invitation("i-1", "group_x", "ann", "bob")
 CALLS: Final[dict[str, Call]] = {
     "append": lambda store: send(store, Append("group_x", (message("ann", "1"),))),
     "read": lambda store: store.log.read("group_x", 0, 1),
@@ -44,10 +46,11 @@ CALLS: Final[dict[str, Call]] = {
     "drop": lambda store: store.held.drop([1]),
     "successor": lambda store: store.members.successor("group_x", "ann"),
     "public": lambda store: store.members.public("", "", 1),
+    "links add": lambda store: store.links.add(b"1", LINK, 9, 0),
     "links find": lambda store: store.links.find(b"1"),
     "links of_group": lambda store: store.links.of_group("group_x", 1),
-    "links use": lambda store: store.links.use("l-1"),
-    "links give_back": lambda store: store.links.give_back("l-1"),
+    "links use": lambda store: store.links.use("l-1", "v-1"),
+    "links give_back": lambda store: store.links.give_back("l-1", "v-1"),
     "links revoke": lambda store: store.links.revoke("group_x", "l-1"),
     "links forget_expired": lambda store: store.links.forget_expired(1),
     "sharing": lambda store: store.members.sharing("ann", ["bob"]),
@@ -55,6 +58,8 @@ CALLS: Final[dict[str, Call]] = {
     "waiting of_user": lambda store: store.invitations.of_user("ann", 1),
     "waiting find": lambda store: store.invitations.find("ann", "i-1"),
     "asked_among": lambda store: store.invitations.asked_among("group_x", ["ann"]),
+    "waiting claim": lambda store: store.invitations.claim(INVITATION),
+    "waiting decline": lambda store: store.invitations.decline(INVITATION),
     "waiting drop": lambda store: store.invitations.drop("ann", "group_x"),
     "expire": lambda store: store.held.expire(1),
 }

@@ -59,7 +59,7 @@ async def store(path: Path, clock: ManualClock) -> AsyncIterator[SqliteStore]:
     await send(made, react("group_y", "bob", 2, "👍"))
     await send(made, refer("group_y", "ann", "eve"))
     await send(made, remove("group_y", "ann", "eve", since=7))
-    await send(made, invite(Invitation("i-1", "group_y", "fay", "ann"), clock.now_ms()))
+    await send(made, invite(Invitation("i-1", "group_y", "fay", "ann"), clock.now_ms(), None))
     await made.held.hold("group_none", message("ann", "h"), clock.now_ms(), HeldLimits())
     yield made
     await made.close()

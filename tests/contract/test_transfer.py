@@ -75,11 +75,11 @@ async def fill(store: Store) -> None:
     await store.kept.keep("ann", [b'{"a":3}'], 10)
     for msg_id in ("h1", "h2"):
         await store.held.hold("group_z", message("bob", msg_id), NOW, HeldLimits())
-    await send(store, invite(Invitation("i1", "group_x", "dan", "ann"), NOW))
-    await send(store, invite(Invitation("i2", "group_y", "dan", "ann"), NOW))
-    await store.links.add(b"\x02" * 32, InviteLink("k1", "group_x", "ann", NOW + 5, None))
-    await store.links.add(b"\x03" * 32, InviteLink("k2", "group_x", "ann", NOW + 5, 3))
-    await store.links.use("k2")
+    await send(store, invite(Invitation("i1", "group_x", "dan", "ann"), NOW, None))
+    await send(store, invite(Invitation("i2", "group_y", "dan", "ann"), NOW, None))
+    await store.links.add(b"\x02" * 32, InviteLink("k1", "group_x", "ann", NOW + 5, None), 50, NOW)
+    await store.links.add(b"\x03" * 32, InviteLink("k2", "group_x", "ann", NOW + 5, 3), 50, NOW)
+    await store.links.use("k2", "v-1")
 
 
 async def fill_logs(store: Store) -> None:

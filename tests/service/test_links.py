@@ -10,6 +10,8 @@ from tests.service.late import answers_late
 from tests.service.world import World, code_of
 from webchat.errors import Code, WebchatError
 from webchat.model import Group
+from webchat.ports.log import Appended
+from webchat.service.appending import Decide
 from webchat.service.links import Made
 
 GROUP = "group_team"
@@ -74,16 +76,52 @@ async def test_a_link_lets_so_many_in_and_members_use_nothing_up(world: World) -
     assert not await is_in(world, "dan")
 
 
-async def test_who_opens_a_link_twice_at_once_comes_in_once_and_uses_it_once(
+async def test_who_opens_a_link_twice_at_once_on_two_nodes_comes_in_once_and_uses_it_once(
     world: World,
 ) -> None:
     one, two = await made(world, uses=1), await made(world, uses=2)
     answers_late(world.store.links, world.store.members)
     for uid, link, seq in (("cat", one, 2), ("dan", two, 3)):
-        entered = await asyncio.gather(*[world.links.enter(uid, link.code) for _ in range(2)])
-        assert [each.seq for each in entered] == [seq, seq]
+        nodes = [world.another_node().enter(uid, link.code) for _ in range(2)]
+        assert [each.seq for each in await asyncio.gather(*nodes)] == [seq, seq]
     left = {each.id: each.uses for each in await world.links.of_group("ann", GROUP)}
     assert left == {one.link.id: 0, two.link.id: 1}
+
+
+async def test_who_has_left_uses_a_link_once_more(world: World) -> None:
+    link = await made(world, uses=2)
+    for seq in (2, 4):
+        assert (await world.links.enter("cat", link.code)).seq == seq
+        await world.depart(GROUP, "cat")
+    assert await code_of(world.links.enter("cat", link.code)) is Code.NOT_FOUND
+
+
+async def test_whose_coming_in_was_not_answered_comes_in_by_the_same_use(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = await made(world, uses=1)
+
+    async def is_away(*_: object) -> None:
+        raise WebchatError(Code.UNAVAILABLE, "the store is not answering")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.appends, "decided", is_away)
+        assert await code_of(world.links.enter("cat", link.code)) is Code.UNAVAILABLE
+    real = world.appends.decided
+    used: list[Appended] = []
+
+    async def goes_away_once(decide: Decide) -> Appended:
+        appended = await real(decide)
+        if not used:
+            used.append(appended)
+            raise WebchatError(Code.UNAVAILABLE, "the store is not answering")
+        return appended
+
+    monkeypatch.setattr(world.appends, "decided", goes_away_once)
+    assert await code_of(world.links.enter("cat", link.code)) is Code.UNAVAILABLE
+    assert await is_in(world, "cat")  # nobody else may come in by what it used
+    assert await code_of(world.links.enter("dan", link.code)) is Code.NOT_FOUND
+    assert (await world.links.enter("cat", link.code)).seq == 2
 
 
 async def test_a_use_that_came_to_nothing_is_given_back(world: World) -> None:
@@ -99,8 +137,8 @@ async def test_who_is_added_by_another_meanwhile_uses_nothing_up(
 ) -> None:
     link, use = await made(world, uses=1), world.store.links.use
 
-    async def use_while_added(link_id: str) -> bool:
-        is_used = await use(link_id)
+    async def use_while_added(link_id: str, visit: str) -> bool:
+        is_used = await use(link_id, visit)
         await world.join(GROUP, "cat")
         return is_used
 
@@ -138,12 +176,13 @@ async def test_a_group_has_so_many_links_at_a_time(world: World) -> None:
     await made(world)
 
 
-async def test_of_those_who_make_links_at_once_no_more_succeed_than_a_group_may_have(
+async def test_of_those_who_make_links_on_nodes_at_once_no_more_succeed_than_a_group_may_have(
     world: World,
 ) -> None:
     for _ in range(49):
         await made(world)
     answers_late(world.store.links)
-    outcomes = await asyncio.gather(*[made(world) for _ in range(3)], return_exceptions=True)
+    making = [world.another_node().make("ann", GROUP, HOUR_S, None) for _ in range(3)]
+    outcomes = await asyncio.gather(*making, return_exceptions=True)
     assert [isinstance(outcome, WebchatError) for outcome in outcomes].count(True) == 2
     assert len(await world.links.of_group("ann", GROUP)) == 50

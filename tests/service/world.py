@@ -117,9 +117,7 @@ class World:
             self.store.invitations, self.store.members, self.entrance
         )
         self.directory = Directory(self.store.members, self.entrance)
-        self.links = LinkService(
-            self.store.links, self.standings, self.entrance, self.clock, LinkSettings()
-        )
+        self.links = self.another_node()
 
     def close(self) -> None:
         """Let the threads go."""
@@ -175,9 +173,20 @@ class World:
         span = Membership(conv, uid, since, SEQ_OF_ENTRY, "member")
         return await self._append(conv, "depart", uid, "", [span])
 
+    def another_node(self) -> LinkService:
+        """The links as another node on the store has them."""
+        return LinkService(
+            self.store.links,
+            self.store.log,
+            self.standings,
+            Entrance(self.standings, self.appends, self.clock),
+            self.clock,
+            LinkSettings(),
+        )
+
     async def invite(self, invitation: Invitation) -> None:
         """Somebody is invited to a group."""
-        await self.appends.append(invite(invitation, self.clock.now_ms()))
+        await self.appends.append(invite(invitation, self.clock.now_ms(), None))
 
     async def write(self, conv: ConvID, sender: Uid, text: str = "hello") -> Entry:
         """A message to a group."""

@@ -73,7 +73,8 @@ class Checks:
         """Promise 4: each is told of each conversation it is in, once."""
         for uid in self.world.people:
             entries = await self.store.log.read(user_log(uid), 0, _MOST)
-            told = [json.loads(json.loads(entry.envelope)["Body"]) for entry in entries]
+            said = [json.loads(entry.envelope) for entry in entries]
+            told = [json.loads(each["Body"]) for each in said if each["EvtType"] == "conversation"]
             for conv, ledger in self.ledgers.items():
                 said = sorted((uid, t["state"], t["Seq"]) for t in told if t["Conv"] == conv)
                 meant = sorted(each for each in ledger.told if each[0] == uid)

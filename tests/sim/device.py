@@ -205,7 +205,8 @@ class Device(Visitor):
 
     def _entry(self, conv: str, envelope: dict[str, Any]) -> None:
         seq, kind, msg_id = envelope["Seq"], envelope["EvtType"], envelope["MsgID"]
-        self.note(f"gets {kind} {seq} of {conv} {msg_id}")
+        # Of a `join` by invitation that id is drawn anew each time.
+        self.note(f"gets {kind} {seq} of {conv} {'' if kind == 'join' else msg_id}")
         own = (envelope["Originated"] or envelope["From"]) == self.uid
         if own and kind != "join":
             self._echoed.add((conv, seq))

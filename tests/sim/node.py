@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,8 +21,12 @@ from webchat.errors import WebchatError
 from webchat.model import Login
 from webchat.ports.bus import Bus
 from webchat.ports.store import Store
+from webchat.service.entering import Entrance
+from webchat.service.invitations import InvitationService
+from webchat.service.links import LinkService, LinkSettings
 from webchat.service.peers import Peers, PeerSettings, own_row
 from webchat.service.profiles import Profiles
+from webchat.service.standing import Standings
 from webchat.session.client import SocketIO, SocketSettings
 from webchat.session.endpoint import Endpoint, EngineSettings
 from webchat.session.handler import Request
@@ -31,6 +35,7 @@ LEASE_S = 6.0
 LAPSES_S = LEASE_S * 4 / 3 + 0.1
 """By when the slowest peer has noticed that a node is dead: it looks each third of a lease."""
 SWEEP_S = 8.0
+LINKS_PER_GROUP = 2
 _REQUEST = Request({}, {"EIO": "4"}, "127.0.0.1", 4, websocket=True)
 
 
@@ -101,6 +106,8 @@ class Node:
         self._seams = seams
         self._node_id = node_id
         self.chat: Chat | None = None
+        self.links: LinkService
+        self.invitations: InvitationService
         self._peers: Peers | None = None
         self._endpoint: Endpoint | None = None
 
@@ -119,6 +126,7 @@ class Node:
         chat = self.chat = Chat(
             self._store, self._seen_bus, self._clock, profiles, _authenticate, settings.chat
         )
+        self._serve_rest(chat)
         self._seams.chat(chat)
         await self._seen_bus.open()
         await self._join_peers(chat)
@@ -130,6 +138,28 @@ class Node:
             origin_allowed=lambda headers, secure: True,
         )
         self.serves.set()
+
+    def _serve_rest(self, chat: Chat) -> None:
+        store = self._store
+        standings = Standings(store.log, store.members)
+        entrance = Entrance(standings, chat.appends, self._clock)
+        bounds = LinkSettings(links_per_group=LINKS_PER_GROUP)
+        self.links = LinkService(store.links, store.log, standings, entrance, self._clock, bounds)
+        self.invitations = InvitationService(store.invitations, store.members, entrance)
+
+    def ask(self, act: Callable[[], Awaitable[object]], answered: Callable[[object], None]) -> None:
+        """A request by REST; `answered` gets what comes of it, or the refusal. In the world."""
+
+        async def ask() -> None:
+            try:
+                outcome = await act()
+            except WebchatError as refusal:
+                outcome = refusal
+            answered(outcome)
+
+        self._loop.call_soon(
+            lambda: self._loop.create_task(ask()) and None, context=self.process.context
+        )
 
     async def _join_peers(self, chat: Chat) -> None:
         while True:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
 import msgspec
 
 from tests.sim.node import Seams
+from tests.sim.races import DELETED, INVITATIONS, LINKS
 from webchat.chat.attendance import Attendance
 from webchat.chat.comparing import Comparing
 from webchat.chat.device import Device
@@ -22,7 +24,7 @@ from webchat.chat.gaps import Gaps
 from webchat.chat.hub import Hub
 from webchat.chat.packets import ack_of_entry
 from webchat.chat.publishing import Publishing
-from webchat.model import NO_HEAD, NO_POSITION, seal
+from webchat.model import NO_HEAD, NO_POSITION, Invitation, InviteLink, seal
 from webchat.ports.bus import PublishDone
 from webchat.ports.log import Append, AppendDone, Appended
 from webchat.ports.positions import Move, Moved, MoveDone
@@ -107,6 +109,65 @@ def _ack_before_durable(world: World, log: Any, request: Append, done: AppendDon
 
 def _decide_on_no_members(world: World, log: Any, request: Append, done: AppendDone) -> None:
     log.append(msgspec.structs.replace(request, members_as_of=None), done)
+
+
+def _decide_on_no_state(world: World, log: Any, request: Append, done: AppendDone) -> None:
+    """Of an entry that is changed."""
+    if request.follow is not None:
+        changes = tuple(
+            msgspec.structs.replace(change, as_of=None) for change in request.follow.changes
+        )
+        follow = msgspec.structs.replace(request.follow, changes=changes)
+        request = msgspec.structs.replace(request, follow=follow)
+    log.append(request, done)
+
+
+def _ask_whoever(world: World, log: Any, request: Append, done: AppendDone) -> None:
+    if request.conv.startswith("user:"):
+        request = msgspec.structs.replace(request, members_as_of=None)
+    log.append(request, done)
+
+
+def _remember_no_visits(world: World) -> Seams:
+    visits = count(1)
+
+    def store(inner: Any) -> Any:
+        async def use(link_id: str, visit: str) -> bool:
+            used: bool = await inner.links.use(link_id, f"{visit} {next(visits)}")
+            return used
+
+        def append(request: Append, done: AppendDone) -> None:
+            """Late: mostly who is refused looks again when the other one has come in."""
+            world.loop.call_later(0.05, inner.log.append, request, done)
+
+        log = _Wrapped(inner.log, append=append)
+        return _Wrapped(inner, log=log, links=_Wrapped(inner.links, use=use))
+
+    return Seams(store=store)
+
+
+def _count_links_first(world: World) -> Seams:
+    def store(inner: Any) -> Any:
+        async def add(code_hash: bytes, link: InviteLink, most: int, now: int) -> bool:
+            if len(await inner.links.of_group(link.conv, now)) >= most:
+                return False
+            added: bool = await inner.links.add(code_hash, link, 2**30, now)
+            return added
+
+        return _Wrapped(inner, links=_Wrapped(inner.links, add=add))
+
+    return Seams(store=store)
+
+
+def _claim_nothing(world: World) -> Seams:
+    def store(inner: Any) -> Any:
+        async def claim(invitation: Invitation) -> bool:
+            found = await inner.invitations.find(invitation.uid, invitation.id)
+            return found is not None
+
+        return _Wrapped(inner, invitations=_Wrapped(inner.invitations, claim=claim))
+
+    return Seams(store=store)
 
 
 def _announce_nothing(world: World, log: Any, request: Append, done: AppendDone) -> None:
@@ -212,8 +273,13 @@ SABOTAGES: Final = (
     Sabotage("forgets keys of idempotence", ("appended once", AGAIN), world=_forget_keys),
     Sabotage(
         "does not decide on the members of the log", (MEMBERS, "skips"),
-        _log(_decide_on_no_members), first_seed=380,
+        _log(_decide_on_no_members),
     ),
+    Sabotage("does not mind what became of a message", (DELETED,), _log(_decide_on_no_state)),
+    Sabotage("does not mind who is asked already", (INVITATIONS,), _log(_ask_whoever)),
+    Sabotage("forgets who uses a link", (LINKS,), _remember_no_visits),
+    Sabotage("counts a group's links before it adds one", (LINKS,), _count_links_first),
+    Sabotage("claims no invitation that is accepted", (INVITATIONS,), _claim_nothing),
     Sabotage("tells nobody of new groups", ("nobody is forgotten",), _log(_announce_nothing)),
     Sabotage("lets appends overtake", ("a sender's order",), _log(_append_some_later)),
     Sabotage("acks receipts that it does not store", ("receipts",), _store_no_receipts),

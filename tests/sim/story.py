@@ -20,6 +20,7 @@ from tests.sim.faults import draw_episodes
 from tests.sim.history import History
 from tests.sim.loop import VirtualLoop
 from tests.sim.node import LAPSES_S
+from tests.sim.races import Races
 from tests.sim.sabotage import HONEST, Sabotage
 from tests.sim.violations import Violation
 from tests.sim.world import World
@@ -39,6 +40,7 @@ class Story:
         self.rng: Random = self.world.rng
         self.seed = seed
         self._ids = count(1)
+        self._races = Races(self.world, Random(seed ^ 0xACE))
 
     @property
     def history(self) -> History:
@@ -96,6 +98,8 @@ class Story:
             world.after(delay_s, world.begin_episode, episode)
         for _ in range(self.rng.randint(25, 90)):
             world.after(self.rng.uniform(0.5, until_s - world.now_s - 0.5), self._act)
+        for after_s in self._races.times(until_s - world.now_s):
+            world.after(after_s, self._races.begin)
         await asyncio.sleep(until_s - world.now_s)
         await self._end()
 
@@ -106,6 +110,7 @@ class Story:
         self._raise_if_broken()
         self.world.note("CHECKS")
         await Checks(self.world).all()
+        await self._races.check(self.world.ledgers)
         check_deadlines(self.world, WITHIN_S)
         self.world.note("CLOSES")
         for node in self.world.nodes:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, Final, TypeVarTuple
 
+import msgspec
+
 from tests.properties.ledger import Ledger
 from tests.sim.bus import Broker
 from tests.sim.clock import SimClock
@@ -15,6 +17,7 @@ from tests.sim.faults import EVERY, Episode, Faults
 from tests.sim.history import Ack, History
 from tests.sim.loop import VirtualLoop
 from tests.sim.node import SWEEP_S, Node
+from tests.sim.races import STRANGERS
 from tests.sim.sabotage import HONEST, Sabotage
 from tests.sim.seed_device import SeedDevice
 from tests.sim.stores import Engine, engine_of
@@ -76,6 +79,10 @@ class World:
         accounts = self.engine.truth.accounts
         for uid in self.people:
             await accounts.create(new_profile(uid, uid.title()), "hash", 0)
+        for uid in STRANGERS:
+            profile = new_profile(uid, uid.title())
+            careful = msgspec.structs.replace(profile, who_may_add_me="shared")
+            await accounts.create(careful, "hash", 0)
         self.nodes = [self._new_node(index) for index in range(nodes)]
         for node in self.nodes:
             node.start()

@@ -97,7 +97,9 @@ def services_of(
         Readers(store.members, store.positions, profiles, history),
         InvitationService(store.invitations, store.members, entrance),
         Directory(store.members, entrance),
-        LinkService(store.links, standings, entrance, clock, tuning.link_settings(settings)),
+        LinkService(
+            store.links, store.log, standings, entrance, clock, tuning.link_settings(settings)
+        ),
         {"store": store.trouble},
         helpers,
         CollectorRegistry(),

@@ -14,7 +14,6 @@ from webchat.protocol.envelope import Envelope
 from webchat.service.amend import Kind, amend, check_amendment, is_edit_of, what_became_of
 from webchat.service.membership import check_group_act
 from webchat.service.standing import ADMINS, Standings, not_a_member
-from webchat.service.turns import Turns
 
 _PAGE: Final = 200
 
@@ -27,7 +26,6 @@ class Amending:
         self._standings = standings
         self._sender = sender
         self._text_bytes = text_bytes
-        self._turns = Turns()
 
     async def amend(self, kind: Kind, act: Act) -> None:
         """Check, append, answer. Raises WebchatError."""
@@ -38,9 +36,7 @@ class Amending:
         async def decide() -> Append:
             return await self._decide(kind, act.device, conv, envelope)
 
-        # Of an edit and a deletion at once each would miss the other, and the text stay.
-        async with self._turns.of((conv, envelope.refers)):
-            await self._sender.act(act, conv, decide)
+        await self._sender.act(act, conv, decide)
 
     async def _decide(self, kind: Kind, device: Device, conv: ConvID, envelope: Envelope) -> Append:
         uid, is_admin, members_as_of = device.user.uid, False, None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,16 +17,16 @@ from webchat.chat.seed import SeedDevice
 from webchat.chat.sending import Sender
 from webchat.chat.tools import Tools
 from webchat.errors import Code, WebchatError
-from webchat.model import Uid
-from webchat.ports.log import Append, invite
+from webchat.model import Invitation, Uid
+from webchat.ports.log import Append
 from webchat.protocol.envelope import Envelope
+from webchat.service.batches import read_each
 from webchat.service.consent import Consent
 from webchat.service.membership import check_group_act, uids_in
 from webchat.service.membership_entries import create, depart, group_name, refer
 from webchat.service.profiles import Profiles
 from webchat.service.send import check_body, group_message
 from webchat.service.standing import Standing, Standings
-from webchat.service.turns import Turns
 
 Later = Coroutine[Any, Any, None]
 
@@ -54,13 +55,12 @@ class Groups:
         self._profiles = profiles
         self._standings = standings
         store = tools.store
-        self._consent = Consent(store.accounts, store.members, store.invitations)
+        self._consent = Consent(store.log, store.accounts, store.members, store.invitations)
         self._sender = sender
         self._clock = tools.clock
         self._restarting = restarting
         self._spawn = tools.spawn
         self._settings = settings
-        self._turns = Turns()
 
     # Messages
 
@@ -164,8 +164,9 @@ class Groups:
         await self._sender.act(act, conv, decide)
 
     async def refer(self, act: Act) -> None:
-        """Flow 8. Who is in already is left out, who wants to be asked gets an invitation; with
-        nobody left the group's log gets nothing."""
+        """Flow 8. Who is in already is left out, who wants to be asked gets an invitation, before
+        the others come in: sent again, nobody has been left out. With nobody left the group's log
+        gets nothing."""
         uid, envelope = act.uid, act.envelope
         conv = check_group_act(uid, envelope)
 
@@ -179,15 +180,22 @@ class Groups:
             present = await self._members.present_among(conv, uids)
             absent = [other for other in uids if other not in present]
             consented = await self._consent.to_add(uid, conv, absent)
-            if consented.added:
-                return refer(standing, consented, envelope)
-            for invitation in consented.invitations:
-                await self._sender.append_for_all(invite(invitation, self._clock.now_ms()))
-            return None
+            await read_each(self._ask, consented.invitations)
+            return refer(standing, consented.added, envelope) if consented.added else None
 
-        # Of two who ask the same person at once each would find that no invitation waits yet.
-        async with self._turns.of(conv):
-            await self._sender.act(act, conv, decide)
+        await self._sender.act(act, conv, decide)
+
+    async def _ask(self, invitation: Invitation) -> None:
+        """Invite somebody, unless another invitation to that group is first."""
+
+        async def decide() -> Append:
+            append = await self._consent.to_ask(invitation, self._clock.now_ms())
+            if append is None:
+                raise _IsAsked
+            return append
+
+        with suppress(_IsAsked):
+            await self._sender.decided(decide)
 
     async def depart(self, act: Act) -> None:
         """Flow 9."""
@@ -227,6 +235,10 @@ class Groups:
         unknown = await self._profiles.unknown_among(uids)
         if unknown:
             raise WebchatError(Code.UNKNOWN_USER, f"no such users: {', '.join(unknown[:20])}")
+
+
+class _IsAsked(Exception):  # noqa: N818
+    """An invitation waits already."""
 
 
 def _as_of(append: Append, seq: int) -> Append:

@@ -296,4 +296,4 @@ def _told_of(entry: Entry) -> Sequence[Uid]:
 
 def too_contended() -> WebchatError:
     """An append was refused again and again, since somebody else was faster each time."""
-    return WebchatError(Code.UNAVAILABLE, "too many people change this group at once")
+    return WebchatError(Code.UNAVAILABLE, "too many people change this at once")

@@ -19,7 +19,16 @@ class Invitations(Protocol):
         """The user's invitation of that id; None: there is none, or it was answered."""
 
     async def asked_among(self, conv: ConvID, uids: Sequence[Uid]) -> AbstractSet[Uid]:
-        """Those of `uids` for whom an invitation to `conv` waits."""
+        """Those of `uids` for whom an invitation to `conv` waits; of one that an entry made, from
+        when on any reader may have seen that entry."""
+
+    async def claim(self, invitation: Invitation) -> bool:
+        """The user is about to come in by it: `decline` finds that so. False: it was answered.
+        Durable on return, as are the others. May be done again."""
+
+    async def decline(self, invitation: Invitation) -> bool:
+        """All invitations of the user to its group are answered. False: they were, or one was
+        claimed, which it is not any more: whoever claimed it may have come to nothing."""
 
     async def drop(self, uid: Uid, conv: ConvID) -> None:
-        """All invitations of the user to `conv` are answered; durable on return."""
+        """All invitations of the user to `conv` are answered, claimed or not."""

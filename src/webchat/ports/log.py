@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, Literal, Protocol
 
 import msgspec
@@ -37,13 +37,16 @@ class Change(msgspec.Struct, frozen=True):
     `edit`: its `Body` becomes `body`, `Edited` the changing entry's `Seq`. `delete`: its `Body`
     becomes "" and its optional fields go, `Deleted` is that `Seq`; a later edit changes nothing.
     `react`: `sender` has reacted with `body`, "" takes it back; readable by `Log.reactions`.
-    Changes of a higher `Seq` win, in whatever order they are written.
+    Changes of a higher `Seq` win, in whatever order they are written. `as_of`: the append is
+    refused with MembersChanged if an edit or a deletion of that entry has a higher `Seq`; None: do
+    not ask.
     """
 
     kind: Literal["edit", "delete", "react"]
     refers: Seq
     sender: Uid
     body: str = ""
+    as_of: Seq | None = None
 
 
 def changed(envelope: bytes, change: Change, by: Seq) -> bytes:
@@ -59,6 +62,12 @@ def changed(envelope: bytes, change: Change, by: Seq) -> bytes:
         kept = {name: fields[name] for name in _KEPT_ON_DELETE if name in fields}
         return msgspec.json.encode(kept | {"Body": _raw(""), "Deleted": _raw(by)})
     return envelope
+
+
+def last_change(envelope: bytes) -> Seq:
+    """The last edit or deletion of an entry with that envelope, 0 if there is none."""
+    fields = _decode_fields(envelope)
+    return max(_seq_in(fields, "Edited"), _seq_in(fields, "Deleted"))
 
 
 def without_text(envelope: bytes) -> bytes:
@@ -92,6 +101,11 @@ class Follow(msgspec.Struct, frozen=True):
     changes: tuple[Change, ...] = ()
     group: Group | None = None
     invitations: tuple[Invitation, ...] = ()
+
+    @property
+    def conditions(self) -> Iterator[Change]:
+        """Those of `changes` whose `as_of` asks for something."""
+        return (change for change in self.changes if change.as_of is not None)
 
     def said_to_users(self, conv: ConvID, seq: Seq, at: int) -> list[Draft]:
         """What is appended to the log of each draft's sender when `conv` got `seq` at `at` (ms)."""
@@ -129,11 +143,18 @@ def setting_entry(uid: Uid, said: Mapping[str, object], key: str, at: int) -> Dr
     return _said_to_user("setting", uid, key, said, at)
 
 
-def invite(invitation: Invitation, at: int) -> Append:
-    """The append that makes an invitation which follows from no other entry."""
+def invite(invitation: Invitation, at: int, as_of: Seq | None) -> Append:
+    """The append that makes an invitation which follows from no other entry.
+
+    Refused with MembersChanged if it was not known that there is another: such an invitation counts
+    as a membership entry of its user's log, of which `as_of` is where it was decided on (None: do
+    not ask).
+    """
     return Append(
         user_log(invitation.uid),
         (invitation_entry(invitation, at),),
+        members_as_of=as_of,
+        is_membership=True,
         follow=Follow(invitations=(invitation,)),
     )
 

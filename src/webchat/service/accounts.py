@@ -26,7 +26,6 @@ from webchat.service.account_rules import (
 from webchat.service.passwords import Passwords
 from webchat.service.profiles import Profiles, new_profile
 from webchat.service.tokens import Issued, Tokens
-from webchat.service.turns import Turns
 
 MAX_SEARCH_CHARS: Final = 64
 
@@ -71,7 +70,6 @@ class AccountService:
         self._passwords = passwords
         self._limits = limits
         self._clock = clock
-        self._turns = Turns()
         self._registrations = Rate(settings.registrations_per_min, settings.registrations_burst)
         self._logins_of_account = Rate(settings.login_attempts_per_min, settings.login_burst)
         self._logins_of_address = Rate(
@@ -128,7 +126,7 @@ class AccountService:
         (`old` is wrong, or not right any more), RATE_LIMITED as `login`."""
         check_password(new)
         uid = login.uid
-        async with self._attempt(uid, address), self._turns.of(uid):
+        async with self._attempt(uid, address):
             # Hashing takes a while: the operator may have set another one, or locked the account.
             while await self._is_right(old_hash := await self._accounts.password_hash(uid), old):
                 new_hash = await self._passwords.hash(new)

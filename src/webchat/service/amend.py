@@ -43,14 +43,16 @@ def amend(
     """The append of a checked amendment of `meant`, as far as the sender may see it.
 
     The author alone edits; the author or an admin deletes; who sees a message may react. `edits`:
-    of a message to delete, whose texts go with it. Raises BAD_REQUEST where nothing, no message, or
-    a deleted one is meant; FORBIDDEN.
+    of a message to delete, whose texts go with it. On the condition that nothing became of `meant`
+    since: on another node, say, where its text would stay. Raises BAD_REQUEST where nothing, no
+    message, or a deleted one is meant; FORBIDDEN.
     """
     if meant is None or meant.kind != MESSAGE:
         raise WebchatError(Code.BAD_REQUEST, "Refers means no message you can see")
     if kind != "react" and meant.sender != sender and not (kind == "delete" and is_admin):
         raise WebchatError(Code.FORBIDDEN, f"this message is not yours to {kind}")
-    if what_became_of(meant).deleted:
+    became = what_became_of(meant)
+    if became.deleted:
         raise WebchatError(Code.BAD_REQUEST, "Refers means a message that was deleted")
     body = "" if kind == "delete" else envelope.body
     in_pair = pair_of(conv) is not None
@@ -68,7 +70,7 @@ def amend(
         members_as_of=members_as_of,
         follow=Follow(
             changes=(
-                Change(kind, envelope.refers, sender, body),
+                Change(kind, envelope.refers, sender, body, as_of=became.edited),
                 *(Change("delete", seq, sender) for seq in edits),
             )
         ),

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from webchat.model import ConvID, Invitation, Uid
+from webchat.model import NO_HEAD, ConvID, Invitation, Uid, user_log
 from webchat.ports.accounts import Accounts
 from webchat.ports.invitations import Invitations
+from webchat.ports.log import Append, Log, invite
 from webchat.ports.members import Members
 
 _ID_BYTES: Final = 12
@@ -26,7 +27,10 @@ class Consented:
 class Consent:
     """Reads only. Raises WebchatError(UNAVAILABLE)."""
 
-    def __init__(self, accounts: Accounts, members: Members, invitations: Invitations) -> None:
+    def __init__(
+        self, log: Log, accounts: Accounts, members: Members, invitations: Invitations
+    ) -> None:
+        self._log = log
         self._accounts = accounts
         self._members = members
         self._invitations = invitations
@@ -47,3 +51,12 @@ class Consent:
             if uid in strangers and uid not in waiting
         )
         return Consented([uid for uid in uids if uid not in strangers], invitations)
+
+    async def to_ask(self, invitation: Invitation, at: int) -> Append | None:
+        """The append of an invitation at `at` (ms), to be decided again if another comes first;
+        None: one to that group waits for its user."""
+        log = user_log(invitation.uid)
+        head = (await self._log.heads([log])).get(log, NO_HEAD)
+        if await self._invitations.asked_among(invitation.conv, [invitation.uid]):
+            return None
+        return invite(invitation, at, head.last)

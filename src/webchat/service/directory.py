@@ -46,8 +46,9 @@ class Directory:
         NOT_FOUND: there is no public group of that id. GROUP_CLOSED.
         """
 
-        async def check(standing: Standing) -> None:
+        async def check(standing: Standing) -> str:
             if standing.group is None or not standing.group.public:
                 raise WebchatError(Code.NOT_FOUND, "There is no such public group.")
+            return ""
 
         return await self._entrance.let_in(uid, conv, check, by=uid)

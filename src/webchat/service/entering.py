@@ -12,10 +12,9 @@ from webchat.ports.log import Append
 from webchat.service.appending import Appends
 from webchat.service.membership_entries import enter
 from webchat.service.standing import Standing, Standings
-from webchat.service.turns import Turns
 
-Check = Callable[[Standing], Awaitable[None]]
-"""Raises WebchatError if whoever stands there may not come in."""
+Check = Callable[[Standing], Awaitable[str]]
+"""The MsgID of the `join`. Raises WebchatError if whoever stands there may not come in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,32 +33,38 @@ class Entrance:
         self._standings = standings
         self._appends = appends
         self._clock = clock
-        self._turns = Turns()
 
-    async def let_in(
-        self, uid: Uid, conv: ConvID, check: Check, *, by: Uid, key: str = ""
-    ) -> Entered:
-        """`uid` comes in; `by`: whose doing the entry says it is. `key`: its MsgID.
+    async def let_in(self, uid: Uid, conv: ConvID, check: Check, *, by: Uid) -> Entered:
+        """`uid` comes in; `by`: whose doing the entry says it is.
 
-        Whoever is in already stays as it is, also who comes in by another request at the same time.
-        Raises what `check` raises, GROUP_CLOSED, UNAVAILABLE.
+        Whoever is in already stays as it is, also who comes in by another request at the same time,
+        on any node. Raises what `check` raises, GROUP_CLOSED, UNAVAILABLE.
         """
 
         async def decide() -> Append:
-            standing = await self._standings.of(uid, conv)
-            if standing.present is not None:
-                raise _IsIn(standing.present.since)
-            await check(standing)
+            standing = await self._standing_outside(uid, conv)
+            try:
+                key = await check(standing)
+            except WebchatError:
+                # By the same means it may just have come in: they are used up by that.
+                await self._standing_outside(uid, conv)
+                raise
             if standing.group is not None and standing.group.closed:
                 raise WebchatError(Code.GROUP_CLOSED, "This group is closed.")
             return enter(standing, by, key, self._clock.now_ms() // 1000)
 
         try:
-            async with self._turns.of((uid, conv)):
-                appended = await self._appends.decided(decide)
+            appended = await self._appends.decided(decide)
         except _IsIn as inside:
             return Entered(conv, inside.since, was_in=True)
         return Entered(conv, appended.entries[0].seq, was_in=False)
+
+    async def _standing_outside(self, uid: Uid, conv: ConvID) -> Standing:
+        """Where somebody stands who is not in. Raises _IsIn."""
+        standing = await self._standings.of(uid, conv)
+        if standing.present is not None:
+            raise _IsIn(standing.present.since)
+        return standing
 
 
 class _IsIn(Exception):  # noqa: N818

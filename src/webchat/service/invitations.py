@@ -11,7 +11,6 @@ from webchat.ports.invitations import Invitations
 from webchat.ports.members import Members
 from webchat.service.entering import Entered, Entrance
 from webchat.service.standing import Standing
-from webchat.service.turns import Turns
 
 MAX_LISTED: Final = 200
 
@@ -23,7 +22,6 @@ class InvitationService:
         self._invitations = invitations
         self._members = members
         self._entrance = entrance
-        self._turns = Turns()
 
     async def waiting(self, uid: Uid) -> Sequence[Invitation]:
         """The newest 200 that wait for the user, newest first."""
@@ -35,26 +33,29 @@ class InvitationService:
         NOT_FOUND: no such invitation. CONFLICT: who invited it is not in the group any more.
         GROUP_CLOSED. After these two the invitation is gone.
         """
-        invitation = await self._find(uid, invitation_id)
-        async with self._turns.of(uid):
-            return await self._accept(uid, invitation)
+        return await self._accept(uid, await self._find(uid, invitation_id))
 
     async def decline(self, uid: Uid, invitation_id: str) -> None:
-        """Nothing comes of it, and nobody is told. NOT_FOUND."""
-        async with self._turns.of(uid):
-            invitation = await self._find(uid, invitation_id)
-            await self._invitations.drop(uid, invitation.conv)
+        """Nothing comes of it, and nobody is told. NOT_FOUND; CONFLICT: it was being accepted.
+
+        Whoever accepts it claims it first, so of the two one is refused, on any nodes. What was
+        claimed and came to nothing, as the store went away, say, can be declined after that.
+        """
+        invitation = await self._find(uid, invitation_id)
+        if not await self._invitations.decline(invitation):
+            await self._find(uid, invitation_id)
+            raise WebchatError(Code.CONFLICT, "This invitation is just being accepted.")
 
     async def _accept(self, uid: Uid, invitation: Invitation) -> Entered:
-        async def check(_standing: Standing) -> None:
-            await self._find(uid, invitation.id)  # declined meanwhile?
+        async def check(_standing: Standing) -> str:
+            if not await self._invitations.claim(invitation):
+                raise _no_such_invitation()
             if not await self._members.present_among(invitation.conv, [invitation.by]):
                 raise WebchatError(Code.CONFLICT, "Whoever invited you has left this group.")
+            return invitation.id
 
         try:
-            entered = await self._entrance.let_in(
-                uid, invitation.conv, check, by=invitation.by, key=invitation.id
-            )
+            entered = await self._entrance.let_in(uid, invitation.conv, check, by=invitation.by)
         except WebchatError as error:
             if error.code in (Code.CONFLICT, Code.GROUP_CLOSED):
                 await self._invitations.drop(uid, invitation.conv)
@@ -66,5 +67,9 @@ class InvitationService:
         asked = is_id(invitation_id)
         invitation = await self._invitations.find(uid, invitation_id) if asked else None
         if invitation is None:
-            raise WebchatError(Code.NOT_FOUND, "There is no such invitation.")
+            raise _no_such_invitation()
         return invitation
+
+
+def _no_such_invitation() -> WebchatError:
+    return WebchatError(Code.NOT_FOUND, "There is no such invitation.")

@@ -12,9 +12,9 @@ from webchat.errors import Code, WebchatError
 from webchat.model import ConvID, InviteLink, Uid, is_id
 from webchat.ports.clock import Clock
 from webchat.ports.links import InviteLinks
+from webchat.ports.log import Log
 from webchat.service.entering import Entered, Entrance
 from webchat.service.standing import Standing, Standings, check_admin
-from webchat.service.turns import Turns
 
 _CODE_BYTES: Final = 18
 _ID_BYTES: Final = 8
@@ -44,17 +44,18 @@ class LinkService:
     def __init__(
         self,
         links: InviteLinks,
+        log: Log,
         standings: Standings,
         entrance: Entrance,
         clock: Clock,
         settings: LinkSettings,
     ) -> None:
         self._links = links
+        self._log = log
         self._standings = standings
         self._entrance = entrance
         self._clock = clock
         self._settings = settings
-        self._turns = Turns()
 
     async def make(self, uid: Uid, conv: ConvID, expires_in_s: int, uses: int | None) -> Made:
         """A link to a group of which `uid` is an admin.
@@ -64,17 +65,13 @@ class LinkService:
         """
         self._check(expires_in_s, uses)
         await self._check_admin(uid, conv)
-        async with self._turns.of(conv):
-            now = self._clock.now_ms()
-            if len(await self._links.of_group(conv, now)) >= self._settings.links_per_group:
-                raise WebchatError(
-                    Code.CONFLICT, "This group has too many links; revoke one first."
-                )
-            code = secrets.token_urlsafe(_CODE_BYTES)
-            expires_at = now + expires_in_s * 1_000
-            link = InviteLink(secrets.token_hex(_ID_BYTES), conv, uid, expires_at, uses)
-            await self._links.add(_hash(code), link)
-            return Made(code, link)
+        now = self._clock.now_ms()
+        code = secrets.token_urlsafe(_CODE_BYTES)
+        expires_at = now + expires_in_s * 1_000
+        link = InviteLink(secrets.token_hex(_ID_BYTES), conv, uid, expires_at, uses)
+        if not await self._links.add(_hash(code), link, self._settings.links_per_group, now):
+            raise WebchatError(Code.CONFLICT, "This group has too many links; revoke one first.")
+        return Made(code, link)
 
     async def of_group(self, uid: Uid, conv: ConvID) -> Sequence[InviteLink]:
         """The group's links that have not expired, for its admins. NOT_A_MEMBER, FORBIDDEN."""
@@ -95,22 +92,26 @@ class LinkService:
         link = await self._links.find(_hash(code))
         if link is None or link.expires_at <= self._clock.now_ms():
             raise _no_such_link()
-        used = False
+        visit = join_id = ""
 
-        async def check(_standing: Standing) -> None:
-            nonlocal used
-            used = used or await self._links.use(link.id)
-            if not used:
+        async def check(standing: Standing) -> str:
+            """Of one visit, that is until the person leaves, there is one use and one `join`,
+            however often and on how many nodes it is asked for."""
+            nonlocal visit, join_id
+            asked = f"{uid} {standing.last_left}"
+            if not await self._links.use(link.id, asked):
                 raise _no_such_link()
+            visit, join_id = asked, f"{link.id}-{standing.last_left}"
+            return join_id
 
         try:
             entered = await self._entrance.let_in(uid, link.conv, check, by=uid)
-        except WebchatError:
-            if used:
-                await self._links.give_back(link.id)
+        except WebchatError as error:
+            if visit and error.code is not Code.UNAVAILABLE:  # else it may be in, or come in later
+                await self._links.give_back(link.id, visit)
             raise
-        if used and entered.was_in:  # somebody else was faster
-            await self._links.give_back(link.id)
+        if visit and entered.was_in and not await self._log.find(link.conv, uid, join_id):
+            await self._links.give_back(link.id, visit)  # somebody else was faster
         return entered
 
     def _check(self, expires_in_s: int, uses: int | None) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from webchat.errors import Code, WebchatError
-from webchat.model import ConvID, Draft, Group, Invitation, Membership, Seq, Uid
+from webchat.model import ConvID, Draft, Group, Membership, Seq, Uid
 from webchat.ports.held import HeldMessage
 from webchat.ports.log import SEQ_OF_ENTRY, Append, Follow
 from webchat.protocol.envelope import Envelope, Extended, encode_said
@@ -99,11 +99,10 @@ def founding(conv: ConvID, owner: Uid, others: Sequence[Uid], since: Seq, name: 
 # Coming in
 
 
-def refer(standing: Standing, consented: Consented, envelope: Envelope) -> Append:
+def refer(standing: Standing, added: Sequence[Uid], envelope: Envelope) -> Append:
     """The append that brings those who consented, somebody at least and none of them present, into
     a group of the sender's."""
-    follow = coming(standing.conv, consented.added, consented.invitations)
-    return standing.append(JOIN, envelope, body_of(consented.added), follow)
+    return standing.append(JOIN, envelope, body_of(added), coming(standing.conv, added))
 
 
 def enter(standing: Standing, by: Uid, msg_id: str, at_s: int) -> Append:
@@ -114,12 +113,11 @@ def enter(standing: Standing, by: Uid, msg_id: str, at_s: int) -> Append:
     return standing.append(JOIN, envelope, body_of(uids), coming(standing.conv, uids), by=by)
 
 
-def coming(conv: ConvID, added: Sequence[Uid], invitations: tuple[Invitation, ...] = ()) -> Follow:
+def coming(conv: ConvID, added: Sequence[Uid]) -> Follow:
     """What follows when people come into a group that is there."""
     return Follow(
         memberships=tuple(Membership(conv, uid, SEQ_OF_ENTRY, None, MEMBER) for uid in added),
         announce=tuple((uid, "added") for uid in added),
-        invitations=invitations,
     )
 
 

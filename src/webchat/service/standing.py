@@ -38,6 +38,11 @@ class Standing(msgspec.Struct, frozen=True):
         """The user's open span, if it is a member."""
         return self.spans[-1] if self.spans and self.spans[-1].until is None else None
 
+    @property
+    def last_left(self) -> Seq:
+        """The entry by which the user left last, 0 if it has not left."""
+        return max((span.until or 0 for span in self.spans), default=0)
+
     def check_member(self) -> Membership:
         """The open span. Raises GROUP_CLOSED for whoever left last, else NOT_A_MEMBER."""
         present = self.present

@@ -1,6 +1,7 @@
 """Turns: what one reads, decides and writes is not undone by who does the same meanwhile.
 
-On this node alone; what holds between nodes the store has to promise.
+On this node alone, for the order in which it is answered and told: what must hold between nodes the
+stores promise.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from webchat.adapters.dynamodb.followers import Followers, said_to_users
@@ -14,7 +14,7 @@ from webchat.adapters.dynamodb.reader import LogReader
 from webchat.adapters.dynamodb.steady import as_refusal
 from webchat.errors import Code, WebchatError
 from webchat.model import ConvID, Entry, Position, Seq, Uid, user_log
-from webchat.ports.log import Appended
+from webchat.ports.log import Append, Appended
 from webchat.ports.positions import Moved
 
 
@@ -89,6 +89,18 @@ class Answering:
                 if mark.seq not in known.followed:
                     await self._followers.finish(known.conv, mark)
                     known.followed.add(mark.seq)
+
+    async def amended(self, head: LogHead, requests: Iterable[Append]) -> Mapping[Seq, Seq]:
+        """When entries on whose state `requests` are conditional, and that batches hold, were last
+        edited or deleted, as of `head`. Raises WebchatError(UNAVAILABLE)."""
+        seqs = {
+            change.refers
+            for request in requests
+            if request.follow is not None
+            for change in request.follow.conditions
+            if 0 < change.refers < head.first
+        }
+        return await self._followers.amended(head, seqs) if seqs else {}
 
     async def _conclude(
         self,

@@ -6,7 +6,7 @@ overwrites; entries of user logs have keys.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 import msgspec
 
@@ -14,6 +14,7 @@ from webchat.adapters.dynamodb import keys
 from webchat.adapters.dynamodb.directory import PublicGroups
 from webchat.adapters.dynamodb.head import (
     Follows,
+    LogHead,
     Mark,
     as_bytes,
     decode_follows,
@@ -31,6 +32,7 @@ from webchat.ports.log import (
     changed,
     conversation_entry,
     invitation_entry,
+    last_change,
 )  # fmt: skip
 
 Inner = Callable[[Append], Awaitable[Appended]]
@@ -60,6 +62,23 @@ class Followers:
             follows = await self._read(conv, mark)
             if follows is not None:
                 await self._rows(conv, follows)
+
+    async def amended(self, head: LogHead, seqs: Collection[Seq]) -> dict[Seq, Seq]:
+        """When these entries, which are in batches, were last edited or deleted, as of `head`.
+
+        What is still to follow is in the marks of the head; what followed before it was written is
+        in the batches, since they are read after it.
+        """
+        last = {
+            entry.seq: last_change(entry.envelope)
+            for entry in await self._reader.at(head, list(seqs))
+        }
+        for mark in head.marks:
+            follows = await self._read(head.conv, mark)
+            for change in follows.changes if follows is not None else ():
+                if change.kind != "react" and change.refers in last:
+                    last[change.refers] = max(last[change.refers], mark.seq)
+        return last
 
     async def follow(self, conv: ConvID, follows: Follows) -> list[Entry]:
         """All of it; the entries of other logs that came by it, in the order they were named."""

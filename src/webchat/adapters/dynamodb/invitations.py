@@ -6,26 +6,36 @@ wait again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
 import msgspec
 
 from webchat.adapters.dynamodb import keys
-from webchat.adapters.dynamodb.head import as_bytes
+from webchat.adapters.dynamodb.head import Mark, as_bytes
+from webchat.adapters.dynamodb.reader import LogReader
 from webchat.adapters.dynamodb.steady import SteadyTable
 from webchat.adapters.dynamodb.table import Item, Key
-from webchat.model import ConvID, Invitation, Seq, Uid
+from webchat.model import ConvID, Invitation, Seq, Uid, user_log
 
 _ANSWERED_KEPT: Final = 50
+FinishRows = Callable[[ConvID, Sequence[Mark]], Awaitable[None]]
+"""Has rows say what marks of a log stand for."""
 
 
 class _Asked(msgspec.Struct, frozen=True):
-    """What waits for a user in a group, with the `Seq` it follows from, and ids answered last."""
+    """What waits for a user in a group, with the `Seq` it follows from, and ids answered last.
+    `claimed`: whether the user is about to come in."""
 
     waiting: tuple[tuple[Seq, Invitation], ...] = ()
     answered: tuple[str, ...] = ()
+    claimed: bool = False
+
+    def answer(self) -> _Asked:
+        """Nothing waits any more."""
+        ids = (invitation.id for _, invitation in self.waiting)
+        return _Asked((), (*self.answered, *ids)[-_ANSWERED_KEPT:])
 
 
 _decode: Final = msgspec.json.Decoder(_Asked).decode
@@ -34,8 +44,10 @@ _decode: Final = msgspec.json.Decoder(_Asked).decode
 class DynamoInvitations:
     """See `ports/invitations.py`."""
 
-    def __init__(self, table: SteadyTable) -> None:
+    def __init__(self, table: SteadyTable, reader: LogReader, finish_rows: FinishRows) -> None:
         self._table = table
+        self._reader = reader
+        self._finish_rows = finish_rows
 
     async def of_user(self, uid: Uid, limit: int) -> Sequence[Invitation]:
         """The newest that wait for the user, newest first."""
@@ -49,18 +61,51 @@ class DynamoInvitations:
         return found[0] if found else None
 
     async def asked_among(self, conv: ConvID, uids: Sequence[Uid]) -> AbstractSet[Uid]:
-        """Those of `uids` for whom an invitation waits."""
+        """Those of `uids` for whom an invitation waits, or is to: a mark says so until it is."""
+        logs = [conv, *map(user_log, uids)] if uids else []
+        for log, head in (await self._reader.heads(logs)).items():
+            if head.marks:
+                await self._finish_rows(log, head.marks)
         asked = {keys.asked(conv, uid): uid for uid in uids}
         found = await self._table.get_many(asked)
         return {asked[key] for key, item in found.items() if _read(item).waiting}
+
+    async def claim(self, invitation: Invitation) -> bool:
+        """The user is about to come in by it."""
+        is_waiting = False
+
+        def claim(item: Item | None) -> Item | None:
+            nonlocal is_waiting
+            asked = _read(item)
+            is_waiting = any(each.id == invitation.id for _, each in asked.waiting)
+            if not is_waiting or asked.claimed:
+                return None
+            return _item(msgspec.structs.replace(asked, claimed=True))
+
+        await self._table.change(keys.asked(invitation.conv, invitation.uid), claim)
+        return is_waiting
+
+    async def decline(self, invitation: Invitation) -> bool:
+        """All invitations of the user to the group are answered, unless one is claimed."""
+        is_declined = False
+
+        def decline(item: Item | None) -> Item | None:
+            nonlocal is_declined
+            asked = _read(item)
+            is_declined = bool(asked.waiting) and not asked.claimed
+            if is_declined:
+                return _item(asked.answer())
+            return _item(msgspec.structs.replace(asked, claimed=False)) if asked.claimed else None
+
+        await self._table.change(keys.asked(invitation.conv, invitation.uid), decline)
+        return is_declined
 
     async def drop(self, uid: Uid, conv: ConvID) -> None:
         """All invitations of the user to `conv` are answered."""
 
         def answer(item: Item | None) -> Item | None:
             asked = _read(item)
-            ids = tuple(invitation.id for _, invitation in asked.waiting)
-            return _item(_Asked((), (*asked.answered, *ids)[-_ANSWERED_KEPT:])) if ids else None
+            return _item(asked.answer()) if asked.waiting else None
 
         await self._table.change(keys.asked(conv, uid), answer)
 
@@ -82,7 +127,8 @@ async def put_invitation(table: SteadyTable, invitation: Invitation, seq: Seq) -
         known = {each.id for _, each in asked.waiting}.union(asked.answered)
         if invitation.id in known:
             return None
-        return _item(_Asked((*asked.waiting, (seq, invitation)), asked.answered))
+        waiting = (*asked.waiting, (seq, invitation))
+        return _item(msgspec.structs.replace(asked, waiting=waiting))
 
     await table.change(keys.asked(invitation.conv, invitation.uid), ask)
 

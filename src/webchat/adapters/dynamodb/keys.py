@@ -17,6 +17,7 @@ KEYS: Final = "K#"
 ASKED: Final = "A#"
 FOLLOW: Final = "F#"
 LINK: Final = "L#"
+LINKS: Final = "L"
 CONVERSATION: Final = "C#"
 INVITATION: Final = "I#"
 LOGIN: Final = "T#"
@@ -150,6 +151,11 @@ def link_place(link_id: str) -> Key:
 def link(conv: ConvID, link_id: str) -> Key:
     """An invite link, beside its group."""
     return Key(log(conv), f"{LINK}{link_id}")
+
+
+def links(conv: ConvID) -> Key:
+    """Which invite links a group has."""
+    return Key(log(conv), LINKS)
 
 
 def kept(uid: Uid) -> str:

@@ -11,7 +11,7 @@ from webchat.adapters.dynamodb.head import Follows, LogHead, Mark, Record, encod
 from webchat.adapters.dynamodb.window import Window
 from webchat.errors import Code, MembersChanged, WebchatError
 from webchat.model import Seq, Uid
-from webchat.ports.log import Append, Change, Follow, changed
+from webchat.ports.log import Append, Change, Follow, changed, last_change
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -54,16 +54,24 @@ class Plan:
 
 
 class Planner:
-    """Plans one write. `token` marks its entries, `at` (ms) is their time."""
+    """Plans one write. `token` marks its entries, `at` (ms) is their time. `amended`: when entries
+    that are to be changed, and that batches hold, were last edited or deleted."""
 
     def __init__(
-        self, head: LogHead, window: Window, at: int, token: bytes, follow_inline_bytes: int
+        self,
+        head: LogHead,
+        window: Window,
+        at: int,
+        token: bytes,
+        follow_inline_bytes: int,
+        amended: Mapping[Seq, Seq],
     ) -> None:
         self._before = head
         self._window = window
         self._at = at
         self._token = token
         self._follow_inline_bytes = follow_inline_bytes
+        self._amended = dict(amended)
         self._last = head.last
         self._n = head.n
         self._members_seq = head.members_seq
@@ -120,7 +128,17 @@ class Planner:
             return WebchatError(Code.CONFLICT, f"{request.conv} exists already")
         if request.members_as_of is not None and self._members_seq > request.members_as_of:
             return MembersChanged(request.conv)
+        for change in request.follow.conditions if request.follow else ():
+            if self._last_change(change.refers) > (change.as_of or 0):
+                return MembersChanged(request.conv)
         return self._write(request)
+
+    def _last_change(self, seq: Seq) -> Seq:
+        """When an entry was last edited or deleted, by this write too."""
+        place = seq - self._before.first
+        is_in_tail = 0 <= place < len(self._before.tail)
+        there = last_change(self._before.tail[place].envelope) if is_in_tail else 0
+        return max(there, self._amended.get(seq, 0))
 
     def _find(self, sender: Uid, msg_id: str) -> Seq | None:
         return self._keys.get((sender, msg_id)) or self._window.find(sender, msg_id)
@@ -164,8 +182,11 @@ class Planner:
         """Change an entry of the tail; False: it lies in a batch, or it is no change of one."""
         if not 0 < change.refers < by:
             return True
+        if change.kind == "react":
+            return False
+        self._amended[change.refers] = by
         place = change.refers - self._first
-        if change.kind == "react" or place < 0:
+        if place < 0:
             return False
         record = self._tail[place]
         envelope = changed(record.envelope, change, by)

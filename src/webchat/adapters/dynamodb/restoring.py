@@ -111,7 +111,7 @@ class Restoring:
             case HeldRecord(conv, draft, at):
                 await self._held.hold(conv, draft, at, _NO_LIMITS)
             case LinkRecord(code_hash, link):
-                await self._links.add(code_hash, link)
+                await self._links.restore(code_hash, link)
 
     async def _restore_span(self, span: Membership) -> None:
         """Add one span to a member's row, and the newest to the user's side."""

@@ -82,7 +82,7 @@ class DynamoPorts:
         self.logins = logins
         self.kept = DynamoKeptReceipts(steady)
         self.held = DynamoHeld(steady)
-        self.invitations = DynamoInvitations(steady)
+        self.invitations = DynamoInvitations(steady, reader, followers.finish_rows)
         self.links = DynamoInviteLinks(steady)
         self.nodes = DynamoNodes(steady)
         restoring = Restoring(steady, reader, settings, accounts, logins)

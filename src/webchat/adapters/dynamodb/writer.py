@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Final
 
 from webchat.adapters.dynamodb.answering import Answering
@@ -182,7 +182,8 @@ class LogWriter:
         token = secrets.token_bytes(8)
         while True:
             head = await self._current(known)
-            plan, settled = self._plan(known, head, requests, token)
+            amended = await self._answering.amended(head, requests)
+            plan, settled = self._plan(known, head, requests, token, amended)
             if plan.head is not None and head_size(plan.head) > self._settings.head_bytes:
                 await self._make_room(known, head)
                 continue
@@ -207,12 +208,17 @@ class LogWriter:
         return True
 
     def _plan(
-        self, known: KnownLog, head: LogHead, requests: Sequence[Append], token: bytes
+        self,
+        known: KnownLog,
+        head: LogHead,
+        requests: Sequence[Append],
+        token: bytes,
+        amended: Mapping[Seq, Seq],
     ) -> tuple[Plan, Settled]:
         if known.window is None:
             raise RuntimeError("an append to a log whose keys were not read")
         inline = self._settings.follow_inline_bytes
-        planner = Planner(head, known.window, self._clock.now_ms(), token, inline)
+        planner = Planner(head, known.window, self._clock.now_ms(), token, inline, amended)
         settled = known.settled
         return planner.plan(requests, settled), settled
 
@@ -231,7 +237,7 @@ class LogWriter:
             raise WebchatError(Code.TOO_LARGE, "this is too much at once")
         await self._rolling.roll_out(known, 0)
         if known.head is not None:
-            plan, settled = self._plan(known, head, [], b"")
+            plan, settled = self._plan(known, head, [], b"", {})
             if plan.head is not None and await self._put(known, head, plan.head):
                 known.forget(settled)
             else:

@@ -34,10 +34,29 @@ class MemoryInvitations:
         asked = {waiting.uid for waiting in self._state.invitations if waiting.conv == conv}
         return asked.intersection(uids)
 
+    async def claim(self, invitation: Invitation) -> bool:
+        """The user is about to come in by it."""
+        found = await self.find(invitation.uid, invitation.id)
+        if found is not None:
+            self._state.claimed.add((invitation.uid, invitation.conv))
+        return found is not None
+
+    async def decline(self, invitation: Invitation) -> bool:
+        """Forget those of the user to the group, unless one is claimed."""
+        self._check_up()
+        key = (invitation.uid, invitation.conv)
+        if key in self._state.claimed:
+            self._state.claimed.discard(key)
+            return False
+        waits = any((each.uid, each.conv) == key for each in self._state.invitations)
+        await self.drop(*key)
+        return waits
+
     async def drop(self, uid: Uid, conv: ConvID) -> None:
         """Forget those of the user to `conv`."""
         self._check_up()
         key = (uid, conv)
+        self._state.claimed.discard(key)
         self._state.invitations = [
             waiting for waiting in self._state.invitations if (waiting.uid, waiting.conv) != key
         ]

@@ -27,7 +27,7 @@ from webchat.model import (
     seal,
     user_log,
 )  # fmt: skip
-from webchat.ports.log import Append, Appended, Change, Follow, changed
+from webchat.ports.log import Append, Appended, Change, Follow, changed, last_change
 from webchat.ports.positions import Move, Moved
 
 
@@ -44,6 +44,7 @@ class State:
         self.positions: dict[tuple[ConvID, Uid], Position] = {}
         self.groups: dict[ConvID, Group] = {}
         self.invitations: list[Invitation] = []
+        self.claimed: set[tuple[Uid, ConvID]] = set()
         self.reactions: defaultdict[tuple[ConvID, Seq], dict[Uid, tuple[str, Seq]]]
         self.reactions = defaultdict(dict)
 
@@ -108,6 +109,11 @@ class State:
             raise WebchatError(Code.CONFLICT, f"{request.conv} exists already")
         if request.members_as_of is not None and head.members_seq > request.members_as_of:
             raise MembersChanged(request.conv)
+        for change in request.follow.conditions if request.follow else ():
+            if 0 < change.refers <= head.last:
+                envelope = self.drafts[request.conv][change.refers - 1].envelope
+                if last_change(envelope) > (change.as_of or 0):
+                    raise MembersChanged(request.conv)
 
     def _write(
         self, conv: ConvID, drafts: Iterable[Draft], at: int, is_membership: bool

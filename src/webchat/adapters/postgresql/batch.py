@@ -27,7 +27,7 @@ from webchat.model import (
     seal,
     user_log,
 )  # fmt: skip
-from webchat.ports.log import SEQ_OF_ENTRY, Append, Appended, Change, Follow, changed
+from webchat.ports.log import SEQ_OF_ENTRY, Append, Appended, Change, Follow, changed, last_change
 from webchat.ports.positions import Moved
 
 Key = tuple[ConvID, Uid, str]
@@ -95,6 +95,7 @@ class Batch:
         if again := tuple(written.sealed() for written in met if written is not None):
             return Appended(again, self._followed(request, again[0].seq), fresh=False)
         _check_conditions(request, self._known.heads.get(request.conv, NO_HEAD))
+        self._check_changes(request)
         written = self._write(request.conv, request.drafts, is_membership=request.is_membership)
         first, last = written[0], written[-1]
         followed: list[Entry] = []
@@ -103,6 +104,12 @@ class Batch:
         moved = self._move_sender(last) if request.moves_sender else None
         entries = tuple(each.sealed() for each in written)
         return Appended(entries, tuple(followed), fresh=True, moved=moved)
+
+    def _check_changes(self, request: Append) -> None:
+        for change in request.follow.conditions if request.follow else ():
+            written = self._known.entries.get((request.conv, change.refers))
+            if written is not None and last_change(written.envelope) > (change.as_of or 0):
+                raise MembersChanged(request.conv)
 
     def _followed(self, request: Append, seq: Seq) -> tuple[Entry, ...]:
         """The entries of user logs that followed from the entry at `seq` the first time."""

@@ -175,7 +175,14 @@ _FIRST: Final = (
     )""",
 )
 
-STEPS: Final[Sequence[Sequence[str]]] = (_FIRST,)
+_SECOND: Final = (
+    # Visits that used it, the newest last; of a link that is for a number of people.
+    """ALTER TABLE invite_link ADD COLUMN visits text[] COLLATE "C" NOT NULL DEFAULT '{}'""",
+    # Whether its user is about to come in by it.
+    "ALTER TABLE invitation ADD COLUMN claimed boolean NOT NULL DEFAULT false",
+)
+
+STEPS: Final[Sequence[Sequence[str]]] = (_FIRST, _SECOND)
 """Step i brings a database from version i to i + 1. What was released is never changed."""
 
 VERSION: Final = len(STEPS)

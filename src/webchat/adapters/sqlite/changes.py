@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from webchat.model import Entry, Group
 from webchat.ports.accounts import fold
-from webchat.ports.log import Change, changed
+from webchat.ports.log import Change, changed, last_change
 
 
 def apply_change(db: sqlite3.Connection, log: int, change: Change, cause: Entry) -> None:
@@ -21,6 +21,13 @@ def apply_change(db: sqlite3.Connection, log: int, change: Change, cause: Entry)
         _react(db, log, change, cause)
     else:
         _rewrite(db, log, change, cause)
+
+
+def is_changed_since(db: sqlite3.Connection, log: int, change: Change) -> bool:
+    """Whether the entry was edited or deleted after the `as_of` of a change."""
+    query = "SELECT envelope FROM entry WHERE log = ? AND seq = ?"
+    found = db.execute(query, (log, change.refers)).fetchone()
+    return found is not None and last_change(found[0]) > (change.as_of or 0)
 
 
 def save_group(db: sqlite3.Connection, log: int, group: Group) -> None:

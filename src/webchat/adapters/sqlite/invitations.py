@@ -40,6 +40,14 @@ class SqliteInvitations:
         rows = await self._reader.read(lambda db: db.execute(_ASKED, parameters).fetchall())
         return {uid for (uid,) in rows}
 
+    async def claim(self, invitation: Invitation) -> bool:
+        """The user is about to come in by it."""
+        return await self._write(_claim, invitation)
+
+    async def decline(self, invitation: Invitation) -> bool:
+        """Forget those of the user to the group, unless one is claimed."""
+        return await self._write(_decline, (invitation.uid, invitation.conv))
+
     async def drop(self, uid: Uid, conv: ConvID) -> None:
         """Forget those of the user to `conv`."""
         await self._write(_drop, (uid, conv))
@@ -55,5 +63,15 @@ def save_invitations(db: sqlite3.Connection, invitations: Iterable[Invitation], 
     db.executemany("INSERT INTO invitation (id, conv, uid, by, at) VALUES (?, ?, ?, ?, ?)", rows)
 
 
-def _drop(db: sqlite3.Connection, key: tuple[Uid, ConvID]) -> None:
-    db.execute("DELETE FROM invitation WHERE uid = ? AND conv = ?", key)
+def _claim(db: sqlite3.Connection, invitation: Invitation) -> bool:
+    update = "UPDATE invitation SET claimed = 1 WHERE uid = ? AND id = ?"
+    return db.execute(update, (invitation.uid, invitation.id)).rowcount > 0
+
+
+def _decline(db: sqlite3.Connection, key: tuple[Uid, ConvID]) -> bool:
+    update = "UPDATE invitation SET claimed = 0 WHERE uid = ? AND conv = ? AND claimed"
+    return not db.execute(update, key).rowcount and _drop(db, key) > 0
+
+
+def _drop(db: sqlite3.Connection, key: tuple[Uid, ConvID]) -> int:
+    return db.execute("DELETE FROM invitation WHERE uid = ? AND conv = ?", key).rowcount

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
 
-from webchat.adapters.sqlite.changes import apply_change, save_group
+from webchat.adapters.sqlite.changes import apply_change, is_changed_since, save_group
 from webchat.adapters.sqlite.invitations import save_invitations
 from webchat.adapters.sqlite.ledger import Ledger
 from webchat.adapters.sqlite.members import close_span, count_members, open_span
@@ -85,6 +85,8 @@ class Logs:
         if log is not None and (known := ledger.known(db, log, request.drafts)):
             return Appended(tuple(known), self._followed(db, request, known), fresh=False)
         _check_conditions(request, NO_HEAD if log is None else log.head)
+        if log is not None and request.follow is not None and request.follow.changes:
+            self._check_changes(db, log, request.follow)
         if log is None:
             log = ledger.make(db, request.conv)
         entries = ledger.add(log, request, self._at)
@@ -94,6 +96,13 @@ class Logs:
                 followed += self._follow(db, follow, log, entries[0])
         moved = self._move_sender(db, log, entries[-1]) if request.moves_sender else None
         return Appended(tuple(entries), tuple(followed), True, moved)
+
+    def _check_changes(self, db: sqlite3.Connection, log: OpenLog, follow: Follow) -> None:
+        """Raises MembersChanged if what is to be changed was changed since that was decided on."""
+        self._ledger.settle(db, log)
+        for change in follow.conditions:
+            if is_changed_since(db, log.id, change):
+                raise MembersChanged(log.conv)
 
     def move(self, db: sqlite3.Connection, moves: Sequence[Move]) -> Sequence[Moved]:
         """Move positions forward, each at most to its log's last."""

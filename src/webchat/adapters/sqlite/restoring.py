@@ -56,7 +56,9 @@ _HOLD: Final = """
     )"""
 _INVITATION: Final = """
     INSERT OR IGNORE INTO invitation (id, conv, uid, by, at) VALUES (?, ?, ?, ?, ?)"""
-_LINK: Final = "INSERT OR IGNORE INTO invite_link VALUES (?, ?, ?, ?, ?, ?)"
+_LINK: Final = """
+    INSERT OR IGNORE INTO invite_link (code_hash, id, conv, by, expires_at, uses)
+    VALUES (?, ?, ?, ?, ?, ?)"""
 
 
 def restore(db: sqlite3.Connection, records: Sequence[Record]) -> None:

@@ -203,7 +203,14 @@ _FIFTH: Final = (
     "CREATE TABLE key_journal (id INTEGER PRIMARY KEY, batch BLOB NOT NULL)",
 )
 
-STEPS: Final[Sequence[Sequence[str]]] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
+_SIXTH: Final = (
+    # `visits`: that used it, the newest last, as JSON; of a link that is for a number of people.
+    "ALTER TABLE invite_link ADD COLUMN visits TEXT NOT NULL DEFAULT '[]'",
+    # Whether its user is about to come in by it.
+    "ALTER TABLE invitation ADD COLUMN claimed INTEGER NOT NULL DEFAULT 0",
+)
+
+STEPS: Final[Sequence[Sequence[str]]] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH)
 """Step i brings a file from version i to i + 1. What was released is never changed."""
 
 VERSION: Final = len(STEPS)
