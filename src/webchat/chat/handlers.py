@@ -6,7 +6,7 @@ behind which the same connection's next events wait in order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Hashable, Mapping
+from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -23,12 +23,13 @@ from webchat.chat.governing import Governing
 from webchat.chat.grouping import Groups
 from webchat.chat.identity import Identity
 from webchat.chat.joining import Joining
+from webchat.chat.rates import Rates
 from webchat.chat.roster import Roster
 from webchat.chat.sending import Sender
 from webchat.chat.tasks import Tasks
 from webchat.errors import Closing, Code, WebchatError
 from webchat.model import Uid, is_group, pair_conv
-from webchat.ports.clock import Clock
+from webchat.ports.clock import Clock, pause
 from webchat.ports.log import Append
 from webchat.protocol.envelope import Envelope, NamedEvent, decode_chat
 from webchat.protocol.socketio import Event, ProtocolError, decode_event
@@ -41,6 +42,11 @@ from webchat.session.handler import Socket
 Later = Coroutine[Any, Any, None]
 Answer = Callable[[Client, Device, Envelope, "int | None"], "Later | None"]
 _RECEIPTS: Final = frozenset({"delivery", "display"})
+_LISTING: Final = frozenset({"create", "refer", "remove", "rejoin"})
+_PEOPLE: Final = 50
+"""So many in a list are as much work as an event."""
+_SNAPSHOTS: Final = 10
+"""So many snapshots asked for are as much work as an event."""
 _log = structlog.get_logger()
 
 
@@ -85,6 +91,9 @@ class ChatHandler:
         self._clock = clock
         self._tasks = tasks
         self._settings = settings
+        self._rates = Rates(
+            settings.rate_events_per_s, settings.rate_burst, by_user=not identity.open_mode
+        )
         self._draining = False
         self._turns = Turns()
         self._kinds: Mapping[str, Answer] = {
@@ -194,7 +203,9 @@ class ChatHandler:
             raise WebchatError(Code.BAD_REQUEST, "chat takes no binary attachments")
         kind, device = envelope.evt_type, client.device
         if kind not in _RECEIPTS:
-            self._check_rate(client)
+            # A list's uids have no commas in them.
+            listed = envelope.body.count(",") // _PEOPLE if kind in _LISTING else 0
+            self._check_rate(client, 1 + listed)
         if device is None:
             if not self._joins_by_itself(client):
                 raise WebchatError(Code.UNAUTHENTICATED, "join first")
@@ -205,6 +216,8 @@ class ChatHandler:
         later = answer(client, device, envelope, event.ack_id)
         if later is None or kind == "message":
             return later
+        if kind in _RECEIPTS and is_group(envelope.to):
+            later = self._in_time(client, later)
         act = (device.user.uid, envelope.msg_id) if envelope.msg_id else client
         return self._in_turn(client, act, envelope.to, later)
 
@@ -216,6 +229,14 @@ class ChatHandler:
             await client.settled(to)
             async with self._turns.of(act):
                 await later
+
+    async def _in_time(self, client: Client, later: Later) -> None:
+        """A receipt is not refused for coming fast. One whose message has to be sought in a group's
+        log, among many, waits until it would not be."""
+        with closing(later):
+            while wait_ms := self._rates.take(client, client.uid, self._clock.monotonic_s()):
+                await pause(self._clock, wait_ms / 1000)
+            await later
 
     def _joins_by_itself(self, client: Client) -> bool:
         return self._identity.open_mode and client.socket.request.engine == 3
@@ -229,16 +250,15 @@ class ChatHandler:
     def _other(self, client: Client, said: NamedEvent, ack_id: int | None) -> Later:
         """`join` and `sync`."""
         name, args = said
-        self._check_rate(client)
+        self._check_rate(client, 1 + _snapshots_asked(args) // _SNAPSHOTS)
         if name == "join":
             return self._joining.join(client, args, ack_id)
         if name == "sync":
             return self._joining.sync(client, args, ack_id)
         raise WebchatError(Code.BAD_REQUEST, "unknown event")
 
-    def _check_rate(self, client: Client) -> None:
-        settings, now_s = self._settings, self._clock.monotonic_s()
-        wait_ms = client.take(now_s, settings.rate_events_per_s, settings.rate_burst)
+    def _check_rate(self, client: Client, events: int) -> None:
+        wait_ms = self._rates.take(client, client.uid, self._clock.monotonic_s(), events)
         if wait_ms:
             raise WebchatError(Code.RATE_LIMITED, "too many events at once", retry_after_ms=wait_ms)
 
@@ -263,3 +283,9 @@ class ChatHandler:
         if await self._profiles.get(to) is None:
             raise WebchatError(Code.UNKNOWN_USER, f"there is no user {to}")
         self._sender.append(client, device, ack_id, append)
+
+
+def _snapshots_asked(args: Sequence[object]) -> int:
+    """How many snapshots of receipts a `join` or `sync` asks for, whatever else is wrong in it."""
+    asked = args[0].get("receipts") if args and isinstance(args[0], dict) else None
+    return len(asked) if isinstance(asked, list) else 0
