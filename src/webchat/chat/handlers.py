@@ -272,15 +272,18 @@ class ChatHandler:
             return self._groups.message(client, device, envelope, ack_id)
         check_message(uid, envelope, self._settings.text_bytes, is_new=is_new)
         append = pair_message(uid, envelope, conv, is_new=is_new, moves=device.full)
-        if is_new and self._profiles.peek(to) is None:
-            return self._to_somebody_new(client, device, to, ack_id, append)
+        if is_new:
+            known = self._profiles.peek(to)
+            if known is None or known.disabled:
+                return self._to_somebody_new(client, device, to, ack_id, append)
         self._sender.append(client, device, ack_id, append)
         return None
 
     async def _to_somebody_new(
         self, client: Client, device: Device, to: Uid, ack_id: int | None, append: Append
     ) -> None:
-        if await self._profiles.get(to) is None:
+        profile = await self._profiles.get(to)
+        if profile is None or profile.disabled:
             raise WebchatError(Code.UNKNOWN_USER, f"there is no user {to}")
         self._sender.append(client, device, ack_id, append)
 
