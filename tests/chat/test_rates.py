@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -152,6 +154,31 @@ async def test_receipts_whose_messages_are_sought_in_a_group_take_their_time(
     for _ in range(62):
         await slow_world.pass_time(0.101)
     assert all(anna.socket.acks[ack_id]["ok"] for ack_id in asked)
+
+
+async def test_of_one_user_one_message_is_sought_at_a_time(
+    slow_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    devices = [await slow_world.joined("anna") for _ in range(5)]
+    await devices[0].do("create", "group_1", "ben")
+    read_before, reading, most = slow_world.store.log.read_before, 0, 0
+
+    async def read_late(*args: Any) -> Any:
+        nonlocal reading, most
+        reading += 1
+        most = max(most, reading)
+        await asyncio.sleep(0)
+        reading -= 1
+        return await read_before(*args)
+
+    monkeypatch.setattr(slow_world.store.log, "read_before", read_late)
+    asked = []
+    for device in devices * 5:
+        receipt = device.act("delivery", "group_1", MsgID=f"nobody's-{next(_ids)}")
+        asked.append((device, device.say("chat", receipt)))
+    await slow_world.pass_time(1)
+    assert all(device.socket.acks[ack_id]["ok"] for device, ack_id in asked)
+    assert most == 1
 
 
 async def test_other_receipts_take_none(slow_world: World) -> None:

@@ -232,11 +232,12 @@ class ChatHandler:
 
     async def _in_time(self, client: Client, later: Later) -> None:
         """A receipt is not refused for coming fast. One whose message has to be sought in a group's
-        log, among many, waits until it would not be."""
+        log, among many, waits until it would not be; of a user's one is sought at a time."""
         with closing(later):
-            while wait_ms := self._rates.take(client, client.uid, self._clock.monotonic_s()):
-                await pause(self._clock, wait_ms / 1000)
-            await later
+            async with self._turns.of(client.uid):
+                while wait_ms := self._rates.take(client, client.uid, self._clock.monotonic_s()):
+                    await pause(self._clock, wait_ms / 1000)
+                await later
 
     def _joins_by_itself(self, client: Client) -> bool:
         return self._identity.open_mode and client.socket.request.engine == 3
