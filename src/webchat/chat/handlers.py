@@ -23,7 +23,7 @@ from webchat.chat.governing import Governing
 from webchat.chat.grouping import Groups
 from webchat.chat.identity import Identity
 from webchat.chat.joining import Joining
-from webchat.chat.rates import Rates
+from webchat.chat.rates import Bucket, Rates
 from webchat.chat.roster import Roster
 from webchat.chat.sending import Sender
 from webchat.chat.tasks import Tasks
@@ -47,6 +47,10 @@ _PEOPLE: Final = 50
 """So many in a list are as much work as an event."""
 _SNAPSHOTS: Final = 10
 """So many snapshots asked for are as much work as an event."""
+_SOUGHT_PER_S: Final = 2
+_SOUGHT_BURST: Final = 20
+"""How often a message is sought in a group's log, for all of a user's connections ten times so
+often."""
 _log = structlog.get_logger()
 
 
@@ -94,6 +98,7 @@ class ChatHandler:
         self._rates = Rates(
             settings.rate_events_per_s, settings.rate_burst, by_user=not identity.open_mode
         )
+        self._sought = Rates(_SOUGHT_PER_S, _SOUGHT_BURST, by_user=True)
         self._draining = False
         self._turns = Turns()
         self._kinds: Mapping[str, Answer] = {
@@ -217,7 +222,7 @@ class ChatHandler:
         if later is None or kind == "message":
             return later
         if kind in _RECEIPTS and is_group(envelope.to):
-            later = self._in_time(client, later)
+            later = self._in_time(device.user.uid, later)
         act = (device.user.uid, envelope.msg_id) if envelope.msg_id else client
         return self._in_turn(client, act, envelope.to, later)
 
@@ -230,12 +235,12 @@ class ChatHandler:
             async with self._turns.of(act):
                 await later
 
-    async def _in_time(self, client: Client, later: Later) -> None:
+    async def _in_time(self, uid: Uid, later: Later) -> None:
         """A receipt is not refused for coming fast. One whose message has to be sought in a group's
-        log, among many, waits until it would not be; of a user's one is sought at a time."""
+        log, among many, waits its time, and for others such of the same user."""
         with closing(later):
-            async with self._turns.of(client.uid):
-                while wait_ms := self._rates.take(client, client.uid, self._clock.monotonic_s()):
+            async with self._turns.of(uid):
+                while wait_ms := self._sought.take(Bucket(), uid, self._clock.monotonic_s()):
                     await pause(self._clock, wait_ms / 1000)
                 await later
 
