@@ -6,6 +6,10 @@ Source: docs/protocol.md, "Errors". Nothing else in the product invents a code.
 from __future__ import annotations
 
 from enum import Enum
+from typing import Final
+
+_MAX_MESSAGE_CHARS: Final = 2_000
+"""Of a refusal: some name what was wrong in what came, which may be a megabyte."""
 
 
 class Code(Enum):
@@ -53,6 +57,8 @@ class WebchatError(Exception):
     msg_id: str = ""
 
     def __init__(self, code: Code, message: str, *, retry_after_ms: int | None = None) -> None:
+        if len(message) > _MAX_MESSAGE_CHARS:
+            message = f"{message[:_MAX_MESSAGE_CHARS]}…"
         super().__init__(message)
         self.code = code
         self.message = message

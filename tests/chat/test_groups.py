@@ -385,3 +385,21 @@ async def test_what_lands_on_another_node_while_the_only_member_here_arrives_is_
     await settle()
     assert ben.bodies() == [f"{i}" for i in range(20)]
     await other.chat.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("create", json.dumps(["\u202e" * 60_000])),
+        ("group", json.dumps({"x" * 200_000: 1})),
+        ("role", json.dumps({"uid": "ben", "role": "x" * 200_000})),
+    ],
+)
+async def test_a_refusal_quotes_no_more_than_a_little_of_what_was_wrong(
+    world: World, kind: str, body: str
+) -> None:
+    anna = await world.joined("anna")
+    await anna.do("create", "group_1", "ben")
+    refusal = await anna.do(kind, "group_1", Body=body)
+    assert refusal["error"]["code"] == "bad_request"
+    assert len(refusal["error"]["message"]) < 2_100

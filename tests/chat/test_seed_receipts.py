@@ -107,3 +107,23 @@ async def test_in_a_group_its_author_is_told_that_the_reader_was_further(
         await open_world.pass_time(1)
     assert heard(cleo) == [("delivery", "cleo-two")]
     assert [(e["Originated"], e["Seq"]) for e in anna.got("delivery")] == [("ben", 3)]
+
+
+async def test_for_somebody_who_is_not_in_a_conversation_nothing_is_sought_there(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna = await world.joined("anna")
+    await anna.do("create", G, "ben")
+    await anna.say_in(G, "among us")
+    await anna.send("ben", "between us")
+    dora = await seed(world, "dora")
+
+    async def seek(*_: object) -> None:
+        raise AssertionError("it was sought")
+
+    monkeypatch.setattr(world.store.log, "read_before", seek)
+    monkeypatch.setattr(world.store.log, "find", seek)
+    for message in ("anna-among us", "nobody's"):
+        for to in (G, "anna"):
+            answer = await dora.ask("chat", dora.act("display", G, To=to, MsgID=message))
+            assert answer == {"ok": True, "MsgID": message, "ConvID": G}

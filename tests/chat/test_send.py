@@ -112,6 +112,23 @@ async def test_what_is_wrong_is_refused_with_a_code(
     assert ben.bodies() == ["still here"]
 
 
+@pytest.mark.parametrize("looked_up", [False, True])
+async def test_with_a_disabled_account_nobody_begins_a_conversation(
+    world: World, looked_up: bool
+) -> None:
+    anna, cleo = await world.joined("anna"), await world.joined("cleo")
+    await anna.send("ben", "hello")
+    await world.store.accounts.change_profile("ben", {"disabled": True}, 0)
+    await world.profiles.forget("ben")
+    if looked_up:
+        await world.profiles.get("ben")
+    assert (await cleo.send("ben", "hello"))["error"]["code"] == "unknown_user"
+    assert (await anna.send("ben", "in one that there is"))["ok"]
+    await world.store.accounts.change_profile("ben", {"disabled": False}, 0)
+    await world.profiles.forget("ben")
+    assert (await cleo.send("ben", "again"))["ok"]
+
+
 async def test_a_refusal_without_an_ack_comes_as_an_error_event(world: World) -> None:
     anna = await world.joined("anna")
     anna.say("chat", anna.message("nobody", "hello"), ack=False)

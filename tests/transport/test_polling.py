@@ -61,6 +61,21 @@ async def test_the_trailing_slash_may_be_missing(path: str) -> None:
     assert answer.headers["cache-control"] == "no-store"
 
 
+async def test_no_answer_is_anything_that_a_browser_would_run() -> None:
+    async with running() as site:
+        sid = await polling_session(site.port, "/engine.io/")
+        answers = [
+            await request(site.port, "POST", f"{POLLING}&sid={sid}", body="4hello"),
+            await request(site.port, "GET", f"{POLLING}&sid={sid}"),
+            await request(site.port, "GET", f"{POLLING}&sid=unknown"),
+        ]
+    assert [answer.status for answer in answers] == [200, 200, 400]
+    for answer in answers:
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        policy = answer.headers["content-security-policy"]
+        assert policy == "default-src 'none'; frame-ancestors 'none'"
+
+
 async def test_a_body_over_the_limit_is_refused_and_the_session_stays() -> None:
     async with running(EngineSettings(max_payload_bytes=1_000)) as site:
         sid = await polling_session(site.port, "/engine.io/")

@@ -93,7 +93,9 @@ class Confirming:
 
     async def _by_key(self, act: Act, conv: ConvID) -> None:
         """A MsgID is sought by the key of idempotence; not found: stored, moves nothing."""
-        entry = await self._find(conv, act.envelope)
+        # Whoever has no part in it is not told by the time that it takes what there is.
+        has_part = _has_part_in(act.device.user, conv)
+        entry = await self._find(conv, act.envelope) if has_part else None
         if entry is None or not _has_part_in(act.device.user, conv):
             act.answer(ack_of_receipt(act.envelope.msg_id, conv))
         else:

@@ -6,7 +6,7 @@ behind which the same connection's next events wait in order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Hashable, Mapping
+from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -23,10 +23,12 @@ from webchat.chat.governing import Governing
 from webchat.chat.grouping import Groups
 from webchat.chat.identity import Identity
 from webchat.chat.joining import Joining
+from webchat.chat.rates import Bucket, Rates
 from webchat.chat.sending import Sender
 from webchat.chat.tools import Tools
 from webchat.errors import Closing, Code, WebchatError
 from webchat.model import MESSAGE, Uid, is_group, pair_conv
+from webchat.ports.clock import pause
 from webchat.ports.log import Append
 from webchat.protocol.envelope import Envelope, NamedEvent, decode_chat
 from webchat.protocol.socketio import Event, ProtocolError, decode_event
@@ -40,6 +42,15 @@ Later = Coroutine[Any, Any, None]
 Said = Callable[[Client, Device, Envelope, "int | None"], "Later | None"]
 """Takes what comes often: one plain call where nothing has to be looked up."""
 _RECEIPTS: Final = frozenset({"delivery", "display"})
+_LISTING: Final = frozenset({"create", "refer", "remove", "rejoin"})
+_PEOPLE: Final = 50
+"""So many in a list are as much work as an event."""
+_SNAPSHOTS: Final = 10
+"""So many snapshots asked for are as much work as an event."""
+_SOUGHT_PER_S: Final = 2
+_SOUGHT_BURST: Final = 20
+"""How often a message is sought in a group's log, for all of a user's connections ten times so
+often."""
 _log = structlog.get_logger()
 
 
@@ -82,6 +93,10 @@ class ChatHandler:
         self._open_mode = tools.open_mode
         self._spawn = tools.spawn
         self._settings = settings
+        self._rates = Rates(
+            settings.rate_events_per_s, settings.rate_burst, by_user=not tools.open_mode
+        )
+        self._sought = Rates(_SOUGHT_PER_S, _SOUGHT_BURST, by_user=True)
         self._draining = False
         self._turns = Turns()
         self._said: Mapping[str, Said] = {
@@ -191,7 +206,9 @@ class ChatHandler:
             raise WebchatError(Code.BAD_REQUEST, "chat takes no binary attachments")
         kind, device = envelope.evt_type, client.device
         if kind not in _RECEIPTS:
-            self._check_rate(client)
+            # A list's uids have no commas in them.
+            listed = envelope.body.count(",") // _PEOPLE if kind in _LISTING else 0
+            self._check_rate(client, 1 + listed)
         if device is None:
             if not self._joins_by_itself(client):
                 raise WebchatError(Code.UNAUTHENTICATED, "join first")
@@ -205,6 +222,8 @@ class ChatHandler:
             later = self._acts[kind](Act(client, device, envelope, event.ack_id))
         else:
             raise WebchatError(Code.BAD_REQUEST, "unknown EvtType")
+        if kind in _RECEIPTS and is_group(envelope.to):
+            later = self._in_time(device.user.uid, later)
         key = (device.user.uid, envelope.msg_id) if envelope.msg_id else client
         return self._in_turn(client, key, envelope.to, later)
 
@@ -215,6 +234,15 @@ class ChatHandler:
         with closing(later):
             await client.settled(to)
             async with self._turns.of(key):
+                await later
+
+    async def _in_time(self, uid: Uid, later: Later) -> None:
+        """A receipt is not refused for coming fast. One whose message has to be sought in a group's
+        log, among many, waits its time, and for others such of the same user."""
+        with closing(later):
+            async with self._turns.of(uid):
+                while wait_ms := self._sought.take(Bucket(), uid, self._clock.monotonic_s()):
+                    await pause(self._clock, wait_ms / 1000)
                 await later
 
     def _joins_by_itself(self, client: Client) -> bool:
@@ -229,16 +257,15 @@ class ChatHandler:
     def _other(self, client: Client, said: NamedEvent, ack_id: int | None) -> Later:
         """`join` and `sync`."""
         name, args = said
-        self._check_rate(client)
+        self._check_rate(client, 1 + _snapshots_asked(args) // _SNAPSHOTS)
         if name == "join":
             return self._joining.join(client, args, ack_id)
         if name == "sync":
             return self._joining.sync(client, args, ack_id)
         raise WebchatError(Code.BAD_REQUEST, "unknown event")
 
-    def _check_rate(self, client: Client) -> None:
-        settings, now_s = self._settings, self._clock.monotonic_s()
-        wait_ms = client.take(now_s, settings.rate_events_per_s, settings.rate_burst)
+    def _check_rate(self, client: Client, events: int) -> None:
+        wait_ms = self._rates.take(client, client.uid, self._clock.monotonic_s(), events)
         if wait_ms:
             raise WebchatError(Code.RATE_LIMITED, "too many events at once", retry_after_ms=wait_ms)
 
@@ -252,14 +279,23 @@ class ChatHandler:
             return self._groups.message(client, device, envelope, ack_id)
         check_message(uid, envelope, self._settings.text_bytes, is_new=is_new)
         append = pair_message(uid, envelope, conv, is_new=is_new, moves=device.full)
-        if is_new and self._profiles.peek(to) is None:
-            return self._to_somebody_new(client, device, to, ack_id, append)
+        if is_new:
+            known = self._profiles.peek(to)
+            if known is None or known.disabled:
+                return self._to_somebody_new(client, device, to, ack_id, append)
         self._sender.append(client, device, ack_id, append)
         return None
 
     async def _to_somebody_new(
         self, client: Client, device: Device, to: Uid, ack_id: int | None, append: Append
     ) -> None:
-        if await self._profiles.get(to) is None:
+        profile = await self._profiles.get(to)
+        if profile is None or profile.disabled:
             raise WebchatError(Code.UNKNOWN_USER, f"there is no user {to}")
         self._sender.append(client, device, ack_id, append)
+
+
+def _snapshots_asked(args: Sequence[object]) -> int:
+    """How many snapshots of receipts a `join` or `sync` asks for, whatever else is wrong in it."""
+    asked = args[0].get("receipts") if args and isinstance(args[0], dict) else None
+    return len(asked) if isinstance(asked, list) else 0

@@ -97,8 +97,12 @@ class Settings:
     getall_profiles: int = amount(10, "Profiles that GET /getall lists in open mode.", 0)
     profile_cache_entries: int = amount(10_000, "Profiles a process keeps at hand.")
 
-    rate_events_per_s: int = amount(30, "Events a connection may send, sustained.")
-    rate_burst: int = amount(300, "Events a connection may send at once.")
+    rate_events_per_s: int = amount(
+        30, "Events a connection may send, sustained; those of one user together 10 times as many."
+    )
+    rate_burst: int = amount(
+        300, "Events a connection may send at once; those of one user together 10 times as many."
+    )
     rate_logins_per_min: int = amount(10, "Logins an account may try, sustained.")
     rate_logins_burst: int = amount(10, "Logins an account may try at once.")
     rate_address_logins_per_min: int = amount(60, "Logins an address may try, sustained.")

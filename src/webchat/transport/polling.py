@@ -32,7 +32,12 @@ from webchat.transport.proxy import Client, Proxies
 from webchat.transport.relay import IS_RELAYED, Relay
 
 _TEXT: Final = (b"content-type", b"text/plain; charset=UTF-8")
-_NO_STORE: Final = (b"cache-control", b"no-store")
+_ALWAYS: Final = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+"""Of every answer: what people say is in them, and a browser that opens one must not run it."""
 _PREFLIGHT_AGE_S: Final = b"600"
 
 
@@ -59,11 +64,11 @@ class Polling:
         headers = Headers(scope["headers"])
         peer = scope["client"][0] if scope["client"] else ""
         client = self._proxies.resolve(peer, headers, secure=scope["scheme"] == "https")
-        fields: Fields = [_NO_STORE]
+        fields: Fields = [*_ALWAYS]
         try:
             if self._endpoint.origin_allowed(headers, client.secure):
                 fields += cors_headers(headers)
-            if scope["method"] == "OPTIONS" and len(fields) > 1:
+            if scope["method"] == "OPTIONS" and len(fields) > len(_ALWAYS):
                 await respond(send, 204, b"", [*fields, *_preflight(headers)])
                 return
             request = admit(self._endpoint, headers, scope["query_string"], client, "polling")

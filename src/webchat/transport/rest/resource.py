@@ -13,6 +13,7 @@ from starlette.responses import Response
 from webchat.chat.identity import COOKIE
 from webchat.errors import Code, WebchatError
 from webchat.model import Login, Uid, is_uid
+from webchat.service.turns import Turns
 from webchat.transport.headers import Headers
 from webchat.transport.rest.guard import CLIENT
 from webchat.transport.rest.route import Call, Reply, Route
@@ -24,14 +25,17 @@ _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 
 
 class Resource:
-    """Serves `routes`, all of one path; HEAD as GET."""
+    """Serves `routes`, all of one path; HEAD as GET. `turns`: of users, for all resources."""
 
-    def __init__(self, routes: Sequence[Route], services: Services, settings: RestSettings) -> None:
+    def __init__(
+        self, routes: Sequence[Route], services: Services, settings: RestSettings, turns: Turns
+    ) -> None:
         self._routes = {route.method: route for route in routes}
         if "GET" in self._routes:
             self._routes["HEAD"] = self._routes["GET"]
         self._services = services
         self._settings = settings
+        self._turns = turns
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -41,8 +45,18 @@ class Resource:
     async def answer(self, request: Request) -> Response:
         """Answer a request by one of `methods`. Raises WebchatError."""
         route = self._routes[request.method]
-        answer = await route.handler(await self._call(request, route))
-        return self._response(request, route, answer)
+        call = await self._call(request, route)
+        if route.public:
+            return await self._done(request, route, call)
+        # Whoever asks for much at once holds up their own requests, not those of others.
+        has_to_wait = self._turns.are_taken(call.uid)
+        async with self._turns.of(call.uid):
+            if has_to_wait:
+                await self._who(request)  # its login may have ended meanwhile
+            return await self._done(request, route, call)
+
+    async def _done(self, request: Request, route: Route, call: Call[object, object]) -> Response:
+        return self._response(request, route, await route.handler(call))
 
     async def _call(self, request: Request, route: Route) -> Call[object, object]:
         if route.accounts_only and self._settings.open_mode:

@@ -15,6 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from webchat.service.turns import Turns
 from webchat.session.endpoint import OriginAllowed
 from webchat.transport.proxy import Proxies
 from webchat.transport.rest import account_routes, conversation_routes, group_routes
@@ -35,6 +36,8 @@ API_ROUTES: Final[tuple[Route, ...]] = (
     *group_routes.ROUTES,
 )
 """The one table of the own API: what is served, and what OpenAPI says of it."""
+_AT_ONCE: Final = 4
+"""So many requests of one user are answered at a time; the rest of theirs wait."""
 
 
 def build(
@@ -69,9 +72,9 @@ def _api(services: Services, settings: RestSettings) -> list[BaseRoute]:
         return Response(document, media_type="application/json")
 
     routes = [at("/api/v1/openapi.json", openapi)]
-    path_of = attrgetter("path")
+    path_of, turns = attrgetter("path"), Turns(_AT_ONCE)
     for path, same in groupby(sorted(API_ROUTES, key=path_of), path_of):
-        resource = Resource(list(same), services, settings)
+        resource = Resource(list(same), services, settings, turns)
         routes.append(at(path, resource.answer, resource.methods))
     return routes
 
