@@ -32,7 +32,7 @@ from webchat.chat.settings import RepairSettings
 from webchat.chat.snapshots import Snapshots
 from webchat.chat.stats import Stats
 from webchat.chat.tasks import Tasks
-from webchat.chat.unheard import Unheard
+from webchat.chat.unheard import Lately, Unheard
 from webchat.model import Login
 from webchat.ports.bus import Bus
 from webchat.ports.clock import Clock
@@ -121,6 +121,7 @@ class Chat:
             clock,
             tasks.spawn,
             Unheard(settings.repair.failed_notices),
+            Lately(settings.repair.failed_notices, clock),
         )
         confirming = Confirming(store.log, receipts, stats)
         receipts.stored = confirming.stored

@@ -15,8 +15,8 @@ from webchat.chat.packets import (
 from webchat.chat.patience import Patience
 from webchat.chat.roster import Roster
 from webchat.chat.tasks import Spawn
-from webchat.chat.topics import COUNTS, NOTICE, POSITION
-from webchat.chat.unheard import Unheard
+from webchat.chat.topics import BACK, COUNTS, NODES, NOTICE, POSITION
+from webchat.chat.unheard import Lately, Unheard, unnamed
 from webchat.model import NO_POSITION, ConvID, Position, Seq, Uid, user_log
 from webchat.ports.bus import Bus
 from webchat.ports.clock import Clock
@@ -44,6 +44,7 @@ class Notices:
         clock: Clock,
         spawn: Spawn,
         unheard: Unheard,
+        lately: Lately,
     ) -> None:
         self._roster = roster
         self._bus = bus
@@ -53,6 +54,7 @@ class Notices:
         self._clock = clock
         self._spawn = spawn
         self._unheard = unheard
+        self._lately = lately
 
     def reader_moved(self, conv: ConvID, uid: Uid, position: Position, source: object) -> None:
         """The user's other devices hear where it is now; `source`: the one that did it."""
@@ -114,14 +116,19 @@ class Notices:
         def published(heard: int | Exception) -> None:
             if isinstance(heard, Exception):
                 self._unheard.keep_notice(notice, shown=shown)
-            elif not shown and heard == 0:
+                return
+            is_for_nobody = not shown and heard == 0
+            if is_for_nobody:
                 self._keep(notice)
+            if self._lately.news is not None:
+                named = is_for_nobody and not self._keeping.is_on
+                self._lately.news.keep_notice(notice if named else unnamed(notice), shown=shown)
 
         self._bus.publish((user_log(notice.author),), NOTICE + _encode(notice), published)
 
     def _keep(self, notice: Notice) -> None:
-        if self._keeping.is_on:
-            self._keeping.keep(notice.author, seed_receipts(notice, self._clock.now_ms()))
+        if self._keeping.is_on and (envelopes := seed_receipts(notice, self._clock.now_ms())):
+            self._keeping.keep(notice.author, envelopes)
 
     def _show_notice(self, notice: Notice) -> bool:
         devices = self._roster.devices_of(notice.author)
@@ -151,6 +158,8 @@ class Notices:
         def published(heard: int | Exception) -> None:
             if isinstance(heard, Exception):
                 self._unheard.keep_counts(counts)
+            elif self._lately.news is not None:
+                self._lately.news.keep_counts(counts)
 
         self._bus.publish((user_log(counts.author),), COUNTS + _encode(counts), published)
 
@@ -181,10 +190,21 @@ class Notices:
     # After an outage of the bus
 
     def make_up(self) -> None:
-        """The bus is back: publish what it did not take."""
+        """The bus is back: publish what it did not take, and say that what others have said
+        meanwhile was not heard here."""
+        self._lately.begin()
         for (uid, conv), position in self._unheard.take_positions().items():
             self._publish_position(uid, conv, position)
-        for notice, shown in self._unheard.take_notices():
+        self._publish_all(self._unheard)
+        self._bus.publish((NODES,), BACK)
+
+    def say_again_soon(self) -> None:
+        """Another node is back on the bus, later than this one perhaps: it has not heard what this
+        one has said since."""
+        self._lately.have_said_again(self._publish_all)
+
+    def _publish_all(self, news: Unheard) -> None:
+        for notice, shown in news.take_notices():
             self._publish_notice(notice, shown=shown)
-        for counts in self._unheard.take_counts():
+        for counts in news.take_counts():
             self._publish_counts(counts)
