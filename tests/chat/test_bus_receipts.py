@@ -82,6 +82,60 @@ async def test_receipts_that_could_not_be_published_are_published_later(
     assert told == {"delivery": 2, "display": 1}
 
 
+async def test_receipts_published_while_others_are_not_back_on_the_bus_reach_them_when_they_are(
+    world: World, other: World
+) -> None:
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    for body in ("one", "two"):
+        await anna.send("ben", body)
+    world.bus.cut_off()
+    other.bus.cut_off()
+    await ben.confirm("delivery", "anna", ConvID=CONV, Seq=2)
+    other.bus.reconnect()
+    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    world.bus.reconnect()
+    await settle()
+    await other.pass_time(1.0)
+    told = {said["EvtType"]: said["Seq"] for said in anna.got("delivery", "display")}
+    assert told == {"delivery": 2, "display": 1}
+
+
+async def test_what_is_said_again_no_device_of_the_seeds_form_hears_twice() -> None:
+    node, beside, anna, ben = await on_two_nodes()
+    laptop = await node.joined("anna")
+    node.bus.cut_off()
+    beside.bus.cut_off()
+    beside.bus.reconnect()
+    node.bus.reconnect()
+    await settle()
+    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    third = World(KEPT, beside=node)
+    third.bus.cut_off()
+    third.bus.reconnect()
+    await settle()
+    await beside.pass_time(1.0)
+    assert [said["MsgID"] for said in anna.got("display")] == ["anna-hello"]
+    assert {said["Seq"] for said in laptop.got("display")} == {1}
+    for world in (node, beside, third):
+        await world.chat.close()
+
+
+async def test_receipts_are_said_again_for_a_short_time_after_an_outage_alone(
+    world: World, other: World
+) -> None:
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    await anna.send("ben", "hello")
+    other.bus.cut_off()
+    other.bus.reconnect()
+    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    await other.pass_time(15.0)
+    world.bus.cut_off()
+    world.bus.reconnect()
+    await settle()
+    await other.pass_time(1.0)
+    assert len(anna.got("display")) == 1
+
+
 async def test_what_was_read_while_the_author_s_node_had_no_bus_is_shown_when_it_is_back(
     world: World, other: World
 ) -> None:

@@ -33,7 +33,7 @@ Repair:
     listening   what other nodes publish, or do not
     gaps        entries that did not come by
     comparing   heads here and in the store
-    unheard     news of receipts that the bus did not take
+    unheard     news of receipts that the bus did not take, or not every node has heard
     reminding   positions, after an outage of the bus
     patience    a store that does not answer
 

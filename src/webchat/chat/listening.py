@@ -13,7 +13,17 @@ from webchat.chat.publishing import Publishing
 from webchat.chat.reminding import Reminding
 from webchat.chat.snapshots import Snapshots
 from webchat.chat.tasks import OneAtATime, Spawn
-from webchat.chat.topics import COMPARE, COUNTS, ENTRY, HEAD, KEPT, NOTICE, POSITION, entry_of
+from webchat.chat.topics import (
+    BACK,
+    COMPARE,
+    COUNTS,
+    ENTRY,
+    HEAD,
+    KEPT,
+    NOTICE,
+    POSITION,
+    entry_of,
+)
 from webchat.model import ConvID, Seq, user_of
 
 _KIND_BYTES = len(ENTRY)
@@ -61,6 +71,8 @@ class Listening:
                 self._hub.heard_of(*_decode_head(said))
             elif kind == COMPARE:
                 self._comparing.compare()
+            elif kind == BACK:
+                self._notices.say_again_soon()
         except msgspec.DecodeError:
             _log.warning("a publish that cannot be read", topic=topic, kind=repr(kind))
 

@@ -14,8 +14,8 @@ from webchat.chat.packets import (
 )
 from webchat.chat.roster import Roster
 from webchat.chat.tools import Tools
-from webchat.chat.topics import COUNTS, NOTICE, POSITION
-from webchat.chat.unheard import Unheard
+from webchat.chat.topics import BACK, COUNTS, NODES, NOTICE, POSITION
+from webchat.chat.unheard import Lately, Unheard, unnamed
 from webchat.model import NO_POSITION, ConvID, Position, Seq, Uid, user_log
 from webchat.protocol.socketio import Packet
 from webchat.service.read_positions import Counts
@@ -30,7 +30,9 @@ _decode_position = msgspec.json.Decoder(tuple[ConvID, Seq, Seq, int]).decode
 class Notices:
     """The ReceiptListener of the product, and what hears of other nodes' receipts."""
 
-    def __init__(self, roster: Roster, keeping: Keeping, unheard: Unheard, tools: Tools) -> None:
+    def __init__(
+        self, roster: Roster, keeping: Keeping, unheard: Unheard, lately: Lately, tools: Tools
+    ) -> None:
         self._roster = roster
         self._bus = tools.bus
         self._positions = tools.store.positions
@@ -39,6 +41,7 @@ class Notices:
         self._clock = tools.clock
         self._spawn = tools.spawn
         self._unheard = unheard
+        self._lately = lately
 
     def reader_moved(self, conv: ConvID, uid: Uid, position: Position, source: object) -> None:
         """The user's other devices hear where it is now; `source`: the one that did it."""
@@ -100,14 +103,19 @@ class Notices:
         def published(heard: int | Exception) -> None:
             if isinstance(heard, Exception):
                 self._unheard.keep_notice(notice, shown=shown)
-            elif not shown and heard == 0:
+                return
+            is_for_nobody = not shown and heard == 0
+            if is_for_nobody:
                 self._keep(notice)
+            if self._lately.news is not None:
+                named = is_for_nobody and not self._keeping.is_on
+                self._lately.news.keep_notice(notice if named else unnamed(notice), shown=shown)
 
         self._bus.publish((user_log(notice.author),), NOTICE + _encode(notice), published)
 
     def _keep(self, notice: Notice) -> None:
-        if self._keeping.is_on:
-            self._keeping.keep(notice.author, seed_receipts(notice, self._clock.now_ms()))
+        if self._keeping.is_on and (envelopes := seed_receipts(notice, self._clock.now_ms())):
+            self._keeping.keep(notice.author, envelopes)
 
     def _show_notice(self, notice: Notice) -> bool:
         devices = self._roster.devices_of(notice.author)
@@ -137,6 +145,8 @@ class Notices:
         def published(heard: int | Exception) -> None:
             if isinstance(heard, Exception):
                 self._unheard.keep_counts(counts)
+            elif self._lately.news is not None:
+                self._lately.news.keep_counts(counts)
 
         self._bus.publish((user_log(counts.author),), COUNTS + _encode(counts), published)
 
@@ -167,10 +177,21 @@ class Notices:
     # After an outage of the bus
 
     def make_up(self) -> None:
-        """The bus is back: publish what it did not take."""
+        """The bus is back: publish what it did not take, and say that what others have said
+        meanwhile was not heard here."""
+        self._lately.begin()
         for (uid, conv), position in self._unheard.take_positions().items():
             self._publish_position(uid, conv, position)
-        for notice, shown in self._unheard.take_notices():
+        self._publish_all(self._unheard)
+        self._bus.publish((NODES,), BACK)
+
+    def say_again_soon(self) -> None:
+        """Another node is back on the bus, later than this one perhaps: it has not heard what this
+        one has said since."""
+        self._lately.have_said_again(self._publish_all)
+
+    def _publish_all(self, news: Unheard) -> None:
+        for notice, shown in news.take_notices():
             self._publish_notice(notice, shown=shown)
-        for counts in self._unheard.take_counts():
+        for counts in news.take_counts():
             self._publish_counts(counts)

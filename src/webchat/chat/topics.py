@@ -25,6 +25,8 @@ HEAD: Final = b"1h"
 """Where a log ends whose publishes failed, JSON: `[conv, seq]`."""
 COMPARE: Final = b"1a"
 """More publishes failed than a node remembers: everybody compares; nothing more."""
+BACK: Final = b"1b"
+"""A node is back on the bus, and heard of no receipts meanwhile; nothing more."""
 NODES: Final = "nodes"
 """The topic that every node holds."""
 _REMEMBERED_LOGS: Final = 10_000

@@ -1,13 +1,18 @@
-"""News of receipts that the bus did not take, until it is back: of each place the newest.
+"""News of receipts that the bus did not take, until it is back, or that not every node may have
+heard: of each place the newest.
 
 Positions and receipts are state, so what came later stands for what came before.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
 import msgspec
 
 from webchat.model import ConvID, Position, Uid
+from webchat.ports.clock import Clock, Timer
 from webchat.service.newest import put_newest
 from webchat.service.read_positions import Counts
 from webchat.service.telling import Message, Notice
@@ -15,6 +20,10 @@ from webchat.service.telling import Message, Notice
 _NAMED_MESSAGES = 200
 """Of one reader and author, how many of the newest are still named, for the seed's form."""
 _COUNTED_MESSAGES = 200
+_LATE_S: Final = 10.0
+"""After an outage, within which the other nodes are back on the bus, too."""
+_GATHER_S: Final = 0.5
+"""Nodes come back close together: what is said again is so for all that came within this time."""
 
 
 class Unheard:
@@ -59,6 +68,46 @@ class Unheard:
         """All that are kept, which are kept no more."""
         taken, self._counts = self._counts, {}
         return list(taken.values())
+
+
+class Lately:
+    """What this node has said since the bus is back, for nodes that come back to it after this one.
+
+    `news`: None when all are back. At most `limit` of each kind.
+    """
+
+    def __init__(self, limit: int, clock: Clock) -> None:
+        self.news: Unheard | None = None
+        self._limit = limit
+        self._clock = clock
+        self._end: Timer | None = None
+        self._saying: Timer | None = None
+
+    def begin(self) -> None:
+        """The bus is back: what is said from now on may have to be said again."""
+        if self._end is not None:
+            self._end.cancel()
+        self._end = self._clock.call_later(_LATE_S, self._forget)
+        self.news = self.news or Unheard(self._limit)
+
+    def _forget(self) -> None:
+        self.news = None
+
+    def have_said_again(self, say: Callable[[Unheard], None]) -> None:
+        """Another node is back: `say` all of it soon, for all that are back by then."""
+
+        def now() -> None:
+            self._saying = None
+            if self.news is not None:
+                say(self.news)
+
+        if self.news is not None and self._saying is None:
+            self._saying = self._clock.call_later(_GATHER_S, now)
+
+
+def unnamed(notice: Notice) -> Notice:
+    """Without its messages: for devices that know `Seq`, to which hearing it twice is nothing."""
+    return msgspec.structs.replace(notice, newly_delivered=(), newly_displayed=())
 
 
 def _merged(before: Notice, after: Notice) -> Notice:
