@@ -70,7 +70,7 @@ class DynamoPorts:
         groups = PublicGroups(steady)
         rows = RowCache(settings.max_positions)
         self._writer = writer = LogWriter(steady, reader, rows, settings, clock)
-        followers = Followers(steady, reader, groups, writer.append_inner)
+        followers = Followers(steady, reader, groups, writer.append_inner, settings.head_bytes)
         accounts = DynamoAccounts(steady, clock)
         self._positions = DynamoPositions(steady, reader, writer, accounts, rows)
         writer.answer_by(Answering(writer, followers, reader, self._positions))
