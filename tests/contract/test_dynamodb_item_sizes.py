@@ -1,4 +1,4 @@
-"""Older entries of a DynamoDB store, which lie many to an item, as edits make them longer."""
+"""Items of a DynamoDB store that many acts in one log make longer."""
 
 from __future__ import annotations
 
@@ -50,6 +50,17 @@ async def test_edits_to_long_texts_never_make_an_item_too_large_for_the_engine()
         assert bodies(await other.log.read(GROUP, 1, len(texts))) == texts
         await send(other, refer(GROUP, "ann", "cid"))
         assert await other.members.count(GROUP) == 3
+
+
+async def test_many_who_come_in_by_many_entries_at_once_are_never_too_much_for_one_item() -> None:
+    node = Node(FaultyTable(PlainTable()), DynamoSettings("nowhere", "none"), ManualClock())
+    await send(node, create(GROUP, "ann"))
+    uids = [f"somebody-{number:04}@example.org" for number in range(30 * 170)]
+    asked = [refer(GROUP, "ann", *uids[at : at + 170]) for at in range(0, len(uids), 170)]
+    asked.append(Append(GROUP, (message("ann", "1"),)))
+    done = await asyncio.gather(*[send(node, request) for request in asked])
+    assert [appended.entries[0].seq for appended in done] == list(range(2, 33))
+    assert await node.members.count(GROUP) == 1 + len(uids)
 
 
 async def test_what_lies_apart_from_its_batch_is_read_edited_and_deleted_like_the_rest() -> None:
