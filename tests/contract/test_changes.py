@@ -181,6 +181,16 @@ async def test_a_reaction_is_taken_back(store: Store, group: str) -> None:
     assert await store.log.reactions(group, [2]) == {}
 
 
+@pytest.mark.parametrize("body", ["\0", "a\0b", '"\\', "\U0001f468\u200d\U0001f469"])
+async def test_a_reaction_is_kept_whatever_it_is_made_of(
+    store: Store, group: str, body: str
+) -> None:
+    await send(store, react(group, "bob", 2, "👍"))
+    await send(store, react(group, "bob", 2, body))
+    await send(store, react(group, "cid", 3, body))
+    assert await store.log.reactions(group, [2, 3]) == {2: {"bob": body}, 3: {"cid": body}}
+
+
 async def test_taking_back_what_was_never_there_does_nothing(store: Store, group: str) -> None:
     await send(store, react(group, "bob", 2, ""))
     assert await store.log.reactions(group, [2]) == {}

@@ -5,19 +5,25 @@ from __future__ import annotations
 import asyncio
 from typing import cast
 
+import pytest
+
 from webchat.adapters.dynamodb import DynamoSettings, keys
 from webchat.adapters.dynamodb.marks import MarkSweep
 from webchat.adapters.dynamodb.steady import SteadyTable
 from webchat.adapters.dynamodb.table import Key
 from webchat.adapters.memory import ManualClock
+from webchat.errors import Code, WebchatError
 from webchat.model import ConvID
 
 
-class OneMark:
-    """A table in which one log has a mark."""
+class Marked:
+    """A table in which these logs have marks."""
+
+    def __init__(self, *convs: ConvID) -> None:
+        self._convs = convs
 
     async def marked(self, shard: str, limit: int) -> list[Key]:
-        return [keys.head("group_x")] if shard == "0" else []
+        return [keys.head(conv) for conv in self._convs] if shard == "0" else []
 
 
 async def test_marks_are_looked_for_again_after_one_that_could_not_be_finished(
@@ -31,12 +37,34 @@ async def test_marks_are_looked_for_again_after_one_that_could_not_be_finished(
             raise ValueError("of one log")
 
     settings = DynamoSettings("eu-west-1", "t", marks_every_ms=1_000, mark_age_ms=2_000)
-    sweep = MarkSweep(cast(SteadyTable, OneMark()), finish, settings, clock)
+    sweep = MarkSweep(cast(SteadyTable, Marked("group_x")), finish, settings, clock)
     sweep.start()
     for _ in range(4):
         clock.advance(1)
         await _settle()
     assert asked == ["group_x"] * 2
+    await sweep.stop()
+
+
+@pytest.mark.parametrize("failure", [ValueError(), WebchatError(Code.UNAVAILABLE, "")])
+async def test_a_log_that_can_never_be_finished_is_not_in_the_way_of_others(
+    clock: ManualClock, failure: Exception
+) -> None:
+    finished: set[ConvID] = set()
+
+    async def finish(conv: ConvID) -> None:
+        if conv in {"group_a", "group_c"}:
+            raise failure
+        finished.add(conv)
+
+    table = Marked("group_a", "group_b", "group_c", "group_d")
+    settings = DynamoSettings("eu-west-1", "t", marks_every_ms=1_000, mark_age_ms=2_000)
+    sweep = MarkSweep(cast(SteadyTable, table), finish, settings, clock)
+    sweep.start()
+    for _ in range(6):
+        clock.advance(1)
+        await _settle()
+    assert finished == {"group_b", "group_d"}
     await sweep.stop()
 
 

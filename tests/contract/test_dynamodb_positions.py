@@ -67,3 +67,18 @@ async def test_where_one_member_cannot_be_moved_the_others_are() -> None:
     bobs, cats = outcomes
     assert isinstance(bobs.refused, WebchatError)
     assert (cats.uid, cats.after.delivered, cats.refused) == ("cat", 2, None)
+
+
+async def test_a_sender_whose_position_left_the_head_was_where_its_message_before_is() -> None:
+    settings = DynamoSettings("nowhere", "none", inline_senders=1)
+    node = Node(FaultyTable(PlainTable()), settings, ManualClock())
+    await send(node, create("group_x", "ann", "bob", "cat"))
+    before = []
+    for number in range(3):
+        for uid in ("ann", "bob", "cat"):
+            said = Append("group_x", (message(uid, str(number)),), moves_sender=True)
+            moved = (await send(node, said)).moved
+            assert moved is not None
+            before.append(moved.before.displayed)
+            await turns()
+    assert before == [0, 0, 0, 2, 3, 4, 5, 6, 7]

@@ -146,6 +146,7 @@ async def test_a_place_need_not_be_that_of_a_conversation(store: Store) -> None:
     above = [Activity(at, "group_c"), Activity(at + 1, "group_a"), Activity(10**30, "group_a")]
     for places, found in ((below, 0), (above, 1)):
         assert [len(await seen_by(store, "ann", place)) for place in places] == [found] * 3
+    assert len(await seen_by(store, "ann", limit=10**30)) == 1
 
 
 async def test_what_comes_while_pages_are_walked_goes_to_the_front(

@@ -223,6 +223,7 @@ async def test_many_logs_are_read_at_once_each_from_its_place(store: Store) -> N
         "group_x": await read("group_x", 0, 3),
         user_log("bob"): await read(user_log("bob"), 0, 3),
     }
+    assert await read_each({CONV: -1}, 3) == {CONV: await read(CONV, -1, 3)}
     assert await read_each({}, 3) == {}
 
 

@@ -113,6 +113,21 @@ async def test_moves_are_told_in_the_order_in_which_they_were_queued(
     assert [one.before.delivered for one in await asked[1]] == [4]
 
 
+async def test_own_messages_tell_where_each_sender_was_however_many_send(store: Store) -> None:
+    uids = [f"u{number}" for number in range(12)]
+    await send(store, create("group_y", *uids))
+    was = dict.fromkeys(uids, 0)
+    for time in range(4):
+        requests = [
+            Append("group_y", (message(uid, f"m{time}"),), moves_sender=True) for uid in uids[time:]
+        ]
+        for done in await asyncio.gather(*[send(store, request) for request in requests]):
+            moved, (entry,) = done.moved, done.entries
+            assert moved is not None
+            assert (moved.before.displayed, moved.after.displayed) == (was[moved.uid], entry.seq)
+            was[moved.uid] = entry.seq
+
+
 async def test_counts_tell_how_many_others_have_an_entry(store: Store, group: str) -> None:
     await send(store, refer(group, "ann", "cid"))
     await send(store, Append(group, (message("ann", "last"),), moves_sender=True))

@@ -68,6 +68,7 @@ class Answering:
         answers: Answers,
     ) -> None:
         """`plan` has been written over `base`."""
+        answers.after = base.last
         outer: list[tuple[Pending, Outcome]] = []
         for pending, outcome in zip(batch, plan.outcomes, strict=True):
             if not pending.inner:

@@ -6,6 +6,7 @@ overwrites; entries of user logs have keys.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 from webchat.adapters.dynamodb import keys
 from webchat.adapters.dynamodb.directory import PublicGroups
 from webchat.adapters.dynamodb.head import (
+    Batch,
     Follows,
     LogHead,
     Mark,
@@ -43,12 +45,19 @@ class Followers:
     """Does what follows. Every method may raise WebchatError(UNAVAILABLE); then do it again."""
 
     def __init__(
-        self, table: SteadyTable, reader: LogReader, groups: PublicGroups, append: Inner
+        self,
+        table: SteadyTable,
+        reader: LogReader,
+        groups: PublicGroups,
+        append: Inner,
+        batch_bytes: int,
     ) -> None:
+        """`batch_bytes`: an edit does not make a batch longer than that."""
         self._table = table
         self._reader = reader
         self._groups = groups
         self._append = append
+        self._batch_bytes = batch_bytes
 
     async def finish(self, conv: ConvID, mark: Mark) -> None:
         """All that a mark stands for; nothing if somebody finished it meanwhile."""
@@ -146,16 +155,28 @@ class Followers:
             await self._table.put_if(item, older(by))
             return
         while (batch := await self._reader.batch_with(conv, change.refers)) is not None:
-            place = change.refers - batch.first
-            record = batch.records[place]
-            envelope = changed(record.envelope, change, by)
-            if envelope == record.envelope:
+            before = batch.records[change.refers - batch.first].envelope
+            envelope = changed(before, change, by)
+            if envelope == before or await self._rewrite(batch, change.refers, envelope):
                 return
-            records = list(batch.records)
-            records[place] = msgspec.structs.replace(record, envelope=envelope)
-            after = msgspec.structs.replace(batch, records=tuple(records), ver=batch.ver + 1)
-            if await self._table.put_if(after.item(), version(batch.ver)):
-                return
+
+    async def _rewrite(self, batch: Batch, seq: Seq, envelope: bytes) -> bool:
+        """Give an entry of a batch another envelope, which lies apart from it where it is too much
+        for one item; False: the batch is another by now."""
+        apart = {other: ref for other, ref in batch.apart.items() if other != seq}
+        after = msgspec.structs.replace(
+            batch.saying({seq: envelope}), ver=batch.ver + 1, apart=apart
+        )
+        item = after.item()
+        if len(as_bytes(item["entries"])) > self._batch_bytes:
+            ref = secrets.token_hex(8)
+            key = keys.apart(batch.conv, seq, ref)
+            await self._table.put({**key._asdict(), "envelope": envelope})
+            item = msgspec.structs.replace(after, apart={**apart, seq: ref}).item()
+        has_won = await self._table.put_if(item, version(batch.ver))
+        if has_won and seq in batch.apart:
+            await self._table.delete(keys.apart(batch.conv, seq, batch.apart[seq]))
+        return has_won
 
 
 def said_to_users(conv: ConvID, follows: Follows) -> list[Draft]:

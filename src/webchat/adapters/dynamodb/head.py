@@ -150,12 +150,16 @@ def head_size(head: LogHead) -> int:
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """Entries rolled out together, from `first`; `ver` goes up when one of them changes."""
+    """Entries rolled out together, from `first`; `ver` goes up when one of them changes.
+
+    `apart`: by `Seq`, where envelopes lie that edits made too long for all to be in one item.
+    """
 
     conv: ConvID
     first: Seq
     records: tuple[Record, ...]
     ver: int = 1
+    apart: Mapping[Seq, str] = {}
 
     @property
     def last(self) -> Seq:
@@ -166,20 +170,34 @@ class Batch(msgspec.Struct, frozen=True):
         """As the port tells them."""
         return [record.entry(self.conv, seq) for seq, record in enumerate(self.records, self.first)]
 
+    def saying(self, envelopes: Mapping[Seq, bytes]) -> Batch:
+        """The same with other envelopes of some entries."""
+        records = list(self.records)
+        for seq, envelope in envelopes.items():
+            place = seq - self.first
+            records[place] = msgspec.structs.replace(records[place], envelope=envelope)
+        return msgspec.structs.replace(self, records=tuple(records))
+
     def item(self) -> Item:
         """As it is written."""
         key = keys.batch(self.conv, self.first)
+        here = self.saying({seq: ref.encode() for seq, ref in self.apart.items()}).records
         return {
-            **key._asdict(), "ver": self.ver, "last": self.last, "at": self.records[-1].at,
-            "entries": pack(self.records),
+            **key._asdict(), "ver": self.ver, "last": self.last, "at": here[-1].at,
+            "entries": pack(here),
         }  # fmt: skip
 
 
 def read_batch(item: Item) -> Batch:
-    """The batch that `item` is."""
+    """The batch that `item` is; of envelopes that are `apart` it does not have the text."""
     first = int(str(item["sk"]).removeprefix(keys.BATCH))
     records = unpack(as_bytes(item["entries"]))
-    return Batch(keys.conv_of(str(item["pk"])), first, records, int(item["ver"]))
+    apart = {
+        seq: record.envelope.decode()
+        for seq, record in enumerate(records, first)
+        if not record.envelope.startswith(b"{")
+    }
+    return Batch(keys.conv_of(str(item["pk"])), first, records, int(item["ver"]), apart)
 
 
 def further(position: Position | None, moved: tuple[Seq, int] | None) -> Position | None:

@@ -11,6 +11,7 @@ from webchat.ports.accounts import fold
 HEAD: Final = "H"
 GROUP: Final = "G"
 BATCH: Final = "B#"
+APART: Final = "E#"
 MEMBER: Final = "M#"
 REACTION: Final = "X#"
 KEYS: Final = "K#"
@@ -62,6 +63,11 @@ def head(conv: ConvID) -> Key:
 def batch(conv: ConvID, first: Seq) -> Key:
     """The entries that were rolled out together, beginning with `first`."""
     return Key(log(conv), f"{BATCH}{padded(first)}")
+
+
+def apart(conv: ConvID, seq: Seq, ref: str) -> Key:
+    """The envelope of an entry that its batch has no room for, and `ref` instead."""
+    return Key(log(conv), f"{APART}{padded(seq)}#{ref}")
 
 
 def member(conv: ConvID, uid: Uid) -> Key:

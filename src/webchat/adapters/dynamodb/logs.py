@@ -92,11 +92,15 @@ class KnownLog:
 
 
 class Answers:
-    """What the requests of one write are told, once it is known and its turn has come."""
+    """What the requests of one write are told, once it is known and its turn has come.
 
-    __slots__ = ("calls",)
+    `after`: the log's last `Seq` before that write, 0 until it is known.
+    """
+
+    __slots__ = ("after", "calls")
 
     def __init__(self) -> None:
+        self.after: Seq = 0
         self.calls: list[Callable[[], None]] | None = None
 
 

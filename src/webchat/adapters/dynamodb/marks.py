@@ -36,6 +36,7 @@ class MarkSweep:
         self._age_s = settings.mark_age_ms / 1000
         self._clock = clock
         self._seen: dict[ConvID, float] = {}
+        self._failing: set[ConvID] = set()
         self._timer: Timer | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -58,8 +59,8 @@ class MarkSweep:
         try:
             await self.sweep()
         except WebchatError:
-            # The store does not answer; the next sweep may find it back.
-            self._seen.clear()
+            # The store does not answer, or not for one log; the next sweep may find it back.
+            pass
         except Exception:
             # What was left half done is finished here alone: never end in silence.
             logging.getLogger(__name__).exception("marks were not looked for")
@@ -67,14 +68,19 @@ class MarkSweep:
             self.start()
 
     async def sweep(self) -> None:
-        """Finish the marks that have been seen for long enough. Raises UNAVAILABLE."""
+        """Finish the marks that have been seen for long enough, those of a log that could not be
+        finished after all others. Raises UNAVAILABLE."""
         now_s = self._clock.monotonic_s()
+        seen, self._seen = self._seen, {}
         marked: dict[ConvID, float] = {}
         for shard in range(MARK_SHARDS):
             for key in await self._table.marked(str(shard), _MOST_A_SHARD):
                 conv = keys.conv_of(key.pk)
-                marked[conv] = self._seen.get(conv, now_s)
+                marked[conv] = seen.get(conv, now_s)
         self._seen = marked
-        for conv, since_s in marked.items():
-            if now_s - since_s >= self._age_s:
+        self._failing &= marked.keys()
+        for conv in sorted(marked, key=self._failing.__contains__):
+            if now_s - marked[conv] >= self._age_s:
+                self._failing.add(conv)
                 await self._finish(conv)
+                self._failing.discard(conv)

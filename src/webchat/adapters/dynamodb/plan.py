@@ -171,7 +171,8 @@ class Planner:
         if follows == Follows(first, self._at, n_before):
             return None
         blob, ref = encode(follows), ""
-        if len(blob) > self._follow_inline_bytes:
+        inline = sum(len(mark.follows) for mark in self._marks)
+        if inline + len(blob) > self._follow_inline_bytes:
             ref = f"{self._token.hex()}#{first}"
             self._spilled[ref] = blob
             blob = b""

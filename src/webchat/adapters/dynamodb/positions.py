@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Protocol
@@ -11,10 +10,9 @@ from typing import Protocol
 from webchat.adapters.dynamodb import keys
 from webchat.adapters.dynamodb.head import LogHead, further
 from webchat.adapters.dynamodb.reader import LogReader
-from webchat.adapters.dynamodb.rows import MemberRow, forward, read_row, uid_of
-from webchat.adapters.dynamodb.settings import DynamoSettings
+from webchat.adapters.dynamodb.rows import MemberRow, RowCache, forward, read_row, uid_of
 from webchat.adapters.dynamodb.steady import SteadyTable, as_refusal
-from webchat.adapters.dynamodb.table import Item, Key
+from webchat.adapters.dynamodb.table import Item
 from webchat.model import NO_POSITION, ConvID, Position, Seq, Uid
 from webchat.ports.positions import Move, Moved, MoveDone
 
@@ -36,29 +34,6 @@ class Hidden(Protocol):
         """Those of `uids` whose display receipts are off."""
 
 
-class RowCache:
-    """Members' rows as this node last saw them: a hint of their `ver`, never the truth."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._items: OrderedDict[Key, Item] = OrderedDict()
-
-    def get(self, key: Key) -> Item | None:
-        """What is remembered."""
-        if key in self._items:
-            self._items.move_to_end(key)
-        return self._items.get(key)
-
-    def put(self, key: Key, item: Item | None) -> None:
-        """Remember it."""
-        if item is None:
-            return
-        self._items[key] = item
-        self._items.move_to_end(key)
-        if len(self._items) > self._most:
-            self._items.popitem(last=False)
-
-
 class DynamoPositions:
     """See `ports/positions.py`. A move is one write if this node knows the row.
 
@@ -72,13 +47,13 @@ class DynamoPositions:
         reader: LogReader,
         heads: Heads,
         hidden: Hidden,
-        settings: DynamoSettings,
+        cache: RowCache,
     ) -> None:
         self._table = table
         self._reader = reader
         self._heads = heads
         self._hidden = hidden
-        self._cache = RowCache(settings.max_positions)
+        self._cache = cache
         self._queued: list[Queued] = []
         self._task: asyncio.Task[None] | None = None
 

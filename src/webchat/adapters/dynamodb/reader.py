@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Final
 
 from webchat.adapters.dynamodb import keys
-from webchat.adapters.dynamodb.head import Batch, LogHead, Record, read_batch, read_head
+from webchat.adapters.dynamodb.head import Batch, LogHead, Record, as_bytes, read_batch, read_head
 from webchat.adapters.dynamodb.steady import SteadyTable
 from webchat.adapters.dynamodb.table import Span
 from webchat.model import ConvID, Entry, Seq
@@ -82,7 +82,7 @@ class LogReader:
         low, high = keys.batch(conv, 0), keys.batch(conv, before - 1)
         span = Span(low.pk, low.sk, high.sk, descending=True)
         async for item in self._table.items(span, _page(entries)):
-            yield read_batch(item)
+            yield await self._whole(read_batch(item))
 
     async def batches_from(self, head: LogHead, seq: Seq) -> AsyncIterator[Batch]:
         """Batches that end at `seq` or later, oldest first, up to the tail of `head`."""
@@ -94,7 +94,23 @@ class LogReader:
         if low.sk > span.high:
             return
         async for item in self._table.items(span, _page(head.first - seq)):
-            yield read_batch(item)
+            yield await self._whole(read_batch(item))
+
+    async def _whole(self, batch: Batch) -> Batch:
+        """`batch`, or what it is by now, with the envelopes that lie apart from it."""
+        while batch.apart:
+            places = {seq: keys.apart(batch.conv, seq, ref) for seq, ref in batch.apart.items()}
+            found = await self._table.get_many(places.values())
+            if len(found) == len(places):
+                return batch.saying(
+                    {seq: as_bytes(found[key]["envelope"]) for seq, key in places.items()}
+                )
+            # One of them was changed meanwhile, and lies elsewhere.
+            item = await self._table.get(keys.batch(batch.conv, batch.first))
+            if item is None or int(item["ver"]) == batch.ver:
+                raise LookupError(f"an entry of {batch.conv} from {batch.first} on is lost")
+            batch = read_batch(item)
+        return batch
 
 
 def _page(entries: int) -> int:

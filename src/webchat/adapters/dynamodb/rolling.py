@@ -9,7 +9,7 @@ from webchat.adapters.dynamodb.head import Batch, LogHead, Record, read_batch, s
 from webchat.adapters.dynamodb.logs import KnownLog
 from webchat.adapters.dynamodb.pages import KeyPages
 from webchat.adapters.dynamodb.reader import LogReader
-from webchat.adapters.dynamodb.rows import forward, read_row
+from webchat.adapters.dynamodb.rows import RowCache, forward, read_row
 from webchat.adapters.dynamodb.settings import DynamoSettings
 from webchat.adapters.dynamodb.steady import SteadyTable
 from webchat.adapters.dynamodb.table import ABSENT, Item, version
@@ -20,11 +20,17 @@ class Rolling:
     """Each act may raise WebchatError(UNAVAILABLE), and can be done again at any time."""
 
     def __init__(
-        self, table: SteadyTable, reader: LogReader, pages: KeyPages, settings: DynamoSettings
+        self,
+        table: SteadyTable,
+        reader: LogReader,
+        pages: KeyPages,
+        rows: RowCache,
+        settings: DynamoSettings,
     ) -> None:
         self._table = table
         self._reader = reader
         self._pages = pages
+        self._rows = rows
         self._settings = settings
 
     async def tidy(self, known: KnownLog) -> None:
@@ -73,27 +79,30 @@ class Rolling:
         return batch if await self._table.put_if(batch.item(), version(there.ver)) else None
 
     async def _flush(self, known: KnownLog, head: LogHead) -> None:
-        """Move positions of those who sent longest ago into their rows."""
+        """Move positions of those who sent longest ago into their rows; but of messages that are
+        not answered yet it is still to be told where their senders were."""
         excess = len(head.moved) - self._settings.inline_senders // 2
-        oldest = dict(islice(head.moved.items(), excess))
+        told = known.answers[0].after if known.answers else head.last
+        oldest = {uid: at for uid, at in islice(head.moved.items(), excess) if at[0] <= told}
 
         async def flush(uid: Uid) -> None:
             seq, n = oldest[uid]
-            await save_position(self._table, head.conv, uid, Position(seq, seq, n))
+            row = await save_position(self._table, head.conv, uid, Position(seq, seq, n))
+            self._rows.put(keys.member(head.conv, uid), row)
             known.flushed[uid] = seq
 
         await self._table.each(flush, oldest)
 
 
-async def save_position(table: SteadyTable, conv: ConvID, uid: Uid, to: Position) -> None:
-    """Move a member's row forward to a position."""
+async def save_position(table: SteadyTable, conv: ConvID, uid: Uid, to: Position) -> Item | None:
+    """Move a member's row forward to a position; what was written, None: it was there already."""
 
     def moved(item: Item | None) -> Item | None:
         row = read_row(item)
         after = forward(row.position, to)
         return None if after == row.position else row.at(after).item()
 
-    await table.change(keys.member(conv, uid), moved)
+    return await table.change(keys.member(conv, uid), moved)
 
 
 def older_than_kept(head: LogHead, kept_bytes: int) -> tuple[Record, ...]:

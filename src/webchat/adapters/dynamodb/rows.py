@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final
 
@@ -9,7 +10,7 @@ import msgspec
 
 from webchat.adapters.dynamodb import keys
 from webchat.adapters.dynamodb.head import as_bytes, encode
-from webchat.adapters.dynamodb.table import Item
+from webchat.adapters.dynamodb.table import Item, Key
 from webchat.model import ConvID, Membership, Position, Seq, Uid
 
 _decode_spans: Final = msgspec.msgpack.Decoder(tuple[tuple[Seq, Seq, str], ...]).decode
@@ -43,6 +44,29 @@ class MemberRow(msgspec.Struct, frozen=True):
             at = self.position
             item |= {"delivered": at.delivered, "displayed": at.displayed, "n": at.n}
         return item
+
+
+class RowCache:
+    """Members' rows as this node last saw them: a hint of their `ver`, never the truth."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._items: OrderedDict[Key, Item] = OrderedDict()
+
+    def get(self, key: Key) -> Item | None:
+        """What is remembered."""
+        if key in self._items:
+            self._items.move_to_end(key)
+        return self._items.get(key)
+
+    def put(self, key: Key, item: Item | None) -> None:
+        """Remember it; None: nothing new is known."""
+        if item is None:
+            return
+        self._items[key] = item
+        self._items.move_to_end(key)
+        if len(self._items) > self._most:
+            self._items.popitem(last=False)
 
 
 def read_row(item: Item | None) -> MemberRow:

@@ -11,9 +11,10 @@ class DynamoSettings:
 
     `endpoint`: "" for the region's own; credentials come from the usual AWS variables.
     `inline_bytes`: entries beyond are rolled out of a head, down to `kept_inline_bytes`; each write
-    of a head pays for them. `head_bytes`: a head never grows beyond (an item has at most 400 KB).
-    `batch_bytes`: of requests in one write. `inline_senders`: positions of senders kept in a head.
-    `follow_inline_bytes`: what follows from an entry goes into an item of its own beyond.
+    of a head pays for them. `head_bytes`: a head, or what was rolled out together, never grows
+    beyond (an item has at most 400 KB). `batch_bytes`: of requests in one write.
+    `inline_senders`: positions of senders kept in a head.
+    `follow_inline_bytes`: what follows from entries goes into items of its own beyond.
     `keys_kept_ms`: for how long a MsgID is known: a day, and clocks that differ.
     `max_logs`: ends of logs that a node remembers; `max_positions`: positions.
     `attempt_timeout_ms`: of one request. `retry_within_ms`: how long a throttled or failing request

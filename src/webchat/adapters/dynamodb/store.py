@@ -23,6 +23,7 @@ from webchat.adapters.dynamodb.nodes import DynamoNodes
 from webchat.adapters.dynamodb.positions import DynamoPositions
 from webchat.adapters.dynamodb.reader import LogReader
 from webchat.adapters.dynamodb.restoring import Restoring
+from webchat.adapters.dynamodb.rows import RowCache
 from webchat.adapters.dynamodb.settings import DynamoSettings
 from webchat.adapters.dynamodb.steady import SteadyTable
 from webchat.adapters.dynamodb.table import ABSENT, Failed, Item, Key, Table
@@ -67,10 +68,11 @@ class DynamoPorts:
         self._table = steady = SteadyTable(table, settings, clock)
         reader = LogReader(steady)
         groups = PublicGroups(steady)
-        self._writer = writer = LogWriter(steady, reader, settings, clock)
-        followers = Followers(steady, reader, groups, writer.append_inner)
+        rows = RowCache(settings.max_positions)
+        self._writer = writer = LogWriter(steady, reader, rows, settings, clock)
+        followers = Followers(steady, reader, groups, writer.append_inner, settings.head_bytes)
         accounts = DynamoAccounts(steady, clock)
-        self._positions = DynamoPositions(steady, reader, writer, accounts, settings)
+        self._positions = DynamoPositions(steady, reader, writer, accounts, rows)
         writer.answer_by(Answering(writer, followers, reader, self._positions))
         self._marks = MarkSweep(steady, writer.finish_marks, settings, clock)
         self.log = DynamoLog(steady, reader, writer)

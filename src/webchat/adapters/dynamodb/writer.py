@@ -20,6 +20,7 @@ from webchat.adapters.dynamodb.pages import KeyPages
 from webchat.adapters.dynamodb.plan import Plan, Planner, Settled
 from webchat.adapters.dynamodb.reader import LogReader
 from webchat.adapters.dynamodb.rolling import Rolling
+from webchat.adapters.dynamodb.rows import RowCache
 from webchat.adapters.dynamodb.settings import DynamoSettings
 from webchat.adapters.dynamodb.steady import SteadyTable, as_refusal
 from webchat.adapters.dynamodb.table import version
@@ -35,7 +36,12 @@ class LogWriter:
     """Appends. All methods on the loop's thread."""
 
     def __init__(
-        self, table: SteadyTable, reader: LogReader, settings: DynamoSettings, clock: Clock
+        self,
+        table: SteadyTable,
+        reader: LogReader,
+        rows: RowCache,
+        settings: DynamoSettings,
+        clock: Clock,
     ) -> None:
         self._table = table
         self._reader = reader
@@ -43,7 +49,7 @@ class LogWriter:
         self._clock = clock
         self._logs = KnownLogs(settings.max_logs)
         self._pages = KeyPages(table, reader, settings, clock)
-        self._rolling = Rolling(table, reader, self._pages, settings)
+        self._rolling = Rolling(table, reader, self._pages, rows, settings)
         self._answering: Answering
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closed = False

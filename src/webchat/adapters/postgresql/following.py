@@ -52,7 +52,7 @@ class PostgresFollowing:
     async def newest(self, uid: Uid, before: Activity | None, limit: int) -> Sequence[Seen]:
         """Up to `limit` conversations of the user, those with the greatest activity first."""
         at, conv = before or (MAX_BIGINT, "")
-        rows = await self._fetch(_NEWEST, uid, bounded(at), conv, limit)
+        rows = await self._fetch(_NEWEST, uid, bounded(at), conv, bounded(limit))
         return [
             Seen(Membership(name, uid, since, until, role), entry_of(name, entry))
             for name, since, until, role, *entry in rows

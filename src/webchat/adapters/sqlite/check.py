@@ -21,14 +21,18 @@ from webchat.ports.store import UNFINISHED_IMPORT, Finding, StoreRefused
 _SAID: Final = """
     WITH said AS (
         SELECT log, name, seq, kind, sender, envelope ->> '$.Body' AS body,
-        envelope ->> '$.Refers' AS refers, envelope ->> '$.Edited' AS edited,
+        text_of(envelope) AS text, envelope ->> '$.Refers' AS refers,
+        envelope ->> '$.Edited' AS edited,
         envelope ->> '$.Deleted' AS deleted FROM (
             SELECT entry.log, log.name, seq, kind, sender,
             iif(json_valid(CAST(envelope AS TEXT)), CAST(envelope AS TEXT), '{}') AS envelope
             FROM entry JOIN log ON log.id = entry.log
         )
     )"""
-"""Before each query: the entries with what their envelopes say, nothing where that is no JSON."""
+"""Before each query: the entries with what their envelopes say, nothing where that is no JSON.
+
+`body` ends at its first NUL, as all that SQLite reads of JSON; `text` is all of it.
+"""
 
 _PROMISES: Final[tuple[tuple[str, str], ...]] = (
     (
@@ -171,14 +175,14 @@ _PROMISES: Final[tuple[tuple[str, str], ...]] = (
         """SELECT log.name, uid, reaction.seq, cause
         FROM reaction JOIN log ON log.id = reaction.log WHERE NOT EXISTS (SELECT 1 FROM said
             WHERE said.log = reaction.log AND said.seq = cause AND kind = 'react'
-            AND sender = uid AND refers = reaction.seq AND said.body = reaction.body)""",
+            AND sender = uid AND refers = reaction.seq AND text = reaction.body)""",
     ),
     (
         "{}: the last reaction of {} to Seq {}, at Seq {}, is not kept as such",
         """SELECT name, sender, refers, seq FROM (
-            SELECT log, name, sender, refers, body, max(seq) AS seq FROM said
+            SELECT log, name, sender, refers, text, max(seq) AS seq FROM said
             WHERE kind = 'react' AND refers BETWEEN 1 AND seq - 1 GROUP BY log, sender, refers
-        ) AS said WHERE (body <> '') <> EXISTS (SELECT 1 FROM reaction
+        ) AS said WHERE (text <> '') <> EXISTS (SELECT 1 FROM reaction
             WHERE reaction.log = said.log AND reaction.seq = refers AND uid = sender)""",
     ),
     (
@@ -193,6 +197,13 @@ _PROMISES: Final[tuple[tuple[str, str], ...]] = (
         GROUP BY conv, uid, msg_id HAVING count(*) > 1""",
     ),
 )
+
+
+class _Text(msgspec.Struct, rename="pascal"):
+    body: str = ""
+
+
+_decode_text: Final = msgspec.json.Decoder(_Text).decode
 
 
 def check(path: Path) -> list[Finding]:
@@ -225,6 +236,7 @@ def damages(db: sqlite3.Connection) -> Iterator[Finding]:
 
 def _broken_promises(db: sqlite3.Connection) -> Iterator[Finding]:
     db.create_function("key_hash", 2, key_hash, deterministic=True)
+    db.create_function("text_of", 1, _text_of, deterministic=True)
     db.create_function("is_noted", 3, _is_noted(db))
     for words, query in _PROMISES:
         for row in db.execute(_SAID + query):
@@ -241,6 +253,14 @@ def _is_noted(db: sqlite3.Connection) -> Callable[[int, int, int], bool]:
         for hashed, id_ in of_log.items()
     }
     return lambda *key: key in noted
+
+
+def _text_of(envelope: str) -> str:
+    """The `Body` of an envelope; "" if it has none that is a text."""
+    try:
+        return _decode_text(envelope).body
+    except msgspec.DecodeError:
+        return ""
 
 
 def _broken_journal(db: sqlite3.Connection) -> Iterator[Finding]:

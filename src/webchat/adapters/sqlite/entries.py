@@ -62,7 +62,7 @@ def after_each(
     """
     newest = {conv: newest_after(tail(conv), conv, after, limit) for conv, after in places.items()}
     asked = {
-        conv: bounded(after)
+        conv: bounded(max(after, 0))
         for conv, after in places.items()
         if not begins_after(newest[conv], after)
     }
