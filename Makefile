@@ -22,7 +22,7 @@ PEER_READY := bench/peers/socketio/node_modules/.stamp
 CLIENT := src/webchat/static/index.html
 WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' 2>/dev/null)
 
-.PHONY: help run test lint format types imports web web-test pytest bench bench-long bench-nodes bench-peers bench-profile bench-report docs lock clean kill soak properties sim setup test-dynoxide cluster cluster-up chaos
+.PHONY: help run test lint format types imports web wheel web-test pytest bench bench-long bench-nodes bench-peers bench-profile bench-report docs lock clean kill soak properties sim setup test-dynoxide cluster cluster-up chaos
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+)[^:]*:[^#]*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -53,6 +53,9 @@ imports: $(DEV_READY)  ## the direction of imports
 	$(BIN)/lint-imports
 
 web: $(CLIENT)  ## builds the web client
+
+wheel: $(RUN_READY) $(CLIENT)  ## builds dist/webchat-VERSION-py3-none-any.whl, which needs no Node
+	$(BIN)/python -m hatchling build -t wheel
 
 web-test: $(CLIENT)  ## the web client: types, lint, its tests
 	npm --prefix web run check
