@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
+import structlog
+
 from webchat.chat.acks import OwnAck
 from webchat.chat.client import Client
 from webchat.chat.device import Device
@@ -25,6 +27,8 @@ from webchat.ports.log import Append, Appended, Log
 from webchat.service.appending import Decide
 from webchat.service.membership import CREATE, DEPART, coming_in, leaving
 from webchat.service.receipts import Receipts
+
+_log = structlog.get_logger()
 
 TRIES = 20
 _DONE_ONCE: Final = frozenset({CREATE, DEPART})
@@ -186,6 +190,7 @@ class Sender:
     ) -> None:
         """Answer with an error."""
         self._stats.refused += 1
+        _log.debug("refused", uid=client.uid, code=error.code.wire, why=error.message)
         client.refuse(ack_id, error, msg_id)
 
     def _spread(self, entries: Sequence[Entry], answered: Callable[[], None]) -> None:
