@@ -14,6 +14,7 @@ class WebClientHook(BuildHookInterface[Any]):
     """Runs `npm ci` and `npm run build` in web/ when the built client is missing or older."""
 
     PLUGIN_NAME = "custom"
+    NOTICES = "src/webchat/static/THIRD-PARTY.txt"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Build the client for wheels. An editable install serves what `make web` has built."""
@@ -30,6 +31,9 @@ class WebClientHook(BuildHookInterface[Any]):
             )
         for step in (["ci", "--no-audit", "--no-fund"], ["run", "build"]):
             subprocess.run([npm, *step], cwd=root / "web", check=True)
+        # Licence files were looked for before there was this one.
+        if self.NOTICES not in self.metadata.core.license_files:
+            self.metadata.core.license_files.append(self.NOTICES)
 
 
 def _is_fresh(built: Path, sources: Path) -> bool:

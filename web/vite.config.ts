@@ -17,6 +17,8 @@ export default defineConfig({
   build: {
     outDir: "../src/webchat/static",
     emptyOutDir: true,
+    // How long its plugins took is of no use to whoever wants a server.
+    rolldownOptions: { checks: { bundlerTimings: false } },
     target: "es2022",
     // The page's content security policy has no room for data: scripts and styles.
     assetsInlineLimit: 0,

@@ -24,6 +24,14 @@ def test_help_names_every_command_with_one_sentence(run: Run) -> None:
         assert f"  {name} " in out
 
 
+@pytest.mark.parametrize("group", [[], ["user"], ["store"]], ids=repr)
+def test_the_lists_of_commands_cut_no_sentence_off(run: Run, group: list[str]) -> None:
+    _, out, _ = run(*group, "--help")
+    _, _, listed = out.partition("Commands:")
+    assert "  " in listed
+    assert "..." not in listed
+
+
 @pytest.mark.parametrize("name", sorted(cli.commands))
 def test_each_command_explains_itself_with_an_example(run: Run, name: str) -> None:
     code, out, _ = run(name, "--help")

@@ -53,6 +53,7 @@ def test_a_disabled_account_can_be_enabled_again(run: Run, data: str) -> None:
         (["add", "bob"], "short\n", "password"),
         (["add", "bob"], "", "password"),
         (["passwd", "nobody"], PASSWORD, "no user"),
+        (["passwd", "nobody"], "", "no user"),  # said before a password is asked for
         (["disable", "nobody"], "", "no user"),
         (["enable", "nobody"], "", "no user"),
     ],

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,16 +27,40 @@ def source_tree(target: Path, *ignored: str) -> Path:
     return target
 
 
-def build(tree: Path, target: Path, path: str) -> subprocess.CompletedProcess[str]:
-    """Build a wheel of `tree` into `target`, with `path` as the PATH."""
+def build(
+    tree: Path, target: Path, path: str, kind: str = "wheel"
+) -> subprocess.CompletedProcess[str]:
+    """Build a wheel, or an sdist, of `tree` into `target`, with `path` as the PATH."""
     return subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(target)],
+        [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(target)],
         cwd=tree,
         env=os.environ | {"PATH": path},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def put_npm(folder: Path) -> None:
+    """An npm that makes a page and its notices at once, whatever it is told to do."""
+    folder.mkdir()
+    npm = folder / "npm"
+    made = "../src/webchat/static"
+    npm.write_text(
+        f"#!/bin/sh\nmkdir -p {made}\n"
+        f"echo '<script>' > {made}/index.html\necho MIT > {made}/THIRD-PARTY.txt\n",
+        encoding="utf-8",
+    )
+    npm.chmod(0o755)
+
+
+def licences(wheel: zipfile.ZipFile) -> list[str]:
+    """The names of the files that its metadata calls licences; they are in it."""
+    (metadata,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+    said = re.findall(r"^License-File: (.+)$", wheel.read(metadata).decode(), re.MULTILINE)
+    for name in said:
+        assert wheel.read(f"{Path(metadata).parent}/licenses/{name}")
+    return [Path(name).name for name in said]
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +87,35 @@ def test_the_wheel_carries_the_licences_of_what_is_in_the_web_client(
     for name in ("socket.io-client", "socket.io-parser", "engine.io-client", "svelte"):
         assert re.search(rf"^{re.escape(name)} \d\S* \(MIT\)$", notices, re.MULTILINE)
     assert notices.count("Permission is hereby granted") >= 4
-    (metadata,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
-    said = re.findall(r"^License-File: (.+)$", wheel.read(metadata).decode(), re.MULTILINE)
-    assert [Path(name).name for name in said] == ["LICENSE", "THIRD-PARTY.txt"]
+    assert licences(wheel) == ["LICENSE", "THIRD-PARTY.txt"]
+
+
+def test_so_does_one_whose_web_client_is_built_on_the_way(tmp_path: Path) -> None:
+    tree = source_tree(tmp_path / "tree", "static")
+    put_npm(tmp_path / "bin")
+    built = build(tree, tmp_path / "dist", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    assert built.returncode == 0, built.stderr
+    (path,) = (tmp_path / "dist").glob("*.whl")
+    with zipfile.ZipFile(path) as archive:
+        assert licences(archive) == ["LICENSE", "THIRD-PARTY.txt"]
+        assert archive.read("webchat/static/index.html") == b"<script>\n"
+
+
+def test_an_sdist_carries_what_a_wheel_is_made_of_and_nothing_else(tmp_path: Path) -> None:
+    tree = source_tree(tmp_path / "tree")
+    for name in ("tests/web", "bench/peer/src"):
+        (tree / name).mkdir(parents=True)
+        (tree / name / "more.txt").touch()
+    (tree / "web" / "package.json").touch()
+    built = build(tree, tmp_path / "dist", "/nowhere", "sdist")
+    assert built.returncode == 0, built.stderr
+    (path,) = (tmp_path / "dist").glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = [Path(*Path(name).parts[1:]) for name in archive.getnames()]
+    assert {name.parts[0] for name in names} == {
+        "src", "web", "hatch_build.py", "pyproject.toml", "README.md", "LICENSE", "PKG-INFO",
+    }  # fmt: skip
+    assert Path("web/package.json") in names
 
 
 def test_the_wheel_carries_types_and_the_command_and_nothing_else(wheel: zipfile.ZipFile) -> None:

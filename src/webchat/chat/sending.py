@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final
 
+import structlog
+
 from webchat.chat.acks import OwnAck
 from webchat.chat.client import Act, Client
 from webchat.chat.device import Device
@@ -30,6 +32,7 @@ DecideIf = Callable[[], Awaitable["Append | None"]]
 """As Decide; None: what is asked for is so already, or nothing of it is left to be done."""
 TRIES = 20
 _DONE_ONCE: Final = frozenset({CREATE, DEPART})
+_log = structlog.get_logger()
 
 
 class Sender:
@@ -191,6 +194,7 @@ class Sender:
     ) -> None:
         """Answer with an error."""
         self._stats.refused += 1
+        _log.debug("refused", uid=client.uid, code=error.code.wire, why=error.message)
         client.refuse(ack_id, error, msg_id)
 
     def _spread(self, entries: Sequence[Entry], answered: Callable[[], None]) -> None:

@@ -36,7 +36,7 @@ _INSTEAD_OF_RESTORE = {
 }
 
 
-@click.command()
+@click.command(short_help="Copy a SQLite store, also while it is served.")
 @click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
 @place
 def backup(target: Path, **where: Any) -> None:
@@ -54,7 +54,7 @@ def backup(target: Path, **where: Any) -> None:
     click.echo(f"copied to {target}")
 
 
-@click.command()
+@click.command(short_help="Put a backup in the place of a SQLite store.")
 @click.argument("backup", type=click.Path(path_type=Path))
 @place
 def restore(backup: Path, **where: Any) -> None:
@@ -77,7 +77,7 @@ def restore(backup: Path, **where: Any) -> None:
         click.echo(f"what was there is kept as {kept}")
 
 
-@click.command()
+@click.command(short_help="Look for damage in a store, and for broken promises.")
 @place_and_mode
 def check(**where: Any) -> int:
     """Check the store and the promises of its logs; exit with 1 if something is wrong.

@@ -25,7 +25,7 @@ _STREAM = Path("-")
 _file = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
 
 
-@click.command()
+@click.command(short_help="Write all that a store keeps to a file.")
 @click.argument("target", metavar="FILE", type=_file)
 @place_and_mode
 def export(target: Path, **where: Any) -> None:
@@ -41,7 +41,7 @@ def export(target: Path, **where: Any) -> None:
     click.echo(f"{settings.store_name}: exported {_words(summary)}", err=True)
 
 
-@click.command(name="import")
+@click.command(name="import", short_help="Fill an empty store from such a file.")
 @click.argument("source", metavar="FILE", type=_file)
 @place
 def import_(source: Path, **where: Any) -> None:

@@ -21,7 +21,7 @@ _Act = Callable[["Administration"], Awaitable[None]]
 _Opening = Callable[[Settings], AbstractAsyncContextManager["Store"]]
 
 
-@click.group()
+@click.group(short_help="Add, list, disable and enable accounts; set passwords.")
 def user() -> None:
     """Add accounts, set passwords, disable and enable accounts, and list them.
 
@@ -29,7 +29,7 @@ def user() -> None:
     """
 
 
-@user.command()
+@user.command(short_help="Add an account.")
 @click.argument("uid")
 @click.option("--name", default="", help="What others see (default: the UID).")
 @place
@@ -47,7 +47,7 @@ def add(uid: str, name: str, **where: Any) -> None:
     click.echo(f"{uid}: added")
 
 
-@user.command()
+@user.command(short_help="Set a password and end the account's logins.")
 @click.argument("uid")
 @place
 def passwd(uid: str, **where: Any) -> None:
@@ -55,12 +55,13 @@ def passwd(uid: str, **where: Any) -> None:
 
     Example: webchat user passwd alice
     """
+    _administer(where, lambda accounts: accounts.expect(uid))
     password = _new_password()
     _administer(where, lambda accounts: accounts.passwd(uid, password))
     click.echo(f"{uid}: password set, logins ended")
 
 
-@user.command()
+@user.command(short_help="Refuse an account; its messages stay.")
 @click.argument("uid")
 @place
 def disable(uid: str, **where: Any) -> None:
@@ -75,7 +76,7 @@ def disable(uid: str, **where: Any) -> None:
     click.echo(f"{uid}: disabled, logins ended")
 
 
-@user.command()
+@user.command(short_help="Take a disabled account again.")
 @click.argument("uid")
 @place
 def enable(uid: str, **where: Any) -> None:

@@ -41,11 +41,15 @@ class Administration:
         password_hash = await self._passwords.hash(password)
         await self._accounts.create(profile, password_hash, self._clock.now_ms())
 
+    async def expect(self, uid: Uid) -> None:
+        """There has to be such an account. FORBIDDEN for a disabled one."""
+        if (await self._profile(uid)).disabled:
+            raise WebchatError(Code.FORBIDDEN, f"{uid} is disabled.")
+
     async def passwd(self, uid: Uid, password: str) -> None:
         """Set the password and end every login of the user. FORBIDDEN for a disabled account."""
         check_password(password)
-        if (await self._profile(uid)).disabled:
-            raise WebchatError(Code.FORBIDDEN, f"{uid} is disabled.")
+        await self.expect(uid)
         await self._accounts.save_password(uid, await self._passwords.hash(password))
         await self._logins.revoke_all(uid)
 

@@ -1,0 +1,63 @@
+"""The unit for systemd, checked as far as it can be without one that runs."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from collections import defaultdict
+from dataclasses import fields
+from pathlib import Path
+from shutil import which
+
+import pytest
+
+from webchat.cli.serve import serve
+from webchat.config import ENV_PREFIX, Settings, env_name
+
+UNIT = Path(__file__).parents[2] / "deploy" / "webchat.service"
+DRAIN_S = Settings().drain_s
+
+
+def values() -> defaultdict[str, list[str]]:
+    """What the unit says, by name."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for line in UNIT.read_text(encoding="utf-8").splitlines():
+        if "=" in line and not line.startswith("#"):
+            name, _, value = line.partition("=")
+            found[name].append(value)
+    return found
+
+
+def test_it_runs_a_command_that_there_is_with_settings_that_there_are() -> None:
+    (command,) = values()["ExecStart"]
+    _, name, *options = shlex.split(command)
+    assert name == "serve"
+    serve.make_context("webchat", options)
+    known = {env_name(spec.name) for spec in fields(Settings)}
+    given = {line.partition("=")[0] for line in values()["Environment"]}
+    assert {name for name in given if name.startswith(ENV_PREFIX)} <= known
+
+
+def test_it_keeps_its_data_where_systemd_makes_room_for_it() -> None:
+    (name,) = values()["StateDirectory"]
+    assert f"WEBCHAT_DATA=/var/lib/{name}" in values()["Environment"]
+
+
+def test_it_is_given_the_time_that_draining_takes() -> None:
+    assert int(values()["TimeoutStopSec"][0]) > DRAIN_S
+
+
+def test_it_may_open_a_file_for_each_session() -> None:
+    assert int(values()["LimitNOFILE"][0]) >= Settings().sessions + 1_000
+
+
+@pytest.mark.skipif(which("systemd-analyze") is None, reason="there is no systemd here")
+def test_systemd_takes_it(tmp_path: Path) -> None:
+    unit = tmp_path / UNIT.name
+    installed = UNIT.read_text(encoding="utf-8").replace("/opt/webchat/bin/webchat", "/bin/true")
+    unit.write_text(installed, encoding="utf-8")
+    done = subprocess.run(
+        ["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False
+    )
+    assert "Unknown" not in done.stderr
+    assert done.returncode == 0, done.stderr
