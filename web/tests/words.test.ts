@@ -1,6 +1,7 @@
 /** What people read: links, notices, reasons, days. */
 
 import { describe, expect, test } from "vitest";
+import { quoteOf } from "../src/components/lines.ts";
 import { dayName, sameDay, shortWhen, timeOfDay } from "../src/state/dates.ts";
 import { partsOf } from "../src/state/links.ts";
 import { invitePath, pathOf, Router, routeOf } from "../src/state/router.svelte.ts";
@@ -120,6 +121,26 @@ describe("the line under a name", () => {
     expect(previewText(entry(1, { Body: "hi", From: "ann" }), "ann", nameOf)).toBe("You: hi");
     expect(previewText(entry(1, { Body: "hi", ...group }), "ann", nameOf)).toBe("Bob: hi");
     expect(previewText(entry(1, { Body: "", Deleted: 2 }), "ann", nameOf)).toBe("Message deleted");
+  });
+});
+
+describe("a message whose text is not here", () => {
+  const changed = entry(3, { Body: "", Edited: 5 });
+  const deleted = entry(4, { Body: "", Edited: 5, Deleted: 6 });
+
+  test("says so in the list", () => {
+    expect(previewText(changed, "ann", nameOf)).toBe(
+      "Changed while you were not in the conversation",
+    );
+    expect(previewText(deleted, "ann", nameOf)).toBe("Message deleted");
+  });
+
+  test("says so where it is quoted", () => {
+    expect(quoteOf(changed, "ann", nameOf).text).toBe(
+      "Changed while you were not in the conversation",
+    );
+    expect(quoteOf(deleted, "ann", nameOf).text).toBe("Message deleted");
+    expect(quoteOf(entry(7, { Body: "hi", Edited: 8 }), "ann", nameOf).text).toBe("hi");
   });
 });
 
