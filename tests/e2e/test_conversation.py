@@ -81,6 +81,29 @@ def test_the_list_shows_the_newest_text_and_the_newest_conversation_first(
     expect(links).to_have_text([re.compile("Bob.*from bob"), re.compile("Cleo.*to cleo")])
 
 
+_COUNT_CHANGES = """list => {
+  window.changes = 0;
+  const count = (changes) => { window.changes += changes.length; };
+  const what = { attributes: true, characterData: true, childList: true, subtree: true };
+  new MutationObserver(count).observe(list, what);
+}"""
+
+
+def test_the_list_is_drawn_anew_only_where_something_is_new(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann")
+    for name in ("First", "Second", "Third"):
+        ann.make_group(name)
+    ann.conversations.evaluate(_COUNT_CHANGES)
+    ann.box.press_sequentially("typed")
+    assert ann.page.evaluate("window.changes") == 0
+    second = ann.conversations.get_by_role("listitem").nth(1)
+    second.evaluate(_COUNT_CHANGES)
+    ann.box.press("Enter")
+    expect(ann.message("typed")).to_contain_text("Sent")
+    expect(ann.conversation("Third")).to_contain_text("typed")
+    expect(second).to_contain_text("Second")
+
+
 def test_many_conversations_are_filtered_by_name(newcomer: Newcomer) -> None:
     ann = newcomer("Ann")
     ann.start_with(ann, "Ann")

@@ -7,7 +7,6 @@ import { actText, type NameOf, previewText } from "../state/wording.ts";
 import { isBlank } from "../state/writing.ts";
 
 export interface Row {
-  conversation: Conversation;
   /** The newest. */
   text: string;
   /** What is left to be done here, ahead of the text. */
@@ -20,6 +19,12 @@ export interface Mark {
   words: string;
 }
 
+/** When the newest was said that the list shows of a conversation, in ms; null: it is not listed. */
+export function listedAt(conversation: Conversation, pending: readonly Pending[]): number | null {
+  if (!conversation.named) return null;
+  return waitingIn(conversation, pending)?.at ?? conversation.last?.StoredAt ?? null;
+}
+
 /** `draft`: undefined where it is seen elsewhere. */
 export function rowOf(
   conversation: Conversation,
@@ -27,17 +32,29 @@ export function rowOf(
   draft: Draft | undefined,
   nameOf: NameOf,
 ): Row | null {
-  if (!conversation.named) return null;
-  const mark = markOf(pending, draft);
-  const { last, me } = conversation;
-  // What waits to be sent is newer than anything the log has; what was refused may be old.
+  const at = listedAt(conversation, pending);
+  if (at === null) return null;
+  const waiting = waitingIn(conversation, pending);
+  return {
+    mark: markOf(pending, draft),
+    text: waiting ? waitingText(waiting, nameOf) : lastText(conversation, nameOf),
+    at,
+  };
+}
+
+/** What waits to be sent is newer than anything the log has; what was refused may be old. */
+function waitingIn({ last }: Conversation, pending: readonly Pending[]): Pending | undefined {
   const waiting = pending.findLast(isListed);
-  if (waiting && (waiting.refusal === undefined || waiting.at > (last?.StoredAt ?? 0))) {
-    const text = waiting.kind === "create" ? actText(waiting, nameOf) : `You: ${waiting.text}`;
-    return { conversation, mark, text, at: waiting.at };
-  }
-  if (!last) return null;
-  return { conversation, mark, text: previewText(last, me, nameOf), at: last.StoredAt };
+  if (waiting?.refusal === undefined) return waiting;
+  return waiting.at > (last?.StoredAt ?? 0) ? waiting : undefined;
+}
+
+function waitingText(waiting: Pending, nameOf: NameOf): string {
+  return waiting.kind === "create" ? actText(waiting, nameOf) : `You: ${waiting.text}`;
+}
+
+function lastText({ last, me }: Conversation, nameOf: NameOf): string {
+  return last ? previewText(last, me, nameOf) : "";
 }
 
 function markOf(pending: readonly Pending[], draft: Draft | undefined): Mark | undefined {
