@@ -223,6 +223,22 @@ def test_what_is_being_written_stays_with_its_conversation(newcomer: Newcomer) -
     assert "not yet sen" not in ann.page.evaluate("JSON.stringify(localStorage)")
 
 
+def test_a_first_message_that_is_not_sent_yet_is_found_again(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    ann.start_with(ann, "Ann")
+    ann.write("a note")
+    ann.start_with(bob, "Bob")
+    ann.box.fill("dear")
+    ann.conversation("Ann").click()
+    expect(ann.conversations.get_by_role("link")).to_contain_text(["Bob Draft: dear", "Ann"])
+    ann.page.reload()
+    ann.conversation("Bob").click()
+    expect(ann.box).to_have_value("dear")
+    ann.box.fill("")
+    ann.conversation("Ann").click()
+    expect(ann.conversations.get_by_role("link")).to_have_count(1)
+
+
 def test_addresses_are_real(newcomer: Newcomer) -> None:
     ann, bob = newcomer("Ann"), newcomer("Bob")
     ann.start_with(bob, "Bob")
