@@ -172,6 +172,21 @@ def test_a_long_id_leaves_room_for_the_name(newcomer: Newcomer) -> None:
     assert box["width"] > 150
 
 
+@pytest.mark.parametrize("height", [256, 320])
+def test_a_screen_that_a_keyboard_covers_has_room_to_pick_people(
+    newcomer: Newcomer, height: int
+) -> None:
+    ann = newcomer("Ann", viewport={"width": 320, "height": height})
+    bob = newcomer("Bob")
+    ann.make_group("Trip", bob)
+    ann.open_details()
+    expect(ann.members).to_have_count(2)
+    ann.details.get_by_role("button", name="Actions for Bob").click()
+    ann.page.keyboard.press("Escape")
+    ann.add_to_group(newcomer("Cleo"))
+    expect(ann.members).to_have_count(3)
+
+
 def test_screen_readers_are_told_of_news_alone(newcomer: Newcomer) -> None:
     ann = newcomer("Ann")
     ann.start_with(ann, "Ann")
