@@ -198,6 +198,24 @@ def test_shift_enter_breaks_the_line(newcomer: Newcomer) -> None:
     expect(ann.box).to_have_value("")
 
 
+def test_the_arrow_up_in_an_empty_box_rewrites_the_last_message(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    ann.start_with(bob, "Bob")
+    ann.box.press("ArrowUp")
+    ann.write("at nien")
+    expect(ann.message("at nien")).to_contain_text("Delivered")
+    bob.conversation("Ann").click()
+    bob.write("which day?")
+    expect(ann.message("which day?")).to_be_visible()
+    ann.box.press("ArrowUp")
+    expect(ann.box).to_have_value("at nien")
+    ann.write("at nine")
+    expect(bob.message("at nine")).to_contain_text("edited")
+    ann.box.fill("half")
+    ann.box.press("ArrowUp")
+    expect(ann.box).to_have_value("half")
+
+
 def test_what_is_being_written_stays_with_its_conversation(newcomer: Newcomer) -> None:
     ann, bob = newcomer("Ann"), newcomer("Bob")
     ann.start_with(bob, "Bob")
