@@ -32,5 +32,5 @@ export default defineConfig({
   },
   // Vitest runs on Node, where Svelte would otherwise resolve to its server build without runes.
   resolve: process.env["VITEST"] ? { conditions: ["browser"] } : {},
-  test: { include: ["tests/**/*.test.ts"], sequence: { shuffle: true } },
+  test: { include: ["tests/**/*.test.ts"], sequence: { shuffle: true }, testTimeout: 30_000 },
 });

@@ -160,6 +160,49 @@ def test_a_long_name_leaves_room_for_what_is_said_of_it(newcomer: Newcomer) -> N
     assert box["height"] < 30
 
 
+def test_a_long_id_leaves_room_for_the_name(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann", viewport={"width": 320, "height": 640}), newcomer("B" * 60)
+    ann.page.get_by_role("button", name="New group").click()
+    dialog = ann.page.get_by_role("dialog", name="New group")
+    dialog.get_by_role("searchbox", name="Find people").fill(bob.uid)
+    name = dialog.get_by_text("B" * 60, exact=True)
+    expect(name).to_be_visible()
+    box = name.bounding_box()
+    assert box is not None
+    assert box["width"] > 150
+
+
+@pytest.mark.parametrize("height", [256, 320])
+def test_a_screen_that_a_keyboard_covers_has_room_to_pick_people(
+    newcomer: Newcomer, height: int
+) -> None:
+    ann = newcomer("Ann", viewport={"width": 320, "height": height})
+    bob = newcomer("Bob")
+    ann.make_group("Trip", bob)
+    ann.open_details()
+    expect(ann.members).to_have_count(2)
+    ann.details.get_by_role("button", name="Actions for Bob").click()
+    ann.page.keyboard.press("Escape")
+    ann.add_to_group(newcomer("Cleo"))
+    expect(ann.members).to_have_count(3)
+
+
+def test_screen_readers_are_told_of_news_alone(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann")
+    ann.start_with(ann, "Ann")
+    expect(ann.log).to_have_attribute("aria-live", "polite")
+    for number in range(20):
+        ann.write(f"note {number}\n.")
+    newest = ann.message("note 19")
+    expect(newest).to_contain_text("Sent")
+    ann.log.evaluate("log => { log.scrollTop = 0; }")
+    expect(ann.log).to_have_attribute("aria-live", "off")
+    ann.page.get_by_role("button", name="To the newest").click()
+    expect(ann.log).to_have_attribute("aria-live", "polite")
+    state = newest.get_by_text("Sent")
+    assert state.evaluate("state => state.closest('[aria-live]').ariaLive") == "off"
+
+
 def test_escape_closes_a_groups_details_one_after_the_other(newcomer: Newcomer) -> None:
     ann = newcomer("Ann")
     ann.make_group("Alone")

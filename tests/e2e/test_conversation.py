@@ -81,6 +81,29 @@ def test_the_list_shows_the_newest_text_and_the_newest_conversation_first(
     expect(links).to_have_text([re.compile("Bob.*from bob"), re.compile("Cleo.*to cleo")])
 
 
+_COUNT_CHANGES = """list => {
+  window.changes = 0;
+  const count = (changes) => { window.changes += changes.length; };
+  const what = { attributes: true, characterData: true, childList: true, subtree: true };
+  new MutationObserver(count).observe(list, what);
+}"""
+
+
+def test_the_list_is_drawn_anew_only_where_something_is_new(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann")
+    for name in ("First", "Second", "Third"):
+        ann.make_group(name)
+    ann.conversations.evaluate(_COUNT_CHANGES)
+    ann.box.press_sequentially("typed")
+    assert ann.page.evaluate("window.changes") == 0
+    second = ann.conversations.get_by_role("listitem").nth(1)
+    second.evaluate(_COUNT_CHANGES)
+    ann.box.press("Enter")
+    expect(ann.message("typed")).to_contain_text("Sent")
+    expect(ann.conversation("Third")).to_contain_text("typed")
+    expect(second).to_contain_text("Second")
+
+
 def test_many_conversations_are_filtered_by_name(newcomer: Newcomer) -> None:
     ann = newcomer("Ann")
     ann.start_with(ann, "Ann")
@@ -175,6 +198,24 @@ def test_shift_enter_breaks_the_line(newcomer: Newcomer) -> None:
     expect(ann.box).to_have_value("")
 
 
+def test_the_arrow_up_in_an_empty_box_rewrites_the_last_message(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    ann.start_with(bob, "Bob")
+    ann.box.press("ArrowUp")
+    ann.write("at nien")
+    expect(ann.message("at nien")).to_contain_text("Delivered")
+    bob.conversation("Ann").click()
+    bob.write("which day?")
+    expect(ann.message("which day?")).to_be_visible()
+    ann.box.press("ArrowUp")
+    expect(ann.box).to_have_value("at nien")
+    ann.write("at nine")
+    expect(bob.message("at nine")).to_contain_text("edited")
+    ann.box.fill("half")
+    ann.box.press("ArrowUp")
+    expect(ann.box).to_have_value("half")
+
+
 def test_what_is_being_written_stays_with_its_conversation(newcomer: Newcomer) -> None:
     ann, bob = newcomer("Ann"), newcomer("Bob")
     ann.start_with(bob, "Bob")
@@ -198,6 +239,22 @@ def test_what_is_being_written_stays_with_its_conversation(newcomer: Newcomer) -
     ann.choose_from_account("Log out")
     expect(ann.page.get_by_role("button", name="Log in")).to_be_visible()
     assert "not yet sen" not in ann.page.evaluate("JSON.stringify(localStorage)")
+
+
+def test_a_first_message_that_is_not_sent_yet_is_found_again(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    ann.start_with(ann, "Ann")
+    ann.write("a note")
+    ann.start_with(bob, "Bob")
+    ann.box.fill("dear")
+    ann.conversation("Ann").click()
+    expect(ann.conversations.get_by_role("link")).to_contain_text(["Bob Draft: dear", "Ann"])
+    ann.page.reload()
+    ann.conversation("Bob").click()
+    expect(ann.box).to_have_value("dear")
+    ann.box.fill("")
+    ann.conversation("Ann").click()
+    expect(ann.conversations.get_by_role("link")).to_have_count(1)
 
 
 def test_addresses_are_real(newcomer: Newcomer) -> None:

@@ -30,3 +30,29 @@ def test_a_finger_deletes_a_message(newcomer: Newcomer) -> None:
     ann.page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).tap()
     for person in (ann, bob):
         expect(person.messages.last).to_contain_text("Message deleted")
+
+
+def test_a_text_is_copied_as_it_was_written(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann", permissions=["clipboard-read", "clipboard-write"])
+    ann.start_with(ann, "Ann")
+    ann.write("one <b>\ntwo")
+    expect(ann.message("two")).to_contain_text("Sent")
+    ann.choose_for("two", "Copy text")
+    opener = ann.message("two").get_by_role("button", name="Message actions")
+    expect(opener).to_be_focused()
+    assert ann.page.evaluate("navigator.clipboard.readText()") == "one <b>\ntwo"
+
+
+def test_what_the_browser_does_not_let_be_copied_is_told_of(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann")
+    ann.start_with(ann, "Ann")
+    ann.write("one")
+    expect(ann.message("one")).to_contain_text("Sent")
+    refuse = "() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }"
+    ann.page.evaluate(refuse)
+    ann.choose_for("one", "Copy text")
+    expect(ann.page.get_by_role("alert")).to_contain_text(
+        "Your browser does not let this page copy"
+    )
+    ann.page.get_by_role("button", name="Dismiss").click()
+    expect(ann.page.get_by_role("alert")).to_have_count(0)

@@ -144,6 +144,20 @@ def test_who_was_offline_catches_up(newcomer: Newcomer) -> None:
     expect(ann.message("missed 4")).to_contain_text("Read")
 
 
+def test_a_search_without_the_network_says_why_it_finds_nobody(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann")
+    ann.page.get_by_role("button", name="New conversation").click()
+    dialog = ann.page.get_by_role("dialog", name="New conversation")
+    ann.context.set_offline(True)
+    dialog.get_by_role("searchbox", name="Find people").fill("bob")
+    expect(dialog.get_by_role("alert")).to_contain_text("The server cannot be reached")
+    hint = dialog.get_by_text("Type a name or a user ID")
+    expect(hint).to_have_count(0)
+    dialog.get_by_role("searchbox", name="Find people").fill("")
+    expect(dialog.get_by_role("alert")).to_have_count(0)
+    expect(hint).to_be_visible()
+
+
 def test_a_reaction_that_waits_says_so(outage: Outage, pair: tuple[Person, Person]) -> None:
     ann, bob = pair
     outage.stop()

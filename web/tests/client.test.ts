@@ -64,6 +64,18 @@ describe("joining", () => {
   });
 });
 
+describe("drafts", () => {
+  test("where nothing was said are found again with their people's names", async () => {
+    const given = world();
+    given.api.people.set("cleo", { uid: "cleo", name: "Cleo" });
+    given.drafts.put("dm:ann:cleo", { text: "half a sent" });
+    given.drafts.put("dm:ann:dan", { text: "" });
+    const { client } = await live(1, given);
+    expect(client.conversations.get("dm:ann:cleo")?.name).toBe("Cleo");
+    expect(client.conversations.get("dm:ann:dan")).toBeUndefined();
+  });
+});
+
 describe("entries", () => {
   test("the next one is taken, a copy is not", async () => {
     const { channel, seqs } = await live(2);

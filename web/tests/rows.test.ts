@@ -1,7 +1,7 @@
 /** The list's rows: what is newest, what is left to be done, and who is found. */
 
 import { describe, expect, test } from "vitest";
-import { matches, rowOf } from "../src/components/rows.ts";
+import { listedAt, matches, rowOf } from "../src/components/rows.ts";
 import { Conversation } from "../src/state/conversation.svelte.ts";
 import type { Draft } from "../src/state/drafts.ts";
 import type { Pending } from "../src/state/ports.ts";
@@ -16,7 +16,7 @@ function row(pending: Pending[] = [], draft?: Draft) {
   const conversation = new Conversation("dm:ann:bob", "ann");
   conversation.accept(entry(1, { Body: "hi" }));
   const found = rowOf(conversation, pending, draft, (uid) => uid);
-  return [found?.mark?.words, found?.text];
+  return [found.mark?.words, found.text];
 }
 
 describe("a row", () => {
@@ -36,6 +36,26 @@ describe("a row", () => {
     expect(row([{ ...unsent, refusal: "no", kind: "role" }])).toEqual([undefined, "hi"]);
     const newer = { ...unsent, refusal: "no", at: entry(2).StoredAt };
     expect(row([newer])).toEqual(["Not sent", "You: hello"]);
+  });
+});
+
+describe("a conversation without messages", () => {
+  const conversation = () => new Conversation("dm:ann:bob", "ann");
+
+  test("is listed, ahead of all, while something is written in it", () => {
+    const draft: Draft = { text: "half a sent" };
+    expect(listedAt(conversation(), [], draft)).toBe(Number.POSITIVE_INFINITY);
+    expect(rowOf(conversation(), [], draft, (uid) => uid)).toEqual({
+      mark: { kind: "draft", words: "Draft: half a sent" },
+      text: "",
+      at: null,
+    });
+    expect(listedAt(conversation(), [], { text: " " })).toBeNull();
+    expect(listedAt(conversation(), [], undefined)).toBeNull();
+  });
+
+  test("is listed as of what waits to be sent", () => {
+    expect(listedAt(conversation(), [unsent], undefined)).toBe(unsent.at);
   });
 });
 

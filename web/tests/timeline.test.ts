@@ -6,6 +6,7 @@ import {
   appended,
   changed,
   groupChangeOf,
+  lastOwn,
   prepended,
   roleChangeOf,
   uidsOf,
@@ -83,4 +84,13 @@ test("a message jumped to has its neighbours around it", () => {
   const entries = Array.from({ length: 500 }, (_, at) => entry(at + 1));
   const [start, end] = bounds(entries, around(entries, 200));
   expect([start < 199, end > 200, end - start <= 300]).toEqual([true, true, true]);
+});
+
+describe("the last own message", () => {
+  test("is the newest that has a text and is somebody's own", () => {
+    const own = (seq: number, more = {}) => entry(seq, { From: "ann", ...more });
+    const all = [own(1), own(2), own(3, { Body: "", Deleted: 6 }), own(4, { EvtType: "react" })];
+    expect(lastOwn([...all, entry(5)], "ann")?.Seq).toBe(2);
+    expect(lastOwn([entry(1)], "ann")).toBeUndefined();
+  });
 });

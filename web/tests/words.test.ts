@@ -1,12 +1,14 @@
 /** What people read: links, notices, reasons, days. */
 
 import { describe, expect, test } from "vitest";
+import { copy } from "../src/components/clipboard.ts";
+import { quoteOf } from "../src/components/lines.ts";
 import { dayName, sameDay, shortWhen, timeOfDay } from "../src/state/dates.ts";
 import { partsOf } from "../src/state/links.ts";
 import { invitePath, pathOf, Router, routeOf } from "../src/state/router.svelte.ts";
 import { Today } from "../src/state/today.svelte.ts";
 import { actText, explain, noticeText, previewText, sentence } from "../src/state/wording.ts";
-import { Failure, UNREACHABLE } from "../src/wire/failure.ts";
+import { asFailure, Failure, UNREACHABLE } from "../src/wire/failure.ts";
 import type { Act } from "../src/wire/wire.ts";
 import { entry, ManualClock } from "./fakes.ts";
 
@@ -123,6 +125,26 @@ describe("the line under a name", () => {
   });
 });
 
+describe("a message whose text is not here", () => {
+  const changed = entry(3, { Body: "", Edited: 5 });
+  const deleted = entry(4, { Body: "", Edited: 5, Deleted: 6 });
+
+  test("says so in the list", () => {
+    expect(previewText(changed, "ann", nameOf)).toBe(
+      "Changed while you were not in the conversation",
+    );
+    expect(previewText(deleted, "ann", nameOf)).toBe("Message deleted");
+  });
+
+  test("says so where it is quoted", () => {
+    expect(quoteOf(changed, "ann", nameOf).text).toBe(
+      "Changed while you were not in the conversation",
+    );
+    expect(quoteOf(deleted, "ann", nameOf).text).toBe("Message deleted");
+    expect(quoteOf(entry(7, { Body: "hi", Edited: 8 }), "ann", nameOf).text).toBe("hi");
+  });
+});
+
 describe("reasons", () => {
   test("are sentences without codes", () => {
     expect(explain(new Failure(UNREACHABLE, ""))).toContain("cannot be reached");
@@ -133,6 +155,13 @@ describe("reasons", () => {
     );
     expect(explain(new Failure("conflict", "x"), { conflict: "Taken." })).toBe("Taken.");
     expect(sentence(" ")).toBe("That did not work.");
+  });
+});
+
+describe("what cannot be copied", () => {
+  test("is told of as the browser's doing, not the server's", async () => {
+    const failure = await copy("text").catch((thrown) => explain(asFailure(thrown)));
+    expect(failure).toBe("Your browser does not let this page copy: select the text and copy it.");
   });
 });
 

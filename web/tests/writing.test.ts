@@ -2,8 +2,8 @@
 
 import { describe, expect, test } from "vitest";
 import { Conversation } from "../src/state/conversation.svelte.ts";
-import { Drafts } from "../src/state/drafts.ts";
-import { isBlank, Writing } from "../src/state/writing.ts";
+import { Drafts, isBlank } from "../src/state/drafts.ts";
+import { Writing } from "../src/state/writing.ts";
 import { FakeStorage } from "./browser.ts";
 import { entry } from "./fakes.ts";
 

@@ -4,7 +4,14 @@ import type { Conversation } from "../state/conversation.svelte.ts";
 import { sameDay } from "../state/dates.ts";
 import type { Pending } from "../state/ports.ts";
 import { isChange } from "../state/timeline.ts";
-import { actText, type NameOf, noticeText, stateText } from "../state/wording.ts";
+import {
+  absenceText,
+  actText,
+  messageText,
+  type NameOf,
+  noticeText,
+  stateText,
+} from "../state/wording.ts";
 import { authorOf, type Entry, type Seq } from "../wire/wire.ts";
 import type { Shown } from "./Message.svelte";
 import type { Quoted } from "./Quote.svelte";
@@ -102,7 +109,7 @@ export function quoteOf(entry: Entry, me: string, nameOf: NameOf): Quoted {
   return {
     seq: entry.Seq,
     author: author === me ? "You" : nameOf(author),
-    text: entry.Deleted === undefined ? entry.Body : "Message deleted",
+    text: messageText(entry),
   };
 }
 
@@ -141,7 +148,8 @@ function shown(entry: Entry, before: Entry | null, scene: Scene): Shown {
   const deleted = entry.Deleted !== undefined;
   const joined = before !== null && isJoined(before, entry);
   return {
-    text: entry.Body,
+    text: messageText(entry),
+    absent: absenceText(entry) !== null,
     at: entry.StoredAt,
     own,
     author: own ? "You" : nameOf(author),

@@ -1,23 +1,34 @@
 /** What the list shows, row by row. Pure. */
 
 import type { Conversation } from "../state/conversation.svelte.ts";
-import { type Draft, unsentOf } from "../state/drafts.ts";
+import { type Draft, writtenIn } from "../state/drafts.ts";
 import type { Pending } from "../state/ports.ts";
 import { actText, type NameOf, previewText } from "../state/wording.ts";
-import { isBlank } from "../state/writing.ts";
 
 export interface Row {
-  conversation: Conversation;
   /** The newest. */
   text: string;
   /** What is left to be done here, ahead of the text. */
   mark?: Mark | undefined;
-  at: number;
+  /** When that was said, in ms; null: nothing has been yet. */
+  at: number | null;
 }
 
 export interface Mark {
   kind: "failed" | "draft";
   words: string;
+}
+
+/** Where in time the list has a conversation, in ms; null: it is not listed. What is only being
+ * written is newer than all. `draft`: where nothing has been said yet. */
+export function listedAt(
+  conversation: Conversation,
+  pending: readonly Pending[],
+  draft: Draft | undefined,
+): number | null {
+  if (!conversation.named) return null;
+  const written = draft && writtenIn(draft) !== undefined;
+  return saidAt(conversation, pending) ?? (written ? Number.POSITIVE_INFINITY : null);
 }
 
 /** `draft`: undefined where it is seen elsewhere. */
@@ -26,18 +37,32 @@ export function rowOf(
   pending: readonly Pending[],
   draft: Draft | undefined,
   nameOf: NameOf,
-): Row | null {
-  if (!conversation.named) return null;
-  const mark = markOf(pending, draft);
-  const { last, me } = conversation;
-  // What waits to be sent is newer than anything the log has; what was refused may be old.
+): Row {
+  const waiting = waitingIn(conversation, pending);
+  return {
+    mark: markOf(pending, draft),
+    text: waiting ? waitingText(waiting, nameOf) : lastText(conversation, nameOf),
+    at: saidAt(conversation, pending),
+  };
+}
+
+function saidAt(conversation: Conversation, pending: readonly Pending[]): number | null {
+  return waitingIn(conversation, pending)?.at ?? conversation.last?.StoredAt ?? null;
+}
+
+/** What waits to be sent is newer than anything the log has; what was refused may be old. */
+function waitingIn({ last }: Conversation, pending: readonly Pending[]): Pending | undefined {
   const waiting = pending.findLast(isListed);
-  if (waiting && (waiting.refusal === undefined || waiting.at > (last?.StoredAt ?? 0))) {
-    const text = waiting.kind === "create" ? actText(waiting, nameOf) : `You: ${waiting.text}`;
-    return { conversation, mark, text, at: waiting.at };
-  }
-  if (!last) return null;
-  return { conversation, mark, text: previewText(last, me, nameOf), at: last.StoredAt };
+  if (waiting?.refusal === undefined) return waiting;
+  return waiting.at > (last?.StoredAt ?? 0) ? waiting : undefined;
+}
+
+function waitingText(waiting: Pending, nameOf: NameOf): string {
+  return waiting.kind === "create" ? actText(waiting, nameOf) : `You: ${waiting.text}`;
+}
+
+function lastText({ last, me }: Conversation, nameOf: NameOf): string {
+  return last ? previewText(last, me, nameOf) : "";
 }
 
 function markOf(pending: readonly Pending[], draft: Draft | undefined): Mark | undefined {
@@ -45,7 +70,7 @@ function markOf(pending: readonly Pending[], draft: Draft | undefined): Mark | u
     ({ kind = "message", refusal }) => kind === "message" && refusal !== undefined,
   );
   if (failed) return { kind: "failed", words: "Not sent" };
-  const written = draft && unsentOf(draft).findLast((text) => !isBlank(text));
+  const written = draft && writtenIn(draft);
   return written === undefined ? undefined : { kind: "draft", words: `Draft: ${written}` };
 }
 

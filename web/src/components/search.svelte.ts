@@ -19,8 +19,9 @@ export class Search<T> {
     $effect(() => this.#follow(this.query.trim()));
   }
 
-  /** What to say where there is nothing to show. */
+  /** What to say where there is nothing to show; "" where it is a problem that is told. */
   get emptiness(): string {
+    if (this.problem) return "";
     return this.found === null ? "Type a name or a user ID." : "Nobody found by that name or ID.";
   }
 
@@ -33,7 +34,10 @@ export class Search<T> {
 
   #follow(query: string): () => void {
     let wanted = true;
-    if (!query) this.found = null;
+    if (!query) {
+      this.found = null;
+      this.problem = "";
+    }
     const ask = () => void this.#ask(query, () => wanted);
     const timer = query ? setTimeout(ask, PAUSE_MS) : undefined;
     return () => {

@@ -296,8 +296,18 @@ export class Client {
       this.#listFailed(asFailure(thrown));
       return;
     }
-    if (first) void this.#join();
+    if (first) {
+      void this.#join();
+      this.#findWritten();
+    }
     if (this.#wanted !== null && this.shown.state !== "ready") await this.#find(this.#wanted);
+  }
+
+  /** Where something was written and nothing said, there is nothing else to tell of it. */
+  #findWritten(): void {
+    for (const conv of this.drafts.written()) {
+      this.conversations.find(conv).catch(() => {}); // the draft is kept for another page
+    }
   }
 
   /** What the list shows has arrived here, though not over the channel. */

@@ -19,9 +19,22 @@ export interface Draft {
   edit?: Rewriting | undefined;
 }
 
+/** What nobody would see: white space, and characters without a shape. */
+const UNSEEN = /[\s\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\p{Z}\u2800]/gu;
+
+/** Whether `text` has nothing to be seen. */
+export function isBlank(text: string): boolean {
+  return text.replace(UNSEEN, "") === "";
+}
+
 /** What was written and not sent: the draft, and what a message was to say instead. */
 export function unsentOf({ text, edit }: Draft): string[] {
   return [text, edit && edit.text !== edit.was ? edit.text : ""].filter((each) => each !== "");
+}
+
+/** The newest of that which has anything to be seen. */
+export function writtenIn(draft: Draft): string | undefined {
+  return unsentOf(draft).findLast((text) => !isBlank(text));
 }
 
 const NOTHING: Draft = { text: "" };
@@ -44,6 +57,13 @@ export class Drafts {
 
   get(conv: ConvID): Draft {
     return this.#all.get(conv) ?? NOTHING;
+  }
+
+  /** The conversations in which something waits to be gone on with. */
+  written(): ConvID[] {
+    return [...this.#all].flatMap(([conv, draft]) =>
+      writtenIn(draft) === undefined ? [] : [conv],
+    );
   }
 
   put(conv: ConvID, draft: Draft): void {

@@ -94,6 +94,13 @@ export function prepended(older: readonly Entry[], entries: readonly Entry[]): E
   return [...earlier, ...entries];
 }
 
+/** The newest message of `me` that can be rewritten. */
+export function lastOwn(entries: readonly Entry[], me: Uid): Entry | undefined {
+  return entries.findLast(
+    (entry) => entry.EvtType === "message" && authorOf(entry) === me && entry.Body !== "",
+  );
+}
+
 /** Where `seq` is in the ascending `entries`, or -1. */
 export function indexOfSeq(entries: readonly Entry[], seq: number): number {
   let low = 0;

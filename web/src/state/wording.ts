@@ -130,10 +130,23 @@ export function actText(item: Pending, nameOf: NameOf): string {
   }
 }
 
+/** What is told in place of a message's text that is not here (any more); null: its text is. */
+export function absenceText({ Body, Deleted, Edited }: Entry): string | null {
+  if (Deleted !== undefined) return "Message deleted";
+  // Who was not in the group by then is not told the new text (docs/protocol.md, 10, "Groups").
+  if (Edited !== undefined && Body === "") return "Changed while you were not in the conversation";
+  return null;
+}
+
+/** What a message says, or what is told in place of it. */
+export function messageText(entry: Entry): string {
+  return absenceText(entry) ?? entry.Body;
+}
+
 /** The line the list shows under a conversation's name. */
 export function previewText(entry: Entry, me: Uid, nameOf: NameOf): string {
   if (entry.EvtType !== "message") return noticeText(entry, me, nameOf);
-  const text = entry.Deleted ? "Message deleted" : entry.Body;
+  const text = messageText(entry);
   const author = authorOf(entry);
   if (author === me) return `You: ${text}`;
   return isGroup(entry.ConvID) ? `${nameOf(author)}: ${text}` : text;

@@ -2,15 +2,7 @@
 
 import type { Entry, Seq } from "../wire/wire.ts";
 import type { Conversation } from "./conversation.svelte.ts";
-import { type Draft, type Drafts, unsentOf } from "./drafts.ts";
-
-/** What nobody would see: white space, and characters without a shape. */
-const UNSEEN = /[\s\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\p{Z}\u2800]/gu;
-
-/** Whether `text` has nothing to be seen. */
-export function isBlank(text: string): boolean {
-  return text.replace(UNSEEN, "") === "";
-}
+import { type Draft, type Drafts, isBlank, unsentOf } from "./drafts.ts";
 
 export class Writing {
   readonly #conversation: Conversation;
