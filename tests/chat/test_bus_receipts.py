@@ -100,6 +100,26 @@ async def test_receipts_published_while_others_are_not_back_on_the_bus_reach_the
     assert told == {"delivery": 2, "display": 1}
 
 
+async def test_counts_published_while_others_are_not_back_on_the_bus_reach_them_when_they_are(
+    world: World, other: World
+) -> None:
+    group, crowd = "group_crowd", [f"m{number}" for number in range(101)]
+    await world.register(*crowd)
+    anna = await world.joined("anna")
+    await anna.do("create", group, *crowd)
+    await anna.say_in(group, "hello")
+    reader = await other.joined(crowd[0], {group: 2})
+    world.bus.cut_off()
+    other.bus.cut_off()
+    other.bus.reconnect()
+    where = {"ConvID": group, "Seq": 2, "From": group, "Originated": reader.uid}
+    await reader.confirm("display", group, **where)
+    await other.pass_time(2.0)
+    world.bus.reconnect()
+    await other.pass_time(1.0)
+    assert json.loads(anna.got("receipts")[-1]["Body"]) == [[2, 1, 1]]
+
+
 async def test_what_is_said_again_no_device_of_the_seeds_form_hears_twice() -> None:
     node, beside, anna, ben = await on_two_nodes()
     laptop = await node.joined("anna")
