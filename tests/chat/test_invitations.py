@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import msgspec
 import pytest
@@ -14,7 +14,7 @@ from tests.profiles import save_profile
 from tests.service.late import answers_late
 from tests.service.world import code_of
 from webchat.errors import Code, WebchatError
-from webchat.model import Invitation, Uid
+from webchat.model import ConvID, Invitation, Membership, Uid
 from webchat.ports.log import Append, AppendDone
 from webchat.service.directory import Directory
 from webchat.service.entering import Entrance
@@ -262,6 +262,25 @@ async def test_of_accepting_and_declining_at_once_on_two_nodes_one_counts(
     done = [each for each, answer in zip(asked, answers, strict=True) if not is_refused(answer)]
     is_in = bool(await world.store.members.present_among(G, ["ben"]))
     assert done == (["accept"] if is_in else ["decline"])
+    assert await service(world).waiting("ben") == []
+
+
+async def test_what_another_node_is_about_to_accept_cannot_be_declined(
+    world: World, other: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await careful(world, "ben")
+    anna = await world.joined("anna")
+    await anna.do("create", G, "ben")
+    invitation, codes = await waiting(world, "ben"), []
+    present_among = world.store.members.present_among
+
+    async def declined_meanwhile(conv: ConvID, uids: Sequence[Uid]) -> Mapping[Uid, Membership]:
+        codes.append(await code_of(service(other).decline("ben", invitation.id)))
+        return await present_among(conv, uids)
+
+    monkeypatch.setattr(world.store.members, "present_among", declined_meanwhile)
+    assert (await service(world).accept("ben", invitation.id)).seq == 2
+    assert codes == [Code.CONFLICT]
     assert await service(world).waiting("ben") == []
 
 

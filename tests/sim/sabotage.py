@@ -15,6 +15,7 @@ from unittest.mock import patch
 
 import msgspec
 
+from tests.sim.faults import Episode
 from tests.sim.node import Seams
 from tests.sim.races import DELETED, INVITATIONS, LINKS
 from webchat.chat.attendance import Attendance
@@ -222,6 +223,19 @@ def _no_lease_watched(world: World) -> Seams:
     return Seams(chat=lambda chat: setattr(chat, "compare", lambda: None))
 
 
+def _die_without_the_bus(world: World) -> None:
+    """A node is cut off and then dies: what it acked in between nobody else has heard of."""
+
+    def die() -> None:
+        world.begin_episode(Episode("crash", 0, world.now_s, world.now_s + 8.0, 1.0))
+
+    def cut_off() -> None:
+        world.begin_episode(Episode("bus cut", 0, world.now_s, world.now_s + 5.0, 1.0))
+        world.after(4.0, die)
+
+    world.after(6.0, cut_off)
+
+
 async def _nothing(self: Any, *_: Any) -> None:
     """Leave it."""
 
@@ -296,8 +310,8 @@ SABOTAGES: Final = (
         instead=((Publishing, "make_up", _nothing), _NO_SWEEP),
     ),
     Sabotage(
-        "does not mind that nodes die", (IN_TIME,), _no_lease_watched, first_seed=400,
-        instead=(_NO_SWEEP,),
+        "does not mind that nodes die", (IN_TIME,), _no_lease_watched, first_seed=100,
+        instead=(_NO_SWEEP,), world=_die_without_the_bus,
     ),
     Sabotage(
         "leaves a sender's other devices out", (ORDER, IN_TIME),
