@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ import pytest
 from tests.chat.watched import WatchedStore
 from tests.chat.world import Person, World, settle
 from webchat.chat.assembly import Settings
+from webchat.chat.cursors import Cursors
 from webchat.chat.joining import JoinSettings
 from webchat.chat.lag import BacklogSettings
+from webchat.chat.seed import SeedDevice
 
 CONV = "dm:anna:ben"
 
@@ -336,3 +339,43 @@ async def test_who_is_gone_leaves_nothing_behind(world: World) -> None:
     await settle()
     assert world.chat.roster.users == {}
     assert world.chat.roster.logs == {}
+
+
+@pytest.mark.parametrize("form", ["full", "seed"])
+async def test_devices_of_many_conversations_come_in_one_in_a_turn_of_the_loop(
+    world: World, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    peers = [f"peer-{at}" for at in range(501)]
+    await world.register(*peers)
+    await write_to_all(world, "anna", peers)
+    turn, turns = 0, list[int]()
+
+    def watched(method: Callable[..., None]) -> Callable[..., None]:
+        def call(*args: Any, **options: Any) -> None:
+            turns.append(turn)
+            method(*args, **options)
+
+        return call
+
+    monkeypatch.setattr(Cursors, "join", watched(Cursors.join))
+    monkeypatch.setattr(SeedDevice, "begin", watched(SeedDevice.begin))
+    devices = [await world.person("anna") for _ in range(10)]
+    for device in devices:
+        device.say("join", {"cursors": {}} if form == "full" else "anna")
+    while len(turns) < len(devices):
+        await asyncio.sleep(0)
+        turn += 1
+    assert len(set(turns)) == len(devices)
+    await settle()
+    assert all(device.socket.acks for device in devices)
+
+
+async def write_to_all(world: World, who: str, others: Sequence[str]) -> None:
+    """A message to each of them."""
+    writer = await world.joined(who)
+    for at, other in enumerate(others):
+        writer.say("chat", writer.message(other, "hello"))
+        if at % 200 == 199:
+            await world.pass_time(10)
+    await world.pass_time(10)
+    writer.leave()

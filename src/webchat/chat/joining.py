@@ -5,8 +5,10 @@ Source: docs/protocol.md, section 2; seed flows 2 and 3.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from webchat.chat.ahead import Ahead
 from webchat.chat.backlog import Backlog
@@ -29,6 +31,9 @@ from webchat.model import ConvID, Uid, head_at, is_uid
 from webchat.protocol.envelope import Join, decode_join
 from webchat.service.profiles import Profiles
 from webchat.service.receipts import Receipts
+
+_MANY_LOGS: Final = 500
+"""To set the places of a device in so many takes some ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,7 @@ class Joining:
         self._spawn = tools.spawn
         self._settings = settings
         self._cursors = Cursors(backlog.settings)
+        self._long_ones = asyncio.Lock()
 
     async def join(self, client: Client, args: Sequence[object], ack_id: int | None) -> None:
         """`join` in either form. Raises WebchatError."""
@@ -110,6 +116,8 @@ class Joining:
         except WebchatError:
             self._roster.release(user)
             raise
+        if len(user.logs) > _MANY_LOGS:
+            await self._own_turn()
         if client.socket.closed:
             self._roster.release(user)
             return
@@ -120,6 +128,12 @@ class Joining:
         self._enter(client, device, ack_id)
         self._cursors.join(device, request.cursors, more=request.more)
         self._after_cursors(client, device, request)
+
+    async def _own_turn(self) -> None:
+        """Return in a turn of the loop in which no other of these does: many devices that come in
+        together, all of one user perhaps, must not hold up everybody."""
+        async with self._long_ones:
+            await asyncio.sleep(0)
 
     async def sync(self, client: Client, args: Sequence[object], ack_id: int | None) -> None:
         """`sync`: further cursors of a join, or new places. Raises WebchatError."""
@@ -213,6 +227,8 @@ class Joining:
             lambda: self._positions.of_user(uid, convs), "joining", uid=uid
         )
         delivered = {conv: position.delivered for conv, position in positions.items()}
+        if len(convs) > _MANY_LOGS:
+            await self._own_turn()
         await self._patience.insist(
             lambda: self._ahead.catch_up(device.user, delivered), "joining", uid=uid
         )
