@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import select
 import subprocess
@@ -62,7 +63,7 @@ def said_by(program: str, awaited: str) -> str:
         while awaited not in said and process.poll() is None:
             left = deadline - time.monotonic()
             assert select.select([process.stdout], [], [], max(0.0, left))[0], said
-            said += process.stdout.readline()
+            said += os.read(process.stdout.fileno(), 65_536).decode()
     finally:
         process.kill()
         process.communicate()

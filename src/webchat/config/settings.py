@@ -67,7 +67,7 @@ class Settings:
         0, "Port for other nodes, the first of --workers; 0 takes free ones.", 0, 65_535
     )
     node_id: str = setting(
-        "", "Name of this node, which no other on its store has (default: random)."
+        "", "Name of this node, unique among those on its store (default: random)."
     )
     log_level: Literal["debug", "info", "warning", "error"] = setting(
         "info", "Least severe log line that is written."
@@ -142,11 +142,13 @@ class Settings:
     compare_interval_ms: int = amount(
         4_000, "Time between two comparisons with the logs while the bus is down."
     )
-    sweep_interval_s: int = amount(600, "Time in which all logs are compared once, over and over.")
+    sweep_interval_s: int = amount(600, "Time in which each log is compared with the store once.")
     failed_logs: int = amount(10_000, "Logs remembered whose entries the bus did not take.")
     failed_notices: int = amount(10_000, "Positions remembered that the bus did not take.")
     lease_ms: int = amount(15_000, "A node that is silent for so long is dead.", 300)
-    clock_skew_ms: int = amount(60_000, "Most that clocks of nodes may differ.")
+    clock_skew_ms: int = amount(
+        60_000, "Difference of nodes' clocks beyond which /readyz is degraded."
+    )
     relay_connect_timeout_ms: int = amount(1_000, "Wait for a connection to another node.")
     relay_answer_timeout_ms: int = amount(
         60_000, "Wait for another node's answer, longer than --ping-interval-ms."
@@ -154,13 +156,13 @@ class Settings:
     relay_connections: int = amount(64, "Idle connections kept to each other node.", 0)
     sqlite_gather_ms: int = amount(2, "Commits begin at least this far apart.", 0, 100)
     sqlite_journal_entries: int = amount(
-        10_000, "Entries and positions in the journal, from which on it is folded."
+        10_000, "Entries and positions in the journal at which it is folded."
     )
     sqlite_journal_bytes: int = amount(
-        16_777_216, "Bytes in the journal, from which on it is folded.", 65_536
+        16_777_216, "Size of the journal at which it is folded into the tables.", 65_536
     )
     sqlite_journal_keys: int = amount(
-        32_768, "Keys of entries in memory, from which on they are written to their table."
+        32_768, "Keys of entries in memory at which they are written to their table."
     )
     sqlite_fold_interval_ms: int = amount(
         1_000, "Wait after the last write until the journal is folded."
@@ -177,7 +179,7 @@ class Settings:
     postgresql_idle_transaction_timeout_ms: int = amount(
         2_000, "How long a node that has stopped may keep others waiting for its locks."
     )
-    postgresql_attempts: int = amount(5, "Tries of a transaction that was broken off for another.")
+    postgresql_attempts: int = amount(5, "Tries of a transaction that conflicts with others.")
     dynamodb_inline_bytes: int = amount(2_048, "Bytes of entries kept in the head of a log.", 512)
     dynamodb_attempt_timeout_ms: int = amount(2_000, "Wait for one answer of DynamoDB.")
     dynamodb_retry_within_ms: int = amount(
@@ -189,7 +191,9 @@ class Settings:
     dynamodb_marks_interval_ms: int = amount(
         1_000, "Time between two looks for what dead nodes left unfinished."
     )
-    dynamodb_mark_age_ms: int = amount(2_000, "What is unfinished for so long was left behind.")
+    dynamodb_mark_age_ms: int = amount(
+        2_000, "Unfinished work of this age is finished by any node."
+    )
 
     def __post_init__(self) -> None:
         for spec in fields(self):
