@@ -14,7 +14,7 @@ from bench import running, servers
 from bench.running import Running, expect, go
 
 PER_S = 200
-SECONDS = 2.0
+SECONDS = 5.0
 PAUSE_S = 0.5
 
 

@@ -240,6 +240,8 @@ async def test_an_older_backup_is_taken(killed: Path, path: Path, clock: ManualC
         db.execute("DROP INDEX account_recent")
         db.execute("ALTER TABLE account RENAME COLUMN saved_at TO created_at")
         db.execute("DROP TABLE key_journal")
+        db.execute("ALTER TABLE invite_link DROP COLUMN visits")
+        db.execute("ALTER TABLE invitation DROP COLUMN claimed")
         db.execute("PRAGMA user_version = 3")
     restore(killed, path, KEPT)
     assert await seqs(path, clock) == [1]
