@@ -32,8 +32,9 @@ class Rates:
     connections together, also one after the other, ten times as many."""
 
     def __init__(self, per_s: float, burst: int, *, by_user: bool) -> None:
-        self._per_s = per_s
         self._burst = burst
+        self._share_s = 1 / per_s
+        self._ahead_s = burst / per_s + _ROUNDING_S
         self._by_user = by_user
         self._full_at_s: dict[Uid, float] = {}
         self._most_users = _FEW_USERS
@@ -41,13 +42,11 @@ class Rates:
     def take(self, bucket: Bucket, uid: Uid | None, now_s: float, events: int = 1) -> int:
         """Use tokens for so many events, or for a whole burst if that is less: 0, or in how many
         ms there will be enough; then nothing was used. `uid`: whose connection it is, if known."""
-        per_s, burst = self._per_s, self._burst
-        cost_s = 1 / per_s if events == 1 else min(events, burst) / per_s
-        full_at_s = bucket.full_at_s
+        cost_s = self._share_s if events == 1 else min(events, self._burst) * self._share_s
+        full_at_s, users_at_s = bucket.full_at_s, None
         if full_at_s < now_s:
             full_at_s = now_s
-        full_at_s += cost_s
-        latest_s = full_at_s
+        latest_s = full_at_s = full_at_s + cost_s
         if self._by_user and uid is not None:
             users_at_s = self._full_at_s.get(uid)
             if users_at_s is None:
@@ -58,10 +57,8 @@ class Rates:
             users_at_s += cost_s / _CONNECTIONS
             if users_at_s > latest_s:
                 latest_s = users_at_s
-        else:
-            users_at_s = None
-        early_s = latest_s - now_s - burst / per_s
-        if early_s > _ROUNDING_S:
+        early_s = latest_s - now_s - self._ahead_s
+        if early_s > 0:
             return math.ceil(early_s * 1000)
         bucket.full_at_s = full_at_s
         if users_at_s is not None and uid is not None:
