@@ -182,6 +182,7 @@ def test_a_screen_that_a_keyboard_covers_has_room_to_pick_people(
     ann.open_details()
     expect(ann.members).to_have_count(2)
     ann.details.get_by_role("button", name="Actions for Bob").click()
+    expect(ann.page.get_by_role("menu")).to_be_visible()
     ann.page.keyboard.press("Escape")
     ann.add_to_group(newcomer("Cleo"))
     expect(ann.members).to_have_count(3)
