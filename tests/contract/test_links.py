@@ -76,6 +76,14 @@ async def test_the_newest_visits_of_a_link_are_remembered(store: Store) -> None:
     assert await uses_of(store, b"1") == 1
 
 
+async def test_of_older_visits_of_a_link_nothing_is_kept(store: Store) -> None:
+    await store.links.add(b"1", link("l-1", uses=VISITS + 2), 50, NOW)
+    for number in range(VISITS + 1):
+        assert await store.links.use("l-1", str(number))
+    await store.links.give_back("l-1", "0")
+    assert await uses_of(store, b"1") == 1
+
+
 async def test_a_link_without_a_limit_is_never_used_up(store: Store) -> None:
     await store.links.add(b"1", LINK, 50, NOW)
     assert [await store.links.use("l-1", f"v-{n}") for n in range(3)] == [True, True, True]

@@ -18,7 +18,8 @@ _ADD: Final = """
     SELECT $1, $2, $3::text, $4, $5, $6
     WHERE (SELECT count(*) FROM invite_link WHERE conv = $3 AND expires_at > $8) < $7::bigint"""
 _USE: Final = f"""
-    UPDATE invite_link SET uses = uses - 1, visits = (visits || $2::text)[-{VISITS - 1}:]
+    UPDATE invite_link SET uses = uses - 1,
+        visits = (visits || $2::text)[greatest(1, cardinality(visits) + 2 - {VISITS}):]
     WHERE id = $1 AND uses > 0 AND $2 <> ALL (visits)"""  # noqa: S608
 _IS_USED: Final = """
     SELECT 1 FROM invite_link WHERE id = $1 AND (uses IS NULL OR $2 = ANY (visits))"""
