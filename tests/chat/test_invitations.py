@@ -45,6 +45,14 @@ async def waiting(world: World, uid: Uid) -> Invitation:
     return invitation
 
 
+async def asked_by_anna(world: World) -> Invitation:
+    """What ben is asked: anna has made a group, and wants him in it."""
+    await careful(world, "ben")
+    anna = await world.joined("anna")
+    await anna.do("create", G, "ben")
+    return await waiting(world, "ben")
+
+
 def is_refused(answer: object) -> bool:
     return isinstance(answer, WebchatError) and answer.code in (Code.NOT_FOUND, Code.CONFLICT)
 
@@ -235,10 +243,7 @@ async def test_declining_drops_it_and_tells_nobody(world: World) -> None:
 async def test_accepting_twice_at_once_on_two_nodes_brings_in_once_and_both_are_told_where(
     world: World, other: World
 ) -> None:
-    await careful(world, "ben")
-    anna = await world.joined("anna")
-    await anna.do("create", G, "ben")
-    invitation = await waiting(world, "ben")
+    invitation = await asked_by_anna(world)
     answers_late(world.store.invitations, world.store.members)
     accepting = [service(node).accept("ben", invitation.id) for node in (world, other)]
     assert [each.seq for each in await asyncio.gather(*accepting)] == [2, 2]
@@ -249,10 +254,7 @@ async def test_accepting_twice_at_once_on_two_nodes_brings_in_once_and_both_are_
 async def test_of_accepting_and_declining_at_once_on_two_nodes_one_counts(
     world: World, other: World, asked: tuple[str, str]
 ) -> None:
-    await careful(world, "ben")
-    anna = await world.joined("anna")
-    await anna.do("create", G, "ben")
-    invitation = await waiting(world, "ben")
+    invitation = await asked_by_anna(world)
     answers_late(world.store.invitations, world.store.members)
     acts = [
         getattr(service(node), each)("ben", invitation.id)
@@ -268,10 +270,7 @@ async def test_of_accepting_and_declining_at_once_on_two_nodes_one_counts(
 async def test_what_another_node_is_about_to_accept_cannot_be_declined(
     world: World, other: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await careful(world, "ben")
-    anna = await world.joined("anna")
-    await anna.do("create", G, "ben")
-    invitation, codes = await waiting(world, "ben"), []
+    invitation, codes = await asked_by_anna(world), []
     present_among = world.store.members.present_among
 
     async def declined_meanwhile(conv: ConvID, uids: Sequence[Uid]) -> Mapping[Uid, Membership]:
@@ -287,10 +286,7 @@ async def test_what_another_node_is_about_to_accept_cannot_be_declined(
 async def test_what_is_being_accepted_cannot_be_declined_but_if_nothing_comes_of_that(
     world: World, other: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await careful(world, "ben")
-    anna = await world.joined("anna")
-    await anna.do("create", G, "ben")
-    invitation = await waiting(world, "ben")
+    invitation = await asked_by_anna(world)
 
     async def is_away(*_: object) -> None:
         raise WebchatError(Code.UNAVAILABLE, "the store is not answering")
@@ -315,10 +311,7 @@ async def test_an_invitation_of_somebody_who_left_is_a_conflict_and_gone(world: 
 
 
 async def test_somebody_elses_invitation_is_not_found(world: World) -> None:
-    await careful(world, "ben")
-    anna = await world.joined("anna")
-    await anna.do("create", G, "ben")
-    invitation = await waiting(world, "ben")
+    invitation = await asked_by_anna(world)
     assert await code_of(service(world).accept("cleo", invitation.id)) is Code.NOT_FOUND
     assert await code_of(service(world).decline("cleo", invitation.id)) is Code.NOT_FOUND
 
