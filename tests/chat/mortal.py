@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from webchat.adapters.memory.store import MemoryStore
+from tests.memory.store import MemoryStore
 
 
 class MortalStore:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.chat.watched import WatchedStore
 from tests.chat.world import World, settle
-from webchat.adapters.memory.bus import Delivery
+from tests.memory.bus import Delivery
 from webchat.chat.assembly import Settings
 from webchat.chat.settings import RepairSettings
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from webchat.adapters.memory.store import MemoryStore
+from tests.memory.store import MemoryStore
 from webchat.model import Entry, Head
 from webchat.ports.following import Following, FollowingInTurn
 from webchat.ports.kept import KeptReceipts

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any
 
-from webchat.adapters.memory.bus import MemoryBus, MemoryHub
+from tests.memory.bus import MemoryBus, MemoryHub
+from tests.memory.clock import ManualClock
+from tests.memory.store import MemoryStore
 from webchat.adapters.memory.cache import MemoryProfileCache
-from webchat.adapters.memory.clock import ManualClock
-from webchat.adapters.memory.store import MemoryStore
 from webchat.chat.assembly import Chat, Settings
 from webchat.errors import Closing
 from webchat.model import Login

@@ -15,8 +15,8 @@ from tests.contract.redis_node import SETTINGS, Join, RedisNode
 from tests.engines import dynamodb as dynamodb_engine
 from tests.engines.postgresql import shared_server
 from tests.engines.redis import RedisServer
+from tests.memory import ManualClock, MemoryStore
 from webchat.adapters.dynamodb import DynamoSettings, DynamoStore
-from webchat.adapters.memory import ManualClock, MemoryStore
 from webchat.adapters.postgresql import PostgresSettings, PostgresStore
 from webchat.adapters.redis import RedisBusSettings
 from webchat.adapters.sqlite import SqliteSettings, SqliteStore, check

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from typing import Protocol
 
@@ -11,7 +11,8 @@ import pytest
 
 from tests.contract.hearing import Node, publish
 from tests.engines.redis import RedisServer
-from webchat.adapters.memory import LoopClock, MemoryBus, MemoryHub
+from tests.memory import MemoryBus, MemoryHub
+from webchat.adapters.memory import LoneBus, LoopClock
 from webchat.adapters.redis import RedisBus, RedisBusSettings
 from webchat.errors import Code, WebchatError
 from webchat.ports.bus import Bus
@@ -214,11 +215,16 @@ async def test_closing_twice_does_no_harm(nodes: list[Node]) -> None:
     await nodes[0].bus.close()
 
 
-async def test_a_lone_node_of_a_process_is_done_at_once() -> None:
-    node = Node(MemoryBus())
+@pytest.mark.parametrize("make", [LoneBus, MemoryBus], ids=["lone", "alone in memory"])
+async def test_what_a_lone_node_publishes_is_done_at_once(make: Callable[[], Bus]) -> None:
+    node = Node(make())
+    await node.bus.open()
+    assert node.bus.is_alone
     await node.bus.subscribe("t")
     done: list[int | Exception] = []
     node.bus.publish(("t",), b"1", done.append)
     node.bus.publish(("t",), b"2")
     assert done == [0]
     assert node.heard.events == []
+    assert await node.bus.trouble() == ""
+    await node.bus.close()

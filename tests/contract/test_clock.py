@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
-from webchat.adapters.memory import LoopClock, ManualClock
+from tests.memory import ManualClock
+from webchat.adapters.memory import LoopClock
 
 
 async def test_the_loops_clock_tells_the_systems_time() -> None:

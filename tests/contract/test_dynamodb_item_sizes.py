@@ -11,9 +11,9 @@ from tests.contract.asking import create, delete, edit, message, refer, send
 from tests.contract.dynamodb_nodes import FaultyTable, Node, cluster_of
 from tests.contract.plain_table import PlainTable
 from tests.engines.dynamodb import shared_server
+from tests.memory import ManualClock
 from webchat.adapters.dynamodb import DynamoSettings, keys
 from webchat.adapters.dynamodb.head import as_bytes
-from webchat.adapters.memory import ManualClock
 from webchat.model import Entry
 from webchat.ports.log import Append
 from webchat.ports.transfer import EntryRecord

@@ -6,9 +6,9 @@ import pytest
 
 from tests.contract.dynamodb_nodes import FaultyTable, Node
 from tests.contract.plain_table import PlainTable
+from tests.memory import ManualClock
 from webchat.adapters.dynamodb import DynamoSettings, keys
 from webchat.adapters.dynamodb.table import Failed, Item
-from webchat.adapters.memory import ManualClock
 from webchat.errors import WebchatError
 from webchat.model import Login
 

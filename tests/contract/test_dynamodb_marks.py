@@ -7,11 +7,11 @@ from typing import cast
 
 import pytest
 
+from tests.memory import ManualClock
 from webchat.adapters.dynamodb import DynamoSettings, keys
 from webchat.adapters.dynamodb.marks import MarkSweep
 from webchat.adapters.dynamodb.steady import SteadyTable
 from webchat.adapters.dynamodb.table import Key
-from webchat.adapters.memory import ManualClock
 from webchat.errors import Code, WebchatError
 from webchat.model import ConvID
 

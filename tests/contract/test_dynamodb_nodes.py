@@ -12,10 +12,10 @@ import pytest
 from tests.contract.asking import create, depart, edit, message, move, react, refer, send, to_pair
 from tests.contract.dynamodb_nodes import Cluster, Node, cluster_of, throttled, timed_out
 from tests.engines.dynamodb import shared_server
+from tests.memory import ManualClock
 from webchat.adapters.dynamodb import keys
 from webchat.adapters.dynamodb.steady import key_of
 from webchat.adapters.dynamodb.table import Item
-from webchat.adapters.memory import ManualClock
 from webchat.errors import Code, MembersChanged, WebchatError
 from webchat.model import Draft, Membership, Position, pair_conv, user_log
 from webchat.ports.log import Append, Appended

@@ -8,11 +8,11 @@ from typing import Final
 from tests.contract.asking import message, send
 from tests.contract.dynamodb_nodes import FaultyTable, Node
 from tests.contract.plain_table import PlainTable
+from tests.memory import ManualClock
 from webchat.adapters.dynamodb import DynamoSettings
 from webchat.adapters.dynamodb.pages import page_key
 from webchat.adapters.dynamodb.table import ANY
 from webchat.adapters.dynamodb.window import RUN_KEYS
-from webchat.adapters.memory import ManualClock
 from webchat.model import pair_conv
 from webchat.ports.log import Append
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from tests.contract.asking import create, message, move, send
 from tests.contract.dynamodb_nodes import FaultyTable, Node
 from tests.contract.plain_table import PlainTable
+from tests.memory import ManualClock
 from webchat.adapters.dynamodb import DynamoSettings, keys
 from webchat.adapters.dynamodb.rows import uid_of
 from webchat.adapters.dynamodb.table import Failed, Item
-from webchat.adapters.memory import ManualClock
 from webchat.errors import WebchatError
 from webchat.ports.log import Append
 from webchat.ports.positions import Move, Moved

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.contract.asking import create, depart, message, refer, send, to_pair
-from webchat.adapters.memory import ManualClock
+from tests.memory import ManualClock
 from webchat.model import NO_HEAD, ConvID, Entry, Membership, Seq, Uid, user_log
 from webchat.ports.following import Activity, FollowingInTurn, Seen
 from webchat.ports.log import Append, Appended

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from tests.contract.asking import create, depart, message, send, to_pair
+from tests.memory import ManualClock
 from tests.profiles import save_profile
-from webchat.adapters.memory import ManualClock
 from webchat.errors import MembersChanged, WebchatError
 from webchat.model import Invitation, user_log
 from webchat.ports.log import Append, Follow, invite

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from tests.engines.redis import RedisServer
-from webchat.adapters.memory import LoopClock, ManualClock, MemoryLimits
+from tests.memory import ManualClock
+from webchat.adapters.memory import LoopClock, MemoryLimits
 from webchat.adapters.redis import (
     RedisBus,
     RedisBusSettings,

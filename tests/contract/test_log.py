@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from tests.contract.asking import create, message, send, to_pair
-from webchat.adapters.memory import ManualClock
+from tests.memory import ManualClock
 from webchat.errors import Code, MembersChanged, WebchatError
 from webchat.model import Head, pair_conv, user_log
 from webchat.ports.log import Append, Appended

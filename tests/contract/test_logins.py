@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from webchat.adapters.memory import ManualClock
+from tests.memory import ManualClock
 from webchat.model import Login
 from webchat.ports.accounts import Revocation
 from webchat.ports.store import Store

@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from tests.contract.asking import create, message, move, send
-from webchat.adapters.memory import ManualClock, MemoryStore
+from tests.memory import ManualClock, MemoryStore
 from webchat.errors import Code, WebchatError
 from webchat.model import Invitation, InviteLink, Position
 from webchat.ports.held import HeldLimits

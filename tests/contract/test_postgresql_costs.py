@@ -14,7 +14,7 @@ import pytest
 
 from tests.contract.asking import create, depart, edit, message, move, react, refer, send, to_pair
 from tests.engines.postgresql import shared_server
-from webchat.adapters.memory import ManualClock
+from tests.memory import ManualClock
 from webchat.adapters.postgresql import PostgresSettings, PostgresStore
 from webchat.model import ConvID
 from webchat.ports.log import Append

@@ -9,7 +9,7 @@ import pytest
 
 from tests.contract.asking import create, send
 from tests.engines.postgresql import PASSWORD, shared_server
-from webchat.adapters.memory import ManualClock
+from tests.memory import ManualClock
 from webchat.adapters.postgresql import PostgresSettings, PostgresStore, masked
 from webchat.ports.store import StoreRefused
 

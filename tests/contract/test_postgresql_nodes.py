@@ -10,7 +10,7 @@ import pytest
 
 from tests.contract.asking import create, message, move, refer, send, to_pair
 from tests.engines.postgresql import shared_server
-from webchat.adapters.memory import ManualClock
+from tests.memory import ManualClock
 from webchat.adapters.postgresql import PostgresSettings, PostgresStore
 from webchat.errors import Code, MembersChanged, WebchatError
 from webchat.model import Position, Profile, Seq, pair_conv, user_log

@@ -12,7 +12,8 @@ import redis
 
 from tests.contract.hearing import eventually
 from tests.engines.redis import RedisServer
-from webchat.adapters.memory import LoopClock, MemoryStore
+from tests.memory import MemoryStore
+from webchat.adapters.memory import LoopClock
 from webchat.adapters.redis import (
     RedisBus,
     RedisBusSettings,

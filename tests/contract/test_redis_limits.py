@@ -13,7 +13,8 @@ import redis
 from tests.contract.hearing import Heard
 from tests.contract.redis_node import SETTINGS
 from tests.engines.redis import RedisServer
-from webchat.adapters.memory import LoopClock, ManualClock
+from tests.memory import ManualClock
+from webchat.adapters.memory import LoopClock
 from webchat.adapters.redis import (
     RedisBus,
     RedisLimits,

@@ -26,7 +26,7 @@ from tests.contract.asking import (
     to_pair,
     with_row,
 )  # fmt: skip
-from webchat.adapters.memory import ManualClock, MemoryStore
+from tests.memory import ManualClock, MemoryStore
 from webchat.errors import MembersChanged, WebchatError
 from webchat.model import ConvID, Draft, Group, Membership, Seq, Uid, pair_conv, user_log
 from webchat.ports.log import Append, Appended, Change, Follow

@@ -26,7 +26,7 @@ from tests.contract.asking import (
     send,
     to_pair,
 )
-from webchat.adapters.memory import ManualClock
+from tests.memory import ManualClock
 from webchat.adapters.sqlite import SqliteSettings, SqliteStore, backup, check, schema
 from webchat.model import Group, Invitation
 from webchat.ports.held import HeldLimits

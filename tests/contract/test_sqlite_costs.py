@@ -17,7 +17,7 @@ from typing import Final
 import pytest
 
 from tests.contract.asking import create, depart, edit, message, react, refer
-from webchat.adapters.memory import ManualClock
+from tests.memory import ManualClock
 from webchat.adapters.sqlite import SqliteSettings
 from webchat.adapters.sqlite.ledger import Ledger
 from webchat.adapters.sqlite.logs import Logs

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.asking import create, message, send
-from webchat.adapters.memory import ManualClock
+from tests.memory import ManualClock
 from webchat.adapters.sqlite import SqliteSettings, SqliteStore, check
 from webchat.errors import Code, WebchatError
 from webchat.ports.log import Append, Appended

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 import pytest
 
 from tests.contract.asking import create, message, send
-from webchat.adapters.memory import ManualClock
+from tests.memory import ManualClock
 from webchat.adapters.sqlite import SqliteSettings, SqliteStore
 from webchat.ports.log import Append
 

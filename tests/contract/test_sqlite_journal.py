@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from tests.contract.asking import create, edit, message, move, send
-from webchat.adapters.memory import ManualClock
+from tests.memory import ManualClock
 from webchat.adapters.sqlite import SqliteSettings, SqliteStore, backup, check, journal
 from webchat.errors import WebchatError
 from webchat.model import Head, Position

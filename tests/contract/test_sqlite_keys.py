@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.asking import message, send
-from webchat.adapters.memory import ManualClock
+from tests.memory import ManualClock
 from webchat.adapters.sqlite import (
     SqliteSettings,
     SqliteStore,

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.asking import create, message, move, named, send, to_pair
-from webchat.adapters.memory import ManualClock
+from tests.memory import ManualClock
 from webchat.adapters.sqlite import SqliteSettings, SqliteStore, check
 from webchat.errors import Code, WebchatError
 from webchat.model import Group, Login, Position, Profile

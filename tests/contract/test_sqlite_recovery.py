@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.asking import create, message, send
-from webchat.adapters.memory import ManualClock
+from tests.memory import ManualClock
 from webchat.adapters.sqlite import SqliteSettings, SqliteStore, backup, check, restore
 from webchat.ports.log import Append
 from webchat.ports.store import StoreRefused

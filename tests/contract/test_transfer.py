@@ -25,8 +25,8 @@ from tests.contract.asking import (
     to_pair,
 )  # fmt: skip
 from tests.contract.conftest import STORES
+from tests.memory import ManualClock
 from tests.profiles import save_profile
-from webchat.adapters.memory import ManualClock
 from webchat.model import Draft, Group, Invitation, InviteLink, Login, Profile, pair_conv, user_log
 from webchat.ports.held import HeldLimits
 from webchat.ports.log import Append, invite

@@ -16,10 +16,8 @@ from typing import Any
 import msgspec
 
 import webchat
-from webchat.adapters.memory.bus import MemoryBus
-from webchat.adapters.memory.cache import MemoryProfileCache
-from webchat.adapters.memory.clock import ManualClock
-from webchat.adapters.memory.store import MemoryStore
+from tests.memory import ManualClock, MemoryStore
+from webchat.adapters.memory import LoneBus, MemoryProfileCache
 from webchat.chat.assembly import Chat, Settings
 from webchat.protocol.websocket import TEXT, frame, unmask
 from webchat.service.profiles import Profiles
@@ -110,7 +108,7 @@ class Node:
         self.store = MemoryStore(self.clock)
         profiles = Profiles(self.store.accounts, MemoryProfileCache(), self.clock, open_mode=True)
         self.chat = Chat(
-            self.store, MemoryBus(), self.clock, profiles, _nobody, Settings(open_mode=True)
+            self.store, LoneBus(), self.clock, profiles, _nobody, Settings(open_mode=True)
         )
         self.endpoint = Endpoint(
             SocketIO(self.chat.handler, self.clock, SocketSettings()),

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 
+from tests.memory import ManualClock, MemoryStore
+from tests.memory.people import MemoryAccounts
 from tests.profiles import save_profile
 from tests.service.late import answers_late
 from tests.service.world import World, code_of
-from webchat.adapters.memory import ManualClock, MemoryProfileCache, MemoryStore
-from webchat.adapters.memory.people import MemoryAccounts
+from webchat.adapters.memory import MemoryProfileCache
 from webchat.errors import Code, WebchatError
 from webchat.model import Profile, Uid
 from webchat.ports.accounts import Changed

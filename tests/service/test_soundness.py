@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.contract.asking import create, depart, message, send
-from webchat.adapters.memory import ManualClock, MemoryStore
+from tests.memory import ManualClock, MemoryStore
 from webchat.model import Seq
 from webchat.ports.log import Append, Log
 from webchat.ports.transfer import EntryRecord, MemberRecord, PositionRecord, Record

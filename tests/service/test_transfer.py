@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from tests.contract.asking import create, message, react, send, to_pair
-from webchat.adapters.memory import ManualClock, MemoryStore
+from tests.memory import ManualClock, MemoryStore
 from webchat.model import Profile, pair_conv
 from webchat.ports.log import Append
 from webchat.ports.store import Mode

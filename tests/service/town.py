@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from webchat.adapters.memory import ManualClock, MemoryStore
-from webchat.adapters.memory.clock import ManualTimer
+from tests.memory import ManualClock, MemoryStore
+from tests.memory.clock import ManualTimer
 from webchat.ports.nodes import NodeRow
 from webchat.service.peers import Peers, PeerSettings, own_row
 

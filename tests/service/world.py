@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Sequence
 import msgspec
 import pytest
 
+from tests.memory import ManualClock, MemoryStore
 from tests.profiles import save_profile
-from webchat.adapters.memory import ManualClock, MemoryLimits, MemoryProfileCache, MemoryStore
+from webchat.adapters.memory import MemoryLimits, MemoryProfileCache
 from webchat.errors import Code, MembersChanged, WebchatError
 from webchat.model import (
     ConvID,

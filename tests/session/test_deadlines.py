@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webchat.adapters.memory.clock import ManualClock
+from tests.memory.clock import ManualClock
 from webchat.session.deadlines import Deadlines
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from webchat.adapters.memory.clock import ManualClock
+from tests.memory.clock import ManualClock
 from webchat.errors import Closing
 from webchat.protocol.engineio import Packet
 from webchat.protocol.socketio import Event

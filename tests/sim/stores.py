@@ -6,13 +6,13 @@ from random import Random
 from typing import Any, Final, Protocol
 
 from tests.contract.plain_table import PlainTable
+from tests.memory.store import MemoryStore
 from tests.sim.channel import Channel, FarPort, FarStore
 from tests.sim.clock import SimClock
 from tests.sim.faults import Faults
 from tests.sim.loop import Process, VirtualLoop
 from webchat.adapters.dynamodb import DynamoPorts, DynamoSettings
 from webchat.adapters.dynamodb.table import Failed
-from webchat.adapters.memory.store import MemoryStore
 from webchat.errors import Code, WebchatError
 
 _PAGE_ITEMS: Final = 5

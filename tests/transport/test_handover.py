@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.memory import ManualClock
 from tests.transport.site import ENGINE, SOCKET, running
 from tests.transport.wire import (
     Wire,
@@ -18,7 +19,6 @@ from tests.transport.wire import (
     upgrade_request,
     websocket,
 )
-from webchat.adapters.memory import ManualClock
 from webchat.session.endpoint import EngineSettings
 from webchat.transport import server
 from webchat.transport.server import ServerSettings

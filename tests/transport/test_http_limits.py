@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.memory import ManualClock
 from tests.transport.site import POLLING, Running, running
 from tests.transport.wire import TIMEOUT_S, Wire, eventually, polling_session
-from webchat.adapters.memory import ManualClock
 from webchat.transport.asgi import Receive, Scope, Send, read_body, respond
 from webchat.transport.server import ServerSettings
 from webchat.transport.unread import unread_bytes

@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import pytest
 
+from tests.memory import ManualClock
 from tests.transport.site import ENGINE, running
 from tests.transport.wire import frame, text, websocket
-from webchat.adapters.memory import ManualClock
 from webchat.session.deadlines import Deadlines
 from webchat.transport.websocket import WebSocket
 

@@ -1,20 +1,14 @@
-"""Everything in this process's memory: the in-process bus, cache and limits, and stores for tests.
+"""What a process needs of no vendor: its own clock, and the bus, cache and limits of a lone node.
 
-`MemoryStore` is the reference of what the ports of a store promise; it keeps nothing.
+bus     A bus without other nodes
+cache   A bounded cache of profiles
+clock   The event loop's timers, the system's time
+limits  Rates that this process counts alone
 """
 
-from webchat.adapters.memory.bus import MemoryBus, MemoryHub
+from webchat.adapters.memory.bus import LoneBus
 from webchat.adapters.memory.cache import MemoryProfileCache
-from webchat.adapters.memory.clock import LoopClock, ManualClock
+from webchat.adapters.memory.clock import LoopClock
 from webchat.adapters.memory.limits import MemoryLimits
-from webchat.adapters.memory.store import MemoryStore
 
-__all__ = [
-    "LoopClock",
-    "ManualClock",
-    "MemoryBus",
-    "MemoryHub",
-    "MemoryLimits",
-    "MemoryProfileCache",
-    "MemoryStore",
-]
+__all__ = ["LoneBus", "LoopClock", "MemoryLimits", "MemoryProfileCache"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webchat.adapters.memory import MemoryBus, MemoryLimits, MemoryProfileCache
+from webchat.adapters.memory import LoneBus, MemoryLimits, MemoryProfileCache
 from webchat.config import Settings
 from webchat.metrics import BusCounts
 from webchat.ports.bus import Bus
@@ -17,7 +17,7 @@ class MemoryJoint:
     stats: BusCounts | None = None
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
-        self.bus: Bus = MemoryBus()
+        self.bus: Bus = LoneBus()
         self.cache: ProfileCache = MemoryProfileCache(settings.profile_cache_entries)
         self.limits: Limits = MemoryLimits(clock)
 

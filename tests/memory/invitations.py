@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 
-from webchat.adapters.memory.state import State
+from tests.memory.state import State
 from webchat.model import ConvID, Invitation, Uid
 
 

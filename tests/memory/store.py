@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from webchat.adapters.memory.held import MemoryHeld
-from webchat.adapters.memory.invitations import MemoryInvitations
-from webchat.adapters.memory.links import MemoryInviteLinks
-from webchat.adapters.memory.nodes import MemoryNodes
-from webchat.adapters.memory.people import MemoryAccounts, MemoryKeptReceipts, MemoryLogins
-from webchat.adapters.memory.state import State
-from webchat.adapters.memory.transfer import MemoryTransfer
+from tests.memory.held import MemoryHeld
+from tests.memory.invitations import MemoryInvitations
+from tests.memory.links import MemoryInviteLinks
+from tests.memory.nodes import MemoryNodes
+from tests.memory.people import MemoryAccounts, MemoryKeptReceipts, MemoryLogins
+from tests.memory.state import State
+from tests.memory.transfer import MemoryTransfer
 from webchat.errors import Code, MembersChanged, WebchatError
 from webchat.model import (
     NO_POSITION,

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from itertools import chain
 from typing import Protocol
 
-from webchat.adapters.memory.state import State
+from tests.memory.state import State
 from webchat.model import Membership, unseal
 from webchat.ports.transfer import (
     EntryRecord,
