@@ -36,7 +36,7 @@ from webchat.ports.log import Append, AppendDone, Log, check_append
 from webchat.ports.members import Members
 from webchat.ports.nodes import Nodes
 from webchat.ports.positions import Move, MoveDone, Positions
-from webchat.ports.store import Mode, StoreRefused
+from webchat.ports.store import Mode, made_in_other_mode
 from webchat.ports.transfer import Transfer
 
 Check = Callable[[], None]
@@ -79,8 +79,8 @@ class MemoryStore:
 
     async def open(self, mode: Mode) -> None:
         """Take the mode. Raises StoreRefused if it was opened in the other before."""
-        if self._mode not in (None, mode):
-            raise StoreRefused(f"this store was made in {self._mode} mode, not in {mode} mode")
+        if self._mode is not None and self._mode != mode:
+            raise made_in_other_mode("this store", self._mode, mode, "another one")
         self._mode = mode
 
     async def trouble(self) -> str:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from webchat.model import Login, Profile, Uid
+
+REVOCATIONS_KEPT_MS: Final = 24 * 3_600_000
+"""How long a revocation is there: every process of the store has seen it by then."""
 
 
 class Revocation(msgspec.Struct, frozen=True):
@@ -114,4 +117,4 @@ class Logins(Protocol):
         """(highest id, those after `after_id`); None: none of them, just where they end."""
 
     async def forget_expired(self, now: int) -> None:
-        """Drop logins that expired and revocations that everybody has seen (older than a day)."""
+        """Drop logins that expired and revocations older than REVOCATIONS_KEPT_MS."""

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import msgspec
 
+from webchat.errors import Code, WebchatError
 from webchat.model import ConvID, Draft, Uid
 
 
@@ -30,6 +31,18 @@ class HeldLimits(msgspec.Struct, frozen=True):
     messages_per_user: int = 100
     bytes_per_group: int = 262_144
     lifetime_ms: int = 7 * 24 * 3_600_000
+
+
+def check_limits(
+    conv: ConvID, draft: Draft, limits: HeldLimits, *, of_user: int, of_group_bytes: int
+) -> None:
+    """Whether one more can be held. `of_user`: how many are held of its sender already;
+    `of_group_bytes`: of the envelopes that are held for its group. Raises
+    WebchatError(RATE_LIMITED)."""
+    if of_user >= limits.messages_per_user:
+        raise WebchatError(Code.RATE_LIMITED, f"{of_user} messages of yours wait for their groups")
+    if of_group_bytes + len(draft.envelope) > limits.bytes_per_group:
+        raise WebchatError(Code.RATE_LIMITED, f"{conv} has too much waiting for it")
 
 
 class Held(Protocol):

@@ -8,6 +8,7 @@ from typing import Final, Literal, Protocol
 
 import msgspec
 
+from webchat.errors import Code, MembersChanged, WebchatError
 from webchat.model import (
     ConvID,
     Draft,
@@ -201,6 +202,15 @@ def check_append(request: Append) -> None:
     keys = [(draft.sender, draft.msg_id) for draft in drafts if draft.msg_id]
     if not drafts or len(set(keys)) < len(keys):
         raise ValueError(f"an append to {request.conv} without drafts, or with a key twice")
+
+
+def check_conditions(request: Append, head: Head) -> None:
+    """What `must_be_new` and `members_as_of` ask of a log that ends at `head`, NO_HEAD if there is
+    none. Raises WebchatError(CONFLICT), MembersChanged."""
+    if request.must_be_new and head.last:
+        raise WebchatError(Code.CONFLICT, f"{request.conv} exists already")
+    if request.members_as_of is not None and head.members_seq > request.members_as_of:
+        raise MembersChanged(request.conv)
 
 
 class Appended(msgspec.Struct, frozen=True, gc=False):

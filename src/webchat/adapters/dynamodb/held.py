@@ -15,9 +15,8 @@ from webchat.adapters.dynamodb import keys
 from webchat.adapters.dynamodb.head import as_bytes
 from webchat.adapters.dynamodb.steady import SteadyTable, key_of
 from webchat.adapters.dynamodb.table import Item, Key
-from webchat.errors import Code, WebchatError
 from webchat.model import ConvID, Draft, Uid
-from webchat.ports.held import HeldLimits, HeldMessage
+from webchat.ports.held import HeldLimits, HeldMessage, check_limits
 
 _COUNTER: Final = Key(keys.META, "held")
 _decode: Final = msgspec.json.Decoder(HeldMessage).decode
@@ -36,7 +35,9 @@ class DynamoHeld:
         key = (draft.sender, draft.msg_id)
         if draft.msg_id and any((held.uid, held.draft.msg_id) == key for held in of_group):
             return
-        _check_limits(await self.of_user(draft.sender, oldest), of_group, conv, draft, limits)
+        of_user = len(await self.of_user(draft.sender, oldest))
+        size = sum(len(held.draft.envelope) for held in of_group)
+        check_limits(conv, draft, limits, of_user=of_user, of_group_bytes=size)
         held = HeldMessage(await self._next_id(), conv, draft.sender, draft, at)
         place = _place(held)
         await self._table.put({"pk": keys.HELD, "sk": keys.padded(held.id), "at": at,
@@ -112,18 +113,3 @@ def _on_users_side(held: HeldMessage) -> Key:
 
 def _since(held: Sequence[HeldMessage], not_before: int) -> list[HeldMessage]:
     return [each for each in held if each.at >= not_before]
-
-
-def _check_limits(
-    of_user: Sequence[HeldMessage],
-    of_group: Sequence[HeldMessage],
-    conv: ConvID,
-    draft: Draft,
-    limits: HeldLimits,
-) -> None:
-    if len(of_user) >= limits.messages_per_user:
-        count = len(of_user)
-        raise WebchatError(Code.RATE_LIMITED, f"{count} messages of yours wait for their groups")
-    size = sum(len(held.draft.envelope) for held in of_group)
-    if size + len(draft.envelope) > limits.bytes_per_group:
-        raise WebchatError(Code.RATE_LIMITED, f"{conv} has too much waiting for it")

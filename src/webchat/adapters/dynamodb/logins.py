@@ -17,10 +17,9 @@ from webchat.adapters.dynamodb.head import as_bytes
 from webchat.adapters.dynamodb.steady import SteadyTable
 from webchat.adapters.dynamodb.table import ANY, ConditionFailed, Item, Key, version
 from webchat.model import Login, Uid
-from webchat.ports.accounts import Revocation
+from webchat.ports.accounts import REVOCATIONS_KEPT_MS, Revocation
 from webchat.ports.clock import Clock
 
-_REVOCATIONS_KEPT_MS: Final = 24 * 3600 * 1000
 _EXPIRES: Final = "login"
 _decode: Final = msgspec.json.Decoder(Login).decode
 
@@ -125,7 +124,7 @@ class DynamoLogins:
             pointer = await self._table.get(keys.login(login_id))
             if pointer is not None:
                 await self._expire(str(pointer["uid"]), login_id, pointer, now)
-        await self._forget_revocations(now - _REVOCATIONS_KEPT_MS)
+        await self._forget_revocations(now - REVOCATIONS_KEPT_MS)
 
     async def _expire(self, uid: Uid, login_id: str, pointer: Item, now: int) -> None:
         token_hash = as_bytes(pointer["token_hash"])

@@ -9,9 +9,9 @@ import msgspec
 
 from webchat.adapters.dynamodb.head import Follows, LogHead, Mark, Record, encode
 from webchat.adapters.dynamodb.window import Window
-from webchat.errors import Code, MembersChanged, WebchatError
-from webchat.model import Seq, Uid
-from webchat.ports.log import Append, Change, Follow, changed, last_change
+from webchat.errors import MembersChanged, WebchatError
+from webchat.model import Head, Seq, Uid
+from webchat.ports.log import Append, Change, Follow, changed, check_conditions, last_change
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -124,10 +124,10 @@ class Planner:
         seqs = tuple(seq for seq in met if seq is not None)
         if seqs:
             return Repeated(seqs)
-        if request.must_be_new and self._last:
-            return WebchatError(Code.CONFLICT, f"{request.conv} exists already")
-        if request.members_as_of is not None and self._members_seq > request.members_as_of:
-            return MembersChanged(request.conv)
+        try:
+            check_conditions(request, Head(self._last, self._n, self._at, self._members_seq))
+        except (WebchatError, MembersChanged) as refusal:
+            return refusal
         for change in request.follow.conditions if request.follow else ():
             if self._last_change(change.refers) > (change.as_of or 0):
                 return MembersChanged(request.conv)

@@ -41,7 +41,7 @@ from webchat.ports.log import Log
 from webchat.ports.members import Members
 from webchat.ports.nodes import Nodes
 from webchat.ports.positions import Positions
-from webchat.ports.store import UNFINISHED_IMPORT, Mode, StoreRefused
+from webchat.ports.store import UNFINISHED_IMPORT, Mode, StoreRefused, made_in_other_mode
 from webchat.ports.transfer import Transfer
 
 VERSION: Final = 1
@@ -97,12 +97,7 @@ class DynamoPorts:
         if kept is None or kept["ver"] != VERSION:
             _refuse_version(name, int(kept["ver"]) if kept else 0)
         elif kept["mode"] != mode:
-            made_in = str(kept["mode"])
-            flag = "with --open" if made_in == "open" else "without --open"
-            raise StoreRefused(
-                f"{name} was made in {made_in} mode and cannot be used in {mode} mode: "
-                f"start it {flag}, or name another table"
-            )
+            raise made_in_other_mode(name, str(kept["mode"]), mode, "another table")
         if await self._table.get(keys.IMPORTING) is not None:
             raise StoreRefused(
                 f"{name} {UNFINISHED_IMPORT}: delete this table and import into a new one"

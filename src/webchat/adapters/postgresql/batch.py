@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from webchat.errors import Code, MembersChanged, WebchatError
+from webchat.errors import MembersChanged
 from webchat.model import (
     NO_HEAD,
     NO_POSITION,
@@ -27,7 +27,16 @@ from webchat.model import (
     seal,
     user_log,
 )  # fmt: skip
-from webchat.ports.log import SEQ_OF_ENTRY, Append, Appended, Change, Follow, changed, last_change
+from webchat.ports.log import (
+    SEQ_OF_ENTRY,
+    Append,
+    Appended,
+    Change,
+    Follow,
+    changed,
+    check_conditions,
+    last_change,
+)  # fmt: skip
 from webchat.ports.positions import Moved
 
 Key = tuple[ConvID, Uid, str]
@@ -94,7 +103,7 @@ class Batch:
         met = [self._known.keys.get((request.conv, *key)) for key in keys_of(request.drafts)]
         if again := tuple(written.sealed() for written in met if written is not None):
             return Appended(again, self._followed(request, again[0].seq), fresh=False)
-        _check_conditions(request, self._known.heads.get(request.conv, NO_HEAD))
+        check_conditions(request, self._known.heads.get(request.conv, NO_HEAD))
         self._check_changes(request)
         written = self._write(request.conv, request.drafts, is_membership=request.is_membership)
         first, last = written[0], written[-1]
@@ -257,10 +266,3 @@ def people_of(request: Append) -> list[Person]:
         if follow is not None:
             people += ((span.conv, span.uid) for span in follow.memberships)
     return people
-
-
-def _check_conditions(request: Append, head: Head) -> None:
-    if request.must_be_new and head.last:
-        raise WebchatError(Code.CONFLICT, f"{request.conv} exists already")
-    if request.members_as_of is not None and head.members_seq > request.members_as_of:
-        raise MembersChanged(request.conv)

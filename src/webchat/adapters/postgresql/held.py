@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from webchat.adapters.postgresql.connections import Connection, Connections
-from webchat.errors import Code, WebchatError
 from webchat.model import ConvID, Draft, Uid
-from webchat.ports.held import HeldLimits, HeldMessage
+from webchat.ports.held import HeldLimits, HeldMessage, check_limits
 
 _HELD: Final = "SELECT id, conv, uid, kind, msg_id, envelope, at FROM held_message"
 _OF_GROUP: Final = f"{_HELD} WHERE conv = $1 AND at >= $2 ORDER BY id"
@@ -83,8 +82,5 @@ async def _check_limits(
     connection: Connection, draft: Draft, conv: ConvID, not_before: int, limits: HeldLimits
 ) -> None:
     of_user = await connection.fetchval(_MESSAGES, draft.sender, not_before)
-    if of_user >= limits.messages_per_user:
-        raise WebchatError(Code.RATE_LIMITED, f"{of_user} messages of yours wait for their groups")
     of_group = await connection.fetchval(_BYTES, conv, not_before)
-    if of_group + len(draft.envelope) > limits.bytes_per_group:
-        raise WebchatError(Code.RATE_LIMITED, f"{conv} has too much waiting for it")
+    check_limits(conv, draft, limits, of_user=of_user, of_group_bytes=of_group)

@@ -8,7 +8,7 @@ from typing import Final
 from webchat.adapters.postgresql.connections import Connection, Connections
 from webchat.adapters.postgresql.values import bounded
 from webchat.model import Login, Uid
-from webchat.ports.accounts import Revocation
+from webchat.ports.accounts import REVOCATIONS_KEPT_MS, Revocation
 from webchat.ports.clock import Clock
 
 _LOGINS: Final = "SELECT id, uid, created_at, last_used_at, expires_at FROM login"
@@ -25,7 +25,6 @@ _LEAVE: Final = """
 _REVOCATIONS: Final = """
     SELECT last, id, uid, login, except_login FROM revoked
     LEFT JOIN revocation ON id > coalesce($1, last) ORDER BY id"""
-_REVOCATIONS_KEPT_MS: Final = 24 * 3600 * 1000
 
 _KEEP: Final = """
     INSERT INTO kept_receipt (uid, envelope)
@@ -104,7 +103,7 @@ class PostgresLogins:
     async def forget_expired(self, now: int) -> None:
         """Drop expired logins, and revocations older than a day."""
         await self._execute("DELETE FROM login WHERE expires_at <= $1", now)
-        await self._execute("DELETE FROM revocation WHERE at < $1", now - _REVOCATIONS_KEPT_MS)
+        await self._execute("DELETE FROM revocation WHERE at < $1", now - REVOCATIONS_KEPT_MS)
 
 
 class PostgresKeptReceipts:

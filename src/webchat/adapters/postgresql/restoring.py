@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec.structs import astuple
 
 from webchat.adapters.postgresql.connections import Connection
-from webchat.adapters.postgresql.tables import MAKE_LOGS, group_row
+from webchat.adapters.postgresql.tables import MAKE_LOGS, group_row, write_rows
 from webchat.model import Uid, unseal
 from webchat.ports.accounts import fold, search_terms
 from webchat.ports.transfer import (
@@ -112,23 +112,23 @@ async def _entries(connection: Connection, page: Sequence[EntryRecord]) -> None:
         said = (draft.kind, draft.sender, draft.msg_id.encode(), draft.envelope)
         rows.append(place + said)
         heads[entry.conv] = place
-    await _write(connection, _ENTRIES, rows)
-    await _write(connection, _HEADS, heads.values())
+    await write_rows(connection, _ENTRIES, rows)
+    await write_rows(connection, _HEADS, heads.values())
 
 
 async def _reactions(connection: Connection, page: Sequence[ReactionRecord]) -> None:
     rows = [(one.conv, one.seq, one.uid, one.by, one.body.encode()) for one in page if one.body]
-    await _write(connection, _REACTIONS, rows)
+    await write_rows(connection, _REACTIONS, rows)
 
 
 async def _members(connection: Connection, page: Sequence[MemberRecord]) -> None:
     spans = [record.span for record in page]
     rows = [(span.conv, span.uid, span.since, span.until, span.role) for span in spans]
-    await _write(connection, _MEMBERS, rows)
+    await write_rows(connection, _MEMBERS, rows)
 
 
 async def _groups(connection: Connection, page: Sequence[GroupRecord]) -> None:
-    await _write(connection, _GROUPS, [group_row(one.group.conv, one.group) for one in page])
+    await write_rows(connection, _GROUPS, [group_row(one.group.conv, one.group) for one in page])
 
 
 async def _positions(connection: Connection, page: Sequence[PositionRecord]) -> None:
@@ -136,7 +136,7 @@ async def _positions(connection: Connection, page: Sequence[PositionRecord]) -> 
         (one.conv, one.uid, one.position.delivered, one.position.displayed, one.position.n)
         for one in page
     ]
-    await _write(connection, _POSITIONS, rows)
+    await write_rows(connection, _POSITIONS, rows)
 
 
 async def _accounts(connection: Connection, page: Sequence[AccountRecord]) -> None:
@@ -147,14 +147,14 @@ async def _accounts(connection: Connection, page: Sequence[AccountRecord]) -> No
         rows.append((who.uid, *said, who.disabled, record.password_hash, record.saved_at))
         found_by = () if who.disabled else search_terms(who)
         terms += [(term.encode(), who.uid) for term in found_by]
-    await _write(connection, _ACCOUNTS, rows)
-    await _write(connection, _GIVEN, [(fold(one.profile.uid).encode(),) for one in page])
-    await _write(connection, _TERMS, terms)
+    await write_rows(connection, _ACCOUNTS, rows)
+    await write_rows(connection, _GIVEN, [(fold(one.profile.uid).encode(),) for one in page])
+    await write_rows(connection, _TERMS, terms)
 
 
 async def _logins(connection: Connection, page: Sequence[LoginRecord]) -> None:
     rows = [(one.token_hash, *astuple(one.login)) for one in page]
-    await _write(connection, _LOGINS, rows)
+    await write_rows(connection, _LOGINS, rows)
 
 
 async def _kept(connection: Connection, page: Sequence[KeptRecord]) -> None:
@@ -165,7 +165,7 @@ async def _kept(connection: Connection, page: Sequence[KeptRecord]) -> None:
         # They have no key: it is the same page again if it is what was kept last.
         last = await connection.fetch(_KEPT_LAST, uid, len(envelopes))
         if [envelope for (envelope,) in reversed(last)] != envelopes:
-            await _write(connection, _KEEP, [(uid, envelope) for envelope in envelopes])
+            await write_rows(connection, _KEEP, [(uid, envelope) for envelope in envelopes])
 
 
 async def _held(connection: Connection, page: Sequence[HeldRecord]) -> None:
@@ -174,15 +174,15 @@ async def _held(connection: Connection, page: Sequence[HeldRecord]) -> None:
         draft = record.draft
         said = (draft.kind, draft.msg_id.encode(), draft.envelope, record.at)
         rows.append((record.conv, draft.sender, *said))
-    await _write(connection, _HELD, rows)
+    await write_rows(connection, _HELD, rows)
 
 
 async def _invitations(connection: Connection, page: Sequence[InvitationRecord]) -> None:
-    await _write(connection, _INVITATIONS, [astuple(record.invitation) for record in page])
+    await write_rows(connection, _INVITATIONS, [astuple(record.invitation) for record in page])
 
 
 async def _links(connection: Connection, page: Sequence[LinkRecord]) -> None:
-    await _write(connection, _LINKS, [(one.code_hash, *astuple(one.link)) for one in page])
+    await write_rows(connection, _LINKS, [(one.code_hash, *astuple(one.link)) for one in page])
 
 
 Restore = Callable[[Connection, Sequence[Any]], Awaitable[None]]
@@ -194,8 +194,3 @@ RESTORES: Final[Mapping[type, Restore]] = {
     LinkRecord: _links,
 }  # fmt: skip
 """How a page of records of one kind is written."""
-
-
-async def _write(connection: Connection, query: str, rows: Iterable[Sequence[Any]]) -> None:
-    if columns := list(zip(*rows, strict=True)):
-        await connection.execute(query, *columns)

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Final
 
 from webchat.adapters.postgresql.connections import SCHEMA, Connection
-from webchat.ports.store import UNFINISHED_IMPORT, Mode, StoreRefused
+from webchat.ports.store import UNFINISHED_IMPORT, Mode, StoreRefused, made_in_other_mode
 
 _FIRST: Final = (
     'CREATE TABLE property (name text COLLATE "C" PRIMARY KEY, value text NOT NULL)',
@@ -242,11 +242,7 @@ async def settle_mode(connection: Connection, mode: Mode, shown: str) -> None:
     )
     kept = await connection.fetchval("SELECT value FROM property WHERE name = 'mode'")
     if kept != mode:
-        flag = "with --open" if kept == "open" else "without --open"
-        raise StoreRefused(
-            f"{shown} was made in {kept} mode and cannot be used in {mode} mode: "
-            f"start it {flag}, or name another database"
-        )
+        raise made_in_other_mode(shown, kept, mode, "another database")
     if await connection.fetchval("SELECT 1 FROM property WHERE name = 'importing'"):
         raise StoreRefused(
             f"{shown} {UNFINISHED_IMPORT}: drop this database and import into a new one"

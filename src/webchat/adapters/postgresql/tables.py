@@ -127,22 +127,22 @@ async def write(connection: Connection, rows: Rows, known: Known, ids: Ids) -> N
     """Write all `rows`."""
     logs = rows.heads.keys() | rows.came.keys()
     heads = [(ids[conv], known.heads[conv], rows.came.get(conv, 0)) for conv in logs]
-    await _write(connection, _ENTRIES, (_entry(ids, each) for each in rows.entries))
-    await _write(connection, _HEADS, (_head(*each) for each in heads))
+    await write_rows(connection, _ENTRIES, (_entry(ids, each) for each in rows.entries))
+    await write_rows(connection, _HEADS, (_head(*each) for each in heads))
     changed = rows.changed.items()
-    await _write(
+    await write_rows(
         connection, _CHANGED, ((ids[conv], seq, row.envelope) for (conv, seq), row in changed)
     )
-    await _write(connection, _ENDED, ((ids[conv], *rest) for conv, *rest in rows.ended))
-    await _write(connection, _SPANS, (_span(ids, each) for each in rows.spans.values()))
+    await write_rows(connection, _ENDED, ((ids[conv], *rest) for conv, *rest in rows.ended))
+    await write_rows(connection, _SPANS, (_span(ids, each) for each in rows.spans.values()))
     # In one order on every node: moves take these rows without their log.
     positions = sorted(_position(ids, *each) for each in rows.positions.items())
-    await _write(connection, _POSITIONS, positions)
+    await write_rows(connection, _POSITIONS, positions)
     await _write_reactions(connection, rows, ids)
-    await _write(
+    await write_rows(
         connection, _GROUPS, (group_row(ids[conv], each) for conv, each in rows.groups.items())
     )
-    await _write(connection, _INVITATIONS, map(_invitation, rows.invitations))
+    await write_rows(connection, _INVITATIONS, map(_invitation, rows.invitations))
 
 
 def _what_followed(known: Known, requests: Iterable[Append]) -> set[Key]:
@@ -186,9 +186,9 @@ async def _write_reactions(connection: Connection, rows: Rows, ids: Ids) -> None
         (ids[conv], seq, uid, body, by) for (conv, seq, uid), (body, by) in rows.reactions.items()
     ]
     kept = ((log, seq, uid, body.encode(), by) for log, seq, uid, body, by in said if body)
-    await _write(connection, _REACTIONS, kept)
+    await write_rows(connection, _REACTIONS, kept)
     gone = ((log, seq, uid) for log, seq, uid, body, _ in said if not body)
-    await _write(connection, _TAKEN_BACK, gone)
+    await write_rows(connection, _TAKEN_BACK, gone)
 
 
 async def _read(connection: Connection, query: str, asked: Sequence[Sequence[Any]]) -> list[Any]:
@@ -196,7 +196,8 @@ async def _read(connection: Connection, query: str, asked: Sequence[Sequence[Any
     return rows
 
 
-async def _write(connection: Connection, query: str, rows: Iterable[Sequence[Any]]) -> None:
+async def write_rows(connection: Connection, query: str, rows: Iterable[Sequence[Any]]) -> None:
+    """Write `rows` by one statement, which takes a list of each column; none: nothing."""
     if columns := list(zip(*rows, strict=True)):
         await connection.execute(query, *columns)
 

@@ -9,9 +9,8 @@ from typing import Final
 
 from webchat.adapters.sqlite.reader import Reader
 from webchat.adapters.sqlite.writer import Writer
-from webchat.errors import Code, WebchatError
 from webchat.model import ConvID, Draft, Uid
-from webchat.ports.held import HeldLimits, HeldMessage
+from webchat.ports.held import HeldLimits, HeldMessage, check_limits
 
 _HELD: Final = "SELECT id, conv, uid, kind, msg_id, envelope, at FROM held_message"
 
@@ -78,12 +77,9 @@ def _check_limits(
 ) -> None:
     query = "SELECT count(*) FROM held_message WHERE uid = ? AND at >= ?"
     (of_user,) = db.execute(query, (draft.sender, not_before)).fetchone()
-    if of_user >= limits.messages_per_user:
-        raise WebchatError(Code.RATE_LIMITED, f"{of_user} messages of yours wait for their groups")
     query = "SELECT ifnull(sum(length(envelope)), 0) FROM held_message WHERE conv = ? AND at >= ?"
     (of_group,) = db.execute(query, (conv, not_before)).fetchone()
-    if of_group + len(draft.envelope) > limits.bytes_per_group:
-        raise WebchatError(Code.RATE_LIMITED, f"{conv} has too much waiting for it")
+    check_limits(conv, draft, limits, of_user=of_user, of_group_bytes=of_group)
 
 
 def _drop(db: sqlite3.Connection, ids: Sequence[int]) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 from webchat.adapters.sqlite.reader import Reader, bounded
 from webchat.adapters.sqlite.writer import Writer
 from webchat.model import Login, Uid
-from webchat.ports.accounts import Revocation
+from webchat.ports.accounts import REVOCATIONS_KEPT_MS, Revocation
 from webchat.ports.clock import Clock
 
 _LOGINS: Final = "SELECT id, uid, created_at, last_used_at, expires_at FROM login"
@@ -19,7 +19,6 @@ _TOUCH: Final = """
     UPDATE login SET
     last_used_at = json_extract(value, '$[1]'), expires_at = json_extract(value, '$[2]')
     FROM json_each(?) WHERE login.id = json_extract(value, '$[0]')"""
-_REVOCATIONS_KEPT_MS: Final = 24 * 3600 * 1000
 
 
 class SqliteLogins:
@@ -134,7 +133,7 @@ def _revocations(
 
 def _forget_expired(db: sqlite3.Connection, now: int) -> None:
     db.execute("DELETE FROM login WHERE expires_at <= ?", (now,))
-    db.execute("DELETE FROM revocation WHERE at < ?", (now - _REVOCATIONS_KEPT_MS,))
+    db.execute("DELETE FROM revocation WHERE at < ?", (now - REVOCATIONS_KEPT_MS,))
 
 
 def _keep(db: sqlite3.Connection, uid: Uid, *, envelopes: Sequence[bytes], newest: int) -> None:

@@ -17,20 +17,19 @@ from webchat.adapters.sqlite.invitations import save_invitations
 from webchat.adapters.sqlite.ledger import Ledger
 from webchat.adapters.sqlite.members import close_span, count_members, open_span
 from webchat.adapters.sqlite.openlog import OpenLog
-from webchat.errors import Code, MembersChanged, WebchatError
+from webchat.errors import MembersChanged
 from webchat.model import (
     NO_HEAD,
     NO_POSITION,
     ConvID,
     Draft,
     Entry,
-    Head,
     Membership,
     Position,
     user_log,
 )  # fmt: skip
 from webchat.ports.clock import Clock
-from webchat.ports.log import Append, Appended, Follow
+from webchat.ports.log import Append, Appended, Follow, check_conditions
 from webchat.ports.positions import Move, Moved
 
 
@@ -84,7 +83,7 @@ class Logs:
         log = ledger.log(db, request.conv)
         if log is not None and (known := ledger.known(db, log, request.drafts)):
             return Appended(tuple(known), self._followed(db, request, known), fresh=False)
-        _check_conditions(request, NO_HEAD if log is None else log.head)
+        check_conditions(request, NO_HEAD if log is None else log.head)
         if log is not None and request.follow is not None and request.follow.changes:
             self._check_changes(db, log, request.follow)
         if log is None:
@@ -202,10 +201,3 @@ class Logs:
             return Moved(move.conv, uid, before, before)
         ledger.place(log, uid, after)
         return Moved(move.conv, uid, before, after)
-
-
-def _check_conditions(request: Append, head: Head) -> None:
-    if request.must_be_new and head.last:
-        raise WebchatError(Code.CONFLICT, f"{request.conv} exists already")
-    if request.members_as_of is not None and head.members_seq > request.members_as_of:
-        raise MembersChanged(request.conv)

@@ -36,7 +36,7 @@ from webchat.ports.log import Log
 from webchat.ports.members import Members
 from webchat.ports.nodes import Nodes
 from webchat.ports.positions import Positions
-from webchat.ports.store import UNFINISHED_IMPORT, Mode, StoreRefused
+from webchat.ports.store import UNFINISHED_IMPORT, Mode, StoreRefused, made_in_other_mode
 from webchat.ports.transfer import Transfer
 
 _PROBE_BYTES: Final = 64 * 1024
@@ -148,11 +148,7 @@ class SqliteStore:
         if kept is None:
             db.execute("INSERT INTO property VALUES ('mode', ?)", (mode,))
         elif kept[0] != mode:
-            flag = "with --open" if kept[0] == "open" else "without --open"
-            raise StoreRefused(
-                f"{self._path} was made in {kept[0]} mode and cannot be used in {mode} mode: "
-                f"start it {flag}, or name another file"
-            )
+            raise made_in_other_mode(str(self._path), kept[0], mode, "another file")
         if schema.is_being_filled(db):
             raise StoreRefused(
                 f"{self._path} {UNFINISHED_IMPORT}: delete it, with what is beside it, and import "
