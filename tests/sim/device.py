@@ -22,7 +22,7 @@ REFUSALS: Final = frozenset(
     {"not_a_member", "group_closed", "conflict", "forbidden", "bad_request"}
 )
 ENTRIES: Final = frozenset(
-    {"message", "create", "join", "depart", "edit", "delete", "react", "conversation"}
+    {"message", "create", "join", "depart", "edit", "delete", "react", "conversation", "setting"}
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from tests.sim.bus import Broker, SimBus
 from tests.sim.clock import SimClock
@@ -21,12 +21,15 @@ from webchat.errors import WebchatError
 from webchat.model import Login
 from webchat.ports.bus import Bus
 from webchat.ports.store import Store
+from webchat.service.accounts import AccountService, AccountSettings
 from webchat.service.entering import Entrance
 from webchat.service.invitations import InvitationService
 from webchat.service.links import LinkService, LinkSettings
+from webchat.service.own_account import OwnAccount
 from webchat.service.peers import Peers, PeerSettings, own_row
 from webchat.service.profiles import Profiles
 from webchat.service.standing import Standings
+from webchat.service.tokens import Tokens, TokenSettings
 from webchat.session.client import SocketIO, SocketSettings
 from webchat.session.endpoint import Endpoint, EngineSettings
 from webchat.session.handler import Request
@@ -108,6 +111,7 @@ class Node:
         self.chat: Chat | None = None
         self.links: LinkService
         self.invitations: InvitationService
+        self.own_account: OwnAccount
         self._peers: Peers | None = None
         self._endpoint: Endpoint | None = None
 
@@ -126,7 +130,7 @@ class Node:
         chat = self.chat = Chat(
             self._store, self._seen_bus, self._clock, profiles, _authenticate, settings.chat
         )
-        self._serve_rest(chat)
+        self._serve_rest(chat, profiles)
         self._seams.chat(chat)
         await self._seen_bus.open()
         await self._join_peers(chat)
@@ -139,8 +143,18 @@ class Node:
         )
         self.serves.set()
 
-    def _serve_rest(self, chat: Chat) -> None:
-        store = self._store
+    def _serve_rest(self, chat: Chat, profiles: Profiles) -> None:
+        store, nobody_logs_in = self._store, cast(Any, None)
+        accounts = AccountService(
+            store.accounts,
+            profiles,
+            Tokens(store.logins, self._clock, TokenSettings()),
+            nobody_logs_in,
+            nobody_logs_in,
+            self._clock,
+            AccountSettings(),
+        )
+        self.own_account = OwnAccount(accounts, store.log, chat.appends, self._clock)
         standings = Standings(store.log, store.members)
         entrance = Entrance(standings, chat.appends, self._clock)
         bounds = LinkSettings(links_per_group=LINKS_PER_GROUP)
