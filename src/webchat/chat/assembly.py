@@ -102,7 +102,7 @@ class Chat:
         readers = ReadPositions(store, profiles, clock, spawn, settings.receipts)
         telling = Telling(store, readers, profiles, clock, spawn, settings.receipts)
         self.receipts = receipts = Receipts(store.positions, telling, clock, settings.receipts)
-        keeping = Keeping(roster, tools, settings.kept)
+        keeping = Keeping(roster, profiles, tools, settings.kept)
         most = settings.repair.failed_notices
         notices = Notices(roster, keeping, Unheard(most), Lately(most, clock), tools)
         confirming = Confirming(store.log, receipts, stats)
