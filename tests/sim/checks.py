@@ -11,6 +11,7 @@ from tests.properties.ledger import Ledger, ledger_of, only
 from tests.properties.parts import Known
 from tests.sim.device import Device
 from tests.sim.history import Sent
+from tests.sim.receipts import check_authors_are_told
 from tests.sim.seed_device import SeedDevice
 from tests.sim.violations import Violation, require
 from webchat.model import NO_POSITION, user_log
@@ -211,6 +212,9 @@ class Checks:
     # Receipts
 
     async def _check_receipts(self) -> None:
+        for conv, ledger in self.ledgers.items():
+            places = await self.store.positions.of_members(conv, sorted(ledger.spans))
+            check_authors_are_told(self.world, conv, ledger, places)
         for device in self.full:
             mine = [c for c, ledger in self.ledgers.items() if device.uid in ledger.members()]
             device.memory.snapshots.clear()

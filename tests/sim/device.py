@@ -39,6 +39,7 @@ class Device(Visitor):
         self.memory = Memory(uid, self.name)
         self.outbox: dict[str, list[Sent]] = {}
         self.confirmed: dict[tuple[str, str], int] = {}
+        self.told: dict[tuple[str, str], int] = {}
         self.acts: list[Sent] = []
         self.forgets = 0
         self._receipts: dict[tuple[str, str], int] = {}
@@ -199,6 +200,7 @@ class Device(Visitor):
         elif kind in ("delivery", "display"):
             reader = envelope["Originated"] or envelope["From"]
             require(envelope["To"] == self.uid, "receipts", f"{self.name} got another's")
+            self.told[conv, reader] = max(self.told.get((conv, reader), 0), envelope["Seq"])
             self.world.told(self, kind, conv, reader, envelope["Seq"])
         elif kind != "notify":
             raise Violation(f"no error: {self.name} was sent a {kind}")

@@ -252,7 +252,7 @@ class Races:
         for uid in STRANGERS:
             await self._check_asked(uid)
         for uid, said in self._renamed.items():
-            if all(isinstance(outcome, Profile) for outcome in said):
+            if said and all(isinstance(outcome, Profile) for outcome in said):
                 await self._check_renamed(uid)
         for conv in GROUPS:
             links = await self._truth.links.of_group(conv, 0)

@@ -18,11 +18,13 @@ import msgspec
 from tests.sim.faults import Episode
 from tests.sim.node import Seams
 from tests.sim.races import DELETED, INVITATIONS, LINKS, SETTINGS
+from tests.sim.receipts import TOLD
 from webchat.chat.attendance import Attendance
 from webchat.chat.comparing import Comparing
 from webchat.chat.device import Device
 from webchat.chat.gaps import Gaps
 from webchat.chat.hub import Hub
+from webchat.chat.notices import Notices
 from webchat.chat.packets import ack_of_entry
 from webchat.chat.publishing import Publishing
 from webchat.model import NO_HEAD, NO_POSITION, Invitation, InviteLink, seal
@@ -306,6 +308,10 @@ SABOTAGES: Final = (
     Sabotage("tells nobody of new groups", ("nobody is forgotten",), _log(_announce_nothing)),
     Sabotage("lets appends overtake", ("a sender's order",), _log(_append_some_later)),
     Sabotage("acks receipts that it does not store", ("receipts",), _store_no_receipts),
+    Sabotage(
+        "says no receipts again to who had no bus", (TOLD,),
+        instead=((Notices, "heard_back", _leave),),
+    ),
     Sabotage("closes no gap", (IN_TIME, "comes to rest"), instead=((Gaps, "close", _leave),)),
     Sabotage("passes on ahead of a gap", (ORDER, "acks in order"),
         instead=((Hub, "pass_on", _fan_out_at_once),),
