@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from tests.sim.bus import Broker, SimBus
@@ -15,6 +15,7 @@ from tests.sim.stores import Engine
 from webchat.adapters.memory.cache import MemoryProfileCache
 from webchat.chat.assembly import Chat, Settings
 from webchat.chat.handlers import ChatSettings
+from webchat.chat.keeping import KeptSettings
 from webchat.chat.lag import BacklogSettings
 from webchat.chat.settings import RepairSettings
 from webchat.errors import WebchatError
@@ -48,6 +49,7 @@ class NodeSettings:
 
     chat: Settings = field(
         default_factory=lambda: Settings(
+            kept=KeptSettings(kept_receipts=5),
             chat=ChatSettings(rate_burst=1_000_000),
             backlog=BacklogSettings(
                 backlog_entries=3, join_entries=15, page_entries=2, queued_entries=1
@@ -91,6 +93,8 @@ class Node:
         clock_skew_ms: int,
         node_id: str,
         seams: Seams,
+        *,
+        open_mode: bool,
     ) -> None:
         self.index = index
         self.name = f"node {index}.{life}"
@@ -102,6 +106,7 @@ class Node:
         self._broker = broker
         self._links: dict[Link, None] = {}
         self._settings = NodeSettings()
+        self._open_mode = open_mode
         self._clock = SimClock(loop, clock_skew_ms)
         self._engine = engine
         self._store: Store = seams.store(engine.store_of(index, self.process, self._clock))
@@ -126,9 +131,11 @@ class Node:
         settings = self._settings
         self._engine.start(self._store)
         accounts = self._store.accounts
-        profiles = Profiles(accounts, MemoryProfileCache(), self._clock, open_mode=False)
+        is_open = self._open_mode
+        chat_settings = replace(settings.chat, open_mode=is_open)
+        profiles = Profiles(accounts, MemoryProfileCache(), self._clock, open_mode=is_open)
         chat = self.chat = Chat(
-            self._store, self._seen_bus, self._clock, profiles, _authenticate, settings.chat
+            self._store, self._seen_bus, self._clock, profiles, _authenticate, chat_settings
         )
         self._serve_rest(chat, profiles)
         self._seams.chat(chat)

@@ -56,5 +56,5 @@ def _written_in(visit: Visit, conv: str) -> Iterator[int]:
     for device in visit.device.world.devices:
         for sent in device.acts if device.uid == visit.device.uid and device.full else ():
             is_written = sent.kind == "message" and sent.conv == conv and sent.tries == 1
-            if is_written and sent.said_s >= visit.since_s and sent.answer:
+            if is_written and sent.said_s >= visit.since_s and "Seq" in (sent.answer or {}):
                 yield sent.answer["Seq"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 from webchat.chat.keeping import Keeping
@@ -15,7 +17,7 @@ from webchat.chat.packets import (
 from webchat.chat.roster import Roster
 from webchat.chat.tools import Tools
 from webchat.chat.topics import BACK, COUNTS, NODES, NOTICE, POSITION
-from webchat.chat.unheard import Said, Unheard, unnamed
+from webchat.chat.unheard import UNNOTICED_S, Said, Unheard, unnamed
 from webchat.model import NO_POSITION, ConvID, Position, Seq, Uid, user_log
 from webchat.protocol.socketio import Packet
 from webchat.service.read_positions import Counts
@@ -24,7 +26,7 @@ from webchat.service.telling import Notice
 _encode = msgspec.json.Encoder().encode
 _decode_counts = msgspec.json.Decoder(Counts).decode
 _decode_notice = msgspec.json.Decoder(Notice).decode
-_decode_out_s = msgspec.json.Decoder(float).decode
+_decode_back = msgspec.json.Decoder(tuple[float, bool]).decode
 _decode_position = msgspec.json.Decoder(tuple[ConvID, Seq, Seq, int]).decode
 
 
@@ -43,7 +45,7 @@ class Notices:
         self._spawn = tools.spawn
         self._unheard = unheard
         self._said = said
-        self._lost_s = 0.0
+        self._lost_s = self._back_s = -math.inf
 
     def reader_moved(self, conv: ConvID, uid: Uid, position: Position, source: object) -> None:
         """The user's other devices hear where it is now; `source`: the one that did it."""
@@ -188,12 +190,20 @@ class Notices:
         for (uid, conv), position in self._unheard.take_positions().items():
             self._publish_position(uid, conv, position)
         self._publish_all(self._unheard)
-        self._bus.publish((NODES,), BACK + _encode(self._clock.monotonic_s() - self._lost_s))
+        self._back_s = self._clock.monotonic_s()
+        self._say_back(is_again=False)
+
+    def _say_back(self, *, is_again: bool) -> None:
+        since_s = self._clock.monotonic_s() - self._lost_s
+        self._bus.publish((NODES,), BACK + _encode((since_s, is_again)))
 
     def heard_back(self, payload: bytes) -> None:
-        """Another node is back on the bus, and has not heard what this one has said meanwhile.
-        Raises msgspec.DecodeError."""
-        self._said.say_again(_decode_out_s(payload or b"0"), self._say_again)
+        """Another node is back on the bus, and has not heard what this one has said meanwhile,
+        perhaps not even that this one is back. Raises msgspec.DecodeError."""
+        out_s, is_again = _decode_back(payload) if payload else (0.0, True)
+        if not is_again and self._back_s >= self._clock.monotonic_s() - out_s - UNNOTICED_S:
+            self._say_back(is_again=True)
+        self._said.say_again(out_s, self._say_again)
 
     def _say_again(self, news: Unheard) -> None:
         self._publish_all(news, is_news=False)

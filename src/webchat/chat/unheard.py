@@ -23,7 +23,7 @@ from webchat.service.telling import Message, Notice
 _NAMED_MESSAGES = 200
 """Of one reader and author, how many of the newest are still named, for the seed's form."""
 _COUNTED_MESSAGES = 200
-_UNNOTICED_S: Final = 5.0
+UNNOTICED_S: Final = 5.0
 """Longer than it takes a node to notice that it has no bus."""
 _GATHER_S: Final = 0.5
 """Nodes come back close together: what is said again is so for all that came within this time."""
@@ -98,7 +98,7 @@ class Said:
     def say_again(self, out_s: float, say: Callable[[Unheard], None]) -> None:
         """Another node is back that had no bus for so long: `say` what was said in that time, and
         a little before that it noticed, soon, for all that are back by then."""
-        self._since_s = min(self._since_s, self._clock.monotonic_s() - out_s - _UNNOTICED_S)
+        self._since_s = min(self._since_s, self._clock.monotonic_s() - out_s - UNNOTICED_S)
         if self._saying is None:
             self._saying = self._clock.call_later(_GATHER_S, partial(self._say, say))
 
