@@ -100,6 +100,62 @@ async def test_receipts_published_while_others_are_not_back_on_the_bus_reach_the
     assert told == {"delivery": 2, "display": 1}
 
 
+async def test_what_was_read_while_the_author_s_node_alone_had_no_bus_is_told_when_it_is_back(
+    world: World, other: World
+) -> None:
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    await anna.send("ben", "hello")
+    world.bus.cut_off()
+    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    await other.pass_time(60.0)
+    assert anna.got("delivery", "display") == []
+    world.bus.reconnect()
+    await settle()
+    await other.pass_time(1.0)
+    assert [(said["EvtType"], said["Seq"]) for said in anna.got("delivery", "display")] == [
+        ("display", 1)
+    ]
+
+
+async def test_what_was_read_between_two_outages_that_overlap_is_told_after_both(
+    world: World, other: World
+) -> None:
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    await anna.send("ben", "hello")
+    world.bus.cut_off()
+    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    await other.pass_time(20.0)
+    other.bus.cut_off()
+    await other.pass_time(20.0)
+    world.bus.reconnect()
+    await other.pass_time(20.0)
+    assert anna.got("display") == []
+    other.bus.reconnect()
+    await settle()
+    await other.pass_time(1.0)
+    assert [said["Seq"] for said in anna.got("display")] == [1]
+
+
+async def test_counts_made_while_the_author_s_node_alone_had_no_bus_are_told_when_it_is_back(
+    world: World, other: World
+) -> None:
+    group, crowd = "group_crowd", [f"m{number}" for number in range(101)]
+    await world.register(*crowd)
+    anna = await world.joined("anna")
+    await anna.do("create", group, *crowd)
+    await anna.say_in(group, "hello")
+    reader = await other.joined(crowd[0], {group: 2})
+    world.bus.cut_off()
+    where = {"ConvID": group, "Seq": 2, "From": group, "Originated": reader.uid}
+    await reader.confirm("display", group, **where)
+    await other.pass_time(60.0)
+    assert anna.got("receipts") == []
+    world.bus.reconnect()
+    await settle()
+    await other.pass_time(1.0)
+    assert [json.loads(said["Body"]) for said in anna.got("receipts")] == [[[2, 1, 1]]]
+
+
 async def test_counts_published_while_others_are_not_back_on_the_bus_reach_them_when_they_are(
     world: World, other: World
 ) -> None:
@@ -140,7 +196,7 @@ async def test_what_is_said_again_no_device_of_the_seeds_form_hears_twice() -> N
         await world.chat.close()
 
 
-async def test_receipts_are_said_again_for_a_short_time_after_an_outage_alone(
+async def test_what_was_said_long_before_an_outage_is_not_said_again(
     world: World, other: World
 ) -> None:
     anna, ben = await world.joined("anna"), await other.joined("ben")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from tests.chat.world import Person, World, settle
+from webchat.errors import Code, WebchatError
 
 G = "group_1"
 
@@ -101,3 +103,24 @@ async def test_it_is_appended_when_the_store_is_back(open_world: World) -> None:
     open_world.store.is_down = False
     await open_world.pass_time(2.0)
     assert await bodies(open_world) == ["anna-held"]
+
+
+async def test_what_is_refused_for_good_is_held_no_more(
+    open_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna, ben = await open_world.joined("anna"), await open_world.joined("ben")
+    held = open_world.store.held
+    hold = held.hold
+
+    async def hold_and_do_not_say_so(*given: Any) -> None:
+        await hold(*given)
+        raise WebchatError(Code.UNAVAILABLE, "the store is not answering")
+
+    monkeypatch.setattr(held, "hold", hold_and_do_not_say_so)
+    assert (await anna.say_in(G, "hello"))["error"]["code"] == "unavailable"
+    monkeypatch.undo()
+    await ben.do("create", G, "cleo")
+    assert (await anna.say_in(G, "hello"))["error"]["code"] == "not_a_member"
+    await ben.do("refer", G, "anna")
+    await settle()
+    assert (anna.bodies(), ben.bodies()) == ([], [])

@@ -5,6 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.chat.world import Person, World
+from webchat.chat.assembly import Settings
+from webchat.chat.keeping import KeptSettings
+
+KEPT = Settings(open_mode=True, kept=KeptSettings(kept_receipts=10))
 
 G = "group_1"
 BODIES = ("one", "two", "three")
@@ -127,3 +131,27 @@ async def test_for_somebody_who_is_not_in_a_conversation_nothing_is_sought_there
         for to in (G, "anna"):
             answer = await dora.ask("chat", dora.act("display", G, To=to, MsgID=message))
             assert answer == {"ok": True, "MsgID": message, "ConvID": G}
+
+
+@pytest.mark.parametrize("hides", ["anna", "ben"])
+@pytest.mark.parametrize("kinds", [("delivery", "display"), ("display",)])
+async def test_a_display_that_is_kept_is_hidden_if_one_of_both_hides_them_by_then(
+    hides: str, kinds: tuple[str, ...]
+) -> None:
+    world = World(KEPT)
+    anna, ben = await talk(world)
+    anna.leave()
+    for kind in kinds:
+        await name(ben, kind, "one")
+    await world.profiles.change(hides, {"display_receipts": False})
+    assert heard(await seed(world, "anna")) == [("delivery", "anna-one")]
+    await world.chat.close()
+
+
+async def test_a_display_is_kept_as_it_is() -> None:
+    world = World(KEPT)
+    anna, ben = await talk(world)
+    anna.leave()
+    await name(ben, "display", "one")
+    assert heard(await seed(world, "anna")) == [("display", "anna-one")]
+    await world.chat.close()

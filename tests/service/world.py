@@ -112,7 +112,7 @@ class World:
         )
         self.standings = Standings(self.store.log, self.store.members)
         self.appends = StoreAppends(self.store)
-        self.own_account = OwnAccount(self.accounts, self.appends, self.clock)
+        self.own_account = OwnAccount(self.accounts, self.store.log, self.appends, self.clock)
         self.entrance = Entrance(self.standings, self.appends, self.clock)
         self.invitations = InvitationService(
             self.store.invitations, self.store.members, self.entrance

@@ -11,6 +11,7 @@ from tests.properties.ledger import Ledger, ledger_of, only
 from tests.properties.parts import Known
 from tests.sim.device import Device
 from tests.sim.history import Sent
+from tests.sim.receipts import check_authors_are_told
 from tests.sim.seed_device import SeedDevice
 from tests.sim.violations import Violation, require
 from webchat.model import NO_POSITION, user_log
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tests.sim.world import World
 
 _MOST: Final = 10_000
+HELD: Final = "held messages"
 MEMBERSHIP: Final = "membership at the log's position"
 _SNAPSHOT_S: Final = 3.0
 
@@ -42,6 +44,7 @@ class Checks:
         await self._check_user_logs()
         await self._check_members()
         self._check_acks()
+        self._check_held()
         self._check_refusals()
         self._check_order()
         for device in self.full:
@@ -103,6 +106,25 @@ class Checks:
                 f"{ack.uid}'s {ack.msg_id} was acked at {ack.seq} of {ack.conv}, is at {found}",
             )  # fmt: skip
 
+    def _check_held(self) -> None:
+        """What was held for a group is in it, once, if its sender has been in all the time."""
+        for device in self.full:
+            for sent in device.acts:
+                spans = self.ledgers[sent.conv].spans.get(device.uid, [])
+                is_held = bool(sent.answer and sent.answer.get("held"))
+                if is_held and [until for _, until in spans] == [None]:
+                    found = only(self.ledgers[sent.conv].entries, sent.msg_id, device.uid)
+                    said = f"{device.name}'s {sent.msg_id} for {sent.conv} is at {found}"
+                    require(len(found) == 1, HELD, said)
+
+    def _seq_of(self, sent: Sent, uid: str) -> int | None:
+        """Where an act is that was acked; None: nowhere, or nowhere yet."""
+        answer = sent.answer or {}
+        if not answer.get("held"):
+            return answer.get("Seq")
+        found = only(self.ledgers[sent.conv].entries, sent.msg_id, uid)
+        return found[0] if found else None
+
     def _check_refusals(self) -> None:
         """What was refused for good is not in the log: a MsgID is looked up before all else."""
         for uid, sent, code in self.history.refused:
@@ -122,7 +144,9 @@ class Checks:
                     link = None if device.window == 1 else sent.link
                     streams.setdefault((sent.conv, link), []).append(sent)
             for acts in streams.values():
-                seqs = [sent.answer["Seq"] for sent in acts if sent.answer and "Seq" in sent.answer]
+                # What was held comes after the entry that made its group, whoever did so later.
+                found = [self._seq_of(each, device.uid) for each in acts if each.kind != "create"]
+                seqs = [seq for seq in found if seq is not None]
                 said = f"{device.name} in {acts[0].conv}: {seqs}"
                 require(seqs == sorted(seqs), "a sender's order", said)
 
@@ -211,6 +235,9 @@ class Checks:
     # Receipts
 
     async def _check_receipts(self) -> None:
+        for conv, ledger in self.ledgers.items():
+            places = await self.store.positions.of_members(conv, sorted(ledger.spans))
+            check_authors_are_told(self.world, conv, ledger, places)
         for device in self.full:
             mine = [c for c, ledger in self.ledgers.items() if device.uid in ledger.members()]
             device.memory.snapshots.clear()

@@ -22,7 +22,7 @@ REFUSALS: Final = frozenset(
     {"not_a_member", "group_closed", "conflict", "forbidden", "bad_request"}
 )
 ENTRIES: Final = frozenset(
-    {"message", "create", "join", "depart", "edit", "delete", "react", "conversation"}
+    {"message", "create", "join", "depart", "edit", "delete", "react", "conversation", "setting"}
 )
 
 
@@ -39,6 +39,7 @@ class Device(Visitor):
         self.memory = Memory(uid, self.name)
         self.outbox: dict[str, list[Sent]] = {}
         self.confirmed: dict[tuple[str, str], int] = {}
+        self.told: dict[tuple[str, str], int] = {}
         self.acts: list[Sent] = []
         self.forgets = 0
         self._receipts: dict[tuple[str, str], int] = {}
@@ -199,9 +200,18 @@ class Device(Visitor):
         elif kind in ("delivery", "display"):
             reader = envelope["Originated"] or envelope["From"]
             require(envelope["To"] == self.uid, "receipts", f"{self.name} got another's")
+            self.told[conv, reader] = max(self.told.get((conv, reader), 0), envelope["Seq"])
             self.world.told(self, kind, conv, reader, envelope["Seq"])
+        elif kind == "restart":
+            self.world.after(self.world.rng.uniform(0.0, 3.0), self._restart, conv)
         elif kind != "notify":
             raise Violation(f"no error: {self.name} was sent a {kind}")
+
+    def _restart(self, conv: str) -> None:
+        """Say who is in a group that the server did not know."""
+        people = self.world.people
+        uids = self.world.rng.sample(people, self.world.rng.randint(1, len(people)))
+        self.act("rejoin", conv, Body=json.dumps(uids), MsgID="")
 
     def _entry(self, conv: str, envelope: dict[str, Any]) -> None:
         seq, kind, msg_id = envelope["Seq"], envelope["EvtType"], envelope["MsgID"]
@@ -286,8 +296,9 @@ class Device(Visitor):
         sent.answer = answer
         if "Seq" in answer:
             self._acked_at(sent, answer["ConvID"], answer["Seq"], answer["N"])
-        else:
-            require(sent.kind == "refer", "acks", f"{self.name}: {sent.kind} acked without Seq")
+        elif not answer.get("held"):
+            said = f"{self.name}: {sent.kind} acked without Seq"
+            require(sent.kind in ("refer", "rejoin"), "acks", said)
         self._is_done(sent)
 
     def _acked_at(self, sent: Sent, conv: str, seq: int, n: int) -> None:
@@ -305,7 +316,8 @@ class Device(Visitor):
             newest = self._newest_ack.get(conv, 0)
             require(seq > newest, "acks in order", f"{self.name}: {seq} after {newest} of {conv}")
             self._newest_ack[conv] = seq
-            echoed = (conv, seq) in self._echoed
+            was_held = self.world.is_open and sent.kind == "message" and conv.startswith("group_")
+            echoed = (conv, seq) in self._echoed and not was_held
             said = f"{self.name} was sent {seq} of {conv}, too, which it had just sent"
             require(not echoed, "the sending device gets the ack only", said)
         node = self.link.node

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
 from tests.sim.bus import Broker, SimBus
 from tests.sim.clock import SimClock
@@ -15,18 +15,22 @@ from tests.sim.stores import Engine
 from webchat.adapters.memory.cache import MemoryProfileCache
 from webchat.chat.assembly import Chat, Settings
 from webchat.chat.handlers import ChatSettings
+from webchat.chat.keeping import KeptSettings
 from webchat.chat.lag import BacklogSettings
 from webchat.chat.settings import RepairSettings
 from webchat.errors import WebchatError
 from webchat.model import Login
 from webchat.ports.bus import Bus
 from webchat.ports.store import Store
+from webchat.service.accounts import AccountService, AccountSettings
 from webchat.service.entering import Entrance
 from webchat.service.invitations import InvitationService
 from webchat.service.links import LinkService, LinkSettings
+from webchat.service.own_account import OwnAccount
 from webchat.service.peers import Peers, PeerSettings, own_row
 from webchat.service.profiles import Profiles
 from webchat.service.standing import Standings
+from webchat.service.tokens import Tokens, TokenSettings
 from webchat.session.client import SocketIO, SocketSettings
 from webchat.session.endpoint import Endpoint, EngineSettings
 from webchat.session.handler import Request
@@ -45,6 +49,7 @@ class NodeSettings:
 
     chat: Settings = field(
         default_factory=lambda: Settings(
+            kept=KeptSettings(kept_receipts=5),
             chat=ChatSettings(rate_burst=1_000_000),
             backlog=BacklogSettings(
                 backlog_entries=3, join_entries=15, page_entries=2, queued_entries=1
@@ -88,6 +93,8 @@ class Node:
         clock_skew_ms: int,
         node_id: str,
         seams: Seams,
+        *,
+        open_mode: bool,
     ) -> None:
         self.index = index
         self.name = f"node {index}.{life}"
@@ -99,6 +106,7 @@ class Node:
         self._broker = broker
         self._links: dict[Link, None] = {}
         self._settings = NodeSettings()
+        self._open_mode = open_mode
         self._clock = SimClock(loop, clock_skew_ms)
         self._engine = engine
         self._store: Store = seams.store(engine.store_of(index, self.process, self._clock))
@@ -108,6 +116,7 @@ class Node:
         self.chat: Chat | None = None
         self.links: LinkService
         self.invitations: InvitationService
+        self.own_account: OwnAccount
         self._peers: Peers | None = None
         self._endpoint: Endpoint | None = None
 
@@ -122,11 +131,13 @@ class Node:
         settings = self._settings
         self._engine.start(self._store)
         accounts = self._store.accounts
-        profiles = Profiles(accounts, MemoryProfileCache(), self._clock, open_mode=False)
+        is_open = self._open_mode
+        chat_settings = replace(settings.chat, open_mode=is_open)
+        profiles = Profiles(accounts, MemoryProfileCache(), self._clock, open_mode=is_open)
         chat = self.chat = Chat(
-            self._store, self._seen_bus, self._clock, profiles, _authenticate, settings.chat
+            self._store, self._seen_bus, self._clock, profiles, _authenticate, chat_settings
         )
-        self._serve_rest(chat)
+        self._serve_rest(chat, profiles)
         self._seams.chat(chat)
         await self._seen_bus.open()
         await self._join_peers(chat)
@@ -139,8 +150,18 @@ class Node:
         )
         self.serves.set()
 
-    def _serve_rest(self, chat: Chat) -> None:
-        store = self._store
+    def _serve_rest(self, chat: Chat, profiles: Profiles) -> None:
+        store, nobody_logs_in = self._store, cast(Any, None)
+        accounts = AccountService(
+            store.accounts,
+            profiles,
+            Tokens(store.logins, self._clock, TokenSettings()),
+            nobody_logs_in,
+            nobody_logs_in,
+            self._clock,
+            AccountSettings(),
+        )
+        self.own_account = OwnAccount(accounts, store.log, chat.appends, self._clock)
         standings = Standings(store.log, store.members)
         entrance = Entrance(standings, chat.appends, self._clock)
         bounds = LinkSettings(links_per_group=LINKS_PER_GROUP)

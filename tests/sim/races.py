@@ -19,7 +19,8 @@ from tests.sim.device import Device
 from tests.sim.node import LINKS_PER_GROUP, Node
 from tests.sim.violations import require
 from webchat.errors import Code, WebchatError
-from webchat.model import InviteLink, user_log
+from webchat.model import InviteLink, Profile, user_log
+from webchat.service.accounts import ProfileChange
 from webchat.service.standing import ADMINS
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ GROUPS: Final = ("group_a", "group_b")
 DELETED: Final = "deleted is deleted"
 LINKS: Final = "links"
 INVITATIONS: Final = "invitations"
+SETTINGS: Final = "settings"
 _FOREVER_MS: Final = 2**50
 _AT_ONCE_S: Final = 0.04
 _ALL: Final = 10_000
@@ -68,6 +70,7 @@ class Races:
         self._ids = count(1)
         self._opened: list[_Opened] = []
         self._answered: dict[str, _Answered] = {}
+        self._renamed: dict[str, list[object]] = {}
 
     def times(self, within_s: float) -> list[float]:
         """When they begin, in seconds from now."""
@@ -78,6 +81,7 @@ class Races:
         races = [
             self._edit_and_delete, self._edit_and_delete, self._bring_in, self._bring_in,
             self._ask, self._answer, self._answer, self._open, self._open, self._make_links,
+            self._rename, self._rename,
         ]  # fmt: skip
         self._world.loop.create_task(self._rng.choice(races)())
 
@@ -202,6 +206,23 @@ class Races:
 
             self._soon(node, act, lambda outcome: self._note(f"a link to {conv}", outcome))
 
+    async def _rename(self) -> None:
+        """Somebody changes the own name to two others."""
+        uid = self._rng.choice(self._world.people)
+        said = self._renamed.setdefault(uid, [])
+        for node in self._nodes(2):
+            at, change = len(said), ProfileChange(name=self._id())
+            said.append(None)
+
+            def answered(outcome: object, at: int = at, name: str | None = change.name) -> None:
+                self._note(f"{uid} is now called {name}", outcome)
+                said[at] = outcome
+
+            def act(here: Node = node, change: ProfileChange = change) -> Awaitable[object]:
+                return here.own_account.change(uid, change)
+
+            self._soon(node, act, answered)
+
     def _soon(
         self, node: Node, act: Callable[[], Awaitable[object]], said: Callable[[object], None]
     ) -> None:
@@ -230,6 +251,9 @@ class Races:
             self._check_answered(answered, ledgers[answered.conv])
         for uid in STRANGERS:
             await self._check_asked(uid)
+        for uid, said in self._renamed.items():
+            if said and all(isinstance(outcome, Profile) for outcome in said):
+                await self._check_renamed(uid)
         for conv in GROUPS:
             links = await self._truth.links.of_group(conv, 0)
             made = [link for link in links if link.by != _TESTS]
@@ -267,6 +291,14 @@ class Races:
             open_ones = [id_ for id_ in asked if id_ not in self._answered]
             said = f"{uid} is asked into {conv} by {asked}, of which {open_ones} have no answer"
             require(len(open_ones) <= 1, INVITATIONS, said)
+
+    async def _check_renamed(self, uid: str) -> None:
+        """The last that its devices were told is what holds."""
+        entries = await self._truth.log.read(user_log(uid), 0, _ALL)
+        said = [json.loads(entry.envelope) for entry in entries]
+        told = [json.loads(each["Body"])["name"] for each in said if each["EvtType"] == "setting"]
+        profile = await self._truth.accounts.profile(uid)
+        require(told[-1] == profile.name, SETTINGS, f"{uid} is {profile.name}, and was told {told}")
 
 
 def _is(outcome: object, code: Code) -> bool:

@@ -17,18 +17,21 @@ import msgspec
 
 from tests.sim.faults import Episode
 from tests.sim.node import Seams
-from tests.sim.races import DELETED, INVITATIONS, LINKS
+from tests.sim.races import DELETED, INVITATIONS, LINKS, SETTINGS
+from tests.sim.receipts import TOLD
 from webchat.chat.attendance import Attendance
 from webchat.chat.comparing import Comparing
 from webchat.chat.device import Device
 from webchat.chat.gaps import Gaps
 from webchat.chat.hub import Hub
+from webchat.chat.notices import Notices
 from webchat.chat.packets import ack_of_entry
 from webchat.chat.publishing import Publishing
 from webchat.model import NO_HEAD, NO_POSITION, Invitation, InviteLink, seal
 from webchat.ports.bus import PublishDone
 from webchat.ports.log import Append, AppendDone, Appended
 from webchat.ports.positions import Move, Moved, MoveDone
+from webchat.service.own_account import OwnAccount
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -274,6 +277,10 @@ def _ack_out_of_turn(self: Any, held: Any, entry: Any, packet: Any, ack: Any) ->
         _SENT_IT(self, held, entry, packet, ack)
 
 
+async def _at_no_end(self: Any, uid: str) -> int:
+    return 2**31
+
+
 _NO_SWEEP: Final = (Comparing, "sweep", _nothing)
 """What would find it after all, only later."""
 
@@ -294,9 +301,17 @@ SABOTAGES: Final = (
     Sabotage("forgets who uses a link", (LINKS,), _remember_no_visits),
     Sabotage("counts a group's links before it adds one", (LINKS,), _count_links_first),
     Sabotage("claims no invitation that is accepted", (INVITATIONS,), _claim_nothing),
+    Sabotage(
+        "tells of settings whoever told of them since", (SETTINGS,),
+        instead=((OwnAccount, "_end", _at_no_end),),
+    ),
     Sabotage("tells nobody of new groups", ("nobody is forgotten",), _log(_announce_nothing)),
     Sabotage("lets appends overtake", ("a sender's order",), _log(_append_some_later)),
     Sabotage("acks receipts that it does not store", ("receipts",), _store_no_receipts),
+    Sabotage(
+        "says no receipts again to who had no bus", (TOLD,),
+        instead=((Notices, "heard_back", _leave),),
+    ),
     Sabotage("closes no gap", (IN_TIME, "comes to rest"), instead=((Gaps, "close", _leave),)),
     Sabotage("passes on ahead of a gap", (ORDER, "acks in order"),
         instead=((Hub, "pass_on", _fan_out_at_once),),

@@ -91,7 +91,8 @@ class Story:
             if self.rng.random() < 0.8:
                 device.go_online()
         await asyncio.sleep(0.5)
-        self._open_with_a_group()
+        if not self.world.is_open:
+            self._open_with_a_group()
         until_s = world.now_s + self.rng.uniform(20.0, 70.0)
         for episode in draw_episodes(self.rng, len(world.nodes), until_s - 0.01):
             delay_s = max(episode.start_s - world.now_s, 0.0)

@@ -30,10 +30,12 @@ _SKEWS_MS: Final = (0, 0, 700, -4_000, 3_600_000, -3_600_000)
 
 
 class World:
-    """Made from a seed; `rng` is the one source of chance. `sabotage`: how it is broken, if so."""
+    """Made from a seed; `rng` is the one source of chance. `sabotage`: how it is broken, if so.
+    `is_open`: in open mode, where messages to groups that nobody has made are held."""
 
     def __init__(self, seed: int, sabotage: Sabotage = HONEST) -> None:
         self.seed = seed
+        self.is_open = seed % 4 >= 2
         self.rng = Random(seed)
         self.loop = VirtualLoop(Random(seed ^ 0x5EED))
         self.sabotage = sabotage
@@ -106,6 +108,7 @@ class World:
             self._skews[index],
             node_id,
             self.sabotage.seams(self),
+            open_mode=self.is_open,
         )
 
     def some_node(self) -> Node | None:

@@ -90,7 +90,7 @@ def services_of(
     entrance = Entrance(standings, chat.appends, clock)
     return Services(
         people.accounts,
-        OwnAccount(people.accounts, chat.appends, clock),
+        OwnAccount(people.accounts, store.log, chat.appends, clock),
         profiles,
         Conversations(store.following, store.members, store.positions, profiles, history),
         history,

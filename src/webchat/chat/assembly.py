@@ -33,7 +33,7 @@ from webchat.chat.snapshots import Snapshots
 from webchat.chat.stats import Stats
 from webchat.chat.tasks import Tasks
 from webchat.chat.tools import Tools
-from webchat.chat.unheard import Lately, Unheard
+from webchat.chat.unheard import Said, Unheard
 from webchat.model import Login
 from webchat.ports.bus import Bus
 from webchat.ports.clock import Clock
@@ -102,9 +102,9 @@ class Chat:
         readers = ReadPositions(store, profiles, clock, spawn, settings.receipts)
         telling = Telling(store, readers, profiles, clock, spawn, settings.receipts)
         self.receipts = receipts = Receipts(store.positions, telling, clock, settings.receipts)
-        keeping = Keeping(roster, tools, settings.kept)
+        keeping = Keeping(roster, profiles, tools, settings.kept)
         most = settings.repair.failed_notices
-        notices = Notices(roster, keeping, Unheard(most), Lately(most, clock), tools)
+        notices = Notices(roster, keeping, Unheard(most), Said(most, clock), tools)
         confirming = Confirming(store.log, receipts, stats)
         receipts.stored = confirming.stored
         receipts.moved = notices.reader_moved

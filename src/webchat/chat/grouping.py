@@ -145,7 +145,14 @@ class Groups:
                     await self._restarting.hold(client, device, append, ack_id)
                     return
                 await self._restarting.append_before_more(device, conv)
-            await self._sender.append_decided(client, device, conv, draft.msg_id, ack_id, decide)
+            try:
+                await self._sender.append_decided(
+                    client, device, conv, draft.msg_id, ack_id, decide
+                )
+            except WebchatError as error:
+                if self._restarting is not None and error.code is not Code.UNAVAILABLE:
+                    await self._restarting.forget_refused(device, conv, draft.msg_id)
+                raise
 
     # Members
 

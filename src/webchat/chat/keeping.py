@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from webchat.chat.device import Device
-from webchat.chat.packets import kept_packet
+from webchat.chat.packets import KeptReceipt, as_delivery, kept_packet, read_kept
 from webchat.chat.roster import Roster
 from webchat.chat.tools import Tools
 from webchat.chat.topics import KEPT
 from webchat.model import Uid, user_log
+from webchat.service.profiles import Profiles
+from webchat.service.turns import Turns
 
 _PAGE: Final = 100
 
@@ -30,7 +32,10 @@ class Keeping:
     """What is kept is looked for at the author's `join`, and told of once it is durable: so an
     author who comes back in between gets it as well, on whichever node."""
 
-    def __init__(self, roster: Roster, tools: Tools, settings: KeptSettings) -> None:
+    def __init__(
+        self, roster: Roster, profiles: Profiles, tools: Tools, settings: KeptSettings
+    ) -> None:
+        self._profiles = profiles
         self._kept = tools.store.kept
         self._roster = roster
         self._bus = tools.bus
@@ -38,6 +43,7 @@ class Keeping:
         self._spawn = tools.spawn
         self._newest = settings.kept_receipts
         self._waiting: dict[Uid, list[bytes]] = {}
+        self._turns = Turns()
 
     @property
     def is_on(self) -> bool:
@@ -80,10 +86,31 @@ class Keeping:
         uid = device.user.uid
         while not device.socket.closed:
             await device.socket.drained()
-            envelopes = await self._patience.insist(
-                lambda: self._kept.take(uid, _PAGE), "kept receipts", uid=uid
-            )
-            for envelope in envelopes:
-                device.socket.emit(kept_packet(envelope))
+            async with self._turns.of(uid):  # In the order in which they were kept.
+                envelopes = await self._patience.insist(
+                    lambda: self._kept.take(uid, _PAGE), "kept receipts", uid=uid
+                )
+                for envelope in await self._without_hidden(uid, envelopes):
+                    device.socket.emit(kept_packet(envelope))
             if len(envelopes) < _PAGE:
                 return
+
+    async def _without_hidden(self, uid: Uid, envelopes: Sequence[bytes]) -> list[bytes]:
+        """As it is by now: somebody may have turned display receipts off since they were kept."""
+        said = [read_kept(envelope) for envelope in envelopes]
+        readers = {each.reader for each in said if each.is_display}
+        if not readers:
+            return list(envelopes)
+        hiding = await self._patience.insist(
+            lambda: self._profiles.hiding([uid, *readers]), "who hides displays", uid=uid
+        )
+
+        def is_hidden(each: KeptReceipt) -> bool:
+            return each.is_display and (uid in hiding or each.reader in hiding)
+
+        told = {each.what for each in said if not each.is_display}
+        return [
+            as_delivery(envelope) if is_hidden(each) else envelope
+            for each, envelope in zip(said, envelopes, strict=True)
+            if not (is_hidden(each) and each.what in told)
+        ]

@@ -72,7 +72,7 @@ class Listening:
             elif kind == COMPARE:
                 self._comparing.compare()
             elif kind == BACK:
-                self._notices.say_again_soon()
+                self._notices.heard_back(said)
         except msgspec.DecodeError:
             _log.warning("a publish that cannot be read", topic=topic, kind=repr(kind))
 
@@ -80,6 +80,7 @@ class Listening:
         """Publishes do not arrive for now."""
         _log.warning("bus lost")
         self._comparing.lost()
+        self._notices.lost()
 
     def regained(self) -> None:
         """They do again: what did not get through is said now, in either direction."""

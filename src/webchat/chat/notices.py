@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 from webchat.chat.keeping import Keeping
@@ -15,7 +17,7 @@ from webchat.chat.packets import (
 from webchat.chat.roster import Roster
 from webchat.chat.tools import Tools
 from webchat.chat.topics import BACK, COUNTS, NODES, NOTICE, POSITION
-from webchat.chat.unheard import Lately, Unheard, unnamed
+from webchat.chat.unheard import UNNOTICED_S, Said, Unheard, unnamed
 from webchat.model import NO_POSITION, ConvID, Position, Seq, Uid, user_log
 from webchat.protocol.socketio import Packet
 from webchat.service.read_positions import Counts
@@ -24,6 +26,7 @@ from webchat.service.telling import Notice
 _encode = msgspec.json.Encoder().encode
 _decode_counts = msgspec.json.Decoder(Counts).decode
 _decode_notice = msgspec.json.Decoder(Notice).decode
+_decode_back = msgspec.json.Decoder(tuple[float, bool]).decode
 _decode_position = msgspec.json.Decoder(tuple[ConvID, Seq, Seq, int]).decode
 
 
@@ -31,7 +34,7 @@ class Notices:
     """The ReceiptListener of the product, and what hears of other nodes' receipts."""
 
     def __init__(
-        self, roster: Roster, keeping: Keeping, unheard: Unheard, lately: Lately, tools: Tools
+        self, roster: Roster, keeping: Keeping, unheard: Unheard, said: Said, tools: Tools
     ) -> None:
         self._roster = roster
         self._bus = tools.bus
@@ -41,7 +44,8 @@ class Notices:
         self._clock = tools.clock
         self._spawn = tools.spawn
         self._unheard = unheard
-        self._lately = lately
+        self._said = said
+        self._lost_s = self._back_s = -math.inf
 
     def reader_moved(self, conv: ConvID, uid: Uid, position: Position, source: object) -> None:
         """The user's other devices hear where it is now; `source`: the one that did it."""
@@ -94,7 +98,7 @@ class Notices:
         """The author's devices hear of it; who is nowhere has it kept, in open mode."""
         self._publish_notice(notice, shown=self._show_notice(notice))
 
-    def _publish_notice(self, notice: Notice, *, shown: bool) -> None:
+    def _publish_notice(self, notice: Notice, *, shown: bool, is_news: bool = True) -> None:
         if self._bus.is_alone:
             if not shown:
                 self._keep(notice)
@@ -107,9 +111,9 @@ class Notices:
             is_for_nobody = not shown and heard == 0
             if is_for_nobody:
                 self._keep(notice)
-            if self._lately.news is not None:
+            if is_news:
                 named = is_for_nobody and not self._keeping.is_on
-                self._lately.news.keep_notice(notice if named else unnamed(notice), shown=shown)
+                self._said.note_notice(notice if named else unnamed(notice), shown=shown)
 
         self._bus.publish((user_log(notice.author),), NOTICE + _encode(notice), published)
 
@@ -138,15 +142,15 @@ class Notices:
         self._show_counts(counts)
         self._publish_counts(counts)
 
-    def _publish_counts(self, counts: Counts) -> None:
+    def _publish_counts(self, counts: Counts, *, is_news: bool = True) -> None:
         if self._bus.is_alone:
             return
 
         def published(heard: int | Exception) -> None:
             if isinstance(heard, Exception):
                 self._unheard.keep_counts(counts)
-            elif self._lately.news is not None:
-                self._lately.news.keep_counts(counts)
+            elif is_news:
+                self._said.note_counts(counts)
 
         self._bus.publish((user_log(counts.author),), COUNTS + _encode(counts), published)
 
@@ -176,22 +180,36 @@ class Notices:
 
     # After an outage of the bus
 
+    def lost(self) -> None:
+        """The bus is lost: what others say from now on is not heard here."""
+        self._lost_s = self._clock.monotonic_s()
+
     def make_up(self) -> None:
-        """The bus is back: publish what it did not take, and say that what others have said
-        meanwhile was not heard here."""
-        self._lately.begin()
+        """The bus is back: publish what it did not take, and say for how long what others have said
+        was not heard here."""
         for (uid, conv), position in self._unheard.take_positions().items():
             self._publish_position(uid, conv, position)
         self._publish_all(self._unheard)
-        self._bus.publish((NODES,), BACK)
+        self._back_s = self._clock.monotonic_s()
+        self._say_back(is_again=False)
 
-    def say_again_soon(self) -> None:
-        """Another node is back on the bus, later than this one perhaps: it has not heard what this
-        one has said since."""
-        self._lately.have_said_again(self._publish_all)
+    def _say_back(self, *, is_again: bool) -> None:
+        since_s = self._clock.monotonic_s() - self._lost_s
+        self._bus.publish((NODES,), BACK + _encode((since_s, is_again)))
 
-    def _publish_all(self, news: Unheard) -> None:
+    def heard_back(self, payload: bytes) -> None:
+        """Another node is back on the bus, and has not heard what this one has said meanwhile,
+        perhaps not even that this one is back. Raises msgspec.DecodeError."""
+        out_s, is_again = _decode_back(payload) if payload else (0.0, True)
+        if not is_again and self._back_s >= self._clock.monotonic_s() - out_s - UNNOTICED_S:
+            self._say_back(is_again=True)
+        self._said.say_again(out_s, self._say_again)
+
+    def _say_again(self, news: Unheard) -> None:
+        self._publish_all(news, is_news=False)
+
+    def _publish_all(self, news: Unheard, *, is_news: bool = True) -> None:
         for notice, shown in news.take_notices():
-            self._publish_notice(notice, shown=shown)
+            self._publish_notice(notice, shown=shown, is_news=is_news)
         for counts in news.take_counts():
-            self._publish_counts(counts)
+            self._publish_counts(counts, is_news=is_news)

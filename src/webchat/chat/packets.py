@@ -159,6 +159,38 @@ def seed_receipts(notice: Notice, time_ms: int) -> list[bytes]:
     return [_encode(_receipt(kind, notice, msg_id, time_ms)) for kind, msg_id in named]
 
 
+class KeptReceipt(msgspec.Struct, frozen=True):
+    """What an envelope that `seed_receipts` made says."""
+
+    kind: str = msgspec.field(name="EvtType")
+    from_: str = msgspec.field(name="From")
+    originated: Uid = msgspec.field(name="Originated")
+    msg_id: str = msgspec.field(name="MsgID")
+
+    @property
+    def reader(self) -> Uid:
+        """Who has read."""
+        return self.originated or self.from_
+
+    @property
+    def is_display(self) -> bool:
+        """Whether it says more than a delivery."""
+        return self.kind == "display"
+
+    @property
+    def what(self) -> tuple[str, Uid, str]:
+        """Who has read what."""
+        return self.from_, self.originated, self.msg_id
+
+
+read_kept: Final = msgspec.json.Decoder(KeptReceipt).decode
+
+
+def as_delivery(envelope: bytes) -> bytes:
+    """A display's envelope as a delivery's."""
+    return _encode(msgspec.json.decode(envelope) | {"EvtType": "delivery"})
+
+
 def kept_packet(envelope: bytes) -> Packet:
     """A receipt's envelope as `seed_receipts` made it."""
     return Packet(_BEGIN + envelope + _END)

@@ -51,7 +51,7 @@ class Restarting:
     ) -> None:
         """Hold a message to a group that is not known, unless it is known by now."""
         uid, conv, (draft,) = device.user.uid, append.conv, append.drafts
-        await self._hold(append)
+        await self._hold(device, append)
         device.user.hold(conv)  # before it is looked up: what makes the group may come by meanwhile
         if (await self._standings.of(uid, conv)).exists:
             await self._append_after_all(client, device, append, ack_id)
@@ -59,12 +59,14 @@ class Restarting:
         client.answer(ack_id, ack_of_held(draft.msg_id))
         client.socket.emit(restart_packet(conv, draft.msg_id, self._clock.now_ms()))
 
-    async def _hold(self, append: Append) -> None:
+    async def _hold(self, device: Device, append: Append) -> None:
         try:
             await self._held.hold(append.conv, append.drafts[0], self._clock.now_ms(), self._limits)
         except WebchatError as error:
             if error.code is Code.RATE_LIMITED and error.retry_after_ms is None:
                 error.retry_after_ms = _RETRY_AFTER_MS
+            if error.code is Code.UNAVAILABLE:
+                device.knows_held = False  # it may be held all the same
             raise
 
     async def _append_after_all(
@@ -93,6 +95,14 @@ class Restarting:
             await self._look(device)
         if conv in device.user.holds:
             await self.append_for(device.user, conv)
+
+    async def forget_refused(self, device: Device, conv: ConvID, msg_id: str) -> None:
+        """A message is refused for good: it may be held, since it was not known to be when its
+        sender was answered before."""
+        if conv in device.user.holds:
+            waiting = await self._waiting(device.user.uid)
+            refused = [m for m in waiting if (m.conv, m.draft.msg_id) == (conv, msg_id)]
+            await self._held.drop([message.id for message in refused])
 
     async def append_for(self, user: User, conv: ConvID) -> None:
         """What a user holds for a group, if it may write there by now."""

@@ -12,8 +12,9 @@ class RepairSettings:
     `compare_interval_ms`: how often heads are compared while the bus is lost; `sweep_interval_s`:
     how long one pass over all held logs takes, which goes on for ever; `heads_page`: of how many
     logs the heads are read at once; `gap_page`: how many entries of a gap. `failed_logs`,
-    `failed_notices`: how many are remembered while they cannot be published; `positions_page`: of
-    how many conversations a user's positions are read at once after an outage.
+    `failed_notices`: how many are remembered while they cannot be published; of notices also so
+    many that were, in case another node had no bus meanwhile. `positions_page`: of how many
+    conversations a user's positions are read at once after an outage.
     """
 
     compare_interval_ms: int = 4_000

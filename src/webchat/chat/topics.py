@@ -26,7 +26,8 @@ HEAD: Final = b"1h"
 COMPARE: Final = b"1a"
 """More publishes failed than a node remembers: everybody compares; nothing more."""
 BACK: Final = b"1b"
-"""A node is back on the bus, and heard of no receipts meanwhile; nothing more."""
+"""A node is back on the bus, and heard of no receipts meanwhile; JSON: since how long ago, in
+seconds, and whether it says so again, or nothing (a version before)."""
 NODES: Final = "nodes"
 """The topic that every node holds."""
 _REMEMBERED_LOGS: Final = 10_000

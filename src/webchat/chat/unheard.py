@@ -1,12 +1,15 @@
-"""News of receipts that the bus did not take, until it is back, or that not every node may have
-heard: of each place the newest.
+"""News of receipts that the bus did not take, until it is back, and those that it took, for nodes
+that had no bus meanwhile: of each place the newest.
 
 Positions and receipts are state, so what came later stands for what came before.
 """
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -20,8 +23,8 @@ from webchat.service.telling import Message, Notice
 _NAMED_MESSAGES = 200
 """Of one reader and author, how many of the newest are still named, for the seed's form."""
 _COUNTED_MESSAGES = 200
-_LATE_S: Final = 10.0
-"""After an outage, within which the other nodes are back on the bus, too."""
+UNNOTICED_S: Final = 5.0
+"""Longer than it takes a node to notice that it has no bus."""
 _GATHER_S: Final = 0.5
 """Nodes come back close together: what is said again is so for all that came within this time."""
 
@@ -70,39 +73,45 @@ class Unheard:
         return list(taken.values())
 
 
-class Lately:
-    """What this node has said since the bus is back, for nodes that come back to it after this one.
+class Said:
+    """What this node has told of receipts, the newest of it, for nodes that had no bus meanwhile.
 
-    `news`: None when all are back. At most `limit` of each kind.
+    At most `limit` of each kind.
     """
 
     def __init__(self, limit: int, clock: Clock) -> None:
-        self.news: Unheard | None = None
         self._limit = limit
         self._clock = clock
-        self._end: Timer | None = None
+        self._notices: deque[tuple[float, Notice, bool]] = deque(maxlen=limit)
+        self._counts: deque[tuple[float, Counts]] = deque(maxlen=limit)
+        self._since_s = math.inf
         self._saying: Timer | None = None
 
-    def begin(self) -> None:
-        """The bus is back: what is said from now on may have to be said again."""
-        if self._end is not None:
-            self._end.cancel()
-        self._end = self._clock.call_later(_LATE_S, self._forget)
-        self.news = self.news or Unheard(self._limit)
+    def note_notice(self, notice: Notice, *, shown: bool) -> None:
+        """The bus took it. `shown`: see Unheard."""
+        self._notices.append((self._clock.monotonic_s(), notice, shown))
 
-    def _forget(self) -> None:
-        self.news = None
+    def note_counts(self, counts: Counts) -> None:
+        """The bus took them."""
+        self._counts.append((self._clock.monotonic_s(), counts))
 
-    def have_said_again(self, say: Callable[[Unheard], None]) -> None:
-        """Another node is back: `say` all of it soon, for all that are back by then."""
+    def say_again(self, out_s: float, say: Callable[[Unheard], None]) -> None:
+        """Another node is back that had no bus for so long: `say` what was said in that time, and
+        a little before that it noticed, soon, for all that are back by then."""
+        self._since_s = min(self._since_s, self._clock.monotonic_s() - out_s - UNNOTICED_S)
+        if self._saying is None:
+            self._saying = self._clock.call_later(_GATHER_S, partial(self._say, say))
 
-        def now() -> None:
-            self._saying = None
-            if self.news is not None:
-                say(self.news)
-
-        if self.news is not None and self._saying is None:
-            self._saying = self._clock.call_later(_GATHER_S, now)
+    def _say(self, say: Callable[[Unheard], None]) -> None:
+        since_s, self._since_s, self._saying = self._since_s, math.inf, None
+        news = Unheard(self._limit)
+        for at_s, notice, shown in self._notices:
+            if at_s >= since_s:
+                news.keep_notice(notice, shown=shown)
+        for at_s, counts in self._counts:
+            if at_s >= since_s:
+                news.keep_counts(counts)
+        say(news)
 
 
 def unnamed(notice: Notice) -> Notice:

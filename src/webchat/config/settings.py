@@ -144,7 +144,10 @@ class Settings:
     )
     sweep_interval_s: int = amount(600, "Time in which each log is compared with the store once.")
     failed_logs: int = amount(10_000, "Logs remembered whose entries the bus did not take.")
-    failed_notices: int = amount(10_000, "Positions remembered that the bus did not take.")
+    failed_notices: int = amount(
+        10_000,
+        "Receipts remembered that the bus did not take, or a node without it did not hear.",
+    )
     lease_ms: int = amount(15_000, "A node that is silent for so long is dead.", 300)
     clock_skew_ms: int = amount(
         60_000, "Difference of nodes' clocks beyond which /readyz is degraded."

@@ -8,10 +8,10 @@ from uuid import uuid4
 
 import msgspec
 
-from webchat.model import Profile, Uid, user_log
+from webchat.model import NO_HEAD, Profile, Seq, Uid, user_log
 from webchat.ports.accounts import Changed
 from webchat.ports.clock import Clock
-from webchat.ports.log import Append, setting_entry
+from webchat.ports.log import Append, Log, setting_entry
 from webchat.service.accounts import AccountService, ProfileChange
 from webchat.service.appending import Appends
 from webchat.service.newest import put_newest
@@ -21,10 +21,16 @@ _TOLD: Final = 10_000
 
 
 class OwnAccount:
-    """Source: docs/protocol.md, section 2, `setting`."""
+    """Source: docs/protocol.md, section 2, `setting`.
 
-    def __init__(self, accounts: AccountService, appends: Appends, clock: Clock) -> None:
+    The last that is told of a setting is what it is, on whichever nodes it was changed at once: a
+    telling counts as a membership entry of the user's log, and is refused if another has come since
+    before the change; then it tells what holds by now.
+    """
+
+    def __init__(self, accounts: AccountService, log: Log, appends: Appends, clock: Clock) -> None:
         self._accounts = accounts
+        self._log = log
         self._appends = appends
         self._clock = clock
         self._told: dict[Uid, dict[str, object]] = {}
@@ -33,22 +39,39 @@ class OwnAccount:
         """The own profile with `change` done, durable, and told if it changes anything. Raises as
         AccountService.change; UNAVAILABLE also where it was done and could not be told: the same
         again tells it."""
-        # Nothing is waited for between this and the append: changes are told in their order.
+        before = await self._end(uid)
         changed = await self._accounts.change(uid, change)
-        said = {
-            name: getattr(changed.after, name)
-            for name, value in msgspec.structs.asdict(change).items()
-            if value is not None
-        }
-        entry = setting_entry(uid, said, uuid4().hex, self._clock.now_ms())
+        fields = msgspec.structs.asdict(change).items()
+        said = {name: getattr(changed.after, name) for name, value in fields if value is not None}
+        if self._is_news(uid, said, changed):
+            told = await self._tell(uid, said, before)
+            put_newest(self._told, uid, {**self._told.get(uid, {}), **told}, _TOLD)
+        return changed.after
+
+    async def _tell(
+        self, uid: Uid, said: Mapping[str, object], before: Seq
+    ) -> Mapping[str, object]:
+        """Tell of these fields, which were read when the user's log ended at `before` or later;
+        returns what was told."""
+        key, place, holds, is_first = uuid4().hex, before, said, True
 
         async def decide() -> Append:
-            return Append(user_log(uid), (entry,))
+            nonlocal place, holds, is_first
+            if not is_first:
+                place = await self._end(uid)
+                profile = (await self._accounts.change(uid, ProfileChange())).after
+                holds = {name: getattr(profile, name) for name in said}
+            is_first = False
+            entry = setting_entry(uid, holds, key, self._clock.now_ms())
+            return Append(user_log(uid), (entry,), members_as_of=place, is_membership=True)
 
-        if self._is_news(uid, said, changed):
-            await self._appends.decided(decide)
-            put_newest(self._told, uid, {**self._told.get(uid, {}), **said}, _TOLD)
-        return changed.after
+        await self._appends.decided(decide)
+        return holds
+
+    async def _end(self, uid: Uid) -> Seq:
+        """Where the user's log ends."""
+        log = user_log(uid)
+        return (await self._log.heads([log])).get(log, NO_HEAD).last
 
     def _is_news(self, uid: Uid, said: Mapping[str, object], changed: Changed) -> bool:
         """Also what is so already, unless this node has told it: who changed it may have died
