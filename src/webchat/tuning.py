@@ -83,6 +83,7 @@ def chat_settings(settings: Settings) -> ChatLayerSettings:
             failed_logs=settings.failed_logs,
             failed_notices=settings.failed_notices,
         ),
+        sessions_per_user=settings.sessions_per_user,
         revocation_sweep_ms=settings.revocation_sweep_ms,
         session_days=settings.session_days,
     )

@@ -80,6 +80,9 @@ class Settings:
     packet_attachments: int = amount(10, "Most binary attachments of one packet.", 0)
     body_bytes: int = amount(65_536, "Largest body of a REST request.", 1_024)
     sessions: int = amount(100_000, "Most connections at once.")
+    sessions_per_user: int = amount(
+        100, "Most connections at once of one user who has logged in, on each node."
+    )
     polling_sessions: int = amount(10_000, "Most connections by polling at once.")
     outbox_bytes: int = amount(
         1_048_576, "Most bytes that wait for one connection; beyond, slow_consumer.", 262_144
