@@ -144,15 +144,8 @@ class SqliteStore:
 
     def _settle_mode(self, db: sqlite3.Connection, mode: Mode) -> None:
         """Keep the mode of a new file; refuse another one than was kept."""
-        kept = db.execute("SELECT value FROM property WHERE name = 'mode'").fetchone()
-        if kept is None:
+        if not schema.check_mode(db, self._path, mode):
             db.execute("INSERT INTO property VALUES ('mode', ?)", (mode,))
-        elif kept[0] != mode:
-            flag = "with --open" if kept[0] == "open" else "without --open"
-            raise StoreRefused(
-                f"{self._path} was made in {kept[0]} mode and cannot be used in {mode} mode: "
-                f"start it {flag}, or name another file"
-            )
         if schema.is_being_filled(db):
             raise StoreRefused(
                 f"{self._path} {UNFINISHED_IMPORT}: delete it, with what is beside it, and import "
