@@ -105,7 +105,7 @@ class SqliteStore:
                 await self._writer.write(_probe_write, _PROBE_BYTES)
                 await self._writer.write(_probe_write, 0)
         except WebchatError as error:
-            return error.message
+            return error.why
         return ""
 
     async def close(self) -> None:
