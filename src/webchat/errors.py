@@ -64,6 +64,16 @@ class WebchatError(Exception):
         self.message = message
         self.retry_after_ms = retry_after_ms
 
+    @property
+    def why(self) -> str:
+        """The message and what it comes from, for the operator and not for clients."""
+        cause = self.__cause__
+        return (
+            self.message
+            if cause is None
+            else f"{self.message}: {str(cause) or type(cause).__name__}"
+        )
+
     def as_wire(self) -> dict[str, object]:
         """The `error` object of acks, events and REST: `{code, message, retry_after_ms?}`."""
         wire: dict[str, object] = {"code": self.code.wire, "message": self.message}

@@ -18,6 +18,7 @@ from webchat.service.links import LinkSettings
 from webchat.service.passwords import PasswordSettings
 from webchat.service.peers import PeerSettings
 from webchat.service.read_positions import ReceiptSettings
+from webchat.service.tokens import TokenSettings
 from webchat.session.client import SocketSettings
 from webchat.session.endpoint import EngineSettings
 from webchat.transport.rest import RestSettings
@@ -44,6 +45,13 @@ def account_settings(settings: Settings) -> AccountSettings:
         login_address_burst=settings.rate_address_logins_burst,
         registrations_per_min=settings.rate_registrations_per_min,
         registrations_burst=settings.rate_registrations_burst,
+    )
+
+
+def token_settings(settings: Settings) -> TokenSettings:
+    """How long a login lives, and how many an account may have."""
+    return TokenSettings(
+        session_days=settings.session_days, logins_per_user=settings.logins_per_user
     )
 
 
@@ -83,6 +91,7 @@ def chat_settings(settings: Settings) -> ChatLayerSettings:
             failed_logs=settings.failed_logs,
             failed_notices=settings.failed_notices,
         ),
+        sessions_per_user=settings.sessions_per_user,
         revocation_sweep_ms=settings.revocation_sweep_ms,
         session_days=settings.session_days,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
@@ -127,6 +128,34 @@ async def test_a_token_nobody_has_is_refused_with_its_code(world: World) -> None
     with pytest.raises(ConnectRefused) as refused:
         await world.person("stranger")
     assert refused.value.code == "unauthenticated"
+
+
+async def test_one_user_has_so_many_connections_and_no_more_until_one_of_them_ends() -> None:
+    world = World(Settings(sessions_per_user=2))
+    await world.register("anna", "ben")
+    phone, laptop = await world.joined("anna"), await world.joined("anna")
+    for _ in range(2):
+        with pytest.raises(ConnectRefused) as refused:
+            await world.person("anna")
+        assert refused.value.data == {"code": "rate_limited", "retry_after_ms": 10_000}
+    assert not phone.socket.closed
+    assert (await laptop.send("ben", "still here"))["ok"]
+    await world.person("ben")
+    phone.leave()
+    await world.person("anna")
+
+
+async def test_who_asks_for_many_connections_at_once_gets_no_more_than_there_may_be() -> None:
+    world = World(Settings(sessions_per_user=2))
+    await world.register("anna")
+    came = await asyncio.gather(*(world.person("anna") for _ in range(5)), return_exceptions=True)
+    assert [isinstance(each, ConnectRefused) for each in came].count(True) == 3
+
+
+async def test_in_open_mode_connections_of_one_name_are_not_counted() -> None:
+    world = World(Settings(open_mode=True, sessions_per_user=1))
+    for _ in range(3):
+        await world.joined("anna")
 
 
 async def test_a_store_that_is_down_is_said_so_and_not_a_bad_login(world: World) -> None:

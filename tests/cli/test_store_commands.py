@@ -50,6 +50,9 @@ def test_a_disabled_account_can_be_enabled_again(run: Run, data: str) -> None:
         (["add", "ALICE"], PASSWORD, "taken"),
         (["add", "no blanks"], PASSWORD, "user ID"),
         (["add", "group_x"], PASSWORD, "user ID"),
+        (["add", "alice"], "", "taken"),  # these three are said before a password is asked for
+        (["add", "no blanks"], "", "user ID"),
+        (["add", "bob", "--name", "x" * 65], "", "name"),
         (["add", "bob"], "short\n", "password"),
         (["add", "bob"], "", "password"),
         (["passwd", "nobody"], PASSWORD, "no user"),
@@ -129,6 +132,22 @@ def test_a_sound_store_is_said_to_be_sound(run: Run, data: str) -> None:
     code, out, _ = run("check", "--data", data)
     assert code == 0
     assert out.endswith("sound\n")
+
+
+def test_a_store_that_is_checked_as_one_of_the_other_mode_is_refused(run: Run, data: str) -> None:
+    code, out, err = run("check", "--open", "--data", data)
+    assert (code, out) == (1, "")
+    assert "was made in secured mode" in err
+
+
+def test_a_store_in_open_mode_is_checked_with_or_without_its_option(
+    run: Run, tmp_path: Path
+) -> None:
+    run("store", "init", "--open", "--data", str(tmp_path))
+    for option in ([], ["--open"]):
+        code, out, _ = run("check", "--data", str(tmp_path), *option)
+        assert code == 0
+        assert out.endswith("sound\n")
 
 
 def test_checking_what_is_no_store_fails(run: Run, tmp_path: Path) -> None:

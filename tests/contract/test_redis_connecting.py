@@ -63,6 +63,30 @@ def _answer_as_a_web_server(listening: socket.socket) -> None:
         connection.recv(1_000)
 
 
+async def test_why_a_bus_does_not_come_back_is_in_the_log_once(
+    join: Join, caplog: pytest.LogCaptureFixture
+) -> None:
+    with RedisServer() as server:
+        node = join(f"redis://127.0.0.1:{server.port}")
+        await node.bus.open()
+        server.command("CONFIG", "SET", "requirepass", "another")
+        with redis.Redis(port=server.port, password="another") as admin:
+
+            def tries() -> int:
+                return int(admin.info("stats")["total_connections_received"])
+
+            async def has_tried_often() -> bool:
+                return tries() > before + 4
+
+            before = tries()
+            admin.client_kill_filter(_type="normal")
+            await node.heard.until("lost")
+            await eventually(has_tried_often)
+        lines = [each.getMessage() for each in caplog.records if "password" in each.getMessage()]
+        assert len(lines) == 1
+        assert lines[0].startswith(f"no bus: Redis at 127.0.0.1:{server.port} wants a password")
+
+
 async def test_wrong_and_missing_passwords_are_refused_and_never_shown(join: Join) -> None:
     with RedisServer("requirepass right-one") as server:
         place = f"127.0.0.1:{server.port}"

@@ -61,7 +61,7 @@ async def test_a_full_disk_is_trouble_and_two_lines_in_the_log(
     for _ in range(3):
         asked = [send(store, large(number)) for number in range(10)]
         assert await codes(asked) == [Code.UNAVAILABLE] * 10
-        assert await store.trouble()
+        assert await store.trouble() == "the store is not answering: database or disk is full"
     set_max_pages(store, 1_000_000)
     assert not await store.trouble()
     assert said(caplog) == [

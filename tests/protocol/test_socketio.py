@@ -91,12 +91,12 @@ def test_connect_and_its_refusal_as_each_protocol_wants_them() -> None:
     assert connect_packet("abc", "/custom", 4).text == b'40/custom,{"sid":"abc"}'
     assert connect_packet("abc", "/", 3).text == b"40"
     assert connect_packet("abc", "/custom", 3).text == b"40/custom"
-    assert connect_error_packet("No", None, "/x", 4).text == b'44/x,{"message":"No"}'
+    assert connect_error_packet("No", {}, "/x", 4).text == b'44/x,{"message":"No"}'
     assert (
-        connect_error_packet("No", "forbidden", "/", 4).text
+        connect_error_packet("No", {"code": "forbidden"}, "/", 4).text
         == b'44{"message":"No","data":{"code":"forbidden"}}'
     )
-    assert connect_error_packet("No", "forbidden", "/", 3).text == b'44"No"'
+    assert connect_error_packet("No", {"code": "forbidden"}, "/", 3).text == b'44"No"'
 
 
 def test_auth_may_be_any_json_and_is_an_empty_object_if_there_is_none() -> None:

@@ -12,7 +12,7 @@ from webchat.errors import Code
 from webchat.model import Profile
 from webchat.ports.accounts import Changed
 from webchat.service.accounts import AccountSettings, ProfileChange
-from webchat.service.tokens import Issued
+from webchat.service.tokens import Issued, Tokens, TokenSettings
 
 DAY_S = 86_400
 OTHER_ADDRESS = "198.51.100.4"
@@ -253,10 +253,50 @@ async def test_all_addresses_of_an_ipv6_subscriber_count_as_one() -> None:
     world.close()
 
 
-async def test_logins_that_succeed_do_not_count(world: World) -> None:
+async def test_logins_that_succeed_do_not_count_as_guesses(world: World) -> None:
     await world.user("ann")
-    for _ in range(100):
+    for _ in range(70):
         await login(world)
+
+
+async def test_a_right_password_can_be_used_ten_times_as_often_as_guessed() -> None:
+    world = World(settings=AccountSettings(login_burst=1, login_attempts_per_min=1))
+    await world.user("ann")
+    for _ in range(10):
+        await login(world)
+    refusal = await refused(login(world))
+    assert refusal.code is Code.RATE_LIMITED
+    assert refusal.retry_after_ms == 6_000
+    world.clock.advance(6)
+    assert await login(world)
+    world.close()
+
+
+async def test_attempts_that_the_accounts_limit_refuses_do_not_count_against_their_address(
+    world: World,
+) -> None:
+    await world.user("ann")
+    await world.user("ben")
+    for _ in range(70):
+        await refused(world.accounts.login("ann", "wrong password", OTHER_ADDRESS))
+    assert await world.accounts.login("ben", PASSWORD, OTHER_ADDRESS)
+
+
+async def test_of_too_many_logins_the_ones_longest_unused_end() -> None:
+    world = World()
+    world.tokens = Tokens(world.store.logins, world.clock, TokenSettings(logins_per_user=3))
+    tokens = []
+    for _ in range(3):
+        world.clock.advance(120)
+        tokens.append((await world.tokens.issue("ann")).token)
+    world.clock.advance(120)
+    assert await world.tokens.check(tokens[0])
+    tokens += [(await world.tokens.issue("ann")).token for _ in range(2)]
+    alive = [await world.tokens.check(token) is not None for token in tokens]
+    assert alive == [True, False, False, True, True]
+    newest, _ = await world.store.logins.revocations(None)
+    assert newest == 2  # sockets of those that ended are closed
+    world.close()
 
 
 async def test_registrations_of_an_address_are_limited() -> None:

@@ -25,7 +25,7 @@ from webchat.service.passwords import Passwords
 from webchat.service.profiles import Profiles
 from webchat.service.readers import Readers
 from webchat.service.standing import Standings
-from webchat.service.tokens import Tokens, TokenSettings
+from webchat.service.tokens import Tokens
 from webchat.transport.rest import Services
 from webchat.transport.rest.services import Check
 
@@ -49,7 +49,7 @@ def people_of(
         open_mode=settings.open,
         recent=settings.getall_profiles,
     )
-    tokens = Tokens(store.logins, clock, TokenSettings(session_days=settings.session_days))
+    tokens = Tokens(store.logins, clock, tuning.token_settings(settings))
     accounts = AccountService(
         store.accounts,
         profiles,

@@ -60,6 +60,7 @@ class Settings:
     repair: RepairSettings = field(default_factory=RepairSettings)
     held: HeldLimits = field(default_factory=HeldLimits)
     groups: GroupSettings = field(default_factory=GroupSettings)
+    sessions_per_user: int = 100
     revocation_sweep_ms: int = 500
     session_days: float = 30
 
@@ -127,7 +128,7 @@ class Chat:
             attendance.holder_came_in = lambda user, conv: spawn(
                 patience.insist(lambda: append_for(user, conv), "held messages", uid=user.uid)
             )
-        self._identity = Identity(authenticate, profiles.forget, tools)
+        self._identity = Identity(authenticate, profiles.forget, tools, settings.sessions_per_user)
         joining = Joining(
             roster,
             Ahead(attendance, gaps, store.members),

@@ -20,18 +20,23 @@ from webchat.session.handler import ConnectRefused, Socket
 
 COOKIE: Final = "webchat_session"
 _REMEMBERED_USERS: Final = 1_000
+_FULL_RETRY_MS: Final = 10_000
+"""When somebody with too many connections may ask again: a dead one is noticed within a minute."""
 _DAY_MS: Final = 86_400_000
 
 
 class Identity:
-    """Who is behind which connection. `authenticate`: the login of a token, or None."""
+    """Who is behind which connection. `authenticate`: the login of a token, or None; `most`: how
+    many connections of one user who has logged in there may be at a time."""
 
     def __init__(
         self,
         authenticate: Callable[[str], Awaitable[Login | None]],
         on_revoked: Callable[[Uid], Awaitable[None]],
         tools: Tools,
+        most: int,
     ) -> None:
+        self._most = most
         self._spawn = tools.spawn
         self._stats = tools.stats
         self._authenticate = authenticate
@@ -55,9 +60,18 @@ class Identity:
         try:
             login = await self._authenticate(token) if token else None
         except WebchatError as error:
-            raise ConnectRefused(error.message, error.code.wire) from error
+            raise ConnectRefused(
+                error.message, error.code.wire, retry_after_ms=error.retry_after_ms
+            ) from error
         if login is None:
             raise ConnectRefused("log in first", Code.UNAUTHENTICATED.wire)
+        # From here to `entered` nothing is waited for.
+        if len(self._clients.get(login.uid, ())) >= self._most:
+            raise ConnectRefused(
+                "too many connections of this user",
+                Code.RATE_LIMITED.wire,
+                retry_after_ms=_FULL_RETRY_MS,
+            )
         return login.uid, login.id
 
     def entered(self, client: Client) -> None:

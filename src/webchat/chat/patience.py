@@ -53,7 +53,7 @@ class Patience:
             raise error
         self._waiting += 1
         if self._waiting == 1:
-            _log.warning("waits for the store", doing=doing, why=error.message, **about)
+            _log.warning("waits for the store", doing=doing, why=error.why, **about)
 
     async def _again(self, act: Callable[[], Awaitable[T]]) -> T:
         while True:

@@ -98,7 +98,8 @@ def _findings(settings: Settings) -> Sequence[str]:
     if settings.store_kind == "sqlite":
         from webchat.adapters import sqlite
 
-        return sqlite.check(settings.sqlite_path())
+        # A file is read the same in either mode: what was not said need not be right.
+        return sqlite.check(settings.sqlite_path(), "open" if settings.open else None)
     return asyncio.run(_findings_by_ports(settings))
 
 

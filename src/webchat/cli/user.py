@@ -42,6 +42,7 @@ def add(uid: str, name: str, **where: Any) -> None:
         _text(name)
     except UnicodeError:
         raise click.ClickException("the name is no text in UTF-8") from None
+    _administer(where, lambda accounts: accounts.expect_none(uid, name or uid), opened_store)
     password = _new_password()
     _administer(where, lambda accounts: accounts.add(uid, name or uid, password), opened_store)
     click.echo(f"{uid}: added")

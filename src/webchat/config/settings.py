@@ -80,6 +80,12 @@ class Settings:
     packet_attachments: int = amount(10, "Most binary attachments of one packet.", 0)
     body_bytes: int = amount(65_536, "Largest body of a REST request.", 1_024)
     sessions: int = amount(100_000, "Most connections at once.")
+    sessions_per_user: int = amount(
+        100, "Most connections at once of one user who has logged in, on each node."
+    )
+    logins_per_user: int = amount(
+        100, "Most logins of an account; a new one then ends the one that was longest unused."
+    )
     polling_sessions: int = amount(10_000, "Most connections by polling at once.")
     outbox_bytes: int = amount(
         1_048_576, "Most bytes that wait for one connection; beyond, slow_consumer.", 262_144
@@ -103,8 +109,13 @@ class Settings:
     rate_burst: int = amount(
         300, "Events a connection may send at once; those of one user together 10 times as many."
     )
-    rate_logins_per_min: int = amount(10, "Logins an account may try, sustained.")
-    rate_logins_burst: int = amount(10, "Logins an account may try at once.")
+    rate_logins_per_min: int = amount(
+        10,
+        "Passwords an account may be tried with, sustained; with the right one 10 times as often.",
+    )
+    rate_logins_burst: int = amount(
+        10, "Passwords an account may be tried with at once; with the right one 10 times as often."
+    )
     rate_address_logins_per_min: int = amount(60, "Logins an address may try, sustained.")
     rate_address_logins_burst: int = amount(60, "Logins an address may try at once.")
     rate_registrations_per_min: int = amount(30, "Registrations of an address, sustained.")

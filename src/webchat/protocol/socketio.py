@@ -6,7 +6,7 @@ Source: socket.io-protocol, revision 5.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -95,11 +95,14 @@ def connect_packet(sid: str, namespace: str, engine: int) -> Packet:
     return Packet(said)
 
 
-def connect_error_packet(message: str, code: str | None, namespace: str, engine: int) -> Packet:
-    """CONNECT_ERROR `{message, data: {code}}`, no `code`: no data; in Engine.IO 3 a text alone."""
+def connect_error_packet(
+    message: str, data: Mapping[str, object], namespace: str, engine: int
+) -> Packet:
+    """CONNECT_ERROR `{message, data}`, without `data` if that is empty; in Engine.IO 3 a text
+    alone."""
     answer: dict[str, Any] = {"message": message}
-    if code is not None:
-        answer["data"] = {"code": code}
+    if data:
+        answer["data"] = data
     payload = msgspec.json.encode(answer if engine == 4 else message)
     return Packet(_head(CONNECT_ERROR, CONNECT_ERROR, (), namespace) + payload)
 

@@ -28,6 +28,8 @@ from webchat.service.profiles import Profiles, new_profile
 from webchat.service.tokens import Issued, Tokens
 
 MAX_SEARCH_CHARS: Final = 64
+_RIGHT_PER_WRONG: Final = 10
+"""How many times as often as it may be guessed a password that is right may be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,10 @@ class AccountService:
         self._clock = clock
         self._registrations = Rate(settings.registrations_per_min, settings.registrations_burst)
         self._logins_of_account = Rate(settings.login_attempts_per_min, settings.login_burst)
+        self._right_logins = Rate(
+            settings.login_attempts_per_min * _RIGHT_PER_WRONG,
+            settings.login_burst * _RIGHT_PER_WRONG,
+        )
         self._logins_of_address = Rate(
             settings.login_attempts_per_address_per_min, settings.login_address_burst
         )
@@ -89,7 +95,8 @@ class AccountService:
 
     async def login(self, uid: Uid, password: str, address: str) -> Issued:
         """A new login. UNAUTHENTICATED, the same and as late for an unknown uid, a wrong password
-        and a disabled account; RATE_LIMITED by account and by address."""
+        and a disabled account; RATE_LIMITED by account and by address. A login too many ends the
+        account's one that was longest unused."""
         async with self._attempt(uid, address):
             password_hash = await self._accounts.password_hash(uid) if is_uid(uid) else None
             if not await self._is_right(password_hash, password):
@@ -200,22 +207,30 @@ class AccountService:
 
     @asynccontextmanager
     async def _attempt(self, uid: Uid, address: str) -> AsyncIterator[None]:
-        """An attempt at a password counts if the password was wrong, and only then."""
-        throttles = (
+        """One attempt at a password: a wrong one counts against the address and the account, a
+        right one against the account's right ones, and one that came to nothing not at all."""
+        account = uid[:MAX_NAME_CHARS].casefold()
+        if_wrong = (
             (f"login-from:{_subscriber(address)}", self._logins_of_address),
-            (f"login:{uid[:MAX_NAME_CHARS].casefold()}", self._logins_of_account),
+            (f"login:{account}", self._logins_of_account),
         )
-        for key, rate in throttles:
-            await self._take(key, rate)
-        counts = False
+        if_right = ((f"right-login:{account}", self._right_logins),)
+        taken: list[tuple[str, Rate]] = []
+        counts: Sequence[tuple[str, Rate]] = ()
         try:
+            for throttle in (*if_wrong, *if_right):
+                await self._take(*throttle)
+                taken.append(throttle)
             yield
+            counts = if_right
         except WebchatError as error:
-            counts = error.code in {Code.UNAUTHENTICATED, Code.FORBIDDEN}
+            if error.code in {Code.UNAUTHENTICATED, Code.FORBIDDEN}:
+                counts = if_wrong
             raise
         finally:
-            for key, rate in () if counts else throttles:
-                await self._limits.give_back(key, rate)
+            for throttle in taken:
+                if throttle not in counts:
+                    await self._limits.give_back(*throttle)
 
     async def _take(self, key: str, rate: Rate) -> None:
         wait_ms = await self._limits.take(key, rate)

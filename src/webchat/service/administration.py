@@ -33,6 +33,13 @@ class Administration:
         self._passwords = passwords
         self._clock = clock
 
+    async def expect_none(self, uid: Uid, name: str) -> None:
+        """There may be such an account, but there is none yet. CONFLICT."""
+        check_new_uid(uid)
+        clean_name(name)
+        if await self._accounts.profile(uid) is not None:
+            raise WebchatError(Code.CONFLICT, f"the user id {uid} is taken")
+
     async def add(self, uid: Uid, name: str, password: str) -> None:
         """A new account. CONFLICT if the uid, in any case, was ever given."""
         check_new_uid(uid)

@@ -27,10 +27,11 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class TokenSettings:
-    """How long a login lives since its last use, and how exactly that use is noted: once in
-    `touch_interval_s`, written with others' after `noted_after_ms`."""
+    """How long a login lives since its last use, how many a user may have, and how exactly that use
+    is noted: once in `touch_interval_s`, written with others' after `noted_after_ms`."""
 
     session_days: float = 30
+    logins_per_user: int = 100
     touch_interval_s: float = 60
     noted_after_ms: int = 250
 
@@ -57,12 +58,23 @@ class Tokens:
         self._saving: asyncio.Task[None] | None = None
 
     async def issue(self, uid: Uid) -> Issued:
-        """A new login of the user."""
+        """A new login of the user, in the place of those longest unused if there are too many."""
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         now = self._clock.now_ms()
         login = Login(secrets.token_hex(8), uid, now, now, self._expiry(now))
         await self._logins.add(_hash(token), login)
+        await self._end_beyond(login)
         return Issued(token, login)
+
+    async def _end_beyond(self, latest: Login) -> None:
+        """End logins that are too many; the store would grow without a bound."""
+        stored = await self._logins.of_user(latest.uid)
+        if len(stored) <= self._settings.logins_per_user:
+            return
+        others = [self._noted.get(login.id, login) for login in stored if login.id != latest.id]
+        others.sort(key=lambda login: login.last_used_at, reverse=True)
+        for login in others[self._settings.logins_per_user - 1 :]:
+            await self._logins.revoke(login.uid, login.id)
 
     async def check(self, token: str) -> Login | None:
         """The live login of a token, its expiry slid, soon in the store, too; None: unknown,

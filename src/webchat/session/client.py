@@ -209,7 +209,7 @@ class Client:
         self._leave(socket)
         engine = self._connection.request.engine
         self._connection.outbox.put(
-            socketio.connect_error_packet(refused.message, refused.code, socket.namespace, engine)
+            socketio.connect_error_packet(refused.message, refused.data, socket.namespace, engine)
         )
 
     def _leave(self, socket: ClientSocket) -> None:

@@ -28,12 +28,18 @@ class Request(msgspec.Struct, frozen=True, gc=False):
 
 
 class ConnectRefused(Exception):  # noqa: N818
-    """Raised by `Handler.connect`: CONNECT_ERROR `{message, data: {code}}`; no `code`: no data."""
+    """Raised by `Handler.connect`: CONNECT_ERROR `{message, data: {code, retry_after_ms?}}`; no
+    `code`: no data."""
 
-    def __init__(self, message: str, code: str | None = None) -> None:
+    def __init__(
+        self, message: str, code: str | None = None, *, retry_after_ms: int | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code
+        self.data: dict[str, object] = {} if code is None else {"code": code}
+        if retry_after_ms is not None:
+            self.data["retry_after_ms"] = retry_after_ms
 
 
 class Socket(Protocol):

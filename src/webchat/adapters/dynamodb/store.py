@@ -116,7 +116,7 @@ class DynamoPorts:
         try:
             kept = await self._table.get(_SCHEMA)
         except WebchatError as error:
-            return f"{error.message}: {error.__cause__}"
+            return error.why
         return "" if kept else "the table was emptied"
 
     async def stop(self) -> None:

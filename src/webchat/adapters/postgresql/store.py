@@ -103,7 +103,7 @@ class PostgresStore:
             if self._appends.is_failing:
                 await self._for_others.execute(_PROBE)
         except WebchatError as error:
-            return error.message
+            return error.why
         return ""
 
     async def close(self) -> None:

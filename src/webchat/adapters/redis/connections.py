@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from typing import Final, Protocol
 
@@ -16,6 +17,7 @@ from webchat.ports.clock import Clock, Timer
 
 _PING: Final = pack(("PING",))
 _PROBE_TOPIC: Final = "probe"
+_log = logging.getLogger(__name__)
 
 
 class Owner(Protocol):
@@ -171,10 +173,16 @@ class Connections:
             try:
                 await self._connect()
             except (BusRefused, OSError, LinkLost) as error:
-                self.why_down = self._reason(error)
+                self._cannot(self._reason(error))
             else:
                 return
             pause_ms = min(2 * pause_ms, self._settings.reconnect_max_ms)
+
+    def _cannot(self, why: str) -> None:
+        """It does not come back; what is new of why is said in the log."""
+        if why != self.why_down:
+            _log.warning("no bus: %s", why)
+        self.why_down = why
 
     async def _pause(self, longest_ms: float) -> None:
         """Between half and all of it, so that nodes do not come back in step."""

@@ -15,8 +15,8 @@ import msgspec
 from webchat.adapters.sqlite import journal, keyjournal
 from webchat.adapters.sqlite.files import existing
 from webchat.adapters.sqlite.keys import key_hash
-from webchat.adapters.sqlite.schema import VERSION, check_version, is_being_filled
-from webchat.ports.store import UNFINISHED_IMPORT, Finding, StoreRefused
+from webchat.adapters.sqlite.schema import VERSION, check_mode, check_version, is_being_filled
+from webchat.ports.store import UNFINISHED_IMPORT, Finding, Mode, StoreRefused
 
 _SAID: Final = """
     WITH said AS (
@@ -206,16 +206,19 @@ class _Text(msgspec.Struct, rename="pascal"):
 _decode_text: Final = msgspec.json.Decoder(_Text).decode
 
 
-def check(path: Path) -> list[Finding]:
+def check(path: Path, mode: Mode | None = None) -> list[Finding]:
     """All that is wrong with the store at `path`, a line each; empty: nothing.
 
     Reads one moment's state, beside a process that serves it. Raises StoreRefused if there is no
-    store, or one that this version does not know.
+    store, one that this version does not know, or one of another mode than `mode`, if that is
+    given.
     """
     with existing(path) as db:
         if check_version(db, path) != VERSION:
             raise StoreRefused(f"{path} is older than this webchat; `serve` brings it up to date")
         try:
+            if mode is not None:
+                check_mode(db, path, mode)
             unfinished = [f"it {UNFINISHED_IMPORT}"] * is_being_filled(db)
             return [*unfinished, *damages(db), *_broken_promises(db), *_broken_journal(db)]
         except sqlite3.DatabaseError as error:

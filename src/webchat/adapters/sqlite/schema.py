@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from webchat.adapters.sqlite.keys import key_hash
-from webchat.ports.store import StoreRefused
+from webchat.ports.store import Mode, StoreRefused, made_in_other_mode
 
 APPLICATION_ID: Final = 0x77636874
 """`PRAGMA application_id` of our files: "wcht"."""
@@ -229,6 +229,14 @@ def check_version(db: sqlite3.Connection, path: Path) -> int:
             "use that version, or restore a backup made by this one"
         )
     return int(version)
+
+
+def check_mode(db: sqlite3.Connection, path: Path, mode: Mode) -> bool:
+    """Whether the file has a mode yet. Raises StoreRefused for another one than `mode`."""
+    kept = db.execute("SELECT value FROM property WHERE name = 'mode'").fetchone()
+    if kept is not None and kept[0] != mode:
+        raise made_in_other_mode(str(path), kept[0], mode, "another file")
+    return kept is not None
 
 
 def is_being_filled(db: sqlite3.Connection) -> bool:

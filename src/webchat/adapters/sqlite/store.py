@@ -36,7 +36,7 @@ from webchat.ports.log import Log
 from webchat.ports.members import Members
 from webchat.ports.nodes import Nodes
 from webchat.ports.positions import Positions
-from webchat.ports.store import UNFINISHED_IMPORT, Mode, StoreRefused, made_in_other_mode
+from webchat.ports.store import UNFINISHED_IMPORT, Mode, StoreRefused
 from webchat.ports.transfer import Transfer
 
 _PROBE_BYTES: Final = 64 * 1024
@@ -105,7 +105,7 @@ class SqliteStore:
                 await self._writer.write(_probe_write, _PROBE_BYTES)
                 await self._writer.write(_probe_write, 0)
         except WebchatError as error:
-            return error.message
+            return error.why
         return ""
 
     async def close(self) -> None:
@@ -144,11 +144,8 @@ class SqliteStore:
 
     def _settle_mode(self, db: sqlite3.Connection, mode: Mode) -> None:
         """Keep the mode of a new file; refuse another one than was kept."""
-        kept = db.execute("SELECT value FROM property WHERE name = 'mode'").fetchone()
-        if kept is None:
+        if not schema.check_mode(db, self._path, mode):
             db.execute("INSERT INTO property VALUES ('mode', ?)", (mode,))
-        elif kept[0] != mode:
-            raise made_in_other_mode(str(self._path), kept[0], mode, "another file")
         if schema.is_being_filled(db):
             raise StoreRefused(
                 f"{self._path} {UNFINISHED_IMPORT}: delete it, with what is beside it, and import "
