@@ -51,10 +51,11 @@ class WebchatError(Exception):
     """A refusal with a code of the table; `message` is for people and tells nothing secret.
 
     `retry_after_ms`: with RATE_LIMITED, and UNAVAILABLE where it is known, when to try again.
-    `msg_id`: of the envelope that was refused, where one could be read.
+    `msg_id`: of the envelope that was refused, where one could be read; None: of an event that
+    carries none.
     """
 
-    msg_id: str = ""
+    msg_id: str | None = ""
 
     def __init__(self, code: Code, message: str, *, retry_after_ms: int | None = None) -> None:
         if len(message) > _MAX_MESSAGE_CHARS:

@@ -56,9 +56,12 @@ async def test_from_a_cursor_only_what_lies_after_it_comes(world: World) -> None
     assert seqs(ben) == [4, 5]
 
 
-async def test_a_cursor_beyond_the_last_counts_as_the_last_and_skip_says_so(world: World) -> None:
+@pytest.mark.parametrize("cursor", [6, 2**53, 2**63 - 1, 2**64, 10**30])
+async def test_a_cursor_beyond_the_last_counts_as_the_last_and_skip_says_so(
+    world: World, cursor: int
+) -> None:
     await write(world, "anna", "ben", 5)
-    ben = await world.joined("ben", {CONV: 50, "user:ben": 1})
+    ben = await world.joined("ben", {CONV: cursor, "user:ben": 1})
     assert seqs(ben) == []
     assert skips(ben) == [{"EvtType": "skip", "ConvID": CONV, "Seq": 5, "N": 5, "more": False}]
 

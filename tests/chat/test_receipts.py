@@ -78,9 +78,10 @@ async def test_a_position_never_goes_back_and_is_not_told_twice(world: World) ->
     assert heard(anna) == [("display", "ben", 2)]
 
 
-async def test_a_receipt_beyond_the_last_counts_as_the_last(world: World) -> None:
+@pytest.mark.parametrize("seq", [2, 2**53, 2**63 - 1, 2**64, 10**30])
+async def test_a_receipt_beyond_the_last_counts_as_the_last(world: World, seq: int) -> None:
     anna, ben = await talk(world, "one")
-    assert (await ben.confirm("display", "anna", ConvID=CONV, Seq=99))["ok"]
+    assert (await ben.confirm("display", "anna", ConvID=CONV, Seq=seq))["ok"]
     assert heard(anna) == [("display", "ben", 1)]
 
 

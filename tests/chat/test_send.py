@@ -217,3 +217,48 @@ async def test_a_number_that_would_be_passed_on_as_null_is_refused(
     assert anna.socket.acks[99]["error"]["code"] == "bad_request"
     assert anna.socket.why is None
     assert ben.got("message") == []
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+@pytest.mark.parametrize(
+    ("there", "put"), [('"x"', '"\\ud83d"'), ("[0]", "[NaN]"), ("[0]", "[1e999]")]
+)
+async def test_what_cannot_be_passed_on_is_refused_with_its_msg_id(
+    world: World, as_text: bool, there: str, put: str
+) -> None:
+    anna = await world.joined("anna")
+    said = json.dumps(anna.message("ben", "x", MsgID="m", Size=[0])).replace(there, put)
+    argument = json.dumps(said) if as_text else said
+    world.chat.handler.event(anna.socket, Event(f'["chat",{argument}]', None, ()))
+    await settle()
+    assert anna.socket.why is None
+    ((_, error),) = [packet for packet in anna.socket.packets if packet[0] == "error"]
+    assert error["MsgID"] == "m"
+    assert error["error"]["code"] == "bad_request"
+    assert error["error"]["message"] != "the envelope is not JSON"
+
+
+async def test_a_msg_id_that_is_no_unicode_is_quoted_without_what_is_wrong_in_it(
+    world: World,
+) -> None:
+    anna = await world.joined("anna")
+    said = json.dumps(anna.message("ben", "x", MsgID="m\ud83d"))
+    world.chat.handler.event(anna.socket, Event(f'["chat",{said}]', 99, ()))
+    await settle()
+    assert anna.socket.acks[99]["MsgID"] == "m"
+
+
+async def test_a_join_that_is_no_unicode_is_refused_as_any_join(world: World) -> None:
+    anna = await world.person("anna")
+    refusal = await anna.join({"\ud83d": 1})
+    assert refusal["error"]["code"] == "bad_request"
+    assert set(refusal) == {"ok", "error"}
+
+
+async def test_what_comes_while_the_server_goes_is_refused_with_its_msg_id(world: World) -> None:
+    anna = await world.joined("anna")
+    world.chat.handler.drain()
+    refusal = await anna.send("ben", "late")
+    assert refusal["error"]["code"] == "unavailable"
+    assert refusal["MsgID"] == "anna-late"
+    assert "MsgID" not in await anna.join()

@@ -170,8 +170,6 @@ class ChatHandler:
         ack_id, msg_id = event.ack_id, None
         said: Envelope | NamedEvent | None = None
         try:
-            if self._draining:
-                raise WebchatError(Code.UNAVAILABLE, "the server is going; send it again")
             if event.attachments:
                 decode_event(event)  # A placeholder without its attachment breaks the protocol.
             said = decode_chat(event.data, self._settings.extension_bytes)
@@ -202,6 +200,8 @@ class ChatHandler:
     # What it says
 
     def _chat(self, client: Client, envelope: Envelope, event: Event) -> Later | None:
+        if self._draining:
+            raise _going()
         if event.attachments:
             raise WebchatError(Code.BAD_REQUEST, "chat takes no binary attachments")
         kind, device = envelope.evt_type, client.device
@@ -256,6 +256,8 @@ class ChatHandler:
 
     def _other(self, client: Client, said: NamedEvent, ack_id: int | None) -> Later:
         """`join` and `sync`."""
+        if self._draining:
+            raise _going()
         name, args = said
         self._check_rate(client, 1 + _snapshots_asked(args) // _SNAPSHOTS)
         if name == "join":
@@ -293,6 +295,10 @@ class ChatHandler:
         if profile is None or profile.disabled:
             raise WebchatError(Code.UNKNOWN_USER, f"there is no user {to}")
         self._sender.append(client, device, ack_id, append)
+
+
+def _going() -> WebchatError:
+    return WebchatError(Code.UNAVAILABLE, "the server is going; send it again")
 
 
 def _snapshots_asked(args: Sequence[object]) -> int:

@@ -6,7 +6,7 @@ Source: docs/protocol.md, sections 2 and 3. Pure; refusals are WebchatError with
 from __future__ import annotations
 
 import json
-import math
+from contextlib import suppress
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
@@ -19,6 +19,7 @@ _MAX_EXACT: Final = 2**53
 _T = TypeVar("_T")
 _JsInt = Annotated[int, msgspec.Meta(ge=-_MAX_EXACT, le=_MAX_EXACT)]
 _SeqInt = Annotated[int, msgspec.Meta(ge=0, le=_MAX_EXACT)]
+_Cursor = Annotated[int, msgspec.Meta(ge=0)]
 _MsgId = Annotated[str, msgspec.Meta(max_length=MAX_MSG_ID_CHARS)]
 _Id = Annotated[str, msgspec.Meta(max_length=140)]
 
@@ -62,7 +63,7 @@ class Join(msgspec.Struct, gc=False):
     uid: _Id = ""
 
     device: str = ""
-    cursors: dict[_Id, _SeqInt] = {}
+    cursors: dict[_Id, _Cursor] = {}
     more: bool = False
     receipts: list[_Id] = []
 
@@ -114,35 +115,43 @@ def decode_chat(data: str, max_extras_bytes: int) -> Envelope | NamedEvent:
 
 def _split(data: str) -> NamedEvent:
     try:
-        parts = _any.decode(data)
-    except msgspec.DecodeError as error:
-        parts = _tolerant(data, error)
+        parts, wrong = _decoded(data)
     except RecursionError as error:
         raise ProtocolError("nested too deeply") from error
+    except ValueError as error:
+        raise ProtocolError("an event is not JSON") from error
     if not isinstance(parts, list) or not parts or not isinstance(parts[0], str):
         raise ProtocolError("an event is an array that begins with its name")
+    if wrong:
+        refusal = _refusal(wrong, parts[1] if len(parts) > 1 else None)
+        if parts[0] != "chat":
+            refusal.msg_id = None
+        raise refusal
     return parts[0], parts[1:]
 
 
-def _tolerant(data: str, error: Exception) -> object:
-    """JSON that msgspec refuses: broken for all, or only a text that is no Unicode."""
+def _decoded(text: str) -> tuple[object, str]:
+    """What JSON says, and what of it cannot be passed on, in words: "" if all can. Raises
+    ValueError if it is no JSON, RecursionError."""
+    with suppress(msgspec.DecodeError):
+        return _any.decode(text), ""
+    said = json.loads(text)
     try:
-        parts = json.loads(data, parse_constant=_finite, parse_float=_finite)
-        json.dumps(parts, ensure_ascii=False).encode()
-    except UnicodeEncodeError as lone_surrogate:
-        raise WebchatError(Code.BAD_REQUEST, "a text is not valid Unicode") from lone_surrogate
-    except (ValueError, RecursionError):
-        raise ProtocolError("an event is not JSON") from error
-    return parts
+        json.dumps(said, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError:
+        return said, "a text is not valid Unicode"
+    except ValueError:
+        return said, "a number is not one that can be passed on"  # It would be null for others.
+    return said, ""
 
 
-def _finite(number: str) -> float:
-    """A number that is no integer. NaN and the infinities are no JSON, and would be passed on as
-    null, as would be what is too large."""
-    value = float(number)
-    if not math.isfinite(value):
-        raise WebchatError(Code.BAD_REQUEST, f"{number} is not a number that can be passed on")
-    return value
+def _refusal(wrong: str, envelope: object) -> WebchatError:
+    """BAD_REQUEST with the MsgID of the envelope it is about, if that has one to quote."""
+    refusal = WebchatError(Code.BAD_REQUEST, wrong)
+    said = envelope.get("MsgID") if isinstance(envelope, dict) else None
+    if isinstance(said, str):
+        refusal.msg_id = said[:MAX_MSG_ID_CHARS].encode(errors="ignore").decode()
+    return refusal
 
 
 class Extended(Envelope, rename="pascal", gc=False):
@@ -154,10 +163,7 @@ class Extended(Envelope, rename="pascal", gc=False):
 def _lenient(argument: object, max_extras_bytes: int) -> Envelope:
     """An envelope as an object or a JSON string of it, with whatever optional fields it has."""
     if isinstance(argument, str):
-        try:
-            argument = _any.decode(argument)
-        except (msgspec.DecodeError, RecursionError):
-            raise WebchatError(Code.BAD_REQUEST, "the envelope is not JSON") from None
+        argument = _of_text(argument)
     if not isinstance(argument, dict):
         raise WebchatError(Code.BAD_REQUEST, "the envelope is not an object")
     known = {key: value for key, value in argument.items() if key in _KNOWN}
@@ -165,6 +171,8 @@ def _lenient(argument: object, max_extras_bytes: int) -> Envelope:
     extras = encode(own) if own else b""
     if isinstance(known.get("Timestamp"), float) and abs(known["Timestamp"]) < _MAX_EXACT:
         known["Timestamp"] = int(known["Timestamp"])
+    if isinstance(known.get("Seq"), int):
+        known["Seq"] = min(known["Seq"], _MAX_EXACT)  # Beyond the last entry counts as the last.
     try:
         if len(extras) > max_extras_bytes:
             raise WebchatError(
@@ -181,6 +189,17 @@ def _lenient(argument: object, max_extras_bytes: int) -> Envelope:
         raise
     envelope.extras = extras
     return envelope
+
+
+def _of_text(text: str) -> object:
+    """What the JSON string of an envelope holds. Raises WebchatError(BAD_REQUEST)."""
+    try:
+        said, wrong = _decoded(text)
+    except (ValueError, RecursionError):
+        raise WebchatError(Code.BAD_REQUEST, "the envelope is not JSON") from None
+    if wrong:
+        raise _refusal(wrong, said)
+    return said
 
 
 def _is_nested(value: object, levels: int) -> bool:

@@ -106,9 +106,8 @@ class Resource:
 
     def _set_cookie(self, response: Response, token: str, secure: bool) -> None:
         age_s = round(self._settings.cookie_days * _DAY_S) if token else 0
-        response.set_cookie(
-            COOKIE, token, max_age=age_s, path="/", secure=secure, httponly=True, samesite="lax"
-        )
+        cookie = f"{COOKIE}={token}; HttpOnly; Max-Age={age_s}; Path=/; SameSite=Lax"
+        response.headers.append("Set-Cookie", f"{cookie}; Secure" if secure else cookie)
 
 
 def json_response(body: object, status: int = 200) -> Response:
