@@ -15,7 +15,7 @@ from functools import partial
 import asyncpg
 import pytest
 
-from tests.contract.asking import create, message, move, send, to_pair
+from tests.contract.asking import create, message, move, refer, send, to_pair
 from tests.engines.postgresql import PostgresServer, postgres_server
 from webchat.adapters.memory import LoopClock
 from webchat.adapters.postgresql import PostgresSettings, PostgresStore
@@ -112,6 +112,16 @@ async def serves_again(store: PostgresStore) -> None:
     await again(lambda: store.members.count(GROUP))
 
 
+async def locks_awaited(superuser: asyncpg.Connection, number: int) -> None:
+    """Wait until so many locks are waited for."""
+    async with asyncio.timeout(BACK_WITHIN_S):
+        while True:
+            waited = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+            if await superuser.fetchval(waited) >= number:
+                return
+            await asyncio.sleep(0.01)
+
+
 async def test_what_was_acked_survives_the_server_killed_under_load(
     store: PostgresStore, server: PostgresServer
 ) -> None:
@@ -162,6 +172,29 @@ async def test_a_server_that_stands_still_is_unavailable_within_the_timeout(
     said = [entry.msg_id for entry in await hasty.log.read(GROUP, 0, 10)]
     assert sorted(said) == ["", "1", "2", "back"]
     assert not await hasty.trouble()
+
+
+async def test_a_server_that_stands_still_in_the_middle_of_transactions_is_given_up(
+    url: str, server: PostgresServer, superuser: asyncpg.Connection
+) -> None:
+    async with opened(url, 3_000) as store:
+        async with superuser.transaction():
+            await superuser.execute("UPDATE webchat.log SET n = n WHERE name = $1", GROUP)
+            await superuser.execute("LOCK TABLE webchat.login")
+            asked: list[asyncio.Future[object]] = [
+                asyncio.ensure_future(send(store, refer(GROUP, "ann", "cid"))),
+                asyncio.ensure_future(store.logins.revoke_all("ann")),
+            ]
+            await locks_awaited(superuser, len(asked))
+            server.pause()
+            try:
+                done, _ = await asyncio.wait(asked, timeout=BACK_WITHIN_S)
+            finally:
+                server.resume()
+        assert [type(each.exception()) for each in done] == [WebchatError, WebchatError]
+        await serves_again(store)
+        said = [entry.kind for entry in await store.log.read(GROUP, 0, 9)]
+        assert said == ["create", "message"]
 
 
 async def test_an_outage_is_a_line_in_the_log_and_no_stack_trace(

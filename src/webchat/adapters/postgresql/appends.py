@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Final
 
 from webchat.adapters.postgresql.batch import Batch
-from webchat.adapters.postgresql.connections import Connection, Connections
+from webchat.adapters.postgresql.connections import Connection, Connections, in_transaction
 from webchat.adapters.postgresql.failures import refusal
 from webchat.adapters.postgresql.moves import move
 from webchat.adapters.postgresql.plain import Plain, is_plain
@@ -134,13 +134,16 @@ class Appends:
 
     async def _decide(self, requests: Sequence[Append], connection: Connection) -> list[object]:
         """Append `requests` while their logs are locked."""
-        async with connection.transaction():
+
+        async def run(connection: Connection) -> list[object]:
             known, ids = await lock_logs(connection, requests)
             await load(connection, known, ids, requests)
             batch = Batch(known, self._clock.now_ms())
             outcomes = [_outcome(batch, request) for request in requests]
             await write(connection, batch.rows, known, ids)
-        return outcomes
+            return outcomes
+
+        return await in_transaction(connection, run)
 
 
 def _outcome(batch: Batch, request: Append) -> object:

@@ -146,9 +146,20 @@ class Connections:
 
 
 async def in_transaction(connection: Connection, act: Callable[[Connection], Awaitable[R]]) -> R:
-    """The result of `act` in a transaction on `connection`; it is undone if `act` raises."""
-    async with connection.transaction():
-        return await act(connection)
+    """The result of `act` in a transaction on `connection`; it is undone if `act` raises.
+
+    If it is cancelled the connection is left as it is, to be ended: to undo it would be to wait
+    once more for a database that may not answer.
+    """
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        result = await act(connection)
+    except Exception:
+        await transaction.rollback()
+        raise
+    await transaction.commit()
+    return result
 
 
 async def _execute(connection: Connection, query: str, values: tuple[object, ...]) -> str:
