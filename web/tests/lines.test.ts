@@ -1,24 +1,17 @@
 /** The log's lines: days, what is new, who stands close to whom. */
 
 import { describe, expect, test } from "vitest";
-import { linesOf, pendingLines, type Scene, tabbedLine } from "../src/components/lines.ts";
+import { kept, linesOf, pendingLines, tabbedLine } from "../src/components/lines.ts";
 import { Conversation } from "../src/state/conversation.svelte.ts";
 import type { Pending } from "../src/state/ports.ts";
-import { changing } from "../src/state/timeline.ts";
+import { appended, changing } from "../src/state/timeline.ts";
 import type { Entry } from "../src/wire/wire.ts";
 import { entry } from "./fakes.ts";
 
 const DAY_MS = 86_400_000;
 const noon = new Date(2026, 2, 20, 12).getTime();
 
-function sceneOf(entries: Entry[], pending: Pending[] = []): Scene {
-  return {
-    conversation: new Conversation("dm:ann:bob", "ann"),
-    nameOf: (uid) => uid,
-    entryAt: (seq) => entries.find((each) => each.Seq === seq),
-    changing: changing(pending),
-  };
-}
+const ME = "ann";
 
 const waiting: Pending = {
   id: "mine",
@@ -30,9 +23,9 @@ const waiting: Pending = {
 };
 
 function kinds(entries: Entry[], newAfter: number | null = null): string[] {
-  return linesOf(entries, sceneOf(entries), newAfter).map((line) => {
+  return linesOf(entries, ME, newAfter).map((line) => {
     if (line.kind !== "message") return line.kind;
-    return `${line.message.own ? "own" : "other"}${line.message.joined ? " joined" : ""}`;
+    return `${line.entry.From === ME ? "own" : "other"}${line.joined ? " joined" : ""}`;
   });
 }
 
@@ -65,13 +58,21 @@ describe("lines", () => {
 
   test("a message says that a change of it waits, until that is refused", () => {
     const react: Pending = { ...waiting, kind: "react", text: "🎉", refers: 2 };
-    const waits = (pending: Pending[]) =>
-      linesOf([entry(1), entry(2)], sceneOf([], pending), null).flatMap((line) =>
-        line.kind === "message" ? [line.message.changing] : [],
-      );
-    expect(waits([react])).toEqual([false, true]);
-    expect(waits([{ ...react, refusal: "no" }])).toEqual([false, false]);
-    expect(waits([{ ...react, kind: "message" }])).toEqual([false, false]);
+    const waits = (pending: Pending[]) => [...changing(pending)];
+    expect(waits([react])).toEqual([2]);
+    expect(waits([{ ...react, refusal: "no" }])).toEqual([]);
+    expect(waits([{ ...react, kind: "message" }])).toEqual([]);
+  });
+
+  test("that have not changed stay the very same", () => {
+    const entries = [1, 2, 3].map((seq) => entry(seq, { StoredAt: noon }));
+    const before = linesOf(entries, ME, null);
+    const changed = appended(entries, entry(4, { EvtType: "edit", Refers: 2, Body: "new" }));
+    const lines = kept(linesOf(changed.slice(0, 3), ME, null), before);
+    expect(lines.map((line, at) => line === before[at])).toEqual([true, true, false, true]);
+    expect(lines[2]).toMatchObject({ entry: { Body: "new" } });
+    const apart = kept(linesOf(entries.slice(1), ME, null), before);
+    expect(apart.map((line) => before.includes(line))).toEqual([false, false, true]);
   });
 
   test("have keys of their own, whatever others call their messages", () => {
@@ -85,21 +86,23 @@ describe("lines", () => {
       entry(7, { MsgID: "", From: "ann" }),
     ];
     const lines = [
-      ...linesOf(entries, sceneOf(entries), 1),
-      ...pendingLines([{ ...waiting, id: "seq-1" }], sceneOf(entries)),
+      ...linesOf(entries, ME, 1),
+      ...pendingLines([{ ...waiting, id: "seq-1" }], new Conversation("dm:ann:bob", ME)),
     ];
     expect(new Set(lines.map(({ key }) => key)).size).toBe(lines.length);
   });
 
   test("show what waits until the log has it, at the same place on the page", () => {
-    const scene = sceneOf([]);
+    const conversation = new Conversation("dm:ann:bob", ME);
     const others = { ...waiting, id: "other" };
-    const key = pendingLines([waiting, others], scene)[0]?.key;
+    const key = pendingLines([waiting, others], conversation)[0]?.key;
     const logged = entry(1, { From: "ann", MsgID: "mine" });
-    scene.conversation.accept(logged);
-    scene.conversation.accept(entry(2, { MsgID: "other" }));
-    expect(linesOf([logged], scene, null).at(-1)?.key).toBe(key);
-    expect(pendingLines([waiting, others], scene)).toMatchObject([{ item: { id: "other" } }]);
+    conversation.accept(logged);
+    conversation.accept(entry(2, { MsgID: "other" }));
+    expect(linesOf([logged], ME, null).at(-1)?.key).toBe(key);
+    expect(pendingLines([waiting, others], conversation)).toMatchObject([
+      { item: { id: "other" } },
+    ]);
   });
 
   test("give the Tab key to the last one used, else to the newest, of those with a menu", () => {
@@ -112,7 +115,7 @@ describe("lines", () => {
       entry(6, { Deleted: 8 }),
     ];
     const tabbed = (seq: number | null) => {
-      const line = tabbedLine(linesOf(entries, sceneOf([]), null), seq);
+      const line = tabbedLine(linesOf(entries, ME, null), seq);
       return line?.kind === "message" ? line.entry.Seq : undefined;
     };
     expect([null, 1, 3, 6, 0].map(tabbed)).toEqual([4, 1, 2, 4, 4]);

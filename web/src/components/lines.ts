@@ -4,41 +4,33 @@ import type { Conversation } from "../state/conversation.svelte.ts";
 import { sameDay } from "../state/dates.ts";
 import type { Pending } from "../state/ports.ts";
 import { isChange } from "../state/timeline.ts";
-import {
-  absenceText,
-  actText,
-  messageText,
-  type NameOf,
-  noticeText,
-  stateText,
-} from "../state/wording.ts";
-import { authorOf, type Entry, type Seq } from "../wire/wire.ts";
+import { absenceText, messageText, type NameOf, stateText } from "../state/wording.ts";
+import { authorOf, type Entry, type Seq, type Uid } from "../wire/wire.ts";
 import type { Shown } from "./Message.svelte";
 import type { Quoted } from "./Quote.svelte";
 
+/** `joined`: it follows another of the same author closely. */
 export type Line =
   | { kind: "day"; key: string; at: number }
   | { kind: "new"; key: string }
-  | { kind: "notice"; key: string; seq: number; text: string; at: number }
-  | { kind: "message"; key: string; entry: Entry; message: Shown }
-  | { kind: "pending"; key: string; item: Pending; message: Shown }
-  | { kind: "act"; key: string; item: Pending; text: string };
+  | { kind: "notice"; key: string; entry: Entry }
+  | { kind: "message"; key: string; entry: Entry; joined: boolean }
+  | { kind: "pending"; key: string; item: Pending; joined: boolean }
+  | { kind: "act"; key: string; item: Pending };
 
-/** What the lines are made from beside the entries. */
+/** What a line is drawn with beside what it is of. */
 export interface Scene {
   conversation: Conversation;
   nameOf: NameOf;
   /** The entry that a reply means, as far as it is known. */
   entryAt: (seq: Seq) => Entry | null | undefined;
-  /** The entries whose changes wait to be sent. */
-  changing: ReadonlySet<Seq>;
 }
 
 /** Messages of one author within this time stand close together. */
 const JOINED_MS = 5 * 60_000;
 
 /** `entries` as lines. `newAfter`: where the line "New" goes, before the first of others after it. */
-export function linesOf(entries: readonly Entry[], scene: Scene, newAfter: number | null): Line[] {
+export function linesOf(entries: readonly Entry[], me: Uid, newAfter: Seq | null): Line[] {
   const lines: Line[] = [];
   const taken = new Set<string>();
   let before: Entry | null = null;
@@ -46,32 +38,47 @@ export function linesOf(entries: readonly Entry[], scene: Scene, newAfter: numbe
   for (const entry of entries) {
     const fresh = !before || !sameDay(before.StoredAt, entry.StoredAt);
     if (fresh) lines.push({ kind: "day", key: `day-${entry.Seq}`, at: entry.StoredAt });
-    if (!marked && isNews(entry, scene.conversation, newAfter ?? 0)) {
+    if (!marked && isNews(entry, me, newAfter ?? 0)) {
       lines.push({ kind: "new", key: "new" });
       marked = true;
     }
-    lines.push(lineOf(entry, fresh ? null : before, scene, taken));
+    lines.push(lineOf(entry, fresh ? null : before, me, taken));
     before = entry;
   }
   return lines;
 }
 
+/** `lines`, where what is as it was `before` is the very same, so that it is not drawn anew. */
+export function kept(lines: readonly Line[], before: readonly Line[]): Line[] {
+  const known = new Map(before.map((line) => [line.key, line]));
+  return lines.map((line) => {
+    const was = known.get(line.key);
+    return was && isSame(was, line) ? was : line;
+  });
+}
+
+function isSame(was: Line, line: Line): boolean {
+  const now: Partial<Record<string, unknown>> = { ...line };
+  return Object.entries(was).every(([field, value]) => now[field] === value);
+}
+
 /** The message whose menu takes the Tab key: `seq`, else the next before it, else the newest. */
 export function tabbedLine(lines: readonly Line[], seq: Seq | null): Line | undefined {
   const withMenu = lines.flatMap((line) =>
-    line.kind === "message" && !line.message.deleted ? [line] : [],
+    line.kind === "message" && line.entry.Deleted === undefined ? [line] : [],
   );
   return withMenu.findLast(({ entry }) => seq !== null && entry.Seq <= seq) ?? withMenu.at(-1);
 }
 
 /** What waits to be sent as lines. Changes of messages are seen there, unless they were refused. */
-export function pendingLines(pending: readonly Pending[], scene: Scene): Line[] {
+export function pendingLines(pending: readonly Pending[], conversation: Conversation): Line[] {
   const lines: Line[] = [];
-  for (const item of unlogged(pending, scene.conversation)) {
+  for (const item of unlogged(pending, conversation)) {
+    const key = ownKey(item.id);
     if ((item.kind ?? "message") === "message") {
-      lines.push(pendingLine(item, lines.length === 0, scene));
+      lines.push({ kind: "pending", key, item, joined: lines.length > 0 });
     } else if (!isChange(item.kind ?? "") || item.refusal !== undefined) {
-      lines.push({ kind: "act", key: ownKey(item.id), item, text: actText(item, scene.nameOf) });
+      lines.push({ kind: "act", key, item });
     }
   }
   return lines;
@@ -84,23 +91,15 @@ function unlogged(pending: readonly Pending[], { entries, me }: Conversation): r
   return pending.filter(({ id }) => !logged.has(id));
 }
 
-function pendingLine(item: Pending, alone: boolean, scene: Scene): Line {
-  const message: Shown = {
-    text: item.text,
-    at: item.at,
-    own: true,
-    author: "You",
-    named: false,
-    joined: !alone,
-    state: item.refusal === undefined ? "Sending" : "Not sent",
-    ...quotedBy(item.refers, scene),
-  };
-  return { kind: "pending", key: ownKey(item.id), item, message };
+/** How a message that waits to be sent, or was refused, is shown. */
+export function waitingShown(item: Pending, joined: boolean): Shown {
+  return { text: item.text, at: item.at, own: true, author: "You", named: false, joined };
 }
 
-function quotedBy(refers: Seq | undefined, scene: Scene): { quoted?: Quoted } {
+/** What the reply to the entry `refers` shows of it, as far as that is known. */
+export function quotedBy(refers: Seq | undefined, scene: Scene): Quoted | undefined {
   const meant = refers === undefined ? undefined : scene.entryAt(refers);
-  return meant ? { quoted: quoteOf(meant, scene.conversation.me, scene.nameOf) } : {};
+  return meant ? quoteOf(meant, scene.conversation.me, scene.nameOf) : undefined;
 }
 
 /** `entry` as a reply shows it. */
@@ -113,19 +112,14 @@ export function quoteOf(entry: Entry, me: string, nameOf: NameOf): Quoted {
   };
 }
 
-function isNews(entry: Entry, { me }: Conversation, newAfter: number): boolean {
+function isNews(entry: Entry, me: Uid, newAfter: Seq): boolean {
   return entry.EvtType === "message" && entry.Seq > newAfter && authorOf(entry) !== me;
 }
 
-function lineOf(entry: Entry, before: Entry | null, scene: Scene, taken: Set<string>): Line {
-  const seq = entry.Seq;
-  const { me } = scene.conversation;
-  if (entry.EvtType === "message") {
-    const key = keyOf(entry, me, taken);
-    return { kind: "message", key, entry, message: shown(entry, before, scene) };
-  }
-  const text = noticeText(entry, me, scene.nameOf);
-  return { kind: "notice", key: `seq-${seq}`, seq, text, at: entry.StoredAt };
+function lineOf(entry: Entry, before: Entry | null, me: Uid, taken: Set<string>): Line {
+  if (entry.EvtType !== "message") return { kind: "notice", key: `seq-${entry.Seq}`, entry };
+  const joined = before !== null && isJoined(before, entry);
+  return { kind: "message", key: keyOf(entry, me, taken), entry, joined };
 }
 
 /** An own message keeps its key, and its place on the page, when it gets its entry. A MsgID says
@@ -141,12 +135,10 @@ function ownKey(id: string): string {
   return `own-${id}`;
 }
 
-function shown(entry: Entry, before: Entry | null, scene: Scene): Shown {
-  const { conversation, nameOf } = scene;
+/** How a message of the log is shown. */
+export function shown(entry: Entry, joined: boolean, { conversation, nameOf }: Scene): Shown {
   const author = authorOf(entry);
   const own = author === conversation.me;
-  const deleted = entry.Deleted !== undefined;
-  const joined = before !== null && isJoined(before, entry);
   return {
     text: messageText(entry),
     absent: absenceText(entry) !== null,
@@ -155,12 +147,15 @@ function shown(entry: Entry, before: Entry | null, scene: Scene): Shown {
     author: own ? "You" : nameOf(author),
     named: !own && !joined && conversation.other === null,
     joined,
-    ...(own && !deleted && { state: stateText(conversation, entry.Seq) }),
-    changing: scene.changing.has(entry.Seq),
     edited: entry.Edited !== undefined,
-    deleted,
-    ...quotedBy(entry.Refers, scene),
+    deleted: entry.Deleted !== undefined,
   };
+}
+
+/** How far an own message has come; undefined where nobody wants to know. */
+export function stateOf(entry: Entry, conversation: Conversation): string | undefined {
+  if (authorOf(entry) !== conversation.me || entry.Deleted !== undefined) return undefined;
+  return stateText(conversation, entry.Seq);
 }
 
 function isJoined(before: Entry, entry: Entry): boolean {

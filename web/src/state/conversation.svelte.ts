@@ -32,6 +32,11 @@ export interface Place {
   displayed: Seq;
 }
 
+/** How far another member has come; `since`: the `Seq` by which they came in, 0 if nobody said. */
+export interface OtherPlace extends Place {
+  since: Seq;
+}
+
 /** Where in a log somebody reads: the first entry in view, and how far below the log's top, in px. */
 export interface Spot {
   seq: Seq;
@@ -40,6 +45,8 @@ export interface Spot {
 
 /** How an entry met the position: next in line, seen before, or after something missing. */
 export type Accepted = "next" | "copy" | "gap";
+
+const NOWHERE: Place = { delivered: 0, displayed: 0 };
 
 export type LoadState = "idle" | "loading" | "failed";
 
@@ -74,6 +81,14 @@ export class Conversation {
   asked = $state.raw<readonly Uid[]>([]);
   /** Older entries that a reply means, fetched alone; null: there is no such entry to see. */
   readonly quoted = new SvelteMap<Seq, Entry | null>();
+  /** Of the present members, or of all who were heard of while nobody said who is in. Worked out
+   * once for the many messages that are shown. */
+  readonly others: readonly OtherPlace[] = $derived.by(() => {
+    const { complete, members } = this.roster;
+    if (!complete) return [...this.places.values()].map((place) => ({ ...place, since: 0 }));
+    const present = [...members.values()].filter(({ uid }) => uid !== this.me);
+    return present.map(({ uid, since }) => ({ ...NOWHERE, ...this.places.get(uid), since }));
+  });
   readonly unread = $derived(this.left ? 0 : Math.max(0, this.count - this.displayedCount));
   /** Where one was reading when it was last open; null: at its end. */
   spot: Spot | null = null;
@@ -180,7 +195,7 @@ export class Conversation {
   }
 
   moveOther(uid: Uid, kind: "delivery" | "display", seq: Seq): void {
-    const { delivered, displayed } = this.places.get(uid) ?? { delivered: 0, displayed: 0 };
+    const { delivered, displayed } = this.places.get(uid) ?? NOWHERE;
     this.places.set(uid, {
       delivered: Math.max(delivered, seq),
       displayed: kind === "display" ? Math.max(displayed, seq) : displayed,

@@ -164,19 +164,10 @@ export function stateText(conversation: Conversation, seq: number): string {
   const readers = counted ? conversation.readers.get(seq) : undefined;
   const others = count === null ? places.size : count - (conversation.left ? 0 : 1);
   if (readers) return countText(readers, others);
-  const all = concerned(conversation, seq);
+  const all = conversation.others.filter(({ since }) => since < seq);
   const displayed = all.filter((place) => place.displayed >= seq).length;
   const delivered = all.filter((place) => place.delivered >= seq).length;
   return countText({ displayed, delivered }, displayed > 0 ? others : all.length);
-}
-
-/** The places of present members who came in before `seq`; of all while nobody said who is in. */
-function concerned({ places, roster, me }: Conversation, seq: number): Place[] {
-  if (!roster.complete) return [...places.values()];
-  const members = [...roster.members.values()].filter(
-    ({ uid, since }) => uid !== me && since < seq,
-  );
-  return members.map(({ uid }) => places.get(uid) ?? { delivered: 0, displayed: 0 });
 }
 
 function countText({ displayed, delivered }: Place, others: number): string {
