@@ -60,7 +60,7 @@ class Settings:
     repair: RepairSettings = field(default_factory=RepairSettings)
     held: HeldLimits = field(default_factory=HeldLimits)
     groups: GroupSettings = field(default_factory=GroupSettings)
-    sessions_per_user: int = 100
+    sessions_per_user: int = 1_000
     revocation_sweep_ms: int = 500
     session_days: float = 30
 

@@ -81,10 +81,10 @@ class Settings:
     body_bytes: int = amount(65_536, "Largest body of a REST request.", 1_024)
     sessions: int = amount(100_000, "Most connections at once.")
     sessions_per_user: int = amount(
-        100, "Most connections at once of one user who has logged in, on each node."
+        1_000, "Most connections at once of one user who has logged in, on each node."
     )
     logins_per_user: int = amount(
-        100, "Most logins of an account; a new one then ends the one that was longest unused."
+        1_000, "Most logins of an account; a new one then ends the one that was longest unused."
     )
     polling_sessions: int = amount(10_000, "Most connections by polling at once.")
     outbox_bytes: int = amount(

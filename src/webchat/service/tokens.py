@@ -31,7 +31,7 @@ class TokenSettings:
     is noted: once in `touch_interval_s`, written with others' after `noted_after_ms`."""
 
     session_days: float = 30
-    logins_per_user: int = 100
+    logins_per_user: int = 1_000
     touch_interval_s: float = 60
     noted_after_ms: int = 250
 
