@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from webchat.errors import Code, WebchatError
-from webchat.model import MAX_NAME_CHARS, Login, Profile, Uid, is_uid
+from webchat.model import MAX_ID_CHARS, Login, Profile, Uid, is_uid
 from webchat.ports.accounts import Accounts, Changed
 from webchat.ports.clock import Clock
 from webchat.ports.limits import Limits, Rate
@@ -203,7 +203,7 @@ class AccountService:
         """An attempt at a password counts if the password was wrong, and only then."""
         throttles = (
             (f"login-from:{_subscriber(address)}", self._logins_of_address),
-            (f"login:{uid[:MAX_NAME_CHARS].casefold()}", self._logins_of_account),
+            (f"login:{uid[:MAX_ID_CHARS].casefold()}", self._logins_of_account),
         )
         for key, rate in throttles:
             await self._take(key, rate)
