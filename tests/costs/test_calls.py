@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.costs.world import Calls, Node, Person, client_frame, counted, event, message, settle
+from tests.costs.world import Calls, Node, Person, client_frame, counted, event, message
+from tests.memory import settle
 
 _SLACK = 0.85
 
