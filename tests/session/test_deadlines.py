@@ -20,7 +20,7 @@ def test_each_item_falls_due_after_its_own_wait() -> None:
     assert due == ["first", "second"]
 
 
-def test_nothing_is_late() -> None:
+def test_what_is_due_now_is_not_left_to_a_later_look() -> None:
     clock, due = ManualClock(), list[str]()
     deadlines = Deadlines[str](clock, 1.0, due.append)
     deadlines.add("item")
