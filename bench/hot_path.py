@@ -16,7 +16,8 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from tests.costs.world import Node, Person, client_frame, event, message, settle
+from tests.costs.world import Node, Person, client_frame, event, message
+from tests.memory import settle
 from webchat.model import Position, seal
 from webchat.ports.log import Append, AppendDone, Appended
 from webchat.ports.positions import Moved

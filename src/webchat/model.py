@@ -11,7 +11,9 @@ Uid = str
 ConvID = str
 Seq = int
 
-_ID_CHARACTERS: Final = r"[A-Za-z0-9._@+-]{1,64}"
+MAX_ID_CHARS: Final = 64
+"""Of a user's id, and of a group's behind `group_`."""
+_ID_CHARACTERS: Final = rf"[A-Za-z0-9._@+-]{{1,{MAX_ID_CHARS}}}"
 _ID: Final = re.compile(rf"{_ID_CHARACTERS}\Z")
 _UID: Final = re.compile(rf"(?!group_){_ID_CHARACTERS}\Z")
 _GROUP: Final = re.compile(rf"group_{_ID_CHARACTERS}\Z")

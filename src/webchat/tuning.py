@@ -1,4 +1,7 @@
-"""The settings of the process, cut into the small structs that each part knows."""
+"""The settings of the process, cut into the small structs that each part knows.
+
+Those of adapters are cut beside them, in `app/vendors`.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,8 @@ from webchat.service.read_positions import ReceiptSettings
 from webchat.service.tokens import TokenSettings
 from webchat.session.client import SocketSettings
 from webchat.session.endpoint import EngineSettings
+from webchat.transport.node_links import NodeLinkSettings
+from webchat.transport.relay import RelaySettings
 from webchat.transport.rest import RestSettings
 
 DAY_MS = 24 * 3_600_000
@@ -137,3 +142,15 @@ def rest_settings(settings: Settings) -> RestSettings:
 def peer_settings(settings: Settings) -> PeerSettings:
     """When a node counts as dead, and when its clock as wrong."""
     return PeerSettings(lease_ms=settings.lease_ms, clock_skew_ms=settings.clock_skew_ms)
+
+
+def relay_settings(settings: Settings) -> RelaySettings:
+    """Limits and times of what is passed on to other nodes."""
+    return RelaySettings(
+        link=NodeLinkSettings(
+            connect_timeout_ms=settings.relay_connect_timeout_ms,
+            answer_timeout_ms=settings.relay_answer_timeout_ms,
+            max_idle_per_node=settings.relay_connections,
+        ),
+        max_body_bytes=max(settings.packet_bytes, settings.body_bytes),
+    )

@@ -306,7 +306,7 @@ async def test_rejoin_is_answered_with_the_list(world: World) -> None:
     assert (notify["Members"], notify["Seq"], notify["From"]) == (2, 1, G)
 
 
-async def test_groups_span_nodes(world: World) -> None:
+async def test_a_group_of_people_on_several_nodes_is_told_everything(world: World) -> None:
     other = World(beside=world)
     anna, ben = await world.joined("anna"), await other.joined("ben")
     cleo = await other.joined("cleo")

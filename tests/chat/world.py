@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.memory.bus import MemoryBus, MemoryHub
 from tests.memory.clock import ManualClock
+from tests.memory.clock import settle as settle
 from tests.memory.store import MemoryStore
 from webchat.adapters.memory.cache import MemoryProfileCache
 from webchat.chat.assembly import Chat, Settings
@@ -20,13 +21,6 @@ from webchat.service.profiles import Profiles, new_profile
 from webchat.session.handler import Request
 
 RECEIPTS = ("delivery", "display")
-_TURNS = 60
-
-
-async def settle() -> None:
-    """Let everything happen that needs no time to pass."""
-    for _ in range(_TURNS):
-        await asyncio.sleep(0)
 
 
 class FakeSocket:

@@ -59,7 +59,7 @@ def test_a_store_of_the_other_mode_is_refused(run: Run, store: str) -> None:
     assert err.count("\n") == 1
 
 
-def test_passwords_are_set(run: Run, store: str) -> None:
+def test_a_new_password_ends_all_logins(run: Run, store: str) -> None:
     code, out, _ = run("user", "passwd", "alice", "--store", store, stdin=PASSWORD)
     assert (code, out) == (0, "alice: password set, logins ended\n")
 

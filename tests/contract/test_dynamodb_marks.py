@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import cast
 
 import pytest
 
-from tests.memory import ManualClock
+from tests.memory import ManualClock, settle
 from webchat.adapters.dynamodb import DynamoSettings, keys
 from webchat.adapters.dynamodb.marks import MarkSweep
 from webchat.adapters.dynamodb.steady import SteadyTable
@@ -41,7 +40,7 @@ async def test_marks_are_looked_for_again_after_one_that_could_not_be_finished(
     sweep.start()
     for _ in range(4):
         clock.advance(1)
-        await _settle()
+        await settle(100)
     assert asked == ["group_x"] * 2
     await sweep.stop()
 
@@ -63,11 +62,6 @@ async def test_a_log_that_can_never_be_finished_is_not_in_the_way_of_others(
     sweep.start()
     for _ in range(6):
         clock.advance(1)
-        await _settle()
+        await settle(100)
     assert finished == {"group_b", "group_d"}
     await sweep.stop()
-
-
-async def _settle() -> None:
-    for _ in range(100):
-        await asyncio.sleep(0)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tests.contract.asking import create, message, move, send
 from tests.contract.dynamodb_nodes import FaultyTable, Node
 from tests.contract.plain_table import PlainTable
-from tests.memory import ManualClock
+from tests.memory import ManualClock, settle
 from webchat.adapters.dynamodb import DynamoSettings, keys
 from webchat.adapters.dynamodb.rows import uid_of
 from webchat.adapters.dynamodb.table import Failed, Item
@@ -17,11 +17,6 @@ from webchat.ports.log import Append
 from webchat.ports.positions import Move, Moved
 
 MORE_TURNS_THAN_IT_TAKES = 100
-
-
-async def turns() -> None:
-    for _ in range(MORE_TURNS_THAN_IT_TAKES):
-        await asyncio.sleep(0)
 
 
 async def test_moves_wait_for_those_that_are_being_written_and_none_for_all() -> None:
@@ -37,10 +32,10 @@ async def test_moves_wait_for_those_that_are_being_written_and_none_for_all() ->
 
     node.faulty.before_put = hold_the_first
     first = asyncio.create_task(move(node, Move("group_x", "bob", 2, 0)))
-    await turns()
+    await settle(MORE_TURNS_THAN_IT_TAKES)
     second = asyncio.create_task(move(node, Move("group_x", "bob", 3, 0)))
     nothing = asyncio.create_task(move(node))
-    await turns()
+    await settle(MORE_TURNS_THAN_IT_TAKES)
     assert [second.done(), nothing.done()] == [False, False]
     goes_on.set()
     assert await nothing == []
@@ -80,5 +75,5 @@ async def test_a_sender_whose_position_left_the_head_was_where_its_message_befor
             moved = (await send(node, said)).moved
             assert moved is not None
             before.append(moved.before.displayed)
-            await turns()
+            await settle(MORE_TURNS_THAN_IT_TAKES)
     assert before == [0, 0, 0, 2, 3, 4, 5, 6, 7]

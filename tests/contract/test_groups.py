@@ -62,7 +62,7 @@ async def test_a_refused_group_leaves_the_row_of_the_first(store: Store) -> None
     assert await store.members.group("group_x") == Group("group_x", "first")
 
 
-async def test_roles_are_kept(store: Store) -> None:
+async def test_the_role_of_an_entry_in_the_list_of_members_is_kept(store: Store) -> None:
     span = Membership("group_x", "ann", SEQ_OF_ENTRY, None, "admin")
     request = Append("group_x", (message("ann", "1"),), is_membership=True, follow=Follow((span,)))
     await send(store, request)

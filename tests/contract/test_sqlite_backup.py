@@ -315,7 +315,9 @@ def replaced(old: str, new: str) -> str:
         ),
     ],
 )
-async def test_the_check_finds(store: SqliteStore, path: Path, damage: str, finding: str) -> None:
+async def test_the_check_says_what_is_damaged_and_where(
+    store: SqliteStore, path: Path, damage: str, finding: str
+) -> None:
     await store.close()
     break_it(path, damage)
     findings = check(path)

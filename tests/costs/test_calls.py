@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.costs.world import Calls, Node, Person, client_frame, counted, event, message, settle
+from tests.costs.world import Calls, Node, Person, client_frame, counted, event, message
+from tests.memory import settle
 
 _SLACK = 0.85
 
@@ -98,7 +99,7 @@ async def test_each_of_eight_receipts_in_one_read(node: Node) -> None:
     _within(calls, python=8 * 21, total=8 * 45)
 
 
-async def test_an_idle_ping(node: Node) -> None:
+async def test_the_ping_of_an_idle_connection(node: Node) -> None:
     person = await node.person("anne")
     await node.pass_time(20.0)  # what watches over its CONNECT is over, too
     with counted() as calls:

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 import webchat
-from tests.memory import ManualClock, MemoryStore
+from tests.memory import ManualClock, MemoryStore, settle
 from webchat.adapters.memory import LoneBus, MemoryProfileCache
 from webchat.chat.assembly import Chat, Settings
 from webchat.protocol.websocket import TEXT, frame, unmask
@@ -30,13 +30,6 @@ from webchat.transport.websocket import WebSocket
 _PACKAGE = str(Path(webchat.__file__).parent)
 _STORES = str(Path(webchat.__file__).parent / "adapters")
 _KEY = b"\x12\x34\x56\x78"
-_TURNS = 40
-
-
-async def settle() -> None:
-    """Let everything happen that needs no time to pass."""
-    for _ in range(_TURNS):
-        await asyncio.sleep(0)
 
 
 class Wire(asyncio.Transport):

@@ -4,7 +4,7 @@
 """
 
 from tests.memory.bus import MemoryBus, MemoryHub
-from tests.memory.clock import ManualClock
+from tests.memory.clock import ManualClock, settle
 from tests.memory.store import MemoryStore
 
-__all__ = ["ManualClock", "MemoryBus", "MemoryHub", "MemoryStore"]
+__all__ = ["ManualClock", "MemoryBus", "MemoryHub", "MemoryStore", "settle"]

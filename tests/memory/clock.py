@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import itertools
 from collections.abc import Callable
 from typing import Final
 
 _START_MS: Final = 1_750_000_000_000
+_TURNS: Final = 60
+
+
+async def settle(turns: int = _TURNS) -> None:
+    """Let everything happen that needs no time to pass. `turns`: of the event loop; more where one
+    thing waits for many others."""
+    for _ in range(turns):
+        await asyncio.sleep(0)
 
 
 class ManualTimer:

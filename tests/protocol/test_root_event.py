@@ -36,7 +36,7 @@ def test_anything_else_is_left(text: str) -> None:
 
 
 @given(st.text(st.sampled_from('0123456[]{}"/,-a\n٣'), max_size=24))
-def test_both_ways_agree(text: str) -> None:
+def test_the_short_way_decodes_as_the_full_one_does(text: str) -> None:
     event = decode_root_event(text, 0)
     if event is not None:
         assert decode(text, 0, 10) == Incoming(EVENT, ROOT, event.ack_id, 0, event.data)

@@ -7,11 +7,13 @@ import asyncio
 import httpx
 import pytest
 
+from tests.memory import settle
 from tests.rest.api import Api, check_problem
 from webchat.service.conversations import Listed
 from webchat.service.pages import Page
 
 _AT_ONCE = 4
+_TURNS = 200
 
 
 class Library:
@@ -37,12 +39,6 @@ def library(api: Api, monkeypatch: pytest.MonkeyPatch) -> Library:
     return made
 
 
-async def settle() -> None:
-    """Let everything happen that needs no time to pass."""
-    for _ in range(200):
-        await asyncio.sleep(0)
-
-
 def ask_for_all(api: Api, token: str, count: int) -> list[asyncio.Task[httpx.Response]]:
     """So many requests for the list of conversations, all at once."""
     asked = [api.as_user(token, "GET", "/conversations") for _ in range(count)]
@@ -51,7 +47,7 @@ def ask_for_all(api: Api, token: str, count: int) -> list[asyncio.Task[httpx.Res
 
 async def test_a_users_requests_are_answered_a_few_at_a_time(api: Api, library: Library) -> None:
     asked = ask_for_all(api, await api.register("ann"), 30)
-    await settle()
+    await settle(_TURNS)
     library.may_end.set()
     assert [answer.status_code for answer in await asyncio.gather(*asked)] == [200] * 30
     assert library.most == _AT_ONCE
@@ -60,7 +56,7 @@ async def test_a_users_requests_are_answered_a_few_at_a_time(api: Api, library: 
 async def test_nobody_else_waits_for_them(api: Api, library: Library) -> None:
     ann, ben = await api.register("ann"), await api.register("ben")
     asked = ask_for_all(api, ann, 30)
-    await settle()
+    await settle(_TURNS)
     assert (await api.as_user(ben, "GET", "/me")).status_code == 200
     library.may_end.set()
     await asyncio.gather(*asked)
@@ -70,7 +66,7 @@ async def test_what_waited_while_its_login_ended_is_refused(api: Api, library: L
     ann = await api.register("ann")
     (login,) = await api.world.accounts.logins("ann")
     asked = ask_for_all(api, ann, 10)
-    await settle()
+    await settle(_TURNS)
     await api.world.accounts.logout(login)
     library.may_end.set()
     answers = await asyncio.gather(*asked)
@@ -82,7 +78,7 @@ async def test_what_waited_while_its_login_ended_is_refused(api: Api, library: L
 async def test_who_gives_up_waiting_takes_nobodys_place(api: Api, library: Library) -> None:
     ann = await api.register("ann")
     asked = ask_for_all(api, ann, 10)
-    await settle()
+    await settle(_TURNS)
     for each in asked[_AT_ONCE:]:
         each.cancel()
     library.may_end.set()

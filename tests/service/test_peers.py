@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from tests.service.town import RENEWAL_S, Town, ids, never_removes, settle
+from tests.memory import settle
+from tests.service.town import RENEWAL_S, Town, ids, never_removes
 from webchat.ports.nodes import NodeRefused, NodeRow
 from webchat.service.peers import new_node_id, own_row
 

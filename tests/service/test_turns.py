@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 
-from tests.service.town import settle
+from tests.memory import settle
 from webchat.service.turns import Turns
 
 

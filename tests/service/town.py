@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 
-from tests.memory import ManualClock, MemoryStore
+from tests.memory import ManualClock, MemoryStore, settle
 from tests.memory.clock import ManualTimer
 from webchat.ports.nodes import NodeRow
 from webchat.service.peers import Peers, PeerSettings, own_row
@@ -89,11 +88,6 @@ class Town:
 
 async def never_removes(node_id: str, incarnation: str) -> None:
     """As if whoever removes rows were slower than whoever reads them."""
-
-
-async def settle() -> None:
-    for _ in range(20):
-        await asyncio.sleep(0)
 
 
 def ids(rows: Sequence[NodeRow]) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.memory.clock import ManualClock
 from webchat.session.deadlines import Deadlines
 
@@ -20,7 +22,7 @@ def test_each_item_falls_due_after_its_own_wait() -> None:
     assert due == ["first", "second"]
 
 
-def test_nothing_is_late() -> None:
+def test_what_is_due_now_is_not_left_to_a_later_look() -> None:
     clock, due = ManualClock(), list[str]()
     deadlines = Deadlines[str](clock, 1.0, due.append)
     deadlines.add("item")
@@ -66,6 +68,25 @@ def test_an_item_added_while_others_fall_due_does_not_hold_up_the_rest() -> None
     assert due == ["first", "second"]
     clock.advance(0.5)
     assert due == ["first", "second", "again"]
+
+
+def test_an_item_whose_turn_fails_takes_no_other_down(caplog: pytest.LogCaptureFixture) -> None:
+    clock, due = ManualClock(), list[str]()
+
+    def on_due(item: str) -> None:
+        due.append(item)
+        if item == "bad":
+            raise RuntimeError(item)
+
+    deadlines = Deadlines[str](clock, 1.0, on_due)
+    for item in ("bad", "beside it"):
+        deadlines.add(item)
+    clock.advance(0.5)
+    deadlines.add("later")
+    clock.advance(1.0)
+    assert due == ["bad", "beside it", "later"]
+    (line,) = caplog.records
+    assert line.exc_info is not None
 
 
 def test_after_a_stop_nothing_falls_due() -> None:

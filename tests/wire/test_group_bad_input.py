@@ -78,7 +78,7 @@ async def test_a_group_one_is_not_in_answers_as_one_that_does_not_exist(
     assert answers[0]["code"] == "not_a_member"
 
 
-async def test_departing_twice(each_town: Town) -> None:
+async def test_a_second_depart_is_refused_and_tells_nobody(each_town: Town) -> None:
     three = await trio(each_town)
     await do(three.a, "depart", three.group)
     assert await refused(three.a, act("depart", three.group, three.a.uid)) == "not_a_member"

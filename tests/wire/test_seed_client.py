@@ -185,7 +185,7 @@ async def test_adding_somebody_before_and_after_the_first_message(
     await dora.until_read(last)
 
 
-async def test_leaving(pages: Pages) -> None:
+async def test_who_left_is_not_waited_for_and_hears_nothing_more(pages: Pages) -> None:
     alice, bob, carol = await pages.people("a", "b", "c")
     group = await group_of(alice, bob, carol)
     await alice.until_read(alice.send(group, "hello"))

@@ -15,8 +15,8 @@ from webchat.ports.nodes import NodeRefused, NodeRow, Nodes
 from webchat.service.peers import Peers, own_row
 from webchat.session.sids import Sids
 from webchat.transport.marks import Marks
-from webchat.transport.node_links import NoAnswer, NodeLinkSettings
-from webchat.transport.relay import Relay, RelaySettings
+from webchat.transport.node_links import NoAnswer
+from webchat.transport.relay import Relay
 from webchat.transport.rest.services import Check
 
 _SECRET_BYTES = 32
@@ -73,7 +73,7 @@ class Peering:
     async def _begin_to_relay(self, peers: Peers) -> None:
         secret = await self._nodes.shared_secret(secrets.token_bytes(_SECRET_BYTES))
         self.sids = Sids(self._node_id, secret)
-        settings = _relay_settings(self._settings)
+        settings = tuning.relay_settings(self._settings)
         self.relay = Relay(peers, self.sids, Marks(secret), self._clock, settings)
 
     async def stop(self) -> None:
@@ -130,17 +130,6 @@ class Peering:
             if _beats([row]).items() - before.items():
                 raise NodeRefused(_shares_no_bus(row))
             await self._nodes.remove(row.id, row.incarnation)
-
-
-def _relay_settings(settings: Settings) -> RelaySettings:
-    return RelaySettings(
-        link=NodeLinkSettings(
-            connect_timeout_ms=settings.relay_connect_timeout_ms,
-            answer_timeout_ms=settings.relay_answer_timeout_ms,
-            max_idle_per_node=settings.relay_connections,
-        ),
-        max_body_bytes=max(settings.packet_bytes, settings.body_bytes),
-    )
 
 
 def _beats(rows: Sequence[NodeRow]) -> dict[str, tuple[str, int]]:

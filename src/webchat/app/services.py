@@ -88,20 +88,21 @@ def services_of(
     history = History(store.log, store.members)
     standings = Standings(store.log, store.members)
     entrance = Entrance(standings, chat.appends, clock)
+    links = tuning.link_settings(settings)
     return Services(
-        people.accounts,
-        OwnAccount(people.accounts, store.log, chat.appends, clock),
-        profiles,
-        Conversations(store.following, store.members, store.positions, profiles, history),
-        history,
-        Readers(store.members, store.positions, profiles, history),
-        InvitationService(store.invitations, store.members, entrance),
-        Directory(store.members, entrance),
-        LinkService(
-            store.links, store.log, standings, entrance, clock, tuning.link_settings(settings)
+        accounts=people.accounts,
+        own_account=OwnAccount(people.accounts, store.log, chat.appends, clock),
+        profiles=profiles,
+        conversations=Conversations(
+            store.following, store.members, store.positions, profiles, history
         ),
-        {"store": store.trouble},
-        helpers,
-        CollectorRegistry(),
-        node_id,
+        history=history,
+        readers=Readers(store.members, store.positions, profiles, history),
+        invitations=InvitationService(store.invitations, store.members, entrance),
+        directory=Directory(store.members, entrance),
+        links=LinkService(store.links, store.log, standings, entrance, clock, links),
+        checks={"store": store.trouble},
+        helpers=helpers,
+        registry=CollectorRegistry(),
+        node_id=node_id,
     )

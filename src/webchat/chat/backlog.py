@@ -14,7 +14,7 @@ from webchat.chat.held import HeldLog
 from webchat.chat.lag import BacklogSettings, Lag
 from webchat.chat.tools import Tools
 from webchat.model import ConvID, Seq, Uid, is_group
-from webchat.service.seeing import ALL, Span, as_seen, spans_of
+from webchat.service.seeing import ALL, Span, as_seen, visible
 
 _log = structlog.get_logger()
 
@@ -127,11 +127,7 @@ class Backlog:
         if not is_group(conv):
             return ALL
         spans = await self._members.spans(conv, uid)
-        group = await self._members.group(conv)
-        is_in = bool(spans) and spans[-1].until is None
-        if is_in and group is not None and group.history_open:
-            return ALL
-        return spans_of(spans)
+        return visible(spans, await self._members.group(conv))
 
     async def _skip_to_start(self, run: _Run) -> None:
         """Pass over what lies too far back, and what came before the user did."""

@@ -16,6 +16,8 @@ from webchat.chat.tools import Tools
 from webchat.errors import Closing, Code, WebchatError
 from webchat.model import Login, Uid, is_uid
 from webchat.ports.clock import pause
+from webchat.protocol.cookies import cookie_in
+from webchat.service.newest import put_newest
 from webchat.session.handler import ConnectRefused, Socket
 
 COOKIE: Final = "webchat_session"
@@ -56,7 +58,7 @@ class Identity:
         said = _said(auth)
         if self._open_mode:
             return (said if is_uid(said) else None), ""
-        token = said or _cookie(socket.request.headers.get("cookie", ""))
+        token = said or cookie_in(socket.request.headers.get("cookie", ""), COOKIE)
         try:
             login = await self._authenticate(token) if token else None
         except WebchatError as error:
@@ -127,15 +129,10 @@ class Identity:
     async def _look(self, last: int | None) -> int:
         newest, revocations = await self._logins.revocations(last)
         for uid in dict.fromkeys(revocation.uid for revocation in revocations):
-            self._remember(uid)
+            put_newest(self._revoked_lately, uid, None, _REMEMBERED_USERS)
             await self._close_ended(uid)
             await self._on_revoked(uid)
         return newest
-
-    def _remember(self, uid: Uid) -> None:
-        self._revoked_lately[uid] = None
-        if len(self._revoked_lately) > _REMEMBERED_USERS:
-            del self._revoked_lately[next(iter(self._revoked_lately))]
 
     async def _close_ended(self, uid: Uid) -> list[Login]:
         """Close the connections of this user whose login is no more; returns the others' logins."""
@@ -157,10 +154,3 @@ def _said(auth: object) -> str:
     """The token of CONNECT's auth object."""
     said = auth.get("token") if isinstance(auth, dict) else None
     return said if isinstance(said, str) else ""
-
-
-def _cookie(header: str) -> str:
-    """The token among a host's cookies, the rest of which may be anything: all its ports share
-    them. The last one counts, as it does for REST."""
-    pairs = [each.partition("=") for each in header.split(";")]
-    return next((token.strip() for name, _, token in reversed(pairs) if name.strip() == COOKIE), "")

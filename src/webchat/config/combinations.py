@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from webchat.config.fields import option_name
 from webchat.config.places import SHARED_STORES, is_wildcard
 from webchat.config.settings import Settings
 
@@ -62,5 +63,4 @@ def _without_peers(settings: Settings) -> Iterator[str]:
         return
     for name in ("advertise", "peer_port"):
         if getattr(settings, name):
-            option = "--" + name.replace("_", "-")
-            yield f"{option}: there are no other nodes with --bus memory:; leave it out"
+            yield f"{option_name(name)}: there are no other nodes with --bus memory:; leave it out"

@@ -4,6 +4,9 @@ WebSocket:
     handshake  the server's half
     websocket  frames
 
+HTTP:
+    cookies    of a request
+
 Socket.IO:
     engineio   packets and payloads, protocols 4 and 3
     socketio   packets, protocols 5 and 4

@@ -13,7 +13,7 @@ import msgspec
 
 from webchat.errors import Code, WebchatError
 from webchat.model import MAX_MSG_ID_CHARS, ConvID, Seq, Uid
-from webchat.protocol.socketio import ProtocolError
+from webchat.protocol.errors import ProtocolError
 
 _MAX_EXACT: Final = 2**53
 _T = TypeVar("_T")
@@ -22,11 +22,11 @@ _SeqInt = Annotated[int, msgspec.Meta(ge=0, le=_MAX_EXACT)]
 _Cursor = Annotated[int, msgspec.Meta(ge=0)]
 _MsgId = Annotated[str, msgspec.Meta(max_length=MAX_MSG_ID_CHARS)]
 _Id = Annotated[str, msgspec.Meta(max_length=140)]
+"""A user's, a group's or a conversation's: the longest is that of a pair."""
 
 
 class Envelope(msgspec.Struct, rename="pascal", gc=False):
-    """What a client may say in a `chat` event. `extras`: optional fields that are passed on, as a
-    JSON object in UTF-8, or b""."""
+    """What a client may say in a `chat` event."""
 
     evt_type: str
     from_: _Id = msgspec.field(name="From", default="")
@@ -38,6 +38,13 @@ class Envelope(msgspec.Struct, rename="pascal", gc=False):
     conv_id: _Id = msgspec.field(name="ConvID", default="")
     seq: _SeqInt = 0
     refers: _SeqInt = 0
+
+
+class Extended(Envelope, rename="pascal", gc=False):
+    """An envelope with optional fields of the client's own, which are passed on: `extras`, a JSON
+    object in UTF-8, or b""."""
+
+    extras: bytes = b""
 
 
 class _Exact(Envelope, rename="pascal", forbid_unknown_fields=True, gc=False):
@@ -57,11 +64,15 @@ class _Said(msgspec.Struct, rename="pascal", gc=False):
 
 
 class Join(msgspec.Struct, gc=False):
-    """The full form of `join`, and `sync` (docs/protocol.md, section 2). `uid`: who it is, where
-    no token says so (open mode)."""
+    """The full form of `join`, and `sync` (docs/protocol.md, section 2).
+
+    `uid`: who it is, where no token says so (open mode). `device`: what the device calls itself;
+    nothing depends on it. `cursors`: by ConvID, the `Seq` up to which it has that log. `more`:
+    further packets with cursors follow. `receipts`: conversations of which it asks how far
+    everybody has come.
+    """
 
     uid: _Id = ""
-
     device: str = ""
     cursors: dict[_Id, _Cursor] = {}
     more: bool = False
@@ -69,20 +80,11 @@ class Join(msgspec.Struct, gc=False):
 
 
 _KNOWN: Final = frozenset(field.encode_name for field in msgspec.structs.fields(Envelope))
-_SERVERS_OWN: Final = frozenset(
-    {
-        "N",
-        "StoredAt",
-        "Edited",
-        "Deleted",
-        "Members",
-        "Owner",
-        "Reactions",
-        "more",
-        "delivered",
-        "displayed",
-    }
-)
+_SERVERS_OWN: Final = frozenset({
+    "N", "StoredAt", "Edited", "Deleted", "Members", "Owner", "Reactions", "more", "delivered",
+    "displayed",
+})  # fmt: skip
+"""Fields that the server alone adds to an envelope: from a client they are not passed on."""
 _NESTED_LEVELS: Final = 64
 """Of optional fields: what is stored has to be read where the stack is deeper."""
 _CHAT_OBJECT: Final = '["chat",{'
@@ -152,12 +154,6 @@ def _refusal(wrong: str, envelope: object) -> WebchatError:
     if isinstance(said, str):
         refusal.msg_id = said[:MAX_MSG_ID_CHARS].encode(errors="ignore").decode()
     return refusal
-
-
-class Extended(Envelope, rename="pascal", gc=False):
-    """An envelope with optional fields of the client's own."""
-
-    extras: bytes = b""
 
 
 def _lenient(argument: object, max_extras_bytes: int) -> Envelope:

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from webchat.errors import Code, WebchatError
-from webchat.model import MAX_NAME_CHARS, Login, Profile, Uid, is_uid
+from webchat.model import MAX_ID_CHARS, Login, Profile, Uid, is_uid
 from webchat.ports.accounts import Accounts, Changed
 from webchat.ports.clock import Clock
 from webchat.ports.limits import Limits, Rate
@@ -209,7 +209,7 @@ class AccountService:
     async def _attempt(self, uid: Uid, address: str) -> AsyncIterator[None]:
         """One attempt at a password: a wrong one counts against the address and the account, a
         right one against the account's right ones, and one that came to nothing not at all."""
-        account = uid[:MAX_NAME_CHARS].casefold()
+        account = uid[:MAX_ID_CHARS].casefold()
         if_wrong = (
             (f"login-from:{_subscriber(address)}", self._logins_of_address),
             (f"login:{account}", self._logins_of_account),

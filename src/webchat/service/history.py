@@ -21,7 +21,7 @@ from webchat.model import (
 from webchat.ports.log import Log
 from webchat.ports.members import Members
 from webchat.service.pages import Page, check_seq, clean_limit
-from webchat.service.seeing import ALL, Span, as_seen, is_in, spans_of
+from webchat.service.seeing import ALL, Span, as_seen, is_in, visible
 from webchat.service.standing import not_a_member
 
 
@@ -33,22 +33,19 @@ class History:
         self._members = members
 
     async def spans(self, uid: Uid, conv: ConvID) -> Sequence[Membership]:
-        """When the user was in a conversation, ascending; in a group of open history a member is
-        from its start on. NOT_A_MEMBER: never, whether it exists or not."""
+        """When the user was in a conversation, ascending. NOT_A_MEMBER: never, whether it exists
+        or not."""
         spans = await self._members.spans(conv, uid) if _is_conversation(conv) else ()
         if not spans:
             raise not_a_member()
-        if spans[-1].until is None and is_group(conv) and await self._is_open(conv):
-            return (msgspec.structs.replace(spans[-1], since=1),)
         return spans
 
     async def _readable(self, uid: Uid, conv: ConvID) -> tuple[Span, ...]:
         """What the user may see of a log. The own user log is seen whole. NOT_A_MEMBER."""
-        return ALL if conv == user_log(uid) else spans_of(await self.spans(uid, conv))
-
-    async def _is_open(self, conv: ConvID) -> bool:
-        group = await self._members.group(conv)
-        return group is not None and group.history_open
+        if conv == user_log(uid):
+            return ALL
+        spans = await self.spans(uid, conv)
+        return visible(spans, await self._members.group(conv) if is_group(conv) else None)
 
     async def after(self, uid: Uid, conv: ConvID, after: Seq, limit: int) -> Page[Entry, Seq]:
         """The oldest entries with `Seq` > `after`, ascending; `next` is the next `after`."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from webchat.model import Entry, Membership, Seq
+from webchat.model import Entry, Group, Membership, Seq
 from webchat.ports.log import without_text
 from webchat.service.amend import what_became_of
 
@@ -16,8 +16,15 @@ Span = tuple[Seq, float]
 ALL: tuple[Span, ...] = ((1, math.inf),)
 
 
-def spans_of(memberships: Iterable[Membership]) -> tuple[Span, ...]:
-    """From the entry by which they came in to the one by which they left, each time."""
+def visible(memberships: Sequence[Membership], group: Group | None) -> tuple[Span, ...]:
+    """What somebody may see of a log: from the entry by which they came in to the one by which they
+    left, each time; of a `group` with open history all, while they are in it.
+
+    `memberships`: theirs, ascending. `group`: what is true of it; None: it is none.
+    """
+    is_member = bool(memberships) and memberships[-1].until is None
+    if is_member and group is not None and group.history_open:
+        return ALL
     return tuple((span.since, span.until or math.inf) for span in memberships)
 
 

@@ -12,6 +12,7 @@ from webchat.model import NO_HEAD, ConvID, Draft, Group, Head, Membership, Seq, 
 from webchat.ports.log import Append, Follow, Log
 from webchat.ports.members import Members
 from webchat.protocol.envelope import Envelope, encode_said, with_field
+from webchat.service.seeing import is_in, visible
 
 OWNER: Final = "owner"
 ADMIN: Final = "admin"
@@ -79,12 +80,8 @@ class Standing(msgspec.Struct, frozen=True):
             raise WebchatError(Code.FORBIDDEN, "only this group's admins write here")
 
     def sees(self, seq: Seq) -> bool:
-        """Whether the entry `seq` lies in one of the user's spans."""
-        if self.present is not None and self.group is not None and self.group.history_open:
-            return True
-        return any(
-            span.since <= seq and (span.until is None or seq <= span.until) for span in self.spans
-        )
+        """Whether the entry `seq` is for the user."""
+        return is_in(seq, visible(self.spans, self.group))
 
     def append(
         self,

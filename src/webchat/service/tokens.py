@@ -55,7 +55,7 @@ class Tokens:
         self._settings = settings
         self._noted: dict[str, Login] = {}
         self._timer: Timer | None = None
-        self._saving: asyncio.Task[None] | None = None
+        self._saving: set[asyncio.Task[None]] = set()
 
     async def issue(self, uid: Uid) -> Issued:
         """A new login of the user, in the place of those longest unused if there are too many."""
@@ -119,7 +119,10 @@ class Tokens:
 
     def _write(self) -> None:
         noted, self._noted, self._timer = list(self._noted.values()), {}, None
-        self._saving = asyncio.ensure_future(self._save(noted))
+        saving = asyncio.ensure_future(self._save(noted))
+        # Several while the store is slow: the loop itself keeps no task alive.
+        self._saving.add(saving)
+        saving.add_done_callback(self._saving.discard)
 
     async def _save(self, noted: Sequence[Login]) -> None:
         try:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
 from webchat.ports.clock import Clock, Timer
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 # What falls due within this time goes in the same turn: never late, and fewer wake-ups.
 _EARLY_S: Final = 0.01
@@ -17,7 +20,8 @@ class Deadlines(Generic[T]):
     """Items that each wait `delay_s` seconds; then `on_due(item)` is called, up to 10 ms early.
 
     An item waits once at most: adding it again begins its wait anew. One timer serves them all,
-    so that a waiting connection costs no timer of its own.
+    so that a waiting connection costs no timer of its own. What `on_due` raises is logged, and
+    concerns that item alone: the pings and timeouts of all the others hang on the same timer.
     """
 
     __slots__ = ("_clock", "_delay_s", "_due", "_on_due", "_timer")
@@ -59,7 +63,10 @@ class Deadlines(Generic[T]):
 
     def _sweep(self) -> None:
         for item in self._take_due(self._clock.monotonic_s() + _EARLY_S):
-            self._on_due(item)
+            try:
+                self._on_due(item)
+            except Exception:
+                _log.exception("what was due for one item failed")
         # Only now, so that what `on_due` adds does not arm a timer that earlier ones wait for.
         self._timer = None
         if self._due:

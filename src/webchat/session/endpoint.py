@@ -13,6 +13,7 @@ import msgspec
 
 from webchat.errors import Closing
 from webchat.ports.clock import Clock
+from webchat.protocol.cookies import cookie_in
 from webchat.protocol.engineio import Handshake
 from webchat.session.connection import Connection
 from webchat.session.deadlines import Deadlines
@@ -191,10 +192,8 @@ class Endpoint:
 
 def _as_kept(request: Request, cookie: str) -> Request:
     """The request as an idle connection keeps it: a browser's headers are a kilobyte or sixty, and
-    only who it is will be asked again, at each CONNECT. Of several cookies of that name the last
-    one counts."""
-    pairs = [each.partition("=") for each in request.headers.get("cookie", "").split(";")]
-    value = next((value for name, _, value in reversed(pairs) if name.strip() == cookie), "")
+    only who it is will be asked again, at each CONNECT."""
+    value = cookie_in(request.headers.get("cookie", ""), cookie)
     is_kept = cookie and 0 < len(value) <= _COOKIE_BYTES
     headers = {"cookie": f"{cookie}={value}"} if is_kept else _NOTHING
     return msgspec.structs.replace(request, headers=headers, query=_NOTHING)

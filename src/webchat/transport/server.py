@@ -183,18 +183,19 @@ class Server:
         return [endpoint for site in self._sites for endpoint in site.endpoints.values()]
 
     def _config(self, site: Site, settings: ServerSettings, proxies: Proxies) -> HostingConfig:
+        call_soon = asyncio.get_running_loop().call_soon
         hosting = Hosting(
-            {path.rstrip("/"): endpoint for path, endpoint in site.endpoints.items()},
-            {path.rstrip("/"): to_role for path, to_role in site.passed_on.items()},
-            self._relay,
-            proxies,
-            settings.max_head_bytes,
-            settings.max_pipelined,
-            self._heads,
-            self._idle,
-            self._readers,
-            self._closing,
-            Pacing(asyncio.get_running_loop().call_soon, settings.new_connections_per_turn),
+            endpoints={path.rstrip("/"): endpoint for path, endpoint in site.endpoints.items()},
+            passed_on={path.rstrip("/"): to_role for path, to_role in site.passed_on.items()},
+            relay=self._relay,
+            proxies=proxies,
+            max_head_bytes=settings.max_head_bytes,
+            max_pipelined=settings.max_pipelined,
+            heads=self._heads,
+            idle=self._idle,
+            readers=self._readers,
+            closing=self._closing,
+            pacing=Pacing(call_soon, settings.new_connections_per_turn),
         )
         config = HostingConfig(
             _Router(site.app, hosting, settings.body_timeout_ms),

@@ -86,4 +86,4 @@ def _indexes(group: Group) -> set[str]:
 
 
 def _index(prefix: str) -> str:
-    return f"public#{prefix[:INDEXED_CHARS]}"
+    return keys.public(prefix[:INDEXED_CHARS])

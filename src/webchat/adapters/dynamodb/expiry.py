@@ -17,15 +17,13 @@ class Expiry:
 
     async def note(self, kind: str, name: str, expires_at: int) -> None:
         """`name` may expire at that time (ms), unless it has been put off until then."""
-        await self._table.put({"pk": _pk(kind), "sk": f"{keys.padded(expires_at)}#{name}"})
+        await self._table.put(
+            {"pk": keys.expiring(kind), "sk": f"{keys.padded(expires_at)}#{name}"}
+        )
 
     async def due(self, kind: str, now: int) -> AsyncIterator[str]:
         """What was noted up to `now`; each note goes once the next is asked for."""
-        span = Span(_pk(kind), keys.FIRST, f"{keys.padded(now)}{keys.LAST}")
+        span = Span(keys.expiring(kind), keys.FIRST, f"{keys.padded(now)}{keys.LAST}")
         async for item in self._table.items(span):
             yield str(item["sk"]).split("#", 1)[1]
             await self._table.delete(key_of(item))
-
-
-def _pk(kind: str) -> str:
-    return f"{keys.EXPIRING}#{kind}"

@@ -47,7 +47,7 @@ class DynamoHeld:
 
     async def of_group(self, conv: ConvID, not_before: int) -> Sequence[HeldMessage]:
         """All that is held for a group."""
-        span = keys.prefixed(_group(conv), "")
+        span = keys.prefixed(keys.held(conv), "")
         held = [read_held(item) async for item in self._table.items(span)]
         return sorted(_since(held, not_before), key=lambda each: each.id)
 
@@ -98,13 +98,9 @@ def _unless_live(item: Item | None, held: HeldMessage, oldest: int) -> Item | No
     return {"held": msgspec.json.encode(held)}
 
 
-def _group(conv: ConvID) -> str:
-    return f"{keys.HELD}#{conv}"
-
-
 def _place(held: HeldMessage) -> Key:
     key = f"{held.uid}#{held.draft.msg_id}" if held.draft.msg_id else f"#{keys.padded(held.id)}"
-    return Key(_group(held.conv), key)
+    return Key(keys.held(held.conv), key)
 
 
 def _on_users_side(held: HeldMessage) -> Key:

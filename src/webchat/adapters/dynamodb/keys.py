@@ -1,4 +1,4 @@
-"""The keys of the single table, and what lies under them. The whole layout is in this module."""
+"""The keys of the single table, and what lies under them. Every prefix is in this module."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from typing import Final
 from webchat.adapters.dynamodb.table import Item, Key, Span
 from webchat.model import ConvID, Seq, Uid
 from webchat.ports.accounts import fold
+
+LOG: Final = "log#"
+USER: Final = "user#"
+ACCOUNT: Final = "account#"
+TOKEN: Final = "token#"  # noqa: S105
+KEPT: Final = "kept#"
 
 HEAD: Final = "H"
 GROUP: Final = "G"
@@ -42,17 +48,17 @@ IMPORTING: Final = Key(META, "importing")
 
 def log(conv: ConvID) -> str:
     """The partition of a log, its members and its group."""
-    return f"log#{conv}"
+    return f"{LOG}{conv}"
 
 
 def conv_of(pk: str) -> ConvID:
     """Whose partition that is."""
-    return pk.removeprefix("log#")
+    return pk.removeprefix(LOG)
 
 
 def user(uid: Uid) -> str:
     """The partition of what a user has: conversations, invitations, logins."""
-    return f"user#{uid}"
+    return f"{USER}{uid}"
 
 
 def head(conv: ConvID) -> Key:
@@ -126,7 +132,7 @@ def asked(conv: ConvID, uid: Uid) -> Key:
 
 def account(uid: Uid) -> Key:
     """The accounts of all uids that differ from `uid` in case only."""
-    return Key(f"account#{fold(uid)}", "A")
+    return Key(f"{ACCOUNT}{fold(uid)}", "A")
 
 
 def found_by(prefix: str) -> str:
@@ -134,9 +140,24 @@ def found_by(prefix: str) -> str:
     return f"found#{prefix}"
 
 
+def public(prefix: str) -> str:
+    """The partition that names, by ConvID, public groups whose name begins with `prefix`."""
+    return f"public#{prefix}"
+
+
+def held(conv: ConvID) -> str:
+    """The partition of messages that are held for a group."""
+    return f"{HELD}#{conv}"
+
+
+def expiring(kind: str) -> str:
+    """The partition that says when things of that kind may expire."""
+    return f"{EXPIRING}#{kind}"
+
+
 def token(token_hash: bytes) -> Key:
     """A login, by the hash of its token."""
-    return Key(f"token#{token_hash.hex()}", "T")
+    return Key(f"{TOKEN}{token_hash.hex()}", "T")
 
 
 def login(login_id: str) -> Key:
@@ -166,7 +187,7 @@ def links(conv: ConvID) -> Key:
 
 def kept(uid: Uid) -> str:
     """The partition of receipts that wait for a user."""
-    return f"kept#{uid}"
+    return f"{KEPT}{uid}"
 
 
 def padded(number: int) -> str:

@@ -86,7 +86,7 @@ class DynamoTransfer:
         self, item: Item, heads: Mapping[ConvID, LogHead]
     ) -> AsyncIterator[Record]:
         pk, sk = key_of(item)
-        if pk.startswith("log#") and sk == keys.HEAD:
+        if pk.startswith(keys.LOG) and sk == keys.HEAD:
             async for record in self._log(read_head(item)):
                 yield record
         elif pk == keys.HELD:
@@ -96,7 +96,7 @@ class DynamoTransfer:
             if held is not None and keys.padded(held.id) == sk:
                 yield HeldRecord(held.conv, held.draft, held.at)
         else:
-            for record in _beside_log(item, heads) if pk.startswith("log#") else _people(item):
+            for record in _beside_log(item, heads) if pk.startswith(keys.LOG) else _people(item):
                 yield record
 
     async def _log(self, head: LogHead) -> AsyncIterator[Record]:
@@ -141,10 +141,10 @@ def _member(conv: ConvID, item: Item, head: LogHead | None) -> Iterator[Record]:
 def _people(item: Item) -> Iterator[Record]:
     """What an item of accounts, logins and kept receipts tells."""
     pk, _ = key_of(item)
-    if pk.startswith("account#"):
+    if pk.startswith(keys.ACCOUNT):
         for each in read_accounts(item).values():
             yield AccountRecord(each.profile, each.password_hash, each.saved_at)
-    elif pk.startswith("token#"):
-        yield LoginRecord(bytes.fromhex(pk.removeprefix("token#")), read_login(item))
-    elif pk.startswith("kept#"):
-        yield KeptRecord(pk.removeprefix("kept#"), as_bytes(item["envelope"]))
+    elif pk.startswith(keys.TOKEN):
+        yield LoginRecord(bytes.fromhex(pk.removeprefix(keys.TOKEN)), read_login(item))
+    elif pk.startswith(keys.KEPT):
+        yield KeptRecord(pk.removeprefix(keys.KEPT), as_bytes(item["envelope"]))

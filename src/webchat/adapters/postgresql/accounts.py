@@ -14,8 +14,8 @@ from webchat.errors import Code, WebchatError
 from webchat.model import Profile, Uid
 from webchat.ports.accounts import Changed, fold, search_terms
 
-_PROFILES: Final = """
-    SELECT uid, name, about, display_receipts, who_may_add_me, disabled FROM account"""
+PROFILE_COLUMNS: Final = "uid, name, about, display_receipts, who_may_add_me, disabled"
+_PROFILES: Final = f"SELECT {PROFILE_COLUMNS} FROM account"  # noqa: S608
 _PROFILE: Final = f"{_PROFILES} WHERE uid = $1"
 _RECENT: Final = f"{_PROFILES} ORDER BY saved_at DESC, touched DESC LIMIT $1"
 _PAGE: Final = f"{_PROFILES} WHERE uid > $1 ORDER BY uid LIMIT $2"
@@ -132,7 +132,7 @@ class PostgresAccounts:
 
 
 def profile_of(row: Sequence[Any]) -> Profile:
-    """The Profile of the first six columns of an account's row."""
+    """The Profile of a row of PROFILE_COLUMNS."""
     uid, name, about, display_receipts, who_may_add_me, disabled = row
     return Profile(uid, name.decode(), about.decode(), display_receipts, who_may_add_me, disabled)
 

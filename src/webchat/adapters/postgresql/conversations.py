@@ -8,7 +8,14 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from webchat.adapters.postgresql.connections import Connections
-from webchat.adapters.postgresql.values import AFTER_ALL, ENTRY_COLUMNS, bounded, entry_of
+from webchat.adapters.postgresql.values import (
+    AFTER_ALL,
+    ENTRY_COLUMNS,
+    GROUP_COLUMNS,
+    bounded,
+    entry_of,
+    group_of,
+)  # fmt: skip
 from webchat.adapters.postgresql.writer import Writer
 from webchat.model import ConvID, Entry, Group, Head, Membership, Seq, Uid
 from webchat.ports.accounts import fold
@@ -68,9 +75,8 @@ _SHARING: Final = """
         SELECT 1 FROM member AS own CROSS JOIN LATERAL (
             SELECT 1 FROM member WHERE log = own.log AND uid = asked AND until IS NULL LIMIT 1
         ) AS other WHERE own.uid = $1 AND own.until IS NULL)"""
-_GROUPS: Final = """
-    SELECT log.name, chat_group.name, picture, history_open, announcements, public, closed
-    FROM chat_group JOIN log ON log.id = chat_group.log WHERE"""
+_GROUPS: Final = f"""
+    SELECT {GROUP_COLUMNS} FROM chat_group JOIN log ON log.id = chat_group.log WHERE"""  # noqa: S608
 _GROUP: Final = f"{_GROUPS} log.name = $1"
 _PUBLIC: Final = f"""
     {_GROUPS} public AND NOT closed AND folded >= $1 AND folded < $2 AND log.name > $3
@@ -186,11 +192,7 @@ class PostgresMembers:
         return {other for (other,) in await self._fetch(_SHARING, uid, others)}
 
     async def _groups(self, query: str, *values: object) -> list[Group]:
-        rows = await self._fetch(query, *values)
-        return [
-            Group(conv, name.decode(), picture.decode(), *said)
-            for conv, name, picture, *said in rows
-        ]
+        return [group_of(row) for row in await self._fetch(query, *values)]
 
     async def _read(self, query: str, *values: object) -> list[Membership]:
         return [Membership(*row) for row in await self._fetch(query, *values)]

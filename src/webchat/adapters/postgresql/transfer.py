@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
 
-from webchat.adapters.postgresql.accounts import profile_of
+from webchat.adapters.postgresql.accounts import PROFILE_COLUMNS, profile_of
 from webchat.adapters.postgresql.connections import Connection, Connections, connect
 from webchat.adapters.postgresql.failures import refusal
 from webchat.adapters.postgresql.restoring import RESTORES
 from webchat.adapters.postgresql.settings import PostgresSettings
-from webchat.adapters.postgresql.values import entry_of
+from webchat.adapters.postgresql.values import GROUP_COLUMNS, entry_of, group_of
 from webchat.errors import WebchatError
-from webchat.model import Draft, Group, Invitation, InviteLink, Login, Membership, Position
+from webchat.model import Draft, Invitation, InviteLink, Login, Membership, Position
 from webchat.ports.transfer import (
     AccountRecord,
     EntryRecord,
@@ -52,11 +52,6 @@ def _reaction(row: Row) -> Record:
     return ReactionRecord(conv, seq, uid, by, body.decode())
 
 
-def _group(row: Row) -> Record:
-    conv, name, picture, *said = row
-    return GroupRecord(Group(conv, name.decode(), picture.decode(), *said))
-
-
 def _account(row: Row) -> Record:
     *profile, password_hash, saved_at = row
     return AccountRecord(profile_of(profile), password_hash, saved_at)
@@ -84,9 +79,8 @@ _KINDS: Final = (
         lambda row: MemberRecord(Membership(*row)),
     ),
     _Kind(
-        """SELECT log.name, chat_group.name, picture, history_open, announcements, public, closed
-        FROM chat_group JOIN log ON log.id = log ORDER BY log""",
-        _group,
+        f"SELECT {GROUP_COLUMNS} FROM chat_group JOIN log ON log.id = log ORDER BY log",  # noqa: S608
+        lambda row: GroupRecord(group_of(row)),
     ),
     _Kind(
         """SELECT log.name, uid, delivered, displayed, position.n
@@ -94,8 +88,8 @@ _KINDS: Final = (
         lambda row: PositionRecord(row[0], row[1], Position(*row[2:])),
     ),
     _Kind(
-        """SELECT uid, name, about, display_receipts, who_may_add_me, disabled, password_hash,
-        saved_at FROM account ORDER BY saved_at, touched""",
+        f"""SELECT {PROFILE_COLUMNS}, password_hash, saved_at FROM account
+        ORDER BY saved_at, touched""",  # noqa: S608
         _account,
     ),
     _Kind(

@@ -13,7 +13,7 @@ from webchat.adapters.redis.link import Link, LinkLost, Reply, connect, pack
 from webchat.adapters.redis.settings import RedisBusSettings
 from webchat.adapters.redis.stats import BusStats
 from webchat.ports.bus import BusRefused
-from webchat.ports.clock import Clock, Timer
+from webchat.ports.clock import Clock, Timer, pause
 
 _PING: Final = pack(("PING",))
 _PROBE_TOPIC: Final = "probe"
@@ -169,7 +169,8 @@ class Connections:
     async def _come_back(self) -> None:
         pause_ms = float(self._settings.reconnect_min_ms)
         while True:
-            await self._pause(pause_ms)
+            # Between half and all of it, so that nodes do not come back in step.
+            await pause(self._clock, pause_ms / 1000 * random.uniform(0.5, 1.0))  # noqa: S311
             try:
                 await self._connect()
             except (BusRefused, OSError, LinkLost) as error:
@@ -183,16 +184,6 @@ class Connections:
         if why != self.why_down:
             _log.warning("no bus: %s", why)
         self.why_down = why
-
-    async def _pause(self, longest_ms: float) -> None:
-        """Between half and all of it, so that nodes do not come back in step."""
-        over = asyncio.Event()
-        seconds = longest_ms / 1000 * random.uniform(0.5, 1.0)  # noqa: S311
-        timer = self._clock.call_later(seconds, over.set)
-        try:
-            await over.wait()
-        finally:
-            timer.cancel()
 
     async def _examine(self) -> None:
         """A Redis that would be refused by now is left: one that was made a replica takes publishes

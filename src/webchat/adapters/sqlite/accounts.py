@@ -17,8 +17,8 @@ from webchat.errors import Code, WebchatError
 from webchat.model import Profile, Uid
 from webchat.ports.accounts import Changed, fold, search_terms
 
-_PROFILES: Final = """
-    SELECT uid, name, about, display_receipts, who_may_add_me, disabled FROM account"""
+PROFILE_COLUMNS: Final = "uid, name, about, display_receipts, who_may_add_me, disabled"
+_PROFILES: Final = f"SELECT {PROFILE_COLUMNS} FROM account"  # noqa: S608
 _MATCHES: Final = """
     SELECT count(*) FROM
     (SELECT 1 FROM account_term WHERE term >= ? AND term < ? LIMIT ?)"""
@@ -100,7 +100,7 @@ class SqliteAccounts:
 def profile_of(
     uid: Uid, name: str, about: str, display_receipts: int, who_may_add_me: str, disabled: int
 ) -> Profile:
-    """The Profile of the first six columns of an account's row."""
+    """The Profile of a row of PROFILE_COLUMNS."""
     who_may_add_me = sys.intern(who_may_add_me)  # one of few words; profiles are kept
     return Profile(uid, name, about, bool(display_receipts), who_may_add_me, bool(disabled))
 

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from typing import Any, Final
 
 from webchat.model import Entry, Group
 from webchat.ports.accounts import fold
 from webchat.ports.log import Change, changed, last_change
+
+GROUP_COLUMNS: Final = """
+    log.name, chat_group.name, picture, history_open, announcements, public, closed"""
 
 
 def apply_change(db: sqlite3.Connection, log: int, change: Change, cause: Entry) -> None:
@@ -42,6 +46,12 @@ def group_row(log: int | str, group: Group) -> Sequence[object]:
         log, group.name, group.picture, group.history_open, group.announcements, group.public,
         group.closed, fold(group.name),
     )  # fmt: skip
+
+
+def group_of(row: Sequence[Any]) -> Group:
+    """The Group of a row of GROUP_COLUMNS."""
+    conv, name, picture, *said = row
+    return Group(conv, name, picture, *map(bool, said))
 
 
 def _react(db: sqlite3.Connection, log: int, change: Change, cause: Entry) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
+from webchat.adapters.sqlite.changes import GROUP_COLUMNS, group_of
 from webchat.adapters.sqlite.entries import (
     after_each,
     begins_after,
@@ -64,9 +65,8 @@ _SHARING: Final = """
         SELECT 1 FROM member AS own JOIN member AS other ON other.log = own.log
         WHERE own.uid = ?1 AND own.until IS NULL
         AND other.uid = asked.value AND other.until IS NULL)"""
-_GROUPS: Final = """
-    SELECT log.name, chat_group.name, picture, history_open, announcements, public, closed
-    FROM chat_group JOIN log ON log.id = chat_group.log WHERE"""
+_GROUPS: Final = f"""
+    SELECT {GROUP_COLUMNS} FROM chat_group JOIN log ON log.id = chat_group.log WHERE"""  # noqa: S608
 _PUBLIC: Final = f"""{_GROUPS} public AND NOT closed AND folded >= ? AND folded < ?
     AND log.name > ? ORDER BY log.name LIMIT ?"""
 
@@ -220,7 +220,7 @@ class SqliteMembers:
 
     async def _groups(self, query: str, parameters: tuple[object, ...]) -> list[Group]:
         rows = await self._reader.read(lambda db: db.execute(query, parameters).fetchall())
-        return [Group(*row[:3], *map(bool, row[3:])) for row in rows]
+        return [group_of(row) for row in rows]
 
     async def _read(self, query: str, parameters: tuple[object, ...]) -> list[Membership]:
         rows = await self._reader.read(lambda db: db.execute(query, parameters).fetchall())

@@ -59,7 +59,7 @@ def partial(place: Path) -> Iterator[Path]:
 
 
 def sync(path: Path) -> None:
-    """Have what a file, or the names that a directory, holds on the disk. Raises OSError."""
+    """Have on the disk what a file holds, or the names in a directory. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

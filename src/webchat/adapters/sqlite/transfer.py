@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from webchat.adapters.sqlite import files
-from webchat.adapters.sqlite.accounts import profile_of
-from webchat.adapters.sqlite.keys import entry_of
+from webchat.adapters.sqlite.accounts import PROFILE_COLUMNS, profile_of
+from webchat.adapters.sqlite.changes import GROUP_COLUMNS, group_of
+from webchat.adapters.sqlite.keys import ENTRY_COLUMNS, entry_of
 from webchat.adapters.sqlite.logs import Logs
 from webchat.adapters.sqlite.reader import Reader, not_answering
 from webchat.adapters.sqlite.restoring import restore
 from webchat.adapters.sqlite.settings import SqliteSettings
 from webchat.adapters.sqlite.writer import Writer
-from webchat.model import Draft, Group, Invitation, InviteLink, Login, Membership, Position
+from webchat.model import Draft, Invitation, InviteLink, Login, Membership, Position
 from webchat.ports.transfer import (
     AccountRecord,
     EntryRecord,
@@ -50,10 +51,6 @@ def _entry(row: Row) -> Record:
     return EntryRecord(entry_of(conv, columns), members_seq)
 
 
-def _group(row: Row) -> Record:
-    return GroupRecord(Group(*row[:3], *map(bool, row[3:])))
-
-
 def _account(row: Row) -> Record:
     *profile, password_hash, saved_at = row
     return AccountRecord(profile_of(*profile), password_hash, saved_at)
@@ -66,8 +63,8 @@ def _held(row: Row) -> Record:
 
 _KINDS: Final = (
     _Kind(
-        """SELECT log.name, members_seq, seq, n, at, kind, sender, msg_id, envelope
-        FROM entry JOIN log ON log.id = entry.log ORDER BY entry.log, seq""",
+        f"""SELECT log.name, members_seq, {ENTRY_COLUMNS}
+        FROM entry JOIN log ON log.id = entry.log ORDER BY entry.log, seq""",  # noqa: S608
         _entry,
     ),
     _Kind(
@@ -81,9 +78,9 @@ _KINDS: Final = (
         lambda row: MemberRecord(Membership(*row)),
     ),
     _Kind(
-        """SELECT log.name, chat_group.name, picture, history_open, announcements, public, closed
-        FROM chat_group JOIN log ON log.id = chat_group.log ORDER BY log.id""",
-        _group,
+        f"""SELECT {GROUP_COLUMNS} FROM chat_group JOIN log ON log.id = chat_group.log
+        ORDER BY log.id""",  # noqa: S608
+        lambda row: GroupRecord(group_of(row)),
     ),
     _Kind(
         """SELECT log.name, uid, delivered, displayed, n
@@ -91,8 +88,8 @@ _KINDS: Final = (
         lambda row: PositionRecord(row[0], row[1], Position(*row[2:])),
     ),
     _Kind(
-        """SELECT uid, name, about, display_receipts, who_may_add_me, disabled, password_hash,
-        saved_at FROM account ORDER BY saved_at, touched""",
+        f"""SELECT {PROFILE_COLUMNS}, password_hash, saved_at FROM account
+        ORDER BY saved_at, touched""",  # noqa: S608
         _account,
     ),
     _Kind(

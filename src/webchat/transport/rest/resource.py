@@ -13,6 +13,7 @@ from starlette.responses import Response
 from webchat.chat.identity import COOKIE
 from webchat.errors import Code, WebchatError
 from webchat.model import Login, Uid, is_uid
+from webchat.protocol.cookies import cookie_in
 from webchat.service.turns import Turns
 from webchat.transport.headers import Headers
 from webchat.transport.rest.guard import CLIENT
@@ -77,12 +78,12 @@ class Resource:
 
     async def _who(self, request: Request) -> tuple[Uid, Login | None, str]:
         """The user, the login and, if that is how it came, the cookie's token."""
-        # Not the request's own, which know the first line of a name alone.
+        # Not the request's own headers, which know the first line of a name alone.
         headers = Headers(request.scope["headers"])
         bearer = _bearer(headers)
         if self._settings.open_mode:
             return _named(bearer), None, ""
-        cookie = "" if bearer is not None else request.cookies.get(COOKIE, "")
+        cookie = "" if bearer is not None else cookie_in(headers.get("cookie", ""), COOKIE)
         login = await self._services.accounts.authenticate(bearer or cookie)
         if login is None:
             raise WebchatError(Code.UNAUTHENTICATED, "Please log in.")

@@ -23,6 +23,7 @@ from webchat.transport.rest.endpoint import Answer, at
 from webchat.transport.rest.guard import Guard, requests_counter
 from webchat.transport.rest.openapi import describe
 from webchat.transport.rest.operations import Operations
+from webchat.transport.rest.paths import API
 from webchat.transport.rest.problems import not_found
 from webchat.transport.rest.resource import Resource
 from webchat.transport.rest.route import Route
@@ -80,10 +81,10 @@ def _api(services: Services, settings: RestSettings) -> list[BaseRoute]:
 
 
 def _router(routes: list[BaseRoute], other: Answer) -> Router:
-    """`other` answers where no route is, but nothing is to be found under `/api/`."""
+    """`other` answers where no route is, but nothing is to be found under API."""
 
     async def default(scope: Scope, receive: Receive, send: Send) -> None:
-        is_api = scope["path"].startswith("/api/")
+        is_api = scope["path"].startswith(API)
         response = not_found() if is_api else await other(Request(scope, receive))
         await response(scope, receive, send)
 
