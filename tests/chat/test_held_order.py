@@ -122,5 +122,6 @@ async def test_what_is_refused_for_good_is_held_no_more(
     await ben.do("create", G, "cleo")
     assert (await anna.say_in(G, "hello"))["error"]["code"] == "not_a_member"
     await ben.do("refer", G, "anna")
+    await open_world.joined("anna")
     await settle()
     assert (anna.bodies(), ben.bodies()) == ([], [])

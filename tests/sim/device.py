@@ -138,6 +138,7 @@ class Device(Visitor):
         ack_id = next(self._ids)
         sent.tries += 1
         sent.said_s = self.world.now_s
+        sent.has_moved |= sent.link not in (None, self.link)
         sent.link = self.link
         self._asked[ack_id] = sent
         self.link.say(f"42{ack_id}" + json.dumps([name, sent.envelope]))

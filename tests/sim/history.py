@@ -13,7 +13,8 @@ FOREVER: Final = float("inf")
 @dataclass
 class Sent:
     """An act of a device that asks for an ack. `order`: of that device, ascending; `tries`: how
-    often it was sent; `answer`: the ack, once it is final. `said_s`: when it was last sent."""
+    often it was sent; `has_moved`: over one connection after another; `answer`: the ack, once it is
+    final. `said_s`: when it was last sent."""
 
     kind: str
     conv: str
@@ -23,6 +24,7 @@ class Sent:
     said_s: float = 0.0
     in_flight: bool = False
     link: object = None
+    has_moved: bool = False
     answer: dict[str, Any] | None = None
 
     @property

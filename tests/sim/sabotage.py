@@ -15,6 +15,7 @@ from unittest.mock import patch
 
 import msgspec
 
+from tests.sim.checks import HELD
 from tests.sim.faults import Episode
 from tests.sim.node import Seams
 from tests.sim.races import DELETED, INVITATIONS, LINKS, SETTINGS
@@ -27,6 +28,7 @@ from webchat.chat.hub import Hub
 from webchat.chat.notices import Notices
 from webchat.chat.packets import ack_of_entry
 from webchat.chat.publishing import Publishing
+from webchat.chat.restarting import Restarting
 from webchat.model import NO_HEAD, NO_POSITION, Invitation, InviteLink, seal
 from webchat.ports.bus import PublishDone
 from webchat.ports.log import Append, AppendDone, Appended
@@ -311,6 +313,10 @@ SABOTAGES: Final = (
     Sabotage(
         "says no receipts again to who had no bus", (TOLD,),
         instead=((Notices, "heard_back", _leave),),
+    ),
+    Sabotage(
+        "leaves held what is held when its sender comes in", (HELD,),
+        instead=((Restarting, "append_for", _nothing),),
     ),
     Sabotage("closes no gap", (IN_TIME, "comes to rest"), instead=((Gaps, "close", _leave),)),
     Sabotage("passes on ahead of a gap", (ORDER, "acks in order"),
