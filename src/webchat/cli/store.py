@@ -115,7 +115,7 @@ def store() -> None:
     """Make the store ready. Example: webchat store init --data ./data"""
 
 
-@store.command()
+@store.command(short_help="Make or update the store's schema.")
 @place_and_mode
 def init(**where: Any) -> None:
     """Make or update the store's schema; harmless where it is up to date.
