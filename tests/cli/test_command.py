@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, ended_of
 from webchat import __version__
 from webchat.cli import cli
 
@@ -78,3 +78,18 @@ def test_help_imports_nothing_heavy() -> None:
     ).stdout.split()
     heavy = {"uvicorn", "uvloop", "starlette", "structlog", "sqlite3", "argon2"}
     assert heavy.isdisjoint(loaded)
+
+
+def test_ctrl_c_while_the_command_is_imported_is_no_traceback() -> None:
+    pressed = """
+import sys
+class Terminal:
+    def find_spec(self, name, *_):
+        if name == "webchat.cli":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Terminal())
+from webchat.__main__ import main
+main()
+"""
+    ended = ended_of("-c", pressed)
+    assert (ended.returncode, ended.stderr) == (1, "webchat: stopped\n")

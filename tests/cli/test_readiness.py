@@ -49,6 +49,8 @@ def test_without_its_bus_a_node_is_degraded_until_it_is_back(
         assert str(redis.port) in reason(server, "bus")
         begin_again(redis)
         eventually(lambda: state(server) == (200, "ready"), "ready again")
+        whys = [line["event"] for line in server.log if line["event"].startswith("no bus: ")]
+        assert len(whys) == len(set(whys))
 
 
 def test_a_redis_of_the_same_machine_may_be_reached_by_its_socket(

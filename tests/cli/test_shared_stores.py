@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run
+from tests import http
+from tests.cli.conftest import Run, eventually
 from tests.engines import dynamodb, postgresql
+from tests.engines.redis import RedisServer
+from tests.servers import Server
 
 PASSWORD = "correct horse battery\n"
+POLLING = "/socket.io/?EIO=4&transport=polling"
 
 
 def new_database() -> str:
@@ -132,3 +137,35 @@ def test_a_port_that_cannot_be_is_said_to_be_none(run: Run) -> None:
     assert code == 1
     assert "postgresql://USER@HOST/DATABASE" in err
     assert err.count("\n") == 1
+
+
+def test_nodes_are_given_another_key_while_they_serve(
+    run: Run, empty: str, redis: RedisServer, tmp_path: Path
+) -> None:
+    options = ("--store", empty, "--bus", redis.url, "--lease-ms", "900")
+    with Server(tmp_path / "one", *options) as one, Server(tmp_path / "other", *options) as other:
+        before = polling_session(one)
+        assert is_served(before, one)
+        assert is_served(before, other)
+        code, out, err = run("store", "rotate-key", "--store", empty, "--lease-ms", "900")
+        assert code == 0, err
+        assert out.endswith("the nodes have another key\n")
+        eventually(lambda: not is_served(before, other), "what was signed before is nobody's")
+        assert is_served(before, one)
+        after = polling_session(one)
+        assert is_served(after, other)
+
+
+def polling_session(node: Server) -> str:
+    handshake = http.get(node.url + POLLING).text
+    return f"{POLLING}&sid={json.loads(handshake[1:])['sid']}"
+
+
+def is_served(session: str, node: Server) -> bool:
+    return http.post(node.url + session, content="40{}").text == "ok"
+
+
+def test_a_sqlite_store_has_no_key_that_nodes_share(run: Run, tmp_path: Path) -> None:
+    code, _, err = run("store", "rotate-key", "--data", str(tmp_path))
+    assert code == 2
+    assert "one process" in err

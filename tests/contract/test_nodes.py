@@ -75,14 +75,24 @@ async def test_an_id_can_be_taken_again_once_its_row_is_gone(store: Store) -> No
     assert list(await store.nodes.all()) == [row("n1", incarnation="b")]
 
 
-async def test_the_shared_secret_is_made_once(store: Store) -> None:
+async def test_the_shared_key_is_made_once(store: Store) -> None:
     first = secrets.token_bytes(32)
-    assert await store.nodes.shared_secret(first) == first
-    assert await store.nodes.shared_secret(secrets.token_bytes(32)) == first
+    assert list(await store.nodes.shared_keys(first)) == [first]
+    assert list(await store.nodes.shared_keys(secrets.token_bytes(32))) == [first]
 
 
-async def test_all_who_ask_for_the_secret_at_once_get_the_same(store: Store) -> None:
+async def test_all_who_ask_for_the_key_at_once_get_the_same(store: Store) -> None:
     offered = [secrets.token_bytes(32) for _ in range(5)]
-    agreed = await asyncio.gather(*map(store.nodes.shared_secret, offered))
-    assert set(agreed) == {agreed[0]}
-    assert agreed[0] in offered
+    agreed = [list(keys) for keys in await asyncio.gather(*map(store.nodes.shared_keys, offered))]
+    assert agreed == [agreed[0]] * 5
+    assert agreed[0][0] in offered
+
+
+async def test_keys_that_are_saved_take_the_place_of_those_before_in_their_order(
+    store: Store,
+) -> None:
+    first, second, third = (secrets.token_bytes(32) for _ in range(3))
+    await store.nodes.shared_keys(first)
+    for keys in ([first, second, third], [third, first], [second]):
+        await store.nodes.save_keys(keys)
+        assert list(await store.nodes.shared_keys(b"another")) == keys

@@ -43,5 +43,10 @@ def test_it_is_given_the_time_that_draining_takes() -> None:
     assert int(values()["TimeoutStopSec"][0]) > DRAIN_S
 
 
+def test_it_is_started_again_for_as_long_as_its_store_or_bus_is_away() -> None:
+    assert values()["Restart"] == ["always"]
+    assert values()["StartLimitIntervalSec"] == ["0"]
+
+
 def test_it_may_open_a_file_for_each_session() -> None:
     assert int(values()["LimitNOFILE"][0]) >= Settings().sessions + 1_000

@@ -13,7 +13,7 @@ class MemoryNodes:
     def __init__(self, check_up: Callable[[], None]) -> None:
         self._check_up = check_up
         self._rows: dict[str, NodeRow] = {}
-        self._secret = b""
+        self._keys: Sequence[bytes] = ()
 
     async def put(self, row: NodeRow) -> bool:
         """Write a node's row, unless another incarnation's is there."""
@@ -36,8 +36,13 @@ class MemoryNodes:
         if row is not None and row.incarnation == incarnation:
             del self._rows[node_id]
 
-    async def shared_secret(self, fresh: bytes) -> bytes:
-        """The key; `fresh` becomes it if there was none."""
+    async def shared_keys(self, fresh: bytes) -> Sequence[bytes]:
+        """The keys; `fresh` becomes the only one if there was none."""
         self._check_up()
-        self._secret = self._secret or fresh
-        return self._secret
+        self._keys = self._keys or (fresh,)
+        return self._keys
+
+    async def save_keys(self, keys: Sequence[bytes]) -> None:
+        """The keys from now on."""
+        self._check_up()
+        self._keys = tuple(keys)

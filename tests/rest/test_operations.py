@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from prometheus_client import Gauge
 
 from tests.rest.api import Api, check_problem
@@ -67,6 +68,9 @@ async def test_metrics_are_for_this_machine_alone(api: Api) -> None:
         assert (await api.http.get("/metrics")).status_code == 200
 
 
-async def test_metrics_are_not_for_whom_a_proxy_on_this_machine_speaks(api: Api) -> None:
-    forwarded = {"X-Forwarded-For": "192.0.2.1"}
-    check_problem(await api.http.get("/metrics", headers=forwarded), 403, "forbidden")
+@pytest.mark.parametrize("field", ["X-Forwarded-For", "X-Real-IP", "Forwarded", "Via"])
+async def test_metrics_are_not_for_whom_a_proxy_on_this_machine_speaks(
+    api: Api, field: str
+) -> None:
+    headers = {field: "192.0.2.1"}
+    check_problem(await api.http.get("/metrics", headers=headers), 403, "forbidden")

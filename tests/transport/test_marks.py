@@ -45,6 +45,15 @@ def test_a_session_id_that_was_changed_is_nobody_s() -> None:
     assert Sids("node-1", b"another key").owner(sid) is None
 
 
+def test_what_any_of_the_shared_keys_has_signed_counts_and_the_first_one_signs() -> None:
+    sids, marks = Sids("node-1", b"new", b"key"), Marks(b"new", b"key")
+    assert sids.owner(SIDS.new()) == "node-1"
+    assert SIDS.owner(sids.new()) is None
+    assert marks.client(b"GET", b"/a", as_headers(MARKS.fields(b"GET", b"/a", CLIENT))) == CLIENT
+    with pytest.raises(Forged):
+        MARKS.client(b"GET", b"/a", as_headers(marks.fields(b"GET", b"/a", CLIENT)))
+
+
 def test_a_mark_says_who_asks() -> None:
     fields = MARKS.fields(b"GET", b"/a?b=c", CLIENT)
     assert MARKS.client(b"GET", b"/a?b=c", as_headers(fields)) == CLIENT

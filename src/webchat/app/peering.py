@@ -1,17 +1,21 @@
-"""This node among those of its store: its lease, the key they share, and what it passes on."""
+"""This node among those of its store: its lease, the keys they share, and what it passes on."""
 
 from __future__ import annotations
 
-import secrets
+import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 import structlog
 
 from webchat import __version__, tuning
 from webchat.app.sockets import Sockets, peer_url
 from webchat.config import PARTS, Settings
+from webchat.errors import WebchatError
 from webchat.ports.clock import Clock, pause
 from webchat.ports.nodes import NodeRefused, NodeRow, Nodes
+from webchat.service.node_keys import new_key
 from webchat.service.peers import Peers, own_row
 from webchat.session.sids import Sids
 from webchat.transport.marks import Marks
@@ -19,7 +23,7 @@ from webchat.transport.node_links import NoAnswer
 from webchat.transport.relay import Relay
 from webchat.transport.rest.services import Check
 
-_SECRET_BYTES = 32
+_LOOKS_PER_LEASE: Final = 3
 _log = structlog.get_logger()
 
 
@@ -48,6 +52,7 @@ class Peering:
         self.peers: Peers | None = None
         self.relay: Relay | None = None
         self.sids: Sids | None = None
+        self._looking: asyncio.Task[None] | None = None
 
     @property
     def checks(self) -> Mapping[str, Check]:
@@ -71,13 +76,24 @@ class Peering:
             await self._begin_to_relay(peers)
 
     async def _begin_to_relay(self, peers: Peers) -> None:
-        secret = await self._nodes.shared_secret(secrets.token_bytes(_SECRET_BYTES))
-        self.sids = Sids(self._node_id, secret)
+        keys = await self._nodes.shared_keys(new_key())
+        self.sids, marks = Sids(self._node_id, *keys), Marks(*keys)
         settings = tuning.relay_settings(self._settings)
-        self.relay = Relay(peers, self.sids, Marks(secret), self._clock, settings)
+        self.relay = Relay(peers, self.sids, marks, self._clock, settings)
+        self._looking = asyncio.create_task(self._look_at_keys(self.sids, marks))
+
+    async def _look_at_keys(self, sids: Sids, marks: Marks) -> None:
+        """Take other keys that are put into the store, within half a lease."""
+        while True:
+            await pause(self._clock, self._settings.lease_ms / 1000 / _LOOKS_PER_LEASE)
+            with contextlib.suppress(WebchatError):
+                sids.keys = marks.keys = await self._nodes.shared_keys(sids.keys[0])
 
     async def stop(self) -> None:
         """Leave; to be done once requests are no longer served."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
         if self.relay is not None:
             await self.relay.close()
         if self.peers is not None:

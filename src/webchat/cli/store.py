@@ -115,7 +115,7 @@ def store() -> None:
     """Make the store ready. Example: webchat store init --data ./data"""
 
 
-@store.command()
+@store.command(short_help="Make or update the store's schema.")
 @place_and_mode
 def init(**where: Any) -> None:
     """Make or update the store's schema; harmless where it is up to date.
@@ -125,6 +125,31 @@ def init(**where: Any) -> None:
     settings = Settings(**where)
     asyncio.run(_init(settings))
     click.echo(f"{settings.store_name}: ready")
+
+
+@store.command(short_help="Give the nodes another key, while they serve.")
+@settings_options(("data", "store", "open", "lease_ms"))
+def rotate_key(**where: Any) -> None:
+    """Put a new key in the place of the one that nodes sign with what they pass on to each other.
+
+    They go on serving, and see it by themselves; it takes two leases of the nodes. If it is
+    interrupted, do it again.
+
+    Example: webchat store rotate-key --store postgresql://webchat@10.0.0.5/webchat
+    """
+    settings = Settings(**where)
+    if settings.store_kind == "sqlite":
+        raise SettingsError("one process serves a SQLite store: there is no key that nodes share")
+    asyncio.run(_rotate_key(settings))
+    click.echo(f"{settings.store_name}: the nodes have another key")
+
+
+async def _rotate_key(settings: Settings) -> None:
+    from webchat.adapters.memory import LoopClock
+    from webchat.service.node_keys import rotate
+
+    async with opened_store(settings) as opened:
+        await rotate(opened.nodes, LoopClock(), settings.lease_ms)
 
 
 async def _init(settings: Settings) -> None:

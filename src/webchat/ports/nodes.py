@@ -1,4 +1,4 @@
-"""Which nodes share a store, as rows in it; what they say of themselves, and the key they share."""
+"""Which nodes share a store, as rows in it: what they say of themselves, and their common keys."""
 
 from __future__ import annotations
 
@@ -45,6 +45,10 @@ class Nodes(Protocol):
     async def remove(self, node_id: str, incarnation: str) -> None:
         """Drop a row, if it is still of that incarnation."""
 
-    async def shared_secret(self, fresh: bytes) -> bytes:
-        """The key that the nodes of this store sign with: `fresh` if there was none before; of two
-        that ask at once both get the same."""
+    async def shared_keys(self, fresh: bytes) -> Sequence[bytes]:
+        """The keys of the nodes of this store: they sign with the first, and take what is signed
+        with any. `fresh` alone if there was none before; of two that ask at once both get the
+        same."""
+
+    async def save_keys(self, keys: Sequence[bytes]) -> None:
+        """The keys from now on, at least one, for whoever asks next."""

@@ -40,6 +40,7 @@ People:
 
 Nodes and stores:
     peers           leases of the nodes
+    node_keys       another key for what nodes sign
     transfer        export and import
     soundness       whether a store keeps its promises
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from webchat.transport.proxy import Client
@@ -29,10 +29,11 @@ class Forged(Exception):  # noqa: N818
 
 
 class Marks:
-    """Makes and checks marks. `secret`: the key that all nodes of a store share."""
+    """Makes and checks marks. `keys`: those that all nodes of a store share, of which the first
+    signs and any counts."""
 
-    def __init__(self, secret: bytes) -> None:
-        self._secret = secret
+    def __init__(self, *keys: bytes) -> None:
+        self.keys: Sequence[bytes] = keys
 
     def fields(self, method: bytes, target: bytes, client: Client) -> list[tuple[bytes, bytes]]:
         """The header fields that mark a request of `client`; `target`: its path and query."""
@@ -41,7 +42,7 @@ class Marks:
         return [
             (b"x-forwarded-for", address),
             (b"x-forwarded-proto", scheme),
-            (HEADER.encode(), self._mac(method, target, address, scheme)),
+            (HEADER.encode(), _mac(self.keys[0], method, target, address, scheme)),
         ]
 
     def client(self, method: bytes, target: bytes, headers: Mapping[str, str]) -> Client | None:
@@ -54,13 +55,15 @@ class Marks:
             return None
         address = headers.get("x-forwarded-for", "")
         scheme = headers.get("x-forwarded-proto", "")
-        due = self._mac(method, target, address.encode("latin-1"), scheme.encode("latin-1"))
-        if not hmac.compare_digest(mark.encode("latin-1"), due):
+        signed = (method, target, address.encode("latin-1"), scheme.encode("latin-1"))
+        said = mark.encode("latin-1")
+        if not any(hmac.compare_digest(said, _mac(key, *signed)) for key in self.keys):
             raise Forged
         return Client(address, scheme == "https")
 
-    def _mac(self, *signed: bytes) -> bytes:
-        # Neither of them can contain a line's end.
-        text = b"\n".join((_CONTEXT, *signed))
-        digest = hmac.digest(self._secret, text, hashlib.sha256)
-        return base64.urlsafe_b64encode(digest[:_MAC_BYTES])
+
+def _mac(key: bytes, *signed: bytes) -> bytes:
+    # None of them can contain a line's end.
+    text = b"\n".join((_CONTEXT, *signed))
+    digest = hmac.digest(key, text, hashlib.sha256)
+    return base64.urlsafe_b64encode(digest[:_MAC_BYTES])

@@ -1,4 +1,4 @@
-"""Rows of nodes, and the key they share, on DynamoDB."""
+"""Rows of nodes, and the keys they share, on DynamoDB."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from webchat.adapters.dynamodb.steady import SteadyTable
 from webchat.adapters.dynamodb.table import ABSENT, ConditionFailed, Item, Key, version
 from webchat.ports.nodes import NodeRow
 
-_SECRET: Final = Key(keys.META, "shared_secret")
+_KEYS: Final = Key(keys.META, "shared_secret")
 _decode: Final = msgspec.json.Decoder(NodeRow).decode
 
 
@@ -49,13 +49,25 @@ class DynamoNodes:
                 continue
             return
 
-    async def shared_secret(self, fresh: bytes) -> bytes:
-        """The key; `fresh` becomes it if there was none."""
-        item: Item = {**_SECRET._asdict(), "secret": fresh}
-        if await self._table.put_if(item, ABSENT):
-            return fresh
-        kept = await self._table.get(_SECRET)
-        return as_bytes(kept["secret"]) if kept else fresh
+    async def shared_keys(self, fresh: bytes) -> Sequence[bytes]:
+        """The keys; `fresh` becomes the only one if there was none."""
+        if await self._table.put_if(_item([fresh]), ABSENT):
+            return [fresh]
+        kept = await self._table.get(_KEYS)
+        if kept is None:
+            return [fresh]
+        others = str(kept.get("others", ""))
+        return [as_bytes(kept["secret"]), *map(bytes.fromhex, others.split())]
+
+    async def save_keys(self, keys: Sequence[bytes]) -> None:
+        """The keys from now on."""
+        await self._table.put(_item(keys))
+
+
+def _item(keys_: Sequence[bytes]) -> Item:
+    first, *others = keys_
+    item: Item = {**_KEYS._asdict(), "secret": first}
+    return item | {"others": " ".join(key.hex() for key in others)} if others else item
 
 
 def _read(item: Item) -> NodeRow:

@@ -1,4 +1,4 @@
-"""Rows of nodes, and the key they share, on PostgreSQL."""
+"""Rows of nodes, and the keys they share, on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ _PUT: Final = """
     WHERE node.incarnation = excluded.incarnation"""
 _KEEP_KEY: Final = """
     INSERT INTO property VALUES ('shared_secret', $1) ON CONFLICT (name) DO NOTHING"""
-_SHARED_KEY: Final = "SELECT value FROM property WHERE name = 'shared_secret'"
+_KEYS: Final = """
+    SELECT value FROM property WHERE name IN ('shared_secret', 'shared_secret_others')
+    ORDER BY name"""
+_SAVE_KEYS: Final = """
+    INSERT INTO property VALUES ('shared_secret', $1), ('shared_secret_others', $2)
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value"""
 
 
 class PostgresNodes:
@@ -40,8 +45,13 @@ class PostgresNodes:
         delete = "DELETE FROM node WHERE id = $1 AND incarnation = $2"
         await self._execute(delete, node_id, incarnation)
 
-    async def shared_secret(self, fresh: bytes) -> bytes:
-        """The key; `fresh` becomes it if there was none."""
+    async def shared_keys(self, fresh: bytes) -> Sequence[bytes]:
+        """The keys; `fresh` becomes the only one if there was none."""
         await self._execute(_KEEP_KEY, fresh.hex())
-        rows = await self._fetch(_SHARED_KEY)
-        return bytes.fromhex(rows[0][0])
+        rows = await self._fetch(_KEYS)
+        return [bytes.fromhex(key) for (value,) in rows for key in value.split()]
+
+    async def save_keys(self, keys: Sequence[bytes]) -> None:
+        """The keys from now on."""
+        first, *others = (key.hex() for key in keys)
+        await self._execute(_SAVE_KEYS, first, " ".join(others))

@@ -181,7 +181,7 @@ class Connections:
 
     def _cannot(self, why: str) -> None:
         """It does not come back; what is new of why is said in the log."""
-        if why != self.why_down:
+        if why != self.why_down and self._settings.logs_why:
             _log.warning("no bus: %s", why)
         self.why_down = why
 

@@ -16,6 +16,8 @@ class RedisBusSettings:
     attempts are, doubled each time, less a random part. `max_unanswered_bytes`: what may be on its
     way; beyond, the bus is lost. `subscribe_batch`: channels that one command subscribes when the
     bus comes back. `check_interval_s`: how often Redis is asked whether it is fit.
+    `logs_why`: whether the log says why it does not come back; of several buses to one Redis, one
+    is enough.
     """
 
     channel_prefix: str = "webchat:"
@@ -27,6 +29,7 @@ class RedisBusSettings:
     max_unanswered_bytes: int = 32 * 1024 * 1024
     subscribe_batch: int = 1_000
     check_interval_s: float = 15.0
+    logs_why: bool = True
 
 
 @dataclass(frozen=True, slots=True)

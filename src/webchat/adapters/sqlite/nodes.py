@@ -1,4 +1,4 @@
-"""Rows of nodes, and the key they share, on SQLite."""
+"""Rows of nodes, and the keys they share, on SQLite."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from webchat.ports.nodes import NodeRow
 _PUT: Final = """INSERT INTO node VALUES (?1, ?2, ?3)
     ON CONFLICT (id) DO UPDATE SET row = ?3 WHERE incarnation = ?2"""
 _KEEP_KEY: Final = "INSERT OR IGNORE INTO property VALUES ('shared_secret', ?)"
-_SHARED_KEY: Final = "SELECT value FROM property WHERE name = 'shared_secret'"
+_KEYS: Final = """SELECT value FROM property
+    WHERE name IN ('shared_secret', 'shared_secret_others') ORDER BY name"""
+_SAVE_KEYS: Final = """
+    REPLACE INTO property VALUES ('shared_secret', ?), ('shared_secret_others', ?)"""
 
 
 class SqliteNodes:
@@ -37,9 +40,13 @@ class SqliteNodes:
         """Drop a row, if it is still of that incarnation."""
         await self._write(_remove, (node_id, incarnation))
 
-    async def shared_secret(self, fresh: bytes) -> bytes:
-        """The key; `fresh` becomes it if there was none."""
-        return await self._write(_shared_secret, fresh)
+    async def shared_keys(self, fresh: bytes) -> Sequence[bytes]:
+        """The keys; `fresh` becomes the only one if there was none."""
+        return await self._write(_shared_keys, fresh)
+
+    async def save_keys(self, keys: Sequence[bytes]) -> None:
+        """The keys from now on."""
+        await self._write(_save_keys, keys)
 
 
 def _put(db: sqlite3.Connection, row: NodeRow) -> bool:
@@ -55,7 +62,11 @@ def _remove(db: sqlite3.Connection, key: tuple[str, str]) -> None:
     db.execute("DELETE FROM node WHERE id = ? AND incarnation = ?", key)
 
 
-def _shared_secret(db: sqlite3.Connection, fresh: bytes) -> bytes:
+def _shared_keys(db: sqlite3.Connection, fresh: bytes) -> list[bytes]:
     db.execute(_KEEP_KEY, (fresh.hex(),))
-    (kept,) = db.execute(_SHARED_KEY).fetchone()
-    return bytes.fromhex(kept)
+    return [bytes.fromhex(key) for (value,) in db.execute(_KEYS) for key in value.split()]
+
+
+def _save_keys(db: sqlite3.Connection, keys: Sequence[bytes]) -> None:
+    first, *others = (key.hex() for key in keys)
+    db.execute(_SAVE_KEYS, (first, " ".join(others)))

@@ -63,6 +63,7 @@ def _beside(settings: Settings) -> RedisBusSettings:
         _bus(settings),
         channel_prefix=settings.redis_prefix + "cache:",
         ack_timeout_ms=settings.redis_timeout_ms,
+        logs_why=False,
     )
 
 

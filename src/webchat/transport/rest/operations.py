@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from http import HTTPStatus
 from ipaddress import ip_address
+from typing import Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
@@ -19,6 +20,9 @@ from webchat.transport.rest.guard import CLIENT
 from webchat.transport.rest.paths import HEALTHZ, METRICS, READYZ
 from webchat.transport.rest.resource import json_response
 from webchat.transport.rest.services import Check, RestSettings, Services
+
+_BY_PROXIES: Final = frozenset({"forwarded", "via", "x-forwarded-for", "x-real-ip"})
+"""Header fields that proxies add."""
 
 
 class Operations:
@@ -68,7 +72,7 @@ class Operations:
 
     async def _metrics(self, request: Request) -> Response:
         # A proxy on this machine that nobody said to trust speaks for whoever asked it.
-        if "x-forwarded-for" in request.headers or not _is_here(request.scope[CLIENT]):
+        if not _BY_PROXIES.isdisjoint(request.headers) or not _is_here(request.scope[CLIENT]):
             raise WebchatError(Code.FORBIDDEN, "Metrics are for this machine alone.")
         return Response(generate_latest(self._services.registry), media_type=CONTENT_TYPE_LATEST)
 
