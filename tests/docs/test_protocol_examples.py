@@ -1,4 +1,4 @@
-"""The examples of docs/protocol.md are said to a server, line by line, which answers as they say."""
+"""The examples of docs/protocol.md, line by line: a server is told so, and answers so."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def examples(mode: str) -> list[tuple[str, str, str]]:
     blocks = re.findall(r"```text\n(.*?)```", part, re.DOTALL)
     lines = [_LINE.fullmatch(line) for block in blocks for line in block.splitlines()]
     assert None not in lines
-    return [match.group(1, 2, 3) for match in lines if match]
+    return [(match[1], match[2], match[3]) for match in lines if match]
 
 
 class Stage:
