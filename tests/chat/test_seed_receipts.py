@@ -78,6 +78,18 @@ async def test_a_delivery_and_a_display_are_told_each_for_itself(open_world: Wor
     ]
 
 
+async def test_a_display_alone_is_told_alone_though_a_notice_was_handed_over_just_before(
+    open_world: World,
+) -> None:
+    anna, ben = await seed(open_world, "anna"), await seed(open_world, "ben")
+    await anna.do("create", G, "ben")
+    await anna.say_in(G, "one")
+    said = {"EvtType": "display", "From": G, "Originated": "ben", "To": "anna"}
+    ben.say("chat", said | {"MsgID": "anna-one"})
+    await open_world.pass_time(1)
+    assert heard(anna) == [("display", "anna-one")]
+
+
 async def test_what_another_device_has_told_of_is_not_told_again(open_world: World) -> None:
     anna, ben = await talk(open_world)
     laptop = await open_world.joined("ben")

@@ -189,9 +189,7 @@ class SeedDevice(Device):
 
     def _pass_over(self, entry: Entry) -> None:
         if entry.conv not in self._unconfirmed and not entry.conv.startswith("user:"):
-            self._receipts.move(
-                self.user.uid, entry.conv, delivered=entry.seq, source=self, named=()
-            )
+            self._receipts.move(self.user.uid, entry.conv, source=self, named=(), run_on=entry.seq)
 
     def sent(self, conv: ConvID, author: Uid, msg_id: str) -> Seq | None:
         """What this connection was sent under that MsgID."""
