@@ -17,6 +17,8 @@ _ID_CHARACTERS: Final = rf"[A-Za-z0-9._@+-]{{1,{MAX_ID_CHARS}}}"
 _ID: Final = re.compile(rf"{_ID_CHARACTERS}\Z")
 _UID: Final = re.compile(rf"(?!group_){_ID_CHARACTERS}\Z")
 _GROUP: Final = re.compile(rf"group_{_ID_CHARACTERS}\Z")
+GROUP_PREFIX: Final = "group_"
+"""How the ConvIDs of groups begin, and no other."""
 
 MESSAGE: Final = "message"
 """The kind of entries that count: `N` says how many there are, and readers confirm them."""
@@ -36,7 +38,7 @@ def is_uid(text: str) -> bool:
 
 def is_group(text: str) -> bool:
     """Whether `text` has the form of a group's id, which is also its ConvID."""
-    return _GROUP.match(text) is not None
+    return text.startswith(GROUP_PREFIX) and _GROUP.match(text) is not None
 
 
 def pair_conv(a: Uid, b: Uid) -> ConvID:

@@ -313,6 +313,46 @@ async def test_a_store_that_is_down_refuses_the_join_and_lets_it_be_sent_again(
     assert (await ben.join())["ok"]
 
 
+async def test_devices_that_come_together_share_one_read_and_what_it_is_refused_with(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = [await world.person("ben") for _ in range(3)]
+    reads = 0
+    read = world.chat.roster._following.of
+
+    async def counted(uid: str) -> Any:
+        nonlocal reads
+        reads += 1
+        await asyncio.sleep(0)
+        return await read(uid)
+
+    monkeypatch.setattr(world.chat.roster._following, "of", counted)
+    world.store.is_down = True
+    acks = await asyncio.gather(*(person.join() for person in people))
+    assert [ack["error"]["code"] for ack in acks] == ["unavailable"] * 3
+    world.store.is_down = False
+    acks = await asyncio.gather(*(person.join() for person in people))
+    assert all(ack["ok"] for ack in acks)
+    assert reads == 2
+    assert len(world.chat.roster.users["ben"].devices) == 3
+
+
+async def test_where_the_first_of_several_devices_is_cut_off_the_next_one_reads(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roster, never = world.chat.roster, asyncio.Event()
+    read = roster._following.of
+    monkeypatch.setattr(roster._following, "of", lambda uid: never.wait())
+    first = asyncio.create_task(roster.arrive("ben"))
+    await settle()
+    others = [asyncio.create_task(roster.arrive("ben")) for _ in range(2)]
+    await settle()
+    monkeypatch.setattr(roster._following, "of", read)
+    first.cancel()
+    users = await asyncio.gather(*others)
+    assert users[0] is users[1] is roster.arrived("ben")
+
+
 async def test_a_backlog_waits_for_a_store_that_is_down(world: World) -> None:
     await write(world, "anna", "ben", 150)
     ben = await world.person("ben")

@@ -42,23 +42,30 @@ async def store(tmp_path: Path, clock: ManualClock) -> AsyncIterator[SqliteStore
 
 @pytest.mark.parametrize("queries", [0, 1, 2, 3])
 @pytest.mark.parametrize("name", READS)
+@pytest.mark.parametrize("at_once", [True, False])
 async def test_what_is_folded_while_it_is_read_is_seen_all_the_same(
-    store: SqliteStore, name: str, queries: int
+    store: SqliteStore, name: str, queries: int, at_once: bool
 ) -> None:
     read = READS[name]
     expected = await read(store)
-    fold_after(queries, store)
+    fold_after(queries, store, at_once=at_once)
     assert await read(store) == expected
 
 
-def fold_after(queries: int, store: SqliteStore) -> None:
-    """Let whoever reads logs fold `group_x` once the tables were asked so often."""
+def fold_after(queries: int, store: SqliteStore, *, at_once: bool) -> None:
+    """Let whoever reads logs fold `group_x` once the tables were asked so often: at once, as before
+    an act that needs to find it there, or as a slice of all."""
     reader, loop = store._reader, asyncio.get_running_loop()
     ports: Any = store
+    logs = ports.positions._logs
+
+    def begin(db: sqlite3.Connection, _: str) -> None:
+        logs._ledger._folding.begin(logs._ledger._unfolded.values())
 
     def fold() -> None:
-        folding = store._writer.write(ports.positions._logs.settle, "group_x")
+        folding = store._writer.write(logs.settle if at_once else begin, "group_x")
         asyncio.run_coroutine_threadsafe(folding, loop).result(DEADLINE_S)
+        assert logs._ledger.tail("group_x") is None
 
     class Reader:
         async def read(self, query: Callable[[Any], T]) -> T:

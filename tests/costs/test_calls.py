@@ -11,6 +11,7 @@ import pytest
 
 from tests.costs.world import Calls, Node, Person, client_frame, counted, event, message
 from tests.memory import settle
+from webchat.model import pair_conv
 
 _SLACK = 0.85
 
@@ -110,6 +111,12 @@ async def test_the_ping_of_an_idle_connection(node: Node) -> None:
     _within(calls, python=24, total=46)
 
 
+async def test_a_device_that_comes_back_and_each_of_its_conversations(node: Node) -> None:
+    few, many = await _coming_back(node, "anne", 10), await _coming_back(node, "ben", 30)
+    _within(few, python=183, total=355)
+    _within(_difference(many, few), python=0, total=20 * 5)
+
+
 def _within(calls: Calls, *, python: int, total: int) -> None:
     """At most so many; and not so far below that the bound has lost its meaning."""
     assert _SLACK * python <= calls.python.total() <= python, calls.python.most_common()
@@ -148,6 +155,27 @@ async def _message_to_group(people: list[Person], group: str) -> Calls:
     with counted() as calls:
         sender.asks(3, "chat", message(sender.uid, group, f"second {group}"))
         await settle()
+    return calls
+
+
+async def _coming_back(node: Node, uid: str, conversations: int) -> Calls:
+    """Somebody connects, and joins with all that was said in conversations with as many friends,
+    who are away."""
+    cursors = {f"user:{uid}": conversations}
+    for number in range(conversations):
+        friend = await node.person(f"friend{number}")
+        friend.asks(1, "chat", message(friend.uid, uid, "m"))
+        await settle()
+        cursors[pair_conv(friend.uid, uid)] = 1
+        friend.socket.connection_lost(None)
+        await settle()
+    with counted() as calls:
+        person = Person(node, uid)
+        person.says("40")
+        await settle()
+        person.asks(0, "join", {"uid": uid, "device": "d", "cursors": cursors})
+        await settle()
+    assert _last(person).startswith('30[{"ok":true')
     return calls
 
 

@@ -11,8 +11,9 @@ import pytest
 from tests.memory import ManualClock
 from tests.transport.site import ENGINE, running
 from tests.transport.wire import frame, text, websocket
+from webchat.protocol.engineio import Packet
 from webchat.session.deadlines import Deadlines
-from webchat.transport.websocket import WebSocket
+from webchat.transport.websocket import WebSocket, WebSocketV3
 
 _READ_BYTES = 256 * 1024
 _MOST_A_TURN = 1_500
@@ -123,6 +124,16 @@ async def test_of_many_packets_in_one_read_each_turn_of_the_loop_has_its_share(
         counts.append(len(heard.texts))
     assert max(after - before for before, after in pairwise(counts)) <= _MOST_A_TURN
     assert heard.texts == texts
+
+
+@pytest.mark.parametrize("form", [WebSocket, WebSocketV3])
+async def test_the_answer_to_the_request_goes_with_what_is_said_first(
+    form: type[WebSocket], tcp: Tcp, peers: set[object]
+) -> None:
+    socket = form(tcp, peers, Deadlines(ManualClock(), 5.0, WebSocket.abort), 1_000, b"answer ")
+    for each in (Packet(b"4one"), Packet(b"4other")):
+        socket.send([each])
+    assert tcp.written == [b"answer \x81\x044one", b"\x81\x064other"]
 
 
 async def test_a_few_packets_are_dealt_with_at_once(

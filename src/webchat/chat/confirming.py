@@ -14,7 +14,7 @@ from webchat.chat.packets import ack_of_receipt
 from webchat.chat.seed import SeedDevice
 from webchat.chat.stats import Stats
 from webchat.errors import Code, WebchatError
-from webchat.model import ConvID, Entry, Seq, Uid, is_uid, pair_conv
+from webchat.model import GROUP_PREFIX, ConvID, Entry, Seq, Uid, is_uid, pair_conv
 from webchat.ports.log import Log
 from webchat.protocol.envelope import Envelope
 from webchat.service.receipts import Receipts
@@ -77,7 +77,7 @@ class Confirming:
         if not envelope.msg_id and not seq:
             raise WebchatError(Code.BAD_REQUEST, "a receipt needs ConvID and Seq, or a MsgID")
         # Nobody is in a group whose id is not well-formed, so its form need not be looked at.
-        if envelope.from_ != device.user.uid and not conv.startswith("group_"):
+        if envelope.from_ != device.user.uid and not conv.startswith(GROUP_PREFIX):
             raise _not_its_readers()
         if isinstance(device, SeedDevice) and not seq:
             sent = device.sent(conv, envelope.to, envelope.msg_id)

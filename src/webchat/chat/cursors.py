@@ -59,7 +59,11 @@ class Cursors:
 
 
 def _begin_named(device: Device, cursors: Mapping[ConvID, Seq]) -> None:
+    logs = device.user.logs
     for conv, cursor in cursors.items():
+        held = logs.get(conv)
+        if held is not None and held.last == cursor and not device.lags and not device.past:
+            continue  # live, as most logs of a device that comes back are
         held = device.log_of(conv)
         if held is not None:
             _begin(device, held, cursor)
@@ -70,7 +74,7 @@ def _begin(device: Device, held: HeldLog, cursor: Seq | None) -> None:
     lag = device.lags.get(held.conv)
     is_past = device.past is not None and held.conv in device.past
     if lag is None and cursor == held.last and not is_past:
-        return  # live, as most logs of a device that comes back are
+        return  # live
     if lag is None:
         lag = device.lag_behind(held.conv, Lag(held.last))
     lag.waiting = False

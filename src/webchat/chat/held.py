@@ -7,14 +7,14 @@ Messages that are held for a group which the server does not know are another ma
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 import msgspec
 
-from webchat.model import ConvID, Head, Position, Seq, Uid, is_group, user_log
+from webchat.model import GROUP_PREFIX, ConvID, Head, Position, Seq, Uid, user_log
 from webchat.service.standing import Standing
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ NOTHING: Final = cast("dict[ConvID, Any]", MappingProxyType({}))
 
 def held_log(conv: ConvID, head: Head) -> HeldLog:
     """A log that somebody begins to follow, from `head` on."""
-    kind = HeldGroup if is_group(conv) else HeldLog
+    kind = HeldGroup if conv.startswith(GROUP_PREFIX) else HeldLog
     return kind(conv, head.last, head.n, head.at)
 
 
@@ -61,12 +61,6 @@ class HeldLog(msgspec.Struct, eq=False, gc=False):
         """The highest `Seq` heard of: beyond `last` while a gap is being read."""
         return self.last if self.gap is None else self.gap.seen
 
-    def round_time(self, now_ms: int) -> None:
-        """If nothing was said for long, share the time with the logs of about the same one: it
-        would be 32 bytes for each conversation of all who are here."""
-        if self.at < now_ms - _EXACT_FOR_MS:
-            self.at = _about(self.at // _ABOUT_MS)
-
     def lets_write(self, uid: Uid) -> bool:
         """Whether this member is known to be allowed to write; False: ask the store."""
         return False
@@ -88,6 +82,15 @@ class HeldLog(msgspec.Struct, eq=False, gc=False):
         """The user follows this log no more. `users`: all who are here."""
         others = tuple(uid for uid in self.users if uid != user.uid)
         self.users = users[others[0]].alone if len(others) == 1 else others
+
+
+def round_times(logs: Iterable[HeldLog], now_ms: int) -> None:
+    """Let those in which nothing was said for long share the time with others of about the same
+    one: it would be 32 bytes for each conversation of all who are here."""
+    exact_from_ms = now_ms - _EXACT_FOR_MS
+    for held in logs:
+        if held.at < exact_from_ms:
+            held.at = _about(held.at // _ABOUT_MS)
 
 
 @lru_cache(maxsize=65_536)
@@ -155,16 +158,32 @@ class Arrival:
 
     `noted`: the logs it came into, or the `Seq` by which it left that group. `moved`: logs that
     nobody here followed and that moved after their heads may have been read; `misses_something`:
-    others may have, too. `task`: the reading.
+    others may have, too. The user's first device reads; the others wait until that is `over`.
     """
 
-    __slots__ = ("misses_something", "moved", "noted", "task")
+    __slots__ = ("_over", "misses_something", "moved", "noted")
 
     def __init__(self) -> None:
         self.noted: dict[ConvID, Head | Seq] = {}
         self.moved: dict[ConvID, Head] = {}
         self.misses_something = False
-        self.task: asyncio.Task[None] | None = None
+        self._over: asyncio.Future[None] | None = None
+
+    async def over(self) -> None:
+        """Return when the user has arrived, or the first device was cut off meanwhile. Raises what
+        the reading was refused with."""
+        if self._over is None:
+            self._over = asyncio.get_running_loop().create_future()
+        await asyncio.shield(self._over)  # for all who wait
+
+    def end(self, error: BaseException | None) -> None:
+        """The reading is over."""
+        if self._over is None:
+            return
+        if isinstance(error, Exception):
+            self._over.set_exception(error)
+        else:
+            self._over.set_result(None)
 
 
 class User:

@@ -178,7 +178,7 @@ class Joining:
     async def _past_logs(self, user: User, cursors: Iterable[ConvID]) -> dict[ConvID, HeldLog]:
         """Groups named that the user has left: their logs, up to its own `depart`."""
         past: dict[ConvID, HeldLog] = {}
-        for conv in cursors:
+        for conv in cursors if user.left else ():
             until = user.left.get(conv)
             entries = await self._log.read(conv, until - 1, 1) if until is not None else []
             for entry in entries:

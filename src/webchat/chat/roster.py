@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from webchat.chat.held import Arrival, HeldLog, User, held_log
+from webchat.chat.held import Arrival, HeldLog, User, held_log, round_times
 from webchat.chat.tools import Tools
 from webchat.chat.topics import NODES
 from webchat.errors import Code, WebchatError
-from webchat.model import NO_HEAD, ConvID, Head, Membership, Seq, Uid, is_group
+from webchat.model import GROUP_PREFIX, NO_HEAD, ConvID, Head, Membership, Seq, Uid
 from webchat.ports.following import Followed
 
 if TYPE_CHECKING:
@@ -43,36 +43,37 @@ class Roster:
 
     async def arrive(self, uid: Uid) -> User:
         """The user, following all its logs. Raises WebchatError(UNAVAILABLE)."""
-        while True:
-            user = self.users.get(uid)
-            if user is None:
-                user = self.users[uid] = User(uid)
-                arrival = self.arrivals[uid] = Arrival()
-                arrival.task = asyncio.ensure_future(self._follow_all(user, arrival))
-            under_way = self.arrivals.get(uid)
-            if under_way is not None and under_way.task is not None:
-                await asyncio.shield(under_way.task)
+        while (user := self.users.get(uid)) is not None:
+            arrival = self.arrivals.get(uid)
+            if arrival is not None:
+                await arrival.over()
             if self.users.get(uid) is user:
                 return user
+        user = self.users[uid] = User(uid)
+        arrival = self.arrivals[uid] = Arrival()
+        try:
+            await self._follow_all(user, arrival)
+        except BaseException as error:
+            del self.arrivals[uid]
+            del self.users[uid]
+            self._drop(user.own)
+            arrival.end(error)
+            raise
+        arrival.end(None)
+        return user
 
     async def _follow_all(self, user: User, arrival: Arrival) -> None:
         self._want(user.own)
-        try:
-            await self._subscribe(user.own)
-            followed = await self._following.of(user.uid)
-            await self._follow_what_was_read(user, arrival, followed)
-        except BaseException:
-            del self.arrivals[user.uid]
-            del self.users[user.uid]
-            self._drop(user.own)
-            raise
+        await self._subscribe(user.own)
+        followed = await self._following.of(user.uid)
+        await self._follow_what_was_read(user, arrival, followed)
 
     async def _follow_what_was_read(self, user: User, arrival: Arrival, followed: Followed) -> None:
         """A pair is heard of on its people's own channels; of a group whose channel is only held
         from now on, what was read of its head may be too old."""
         present = [row.conv for row in followed.memberships if row.until is None]
         heads = dict(followed.heads)
-        groups = [conv for conv in present if is_group(conv)]
+        groups = [conv for conv in present if conv.startswith(GROUP_PREFIX)]
         for group in groups:
             self._want(group)
         try:
@@ -105,11 +106,17 @@ class Roster:
             heads[conv] = max(head, heads.get(conv, NO_HEAD))
         left = {row.conv: row.until for row in followed.memberships if row.until is not None}
         user.left = left or user.left
-        now_ms = self._clock.now_ms()
         for row in followed.memberships:
-            if row.until is None:
-                held = self.follow(user, row.conv, heads.get(row.conv, NO_HEAD))
-                held.round_time(now_ms)
+            conv = row.conv
+            if row.until is None and (conv in self.logs or conv.startswith(GROUP_PREFIX)):
+                self.follow(user, conv, heads.get(conv, NO_HEAD))
+            elif row.until is None:
+                # As `follow`, for what nobody else here follows: most of what there is, by the
+                # thousand perhaps, so without calls.
+                head = heads.get(conv, NO_HEAD)
+                held = HeldLog(conv, head.last, head.n, head.at, None, user.alone)
+                self.logs[conv] = user.logs[conv] = held
+        round_times(user.logs.values(), self._clock.now_ms())
         self.follow(user, user.own, followed.own)
         for conv, noted in arrival.noted.items():
             if isinstance(noted, Seq):
@@ -144,7 +151,8 @@ class Roster:
         if conv not in user.logs:
             user.logs[held.conv] = held  # one text as the key for all who follow it
             held.add(user)
-            user.come_back(conv)
+            if user.left:
+                user.come_back(conv)
             if held.is_group:
                 self._want(conv)
         return held

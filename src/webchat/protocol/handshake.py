@@ -5,7 +5,6 @@ Source: RFC 6455, section 4.2. No extension and no subprotocol is ever accepted.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hashlib
 from collections.abc import Mapping
@@ -49,7 +48,7 @@ def accept_key(key: str) -> bytes:
     """The value of Sec-WebSocket-Accept that answers `key`."""
     # SHA-1 is what the RFC asks for; nothing secret rests on it.
     digest = hashlib.sha1(key.encode() + _GUID, usedforsecurity=False).digest()
-    return base64.b64encode(digest)
+    return binascii.b2a_base64(digest, newline=False)
 
 
 def _check_upgrade(headers: Mapping[str, str]) -> None:
@@ -61,7 +60,7 @@ def _check_upgrade(headers: Mapping[str, str]) -> None:
 def _key(headers: Mapping[str, str]) -> str:
     key = headers.get("sec-websocket-key", "").strip()
     try:
-        is_key = len(base64.b64decode(key, validate=True)) == _KEY_BYTES
+        is_key = len(binascii.a2b_base64(key, strict_mode=True)) == _KEY_BYTES
     except (binascii.Error, ValueError):
         is_key = False
     if not is_key:

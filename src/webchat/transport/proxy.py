@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 import msgspec
@@ -61,6 +62,8 @@ def _listed(field: str) -> list[str]:
     return [item.strip() for item in field.split(",") if item.strip()]
 
 
+# Those who connect to us are few where a proxy stands in between, and come again where none does.
+@lru_cache(maxsize=1_024)
 def _address(text: str) -> Address | None:
     """An address as proxies write it: bare, in brackets, or with a port."""
     if text.startswith("["):

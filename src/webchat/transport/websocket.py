@@ -25,11 +25,12 @@ class WebSocket(asyncio.Protocol):
 
     A peer that sends much at once is read piece by piece, so that others have their turns.
     `peers` is the server's own set of its TCP connections, to which it belongs while it lives;
-    `closing` ends it if its peer does not, once a close frame was sent.
+    `closing` ends it if its peer does not, once a close frame was sent. `answer`: to the request,
+    written with what is said first; b"": it has been written.
     """
 
-    __slots__ = ("_closing", "_has_pieces", "_is_closing", "_is_paused", "_parser", "_peers",
-                 "_transport", "receiver")  # fmt: skip
+    __slots__ = ("_closing", "_has_pieces", "_is_closing", "_is_paused", "_parser",
+                 "_peers", "_transport", "_unsaid", "receiver")  # fmt: skip
 
     most_packets = 0
 
@@ -39,7 +40,9 @@ class WebSocket(asyncio.Protocol):
         peers: MutableSet[Any],
         closing: Deadlines[WebSocket],
         max_message_bytes: int,
+        answer: bytes = b"",
     ) -> None:
+        self._unsaid = answer
         self.receiver: Receiver | None = None
         self._transport = transport
         self._peers = peers
@@ -56,7 +59,10 @@ class WebSocket(asyncio.Protocol):
         """Write them all at once; whether it takes more."""
         if self._is_closing:
             return False
-        if len(packets) == 1:
+        if self._unsaid:
+            answer, self._unsaid = self._unsaid, b""
+            self._transport.write(b"".join([answer, *(each.frames for each in packets)]))
+        elif len(packets) == 1:
             self._transport.write(packets[0].framed or packets[0].frames)
         else:
             self._transport.write(b"".join([each.framed or each.frames for each in packets]))
@@ -175,5 +181,6 @@ class WebSocketV3(WebSocket):
         """Write them all at once; whether it takes more."""
         if self._is_closing:
             return False
-        self._transport.write(b"".join([packet.frames_v3 for packet in packets]))
+        answer, self._unsaid = self._unsaid, b""
+        self._transport.write(b"".join([answer, *(packet.frames_v3 for packet in packets)]))
         return not self._is_paused

@@ -51,6 +51,11 @@ class Folding:
         settings = self._settings
         return self._records >= settings.journal_entries or self._size >= settings.journal_bytes
 
+    @property
+    def has_written(self) -> bool:
+        """Whether this transaction folds something."""
+        return bool(self._slice)
+
     def begin(self, unfolded: Iterable[OpenLog]) -> None:
         """Fold these, which are all that the journal speaks of, unless a fold is under way."""
         if self._fold is None:

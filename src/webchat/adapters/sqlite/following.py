@@ -1,7 +1,8 @@
-"""What a user follows, on SQLite: a few statements in one visit to a reading thread.
+"""What a user follows, on SQLite: one statement, which gives all it finds as one row of JSON, as in
+`heads.py`.
 
-Each gives all it finds as one row of JSON, as in `heads.py`. Tails are looked into before the
-tables, as ever, so first it is read which logs these are.
+Only the tables say which logs these are, so here tails are looked into after them. That misses what
+is folded in between: then the tables are read once more.
 """
 
 from __future__ import annotations
@@ -21,8 +22,6 @@ from webchat.adapters.sqlite.reader import MAX_INTEGER, Reading
 from webchat.model import NO_HEAD, ConvID, Head, Membership, Seq, Uid, user_log
 from webchat.ports.following import Activity, Followed, Seen
 
-_NAMES: Final = """
-    SELECT json_group_array(log.name) FROM member JOIN log ON log.id = member.log WHERE uid = ?"""
 # No span comes after one that is open.
 _SPANS: Final = f"""
     SELECT (
@@ -53,11 +52,7 @@ class _Span(msgspec.Struct, array_like=True, gc=False):
     def membership(self, uid: Uid) -> Membership:
         return Membership(self.conv, uid, self.since, self.until, self.role)
 
-    def head(self) -> Head:
-        return Head(self.last, self.n, self.at, self.members_seq)
 
-
-_decode_names: Final = msgspec.json.Decoder(list[ConvID]).decode
 _decode_spans: Final = msgspec.json.Decoder(list[_Span]).decode
 _decode_head: Final = msgspec.json.Decoder(tuple[Seq, int, int, Seq]).decode
 _activity: Final = attrgetter("at", "conv")
@@ -68,6 +63,7 @@ class SqliteFollowing:
 
     def __init__(self, reader: Reading, ledger: Ledger) -> None:
         self._reader = reader
+        self._ledger = ledger
         self._tail = ledger.tail
         self._heads = Heads(ledger)
 
@@ -76,10 +72,18 @@ class SqliteFollowing:
 
         def run(db: sqlite3.Connection) -> Followed:
             spans, own = self._read(db, uid)
-            heads = {span.conv: span.head() for span in spans if span.until is None}
+            # Written out: a device that comes back waits for twenty of each, or thousands.
+            heads = {
+                span.conv: Head(span.last, span.n, span.at, span.members_seq)
+                for span in spans
+                if span.until is None
+            }
             if own.last:
                 heads[user_log(uid)] = own
-            return Followed([span.membership(uid) for span in spans], heads, own)
+            memberships = [
+                Membership(span.conv, uid, span.since, span.until, span.role) for span in spans
+            ]
+            return Followed(memberships, heads, own)
 
         return await self._reader.read(run)
 
@@ -100,13 +104,20 @@ class SqliteFollowing:
     def _read(self, db: sqlite3.Connection, uid: Uid) -> tuple[list[_Span], Head]:
         """The user's spans, and where its own log ends."""
         own = user_log(uid)
-        (names,) = db.execute(_NAMES, (uid,)).fetchone()
-        ends = self._heads.ends([*_decode_names(names), own])
-        read, own_read = db.execute(_SPANS, (uid, own)).fetchone()
-        spans = _decode_spans(read)
-        for span in spans:
+        own_end = self._heads.ends([own]).get(own, NO_HEAD)  # before the rest: see `Followed`
+        folds = self._ledger.folds
+        spans, own_head = _in_tables(db, uid, own)
+        ends = self._heads.ends([span.conv for span in spans])
+        if self._ledger.folds != folds:
+            # What went from a tail to the tables in between is in neither; now it is in the tables.
+            spans, own_head = _in_tables(db, uid, own)
+        for span in spans if ends else ():
             end = ends.get(span.conv, NO_HEAD)
             if span.until is None and end.last > span.last:
                 span.last, span.n, span.at, span.members_seq = msgspec.structs.astuple(end)
-        own_head = NO_HEAD if own_read is None else Head(*_decode_head(own_read))
-        return spans, max(own_head, ends.get(own, NO_HEAD))
+        return spans, max(own_head, own_end)
+
+
+def _in_tables(db: sqlite3.Connection, uid: Uid, own: ConvID) -> tuple[list[_Span], Head]:
+    spans, own_head = db.execute(_SPANS, (uid, own)).fetchone()
+    return _decode_spans(spans), NO_HEAD if own_head is None else Head(*_decode_head(own_head))

@@ -28,7 +28,7 @@ class Heads:
     """Reads them; for any thread."""
 
     def __init__(self, ledger: Ledger) -> None:
-        self._tail = ledger.tail
+        self._tails = ledger.tails
 
     def read(self, db: sqlite3.Connection, convs: Iterable[ConvID]) -> dict[ConvID, Head]:
         """The heads of those that exist."""
@@ -42,5 +42,5 @@ class Heads:
 
     def ends(self, convs: Iterable[ConvID]) -> dict[ConvID, Head]:
         """Where the tails of logs end; those are left out of which the tables say it all."""
-        tails = {conv: tail for conv in convs if (tail := self._tail(conv)) is not None}
+        tails = self._tails(convs)
         return {conv: end for conv, tail in tails.items() if (end := tail.end()) is not None}

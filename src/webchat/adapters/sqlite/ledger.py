@@ -66,6 +66,9 @@ class Ledger:
         self._positions = 0
         self.keys = KeyJournal(settings)
         """Of what is in the tables; its `find` is for any thread."""
+        self.folds = 0
+        """Counts up before anything that the tables have by now goes from memory. For any thread:
+        if it has not changed, what was not in the tables before is in memory still."""
         self._folding = Folding(settings, self.keys)
         self._new: dict[int, tuple[OpenLog, int]] = {}
         self._touched: list[tuple[OpenLog, LogTail, Head]] = []
@@ -88,6 +91,12 @@ class Ledger:
         """What is committed of a log and not in the tables. For any thread."""
         log = self._unfolded.get(conv)
         return None if log is None else log.tail
+
+    def tails(self, convs: Iterable[ConvID]) -> dict[ConvID, LogTail]:
+        """`tail` of each, without those of which the tables say it all. For any thread."""
+        unfolded = self._unfolded.get
+        logs = [log for conv in convs if (log := unfolded(conv)) is not None]
+        return {log.conv: tail for log in logs if (tail := log.tail) is not None}
 
     # Logs
 
@@ -273,6 +282,8 @@ class Ledger:
     def committed(self) -> None:
         """The transaction is durable; what it did may be read."""
         self.keys.committed()  # before tails let go of their rows
+        if self._settled or self._folding.has_written:
+            self.folds += 1
         emptied = self._folding.committed()
         settled = self._settled
         for log, tail, _ in self._touched:
@@ -300,6 +311,7 @@ class Ledger:
         """Another process wrote since the last transaction; maybe it has emptied the journal."""
         self._recent.clear()
         if (self._unfolded or not self.keys.is_empty) and journal.is_empty(db):
+            self.folds += 1
             self._unfolded = {}
             self._folding.forget()
             self.keys.forget()

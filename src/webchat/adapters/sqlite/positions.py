@@ -43,6 +43,7 @@ class SqlitePositions:
         self._writer = writer
         self._reader = reader
         self._tail = ledger.tail
+        self._tails = ledger.tails
 
     def move(self, moves: Sequence[Move], done: MoveDone) -> None:
         """Queue `moves` for the next transaction."""
@@ -54,8 +55,8 @@ class SqlitePositions:
             SELECT log.name, delivered, displayed, n
             FROM json_each(?) AS asked JOIN log ON log.name = asked.value
             JOIN position ON position.log = log.id AND uid = ?"""
-        tails = [(conv, tail) for conv in convs if (tail := self._tail(conv)) is not None]
-        moved = {conv: tail.moved.get(uid) for conv, tail in tails}
+        tails = self._tails(convs)
+        moved = {conv: tail.moved.get(uid) for conv, tail in tails.items()}
         return _newer(await self._read(query, convs, uid), moved)
 
     async def of_members(self, conv: ConvID, uids: Sequence[Uid]) -> Mapping[Uid, Position]:

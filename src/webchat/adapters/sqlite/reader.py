@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import sqlite3
@@ -38,6 +37,7 @@ class Reader:
 
     def __init__(self, connections: list[sqlite3.Connection], at_once: int) -> None:
         self._connections = connections
+        self._loop = asyncio.get_running_loop()
         self._room = at_once
         self._waiting: deque[_Asked] = deque()
         self._asked: SimpleQueue[_Asked | None] = SimpleQueue()
@@ -55,7 +55,7 @@ class Reader:
 
     async def read(self, query: Callable[[sqlite3.Connection], R]) -> R:
         """The result of `query`, run on a thread. Raises WebchatError(UNAVAILABLE)."""
-        done: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[R] = self._loop.create_future()
         with self._closing:
             if self._is_closed:
                 raise not_answering()
@@ -105,8 +105,10 @@ class Reader:
                 self._answered.append((done, None, error))
             if not self._is_telling:
                 self._is_telling = True
-                with contextlib.suppress(RuntimeError):  # The loop has ended.
-                    done.get_loop().call_soon_threadsafe(self._tell)
+                try:  # noqa: SIM105  # A context manager is three calls more.
+                    self._loop.call_soon_threadsafe(self._tell)
+                except RuntimeError:
+                    pass  # The loop has ended.
 
     def _tell(self) -> None:
         # First: what a thread adds from here on without a call of its own is taken below.
@@ -120,8 +122,9 @@ class Reader:
                 done.set_result(result)
             else:
                 done.set_exception(error)
-        with self._closing:
-            self._hand_over()
+        if self._waiting:
+            with self._closing:
+                self._hand_over()
 
 
 class Reading(Protocol):
