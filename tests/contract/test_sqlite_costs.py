@@ -6,25 +6,28 @@ on any machine.
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from types import FrameType
-from typing import Final
+from typing import Final, TypeVar
 
 import pytest
 
-from tests.contract.asking import create, depart, edit, message, react, refer
+from tests.contract.asking import create, depart, edit, message, react, refer, to_pair
 from webchat.adapters.memory import ManualClock
 from webchat.adapters.sqlite import SqliteSettings
+from webchat.adapters.sqlite.conversations import SqliteMembers
 from webchat.adapters.sqlite.ledger import Ledger
 from webchat.adapters.sqlite.logs import Logs
 from webchat.adapters.sqlite.schema import migrate
 from webchat.ports.log import Append
 from webchat.ports.positions import Move
 
+R = TypeVar("R")
 SMALL: Final = 10
 LARGE: Final = 2_000
 A_FEW_STEPS: Final = 25
@@ -108,6 +111,31 @@ def test_acts_cost_a_large_group_what_they_cost_a_small_one(
     large = costs(db, logs, make_group(db, logs, LARGE))
     assert min(small.values()) > 0
     assert {name for name in small if large[name] > small[name] + A_FEW_STEPS} == set()
+
+
+class AtOnce:
+    """Reads from `db` with no thread of their own."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    async def read(self, query: Callable[[sqlite3.Connection], R]) -> R:
+        return query(self._db)
+
+
+def test_who_of_many_is_met_somewhere_is_not_asked_in_each_conversation(
+    db: sqlite3.Connection, logs: Logs
+) -> None:
+    for number in range(100):
+        append(db, logs, to_pair("many", f"f{number}", "1"))
+        append(db, logs, to_pair("other", f"y{number}", "1"))
+    members = SqliteMembers(AtOnce(db))
+
+    def steps(strangers: int) -> int:
+        asked = [f"y{number}" for number in range(strangers)]
+        return steps_of(db, lambda: asyncio.run(members.sharing("many", asked)))
+
+    assert steps(100) < steps(10) + 90 * A_FEW_STEPS
 
 
 def calls_of(act: Callable[[], object]) -> int:
