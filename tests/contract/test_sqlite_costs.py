@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from types import FrameType
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import pytest
 
@@ -23,6 +23,7 @@ from webchat.adapters.sqlite import SqliteSettings
 from webchat.adapters.sqlite.conversations import SqliteMembers
 from webchat.adapters.sqlite.ledger import Ledger
 from webchat.adapters.sqlite.logs import Logs
+from webchat.adapters.sqlite.positions import SqlitePositions
 from webchat.adapters.sqlite.schema import migrate
 from webchat.ports.log import Append
 from webchat.ports.positions import Move
@@ -32,6 +33,8 @@ SMALL: Final = 10
 LARGE: Final = 2_000
 A_FEW_STEPS: Final = 25
 """A search in a deeper tree may take a little longer."""
+STEPS_A_ROW: Final = 8
+"""To read a row of a table in its order, and see by one column that it does not count."""
 BATCH: Final = 100
 CALLS_A_MESSAGE: Final = 25
 """Of Python's functions, and of C's from Python, for a message in a batch of as many, until it is
@@ -136,6 +139,20 @@ def test_who_of_many_is_met_somewhere_is_not_asked_in_each_conversation(
         return steps_of(db, lambda: asyncio.run(members.sharing("many", asked)))
 
     assert steps(100) < steps(10) + 90 * A_FEW_STEPS
+
+
+def test_members_who_do_not_have_an_entry_are_counted_at_a_row_each(
+    db: sqlite3.Connection, logs: Logs
+) -> None:
+    append(db, logs, create("group_x", *(f"u{number}" for number in range(LARGE))))
+    append(db, logs, Append("group_x", (message("u0", "1"),)))
+    transact(db, logs, lambda: logs.move(db, [Move("group_x", "u1", 2, 2)]))
+    transact(db, logs, lambda: logs.settle_all(db, None))
+    writer: Any = None  # which nothing is asked of, where all is in the tables
+    positions = SqlitePositions(logs, writer, AtOnce(db), Ledger(SqliteSettings()))
+    counted = partial(positions.counts, "group_x", "u0", [2])
+    assert asyncio.run(counted()) == {2: (1, 1)}
+    assert steps_of(db, lambda: asyncio.run(counted())) < LARGE * STEPS_A_ROW
 
 
 def calls_of(act: Callable[[], object]) -> int:
