@@ -33,6 +33,7 @@ _LOOKED_AT: Final = """
         SELECT idx_tup_read AS read FROM pg_stat_user_indexes
         UNION ALL SELECT seq_tup_read FROM pg_stat_user_tables
     ) AS looks"""
+_LOOKS: Final = "SELECT sum(idx_scan)::bigint FROM pg_stat_user_indexes"
 
 
 @pytest.fixture
@@ -137,13 +138,15 @@ async def looks(
     return await looked_at(store, watcher) - before
 
 
-async def looked_at(store: PostgresStore, watcher: asyncpg.Connection) -> int:
+async def looked_at(
+    store: PostgresStore, watcher: asyncpg.Connection, what: str = _LOOKED_AT
+) -> int:
     """All that was looked at so far."""
     for connections in (store._for_writes, store._for_others):
         # Each connection tells what it did when it is next idle.
         for _ in range(2):
             await connections.fetch("SELECT pg_stat_force_next_flush()")
-    looks: int = await watcher.fetchval(_LOOKED_AT)
+    looks: int = await watcher.fetchval(what)
     return looks
 
 
@@ -155,3 +158,19 @@ async def test_acts_look_at_a_few_rows_and_at_no_more_in_a_large_group(
     told = await costs(store, url, acts, counts=counts)
     assert all(0 < small < MANY_ROWS for small, _ in told.values()), told
     assert {name: it for name, it in told.items() if it[1] > it[0] + A_FEW_ROWS} == {}
+
+
+async def test_who_of_many_is_met_somewhere_is_not_asked_in_each_conversation(
+    store: PostgresStore, url: str
+) -> None:
+    await asyncio.gather(
+        *[send(store, to_pair("many", f"c{number}", "1")) for number in range(100)]
+    )
+    watcher = await asyncpg.connect(url, server_settings={"search_path": "webchat"})
+    strangers = [f"a{number}" for number in range(100)]
+    try:
+        before = await looked_at(store, watcher, _LOOKS)
+        assert await store.members.sharing("many", [*strangers, "c7"]) == {"c7"}
+        assert await looked_at(store, watcher, _LOOKS) - before < 400
+    finally:
+        await watcher.close()

@@ -6,29 +6,35 @@ on any machine.
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from types import FrameType
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import pytest
 
-from tests.contract.asking import create, depart, edit, message, react, refer
+from tests.contract.asking import create, depart, edit, message, react, refer, to_pair
 from tests.memory import ManualClock
 from webchat.adapters.sqlite import SqliteSettings
+from webchat.adapters.sqlite.conversations import SqliteMembers
 from webchat.adapters.sqlite.ledger import Ledger
 from webchat.adapters.sqlite.logs import Logs
+from webchat.adapters.sqlite.positions import SqlitePositions
 from webchat.adapters.sqlite.schema import migrate
 from webchat.ports.log import Append
 from webchat.ports.positions import Move
 
+R = TypeVar("R")
 SMALL: Final = 10
 LARGE: Final = 2_000
 A_FEW_STEPS: Final = 25
 """A search in a deeper tree may take a little longer."""
+STEPS_A_ROW: Final = 8
+"""To read a row of a table in its order, and see by one column that it does not count."""
 BATCH: Final = 100
 CALLS_A_MESSAGE: Final = 25
 """Of Python's functions, and of C's from Python, for a message in a batch of as many, until it is
@@ -108,6 +114,45 @@ def test_acts_cost_a_large_group_what_they_cost_a_small_one(
     large = costs(db, logs, make_group(db, logs, LARGE))
     assert min(small.values()) > 0
     assert {name for name in small if large[name] > small[name] + A_FEW_STEPS} == set()
+
+
+class AtOnce:
+    """Reads from `db` with no thread of their own."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    async def read(self, query: Callable[[sqlite3.Connection], R]) -> R:
+        return query(self._db)
+
+
+def test_who_of_many_is_met_somewhere_is_not_asked_in_each_conversation(
+    db: sqlite3.Connection, logs: Logs
+) -> None:
+    for number in range(100):
+        append(db, logs, to_pair("many", f"f{number}", "1"))
+        append(db, logs, to_pair("other", f"y{number}", "1"))
+    members = SqliteMembers(AtOnce(db))
+
+    def steps(strangers: int) -> int:
+        asked = [f"y{number}" for number in range(strangers)]
+        return steps_of(db, lambda: asyncio.run(members.sharing("many", asked)))
+
+    assert steps(100) < steps(10) + 90 * A_FEW_STEPS
+
+
+def test_members_who_do_not_have_an_entry_are_counted_at_a_row_each(
+    db: sqlite3.Connection, logs: Logs
+) -> None:
+    append(db, logs, create("group_x", *(f"u{number}" for number in range(LARGE))))
+    append(db, logs, Append("group_x", (message("u0", "1"),)))
+    transact(db, logs, lambda: logs.move(db, [Move("group_x", "u1", 2, 2)]))
+    transact(db, logs, lambda: logs.settle_all(db, None))
+    writer: Any = None  # which nothing is asked of, where all is in the tables
+    positions = SqlitePositions(logs, writer, AtOnce(db), Ledger(SqliteSettings()))
+    counted = partial(positions.counts, "group_x", "u0", [2])
+    assert asyncio.run(counted()) == {2: (1, 1)}
+    assert steps_of(db, lambda: asyncio.run(counted())) < LARGE * STEPS_A_ROW
 
 
 def calls_of(act: Callable[[], object]) -> int:

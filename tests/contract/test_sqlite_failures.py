@@ -160,3 +160,22 @@ async def test_a_log_that_cannot_be_written_does_not_end_the_writer(store: Sqlit
             assert await codes([send(store, large(1))]) == [None]
     finally:
         root.removeHandler(failing)
+
+
+async def test_what_a_long_read_kept_on_the_disk_goes_after_it(
+    path: Path, clock: ManualClock
+) -> None:
+    wal = path.with_name("webchat.db-wal")
+    made = SqliteStore(path, SqliteSettings(wal_pages=10), clock)
+    await made.open("secured")
+    await send(made, create("group_x", "ann", "bob"))
+    with closing(sqlite3.connect(path, isolation_level=None)) as long_read:
+        long_read.execute("BEGIN")
+        long_read.execute("SELECT count(*) FROM entry").fetchone()
+        for number in range(60):
+            await send(made, large(number))
+        held_up = wal.stat().st_size
+    for number in range(60, 80):
+        await send(made, large(number))
+    assert wal.stat().st_size < held_up / 2
+    await made.close()

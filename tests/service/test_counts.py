@@ -39,3 +39,42 @@ async def test_only_counts_that_changed_are_told(world: World) -> None:
         world.clock.advance(1)
         await asyncio.gather(*tasks)
     assert [counts.rows for counts in told] == [((2, 5, 0),), ((2, 6, 0),)]
+
+
+class Slow(Stored):
+    """Positions that take a while to be counted."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.go_on = asyncio.Event()
+
+    async def counts(self, conv: str, author: str, seqs: Sequence[int]) -> Any:
+        self.asked += 1
+        await self.go_on.wait()
+        return await super().counts(conv, author, seqs)
+
+
+async def test_while_counts_take_long_no_others_are_begun_and_none_is_forgotten(
+    world: World,
+) -> None:
+    tasks: list[asyncio.Task[None]] = []
+
+    def spawn(work: Coroutine[Any, Any, None]) -> None:
+        tasks.append(asyncio.ensure_future(work))
+
+    store: Any = world.store
+    store.positions = stored = Slow()
+    readers = ReadPositions(store, world.profiles, world.clock, spawn, ReceiptSettings())
+    told: list[Counts] = []
+    readers.counted = told.append
+    for _ in range(3):
+        readers.count_later(G, [HELLO])
+        world.clock.advance(1)
+        await asyncio.sleep(0)
+    assert stored.asked == 1
+    stored.go_on.set()
+    await asyncio.gather(*tasks)
+    stored.delivered = 6
+    world.clock.advance(1)
+    await asyncio.gather(*tasks)
+    assert [counts.rows for counts in told] == [((2, 5, 0),), ((2, 6, 0),)]

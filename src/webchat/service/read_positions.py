@@ -15,7 +15,7 @@ import msgspec
 
 from webchat.errors import WebchatError
 from webchat.model import MESSAGE, NO_POSITION, ConvID, Entry, Position, Seq, Uid, pair_of
-from webchat.ports.clock import Clock, Timer
+from webchat.ports.clock import Clock
 from webchat.ports.store import Store
 from webchat.service.profiles import Profiles
 
@@ -66,7 +66,8 @@ class ReadPositions:
         self._uncounted: dict[tuple[ConvID, Uid], set[Seq]] = {}
         self._told: dict[tuple[ConvID, Uid], list[_Count]] = {}
         """The newest counts, which may have had in them already what is counted next."""
-        self._timer: Timer | None = None
+        self._is_counting = False
+        """Or is about to."""
         self.counted: Callable[[Counts], None] = lambda _: None
 
     # Snapshots
@@ -109,16 +110,25 @@ class ReadPositions:
 
     def _note(self, conv: ConvID, author: Uid, seqs: set[Seq]) -> None:
         self._uncounted.setdefault((conv, author), set()).update(seqs)
-        if self._timer is None:
+        self._count_soon()
+
+    def _count_soon(self) -> None:
+        if not self._is_counting:
+            self._is_counting = True
             interval_s = self._settings.counts_interval_ms / 1000
-            self._timer = self._clock.call_later(interval_s, self._count_now)
+            self._clock.call_later(interval_s, lambda: self._spawn(self._count_all()))
 
-    def _count_now(self) -> None:
-        self._timer = None
+    async def _count_all(self) -> None:
         uncounted, self._uncounted = self._uncounted, {}
-        self._spawn(self._count_all(uncounted))
+        try:
+            await self._count_each(uncounted)
+        finally:
+            # Not before: counting very large groups may take longer than the interval.
+            self._is_counting = False
+            if self._uncounted:
+                self._count_soon()
 
-    async def _count_all(self, uncounted: dict[tuple[ConvID, Uid], set[Seq]]) -> None:
+    async def _count_each(self, uncounted: dict[tuple[ConvID, Uid], set[Seq]]) -> None:
         told: dict[tuple[ConvID, Uid], list[_Count]] = {}
         for (conv, author), seqs in uncounted.items():
             try:

@@ -69,12 +69,15 @@ _COUNT_AT: Final = """
     - (SELECT count(*) FROM member WHERE log = log.id AND since > $2)
     + (SELECT count(*) FROM member WHERE log = log.id AND until > $2)
     FROM log WHERE name = $1"""
-# From the conversations that `uid` is in: what each is asked is one look into an index.
+# A hash of the conversations that `uid` is in, and one look at those of each who is asked for: no
+# pair of both is looked at by itself. OFFSET 0: or an index of who is present is read whole.
 _SHARING: Final = """
-    SELECT asked FROM unnest($2::text[]) AS asked WHERE EXISTS (
-        SELECT 1 FROM member AS own CROSS JOIN LATERAL (
-            SELECT 1 FROM member WHERE log = own.log AND uid = asked AND until IS NULL LIMIT 1
-        ) AS other WHERE own.uid = $1 AND own.until IS NULL)"""
+    WITH own AS (SELECT log, until FROM member WHERE uid = $1 OFFSET 0)
+    SELECT asked FROM unnest($2::text[]) AS asked CROSS JOIN LATERAL (
+        SELECT bool_or(log IN (SELECT log FROM own WHERE until IS NULL)) AS is_shared
+        FROM (SELECT log, until FROM member WHERE uid = asked OFFSET 0) AS other
+        WHERE until IS NULL
+    ) AS met WHERE is_shared"""
 _GROUPS: Final = f"""
     SELECT {GROUP_COLUMNS} FROM chat_group JOIN log ON log.id = chat_group.log WHERE"""  # noqa: S608
 _GROUP: Final = f"{_GROUPS} log.name = $1"

@@ -23,7 +23,6 @@ from webchat.adapters.sqlite.logs import Logs
 from webchat.adapters.sqlite.reader import (
     LAST_CHARACTER,
     MAX_INTEGER,
-    Reader,
     Reading,
     as_list,
     bounded,
@@ -59,12 +58,13 @@ _PRESENT_AMONG: Final = """
     CROSS JOIN log ON log.name = ?
     CROSS JOIN member ON member.log = log.id AND uid = asked.value
     WHERE until IS NULL"""
-# From the conversations that `uid` is in: what each is asked is one look into an index.
+# One look at the conversations of each who is asked for: no pair of these and those that `uid` is
+# in is looked at by itself.
 _SHARING: Final = """
-    SELECT asked.value FROM json_each(?2) AS asked WHERE EXISTS (
-        SELECT 1 FROM member AS own JOIN member AS other ON other.log = own.log
-        WHERE own.uid = ?1 AND own.until IS NULL
-        AND other.uid = asked.value AND other.until IS NULL)"""
+    WITH own AS MATERIALIZED (SELECT log FROM member WHERE uid = ?1 AND until IS NULL)
+    SELECT DISTINCT asked.value FROM json_each(?2) AS asked
+    CROSS JOIN member AS other ON other.uid = asked.value
+    CROSS JOIN own ON own.log = other.log WHERE until IS NULL"""
 _GROUPS: Final = f"""
     SELECT {GROUP_COLUMNS} FROM chat_group JOIN log ON log.id = chat_group.log WHERE"""  # noqa: S608
 _PUBLIC: Final = f"""{_GROUPS} public AND NOT closed AND folded >= ? AND folded < ?
@@ -150,7 +150,7 @@ class SqliteLog:
 class SqliteMembers:
     """Who is, or was, in which conversation. See `ports/members.py`."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reading) -> None:
         self._reader = reader
 
     async def of_user(self, uid: Uid) -> Sequence[Membership]:

@@ -13,6 +13,10 @@ from typing import Final
 from webchat.adapters.sqlite.settings import SqliteSettings
 from webchat.ports.store import StoreRefused
 
+_PAGE_BYTES: Final = 4096
+"""SQLite's own choice."""
+_WAL_LENGTHS: Final = 4
+"""So many times `wal_pages` the write-ahead log may stay on the disk."""
 _PRIVATE_FILE: Final = 0o600
 _PRIVATE_DIRECTORY: Final = 0o700
 
@@ -79,6 +83,8 @@ def connect(path: Path, settings: SqliteSettings) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute(f"PRAGMA wal_autocheckpoint = {settings.wal_pages}")
+        # A long read, as for a backup, keeps SQLite from starting it over; then it is cut back.
+        db.execute(f"PRAGMA journal_size_limit = {_WAL_LENGTHS * settings.wal_pages * _PAGE_BYTES}")
     except BaseException:
         db.close()
         raise

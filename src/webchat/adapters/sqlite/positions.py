@@ -14,13 +14,14 @@ from webchat.model import ConvID, Position, Seq, Uid
 from webchat.ports.positions import Move, MoveDone
 
 # ?4: before all the entries asked for, where all places are the same. Readers at the same place
-# are one row before they meet the entries.
+# are one row before they meet the entries. CROSS JOIN: few of a large group have the newest
+# entries, and for the others nothing more is looked up.
 _COUNTS: Final = """
     WITH reader AS MATERIALIZED (
         SELECT since, delivered, shown, count(*) AS readers FROM (
             SELECT max(since, ?4) AS since, delivered,
             max(iif(display_receipts = 0, 0, displayed), ?4) AS shown
-            FROM member JOIN position USING (log, uid) LEFT JOIN account USING (uid)
+            FROM position CROSS JOIN member USING (log, uid) LEFT JOIN account USING (uid)
             WHERE log = (SELECT id FROM log WHERE name = ?1) AND until IS NULL AND uid <> ?2
             AND delivered > ?4
         ) GROUP BY since, delivered, shown
