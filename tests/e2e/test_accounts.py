@@ -114,6 +114,24 @@ def test_a_session_ended_elsewhere_leads_to_log_in(
     elsewhere.leave()
 
 
+def test_all_other_sessions_are_ended_at_once(
+    newcomer: Newcomer, browser: Browser, shared_server: Server
+) -> None:
+    ann = newcomer("Ann")
+    others = [Person.arrive(browser, shared_server.url, ann.uid) for _ in range(2)]
+    for other in others:
+        other.log_in()
+        expect(other.conversations).to_be_visible()
+    ann.choose_from_account("Settings")
+    ann.page.get_by_role("button", name="End all others").click()
+    for other in others:
+        expect(other.page.get_by_role("button", name="Log in")).to_be_visible()
+        other.leave()
+    sessions = ann.page.get_by_role("list", name="Sessions").get_by_role("listitem")
+    expect(sessions).to_have_text([re.compile("This browser")])
+    expect(ann.page.get_by_role("button", name="End all others")).to_have_count(0)
+
+
 def test_another_login_in_this_browser_ends_the_page_of_the_one_before(
     browser: Browser, shared_server: Server
 ) -> None:

@@ -63,6 +63,13 @@ def _scroll_to_the_first(person: Person) -> None:
     person.message("note 1.").scroll_into_view_if_needed()
 
 
+def test_the_log_scrolls_and_the_page_stays(ann: Person) -> None:
+    ann.messages.first.scroll_into_view_if_needed()
+    ann.page.get_by_role("heading", level=1).hover()
+    ann.page.mouse.wheel(0, 400)
+    assert ann.page.evaluate("document.scrollingElement.scrollHeight <= innerHeight")
+
+
 def test_older_messages_that_do_not_come_are_told_of(ann: Person) -> None:
     ann.page.route("**/events?*", lambda route: route.abort())
     first = ann.messages.first.get_attribute("data-seq")
@@ -180,3 +187,59 @@ def test_who_follows_a_reply_has_not_read_what_is_below(newcomer: Newcomer) -> N
     ).to_be_focused()
     expect(ann.message("line 64.")).to_contain_text("Read")
     expect(ann.message("line 74.")).to_contain_text("Delivered")
+
+
+def test_who_missed_much_is_led_to_the_first_of_it(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    ann.start_with(bob, "Bob")
+    for number in range(1, 61):
+        ann.write(f"line {number}.")
+    expect(bob.conversation("Ann")).to_contain_text("60 unread")
+    bob.conversation("Ann").click()
+    expect(bob.message("line 60.")).to_be_in_viewport()
+    expect(bob.message("line 1.")).not_to_be_in_viewport()
+    way = bob.page.get_by_role("button", name="60 new, go to the first")
+    way.click()
+    expect(bob.message("line 1.")).to_be_in_viewport()
+    expect(bob.log.get_by_text("New", exact=True)).to_be_in_viewport()
+    expect(bob.message("line 60.")).not_to_be_in_viewport()
+    expect(way).to_have_count(0)
+    menu = bob.message("line 1.").get_by_role("button", name="Message actions")
+    expect(menu).to_be_focused()
+
+
+def test_who_sees_all_that_is_new_is_led_nowhere(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    ann.start_with(bob, "Bob")
+    ann.write("one.")
+    ann.write("two.")
+    expect(bob.conversation("Ann")).to_contain_text("2 unread")
+    bob.conversation("Ann").click()
+    expect(bob.log.get_by_text("New", exact=True)).to_be_in_viewport()
+    expect(ann.message("two.")).to_contain_text("Read")
+    expect(bob.page.get_by_role("button", name="new, go to")).to_have_count(0)
+
+
+def test_a_quote_that_comes_late_does_not_move_who_reads(ann: Person) -> None:
+    """The oldest messages on the page are made replies to one that is still to be fetched."""
+    held: list[Route] = []
+
+    def with_replies(route: Route) -> None:
+        answer = route.fetch()
+        page = answer.json()
+        replies = [{**entry, "Refers": 1} for entry in page["items"][:10]]
+        route.fulfill(response=answer, json={**page, "items": replies + page["items"][10:]})
+
+    ann.page.route("**/events?*", with_replies)
+    ann.page.route("**/events?before=2&*", lambda route: held.append(route))
+    first = ann.messages.first.get_attribute("data-seq")
+    mark = ann.log.locator(f"[data-seq='{first}']")
+    with ann.page.expect_request("**/events?before=2&*"):
+        mark.scroll_into_view_if_needed()
+    expect(ann.messages.first).not_to_have_attribute("data-seq", str(first))
+    before = _top(mark)
+    (route,) = held
+    route.continue_()
+    expect(ann.log.get_by_role("button", name="In reply to").first).to_be_attached()
+    expect(mark).to_be_in_viewport()
+    assert abs(_top(mark) - before) <= 1

@@ -5,7 +5,7 @@ import App from "./App.svelte";
 import { type Database, openDatabase } from "./db/database.ts";
 import { MemoryLogs, MemoryOutbox } from "./db/memory.ts";
 import { Attention } from "./state/attention.svelte.ts";
-import { Client } from "./state/client.svelte.ts";
+import { Client, type ClientOwner } from "./state/client.svelte.ts";
 import { Drafts } from "./state/drafts.ts";
 import { Notifier } from "./state/notifier.svelte.ts";
 import { pathOf, Router } from "./state/router.svelte.ts";
@@ -57,13 +57,13 @@ function device(): string {
   return own;
 }
 
-async function makeClient(uid: string, fresh: boolean, loggedOut: () => void): Promise<Client> {
+async function makeClient(uid: string, fresh: boolean, owner: ClientOwner): Promise<Client> {
   const { outbox, logs } = await database(uid);
   if (fresh) await logs.clear();
   const channel = new SocketChannel(browserClock, browserNetwork);
   const drafts = new Drafts(uid, storage());
   const world = { api: rest, channel, clock: browserClock, pages, outbox, logs, drafts, notifier };
-  return new Client(uid, { ...world, device: device() }, loggedOut);
+  return new Client(uid, { ...world, device: device() }, owner);
 }
 
 async function forget(uid: string): Promise<void> {

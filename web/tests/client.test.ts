@@ -64,6 +64,44 @@ describe("joining", () => {
   });
 });
 
+describe("names", () => {
+  const AGE_MS = 300_000;
+
+  test("of people in the list are asked for again when somebody looks, but not at once", async () => {
+    const { api, clock, client, conversation } = await live(1);
+    api.list = [item(entry(1), { name: "Robert" })];
+    const calls = api.listCalls;
+    client.freshen();
+    await clock.pass(1_000);
+    expect(api.listCalls).toBe(calls);
+    await clock.pass(AGE_MS);
+    client.freshen();
+    client.freshen();
+    await clock.pass(1_000);
+    expect([api.listCalls, conversation().name]).toEqual([calls + 1, "Robert"]);
+    expect(client.people.name("bob")).toBe("Robert");
+  });
+
+  test("are asked for again when a conversation is opened", async () => {
+    const { api, clock, client, conversation } = await live(1);
+    api.list = [item(entry(1), { name: "Robert" })];
+    await clock.pass(AGE_MS);
+    await client.show(CONV);
+    await clock.pass(1_000);
+    expect(conversation().name).toBe("Robert");
+  });
+
+  test("are asked for by nobody while there is no connection", async () => {
+    const { api, channel, clock, client } = await live(1);
+    await channel.lose();
+    await clock.pass(AGE_MS);
+    const calls = api.listCalls;
+    client.freshen();
+    await clock.pass(1_000);
+    expect(api.listCalls).toBe(calls);
+  });
+});
+
 describe("drafts", () => {
   test("where nothing was said are found again with their people's names", async () => {
     const given = world();

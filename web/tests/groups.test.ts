@@ -39,7 +39,7 @@ async function inGroup(given: ReturnType<typeof world> = world()) {
   api.groups.set(CONV, [member("ann", "owner"), member("bob"), member("cleo")]);
   api.logs.set(CONV, log);
   api.list = [item(said(2, "ann", { N: 1 }), { name: "Trip" })];
-  const client = new Client("ann", given, () => {});
+  const client = new Client("ann", given, { loggedOut: () => {}, changed: () => {} });
   await client.start();
   await channel.connect();
   await clock.pass(1_000);
@@ -141,6 +141,19 @@ describe("who is in", () => {
     await channel.lose();
     await channel.connect();
     expect(members()).toEqual(["ann owner"]);
+  });
+
+  test("is told by the names that they have by now, when somebody looks after a while", async () => {
+    const { api, clock, client, members } = await inGroup();
+    api.groups.set(CONV, [member("ann", "owner"), { ...member("bob"), name: "Robert" }]);
+    client.freshen();
+    await settle();
+    expect(client.people.name("bob")).not.toBe("Robert");
+    await clock.pass(300_001);
+    client.freshen();
+    await settle();
+    expect(client.people.name("bob")).toBe("Robert");
+    expect(members()).toEqual(["ann owner", "bob", "cleo"]);
   });
 });
 

@@ -1,7 +1,7 @@
 /** A page of ann's over fakes, for tests of what it knows and tells. */
 
 import { Client } from "../src/state/client.svelte.ts";
-import type { Entry } from "../src/wire/wire.ts";
+import type { Entry, ProfileChange } from "../src/wire/wire.ts";
 import { entry, item, world } from "./fakes.ts";
 
 export const CONV = "dm:ann:bob";
@@ -18,8 +18,12 @@ export async function live(last: number, given: ReturnType<typeof world> = world
     api.list = [item(entry(last))];
   }
   let loggedOut = 0;
-  const client = new Client("ann", given, () => {
-    loggedOut += 1;
+  const changes: ProfileChange[] = [];
+  const client = new Client("ann", given, {
+    loggedOut: () => {
+      loggedOut += 1;
+    },
+    changed: (change) => void changes.push(change),
   });
   await client.start();
   await channel.connect();
@@ -30,5 +34,5 @@ export async function live(last: number, given: ReturnType<typeof world> = world
     return found;
   };
   const seqs = () => conversation().entries.map((each) => each.Seq);
-  return { ...given, client, conversation, seqs, loggedOut: () => loggedOut };
+  return { ...given, client, conversation, seqs, changes, loggedOut: () => loggedOut };
 }

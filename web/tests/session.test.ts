@@ -16,9 +16,9 @@ function setup() {
     given.api,
     given.clock,
     logins,
-    async (uid, fresh, loggedOut) => {
+    async (uid, fresh, owner) => {
       made.push({ uid, fresh });
-      return new Client(uid, given, loggedOut);
+      return new Client(uid, given, owner);
     },
     async (uid) => {
       forgotten.push(uid);
@@ -99,6 +99,21 @@ describe("the session", () => {
     logins.elsewhere("bob");
     expect([session.phase, session.client, channel.listener]).toEqual(["out", null, null]);
     expect(session.notice).toBe("You were logged out on this device.");
+  });
+
+  test("knows what another device changed of its user", async () => {
+    const { session, channel } = setup();
+    await session.start();
+    const change = { name: "Anna", display_receipts: false };
+    const Body = JSON.stringify(change);
+    channel.tell({ EvtType: "setting", ConvID: "user:ann", Seq: 1, Body });
+    expect(session.profile).toEqual({
+      uid: "ann",
+      about: "",
+      who_may_add_me: "everybody",
+      ...change,
+    });
+    expect(session.client?.people.name("ann")).toBe("Anna");
   });
 
   test("ends with what the browser kept", async () => {

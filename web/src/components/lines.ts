@@ -112,7 +112,8 @@ export function quoteOf(entry: Entry, me: string, nameOf: NameOf): Quoted {
   };
 }
 
-function isNews(entry: Entry, me: Uid, newAfter: Seq): boolean {
+/** Whether `entry` is new to `me`, who has read up to `newAfter`. */
+export function isNews(entry: Entry, me: Uid, newAfter: Seq): boolean {
   return entry.EvtType === "message" && entry.Seq > newAfter && authorOf(entry) !== me;
 }
 

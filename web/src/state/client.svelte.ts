@@ -6,6 +6,7 @@ import {
   type ConvID,
   type Entry,
   type Outgoing,
+  type ProfileChange,
   type Seq,
   type Uid,
   userLog,
@@ -39,6 +40,14 @@ export interface World {
   device: string;
 }
 
+/** What a user's page tells of its user. */
+export interface ClientOwner {
+  /** The server does not know the user here any more. */
+  loggedOut(): void;
+  /** The user changed something of themselves elsewhere. */
+  changed(change: ProfileChange): void;
+}
+
 export interface ClientSettings {
   /** News of the list are gathered so long before it is fetched again. */
   listDelayMs: number;
@@ -47,6 +56,8 @@ export interface ClientSettings {
   /** A message waits so long for its author's name, and to be read elsewhere, before it is told of. */
   tellDelayMs: number;
   cursorsPerPacket: number;
+  /** What people are called is asked for again, when somebody looks, after so long. */
+  namesAgeMs: number;
   retry: { firstMs: number; maxMs: number };
 }
 
@@ -55,6 +66,7 @@ export const CLIENT_DEFAULTS: ClientSettings = {
   keepDelayMs: 500,
   tellDelayMs: 500,
   cursorsPerPacket: 1000,
+  namesAgeMs: 300_000,
   retry: { firstMs: 500, maxMs: 10_000 },
 };
 
@@ -77,25 +89,27 @@ export class Client {
   readonly #settings: ClientSettings;
   readonly #feed: Feed;
   readonly #receipts: ReceiptSender;
-  readonly #loggedOut: () => void;
+  readonly #owner: ClientOwner;
   readonly #dirty = new Map<ConvID, Seq>();
   readonly #timers = new Map<string, () => void>();
   #wanted: ConvID | null = null;
   #listTries = 0;
+  /** When the list was fetched, in ms. */
+  #listedAt = 0;
   #connected = false;
   #stopped = false;
 
   constructor(
     me: string,
     world: World,
-    loggedOut: () => void,
+    owner: ClientOwner,
     settings: ClientSettings = CLIENT_DEFAULTS,
   ) {
     const { api, channel, clock } = world;
     this.me = me;
     this.#world = world;
     this.#settings = settings;
-    this.#loggedOut = loggedOut;
+    this.#owner = owner;
     this.drafts = world.drafts;
     this.people = new People(api);
     this.connection = new Connection(clock);
@@ -108,6 +122,7 @@ export class Client {
         met: (conversation, entry) => this.#met(conversation, entry),
         moved: (log, position) => this.#moved(log, position),
         invited: () => void this.invitations.load(),
+        changed: (change) => owner.changed(change),
         listOutdated: () => this.#listSoon(settings.listDelayMs),
       },
       { device: world.device, cursorsPerPacket: settings.cursorsPerPacket },
@@ -142,7 +157,7 @@ export class Client {
       failed: () => this.connection.offline(),
       silent: () => this.connection.silent(),
       heard: () => this.connection.heard(),
-      unauthenticated: () => this.#loggedOut(),
+      unauthenticated: () => this.#owner.loggedOut(),
       chat: (event) => this.#feed.handle(event),
     });
   }
@@ -165,6 +180,15 @@ export class Client {
     if (id !== null) await this.#find(id);
   }
 
+  /** Somebody comes to look: of new names nothing tells, so they are asked for now and then. The list
+   * has those of pairs, a group's members the rest of what is on the screen. */
+  freshen(): void {
+    if (!this.#connected || !this.conversations.loaded) return;
+    const oldest = this.#world.clock.now() - this.#settings.namesAgeMs;
+    if (this.#listedAt < oldest) this.#listSoon(0);
+    if (this.#onScreen) void this.groups.freshen(this.#onScreen, oldest);
+  }
+
   /** Everything up to `seq` is on the screen, and somebody looks. */
   seen(conversation: Conversation, seq: Seq): void {
     this.#receipts.seen(conversation, seq);
@@ -182,6 +206,7 @@ export class Client {
     }
     this.shown = { state: "ready", conversation };
     void this.groups.load(conversation);
+    this.freshen();
     await this.conversations.open(conversation);
   }
 
@@ -210,7 +235,7 @@ export class Client {
       await this.#feed.join();
     } catch (thrown) {
       const failure = asFailure(thrown);
-      if (failure.code === "unauthenticated") this.#loggedOut();
+      if (failure.code === "unauthenticated") this.#owner.loggedOut();
       else this.#world.channel.restart(failure.retryAfterMs);
       return;
     }
@@ -290,6 +315,7 @@ export class Client {
     try {
       const met = await this.conversations.load();
       this.#listTries = 0;
+      this.#listedAt = this.#world.clock.now();
       if (this.#stopped) return;
       for (const conversation of met) this.#confirmListed(conversation);
     } catch (thrown) {
@@ -319,7 +345,7 @@ export class Client {
   #listFailed(failure: { code: string; retryAfterMs: number | undefined }): void {
     if (this.#stopped) return;
     if (failure.code === "unauthenticated") {
-      this.#loggedOut();
+      this.#owner.loggedOut();
       return;
     }
     const { clock } = this.#world;

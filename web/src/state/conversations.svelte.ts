@@ -125,27 +125,26 @@ export class Conversations {
     return true;
   }
 
-  /** Fetches a page of older entries, if there are any; resolves with the one that is under way. */
-  async loadOlder(conversation: Conversation): Promise<void> {
+  /** Fetches `most` older entries, if there are any; resolves with those that are under way. */
+  async loadOlder(
+    conversation: Conversation,
+    most: number = this.#settings.pageEntries,
+  ): Promise<void> {
     if (!conversation.begun) conversation.more = false;
     if (!conversation.more) return;
     const { id } = conversation;
     const underWay =
       this.#fetching.get(id) ??
-      this.#fetchOlder(conversation).finally(() => this.#fetching.delete(id));
+      this.#fetchOlder(conversation, most).finally(() => this.#fetching.delete(id));
     this.#fetching.set(id, underWay);
     await underWay;
   }
 
-  async #fetchOlder(conversation: Conversation): Promise<void> {
+  async #fetchOlder(conversation: Conversation, most: number): Promise<void> {
     conversation.history = "loading";
     try {
       const before = conversation.entries[0]?.Seq ?? conversation.position + 1;
-      const page = await this.#api.eventsBefore(
-        conversation.id,
-        before,
-        this.#settings.pageEntries,
-      );
+      const page = await this.#api.eventsBefore(conversation.id, before, most);
       this.#prepend(conversation, before, page.items, page.next !== null);
       conversation.history = "idle";
     } catch {

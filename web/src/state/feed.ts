@@ -7,6 +7,7 @@ import {
   type ConvID,
   type Entry,
   type Position,
+  type ProfileChange,
   type Receipt,
   type ReceiptRow,
   type Receipts,
@@ -32,6 +33,8 @@ export interface FeedListener {
   moved(log: ConvID, position: Seq): void;
   /** Somebody is asked into a group. */
   invited(): void;
+  /** Another device changed what is known of oneself. */
+  changed(change: ProfileChange): void;
   /** There is something new that only the list tells. */
   listOutdated(): void;
 }
@@ -167,6 +170,9 @@ export class Feed {
     this.#moveOwnLog(event.Seq);
     if (event.EvtType === "conversation") this.#changed(event.Body);
     else if (event.EvtType === "invitation") this.#listener.invited();
+    else if (event.EvtType === "setting") {
+      this.#listener.changed((parsed(event.Body) ?? {}) as ProfileChange);
+    }
   }
 
   #moveOwnLog(position: Seq): void {

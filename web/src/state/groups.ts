@@ -29,14 +29,14 @@ export class Groups {
   readonly #outbox: Pick<Outbox, "act" | "of">;
   readonly #conversations: Pick<Conversations, "ensure">;
   readonly #people: People;
-  readonly #clock: Pick<Clock, "uuid">;
+  readonly #clock: Pick<Clock, "now" | "uuid">;
 
   constructor(
     api: Pick<Api, "conversation" | "eventsBefore" | "members" | "readers">,
     outbox: Pick<Outbox, "act" | "of">,
     conversations: Pick<Conversations, "ensure">,
     people: People,
-    clock: Pick<Clock, "uuid">,
+    clock: Pick<Clock, "now" | "uuid">,
   ) {
     this.#api = api;
     this.#outbox = outbox;
@@ -119,10 +119,19 @@ export class Groups {
         ]);
         this.#learn(page.items);
         roster.begin(details, page, asOf);
+        roster.namedAt = this.#clock.now();
       } while (changes !== roster.changes);
     } catch {
       roster.state = "failed";
     }
+  }
+
+  /** Asks what members are called, those of the first page, unless that was done since `oldest`, in ms. */
+  async freshen({ id, left, roster }: Conversation, oldest: number): Promise<void> {
+    if (left || roster.state !== "known" || roster.namedAt >= oldest) return;
+    roster.namedAt = this.#clock.now();
+    const page = await this.#api.members(id, "").catch(() => null); // the names that are known stay
+    this.#learn(page?.items ?? []);
   }
 
   /** The next page of a large group's members. Rejects with a Failure. */

@@ -34,6 +34,8 @@ export class Roster {
   next = $state<Uid | null>(null);
   state = $state<RosterState>("unknown");
   settings = $state.raw<GroupSettings>(USUAL);
+  /** When it was last asked what the members are called, in ms. */
+  namedAt = 0;
   /** Goes up with each change that the log tells. */
   changes = 0;
   /** What was asked for tells of the log at least up to here. */

@@ -3,13 +3,13 @@
 import { asFailure, type Failure } from "../wire/failure.ts";
 import type { Person, Profile, ProfileChange, Uid } from "../wire/wire.ts";
 import { backoffMs } from "./backoff.ts";
-import type { Client } from "./client.svelte.ts";
+import type { Client, ClientOwner } from "./client.svelte.ts";
 import type { Api, Clock, Logins } from "./ports.ts";
 
 export type Phase = "starting" | "unreachable" | "out" | "in" | "open-mode";
 
 /** A client for `uid`; what was kept of earlier logins is forgotten first if `fresh`. */
-export type ClientMaker = (uid: string, fresh: boolean, loggedOut: () => void) => Promise<Client>;
+export type ClientMaker = (uid: string, fresh: boolean, owner: ClientOwner) => Promise<Client>;
 
 const LOGGED_OUT = "You were logged out on this device.";
 const RETRY = { firstMs: 500, maxMs: 8_000 };
@@ -74,9 +74,12 @@ export class Session {
 
   /** Rejects with a Failure. */
   async changeProfile(change: ProfileChange): Promise<void> {
-    this.profile = await this.api.changeMe(change);
-    const { uid, name } = this.profile;
-    this.client?.people.learn({ uid, name });
+    this.#know(await this.api.changeMe(change));
+  }
+
+  #know(profile: Profile): void {
+    this.profile = profile;
+    this.client?.people.learn(profile);
   }
 
   async #checkIn(act: () => Promise<Person>): Promise<void> {
@@ -111,13 +114,16 @@ export class Session {
   }
 
   async #enter(profile: Profile, fresh: boolean): Promise<void> {
-    const client = await this.#makeClient(profile.uid, fresh, () => this.#ended());
-    client.people.learn(profile);
-    this.profile = profile;
-    this.client = client;
+    this.client = await this.#makeClient(profile.uid, fresh, {
+      loggedOut: () => this.#ended(),
+      changed: (change) => {
+        if (this.profile) this.#know({ ...this.profile, ...change });
+      },
+    });
+    this.#know(profile);
     this.notice = "";
     this.phase = "in";
-    await client.start();
+    await this.client.start();
   }
 
   /** The server ended the session; it does so, too, where one logs out oneself. */

@@ -1,0 +1,19 @@
+/** A message's reactions by what they say. Pure. */
+
+import type { Uid } from "../wire/wire.ts";
+
+export interface Chip {
+  emoji: string;
+  uids: Uid[];
+}
+
+/** Those who reacted alike together, the first way first. */
+export function chipsOf(reactions: Record<Uid, string> = {}): Chip[] {
+  const byEmoji = new Map<string, Chip>();
+  for (const [uid, emoji] of Object.entries(reactions)) {
+    const chip = byEmoji.get(emoji) ?? { emoji, uids: [] };
+    chip.uids.push(uid);
+    byEmoji.set(emoji, chip);
+  }
+  return [...byEmoji.values()];
+}
