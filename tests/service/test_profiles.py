@@ -169,18 +169,15 @@ async def test_of_many_who_join_only_the_last_few_are_remembered(open_world: Wor
     assert recent == [f"uid{number}" for number in range(999, 989, -1)]
 
 
-async def test_who_was_added_by_another_node_is_among_the_recent_of_a_busy_one(
-    open_world: World,
-) -> None:
-    store = open_world.store
-    other = Profiles(
-        store.accounts, MemoryProfileCache(10), open_world.clock, open_mode=True, recent=10
-    )
-    for number in range(20):
-        open_world.profiles.note_recent(f"uid{number}")
-    await other.change("elsewhere", {"name": "Elsewhere"})
-    recent = [profile.uid for profile in await open_world.profiles.recent()]
-    assert recent == ["elsewhere", *(f"uid{number}" for number in range(19, 10, -1))]
+async def test_who_is_heard_of_elsewhere_has_the_place_of_its_time(open_world: World) -> None:
+    profiles, clock = open_world.profiles, open_world.clock
+    for number in range(10):
+        clock.advance(1)
+        profiles.note_recent(f"uid{number}")
+    now_ms = clock.now_ms()
+    profiles.heard_recent([("new", now_ms + 1), ("uid9", 0), ("uid2", now_ms - 1_500)])
+    recent = [profile.uid for profile in await profiles.recent()]
+    assert recent == ["new", "uid9", "uid8", "uid2", *(f"uid{n}" for n in (7, 6, 5, 4, 3, 1))]
 
 
 async def test_a_new_name_and_a_change_at_once_do_not_undo_each_other(open_world: World) -> None:

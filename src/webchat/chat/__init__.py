@@ -11,6 +11,7 @@ Who is here:
     roster      who is here, and which logs they follow
     held        the logs and users that are held
     attendance  who of them comes into a log and who leaves it
+    recents     who came in last, on any node (open mode)
 
 An entry's way out:
     sending     an append: passed on, published, acknowledged

@@ -24,6 +24,7 @@ from webchat.chat.listening import Listening
 from webchat.chat.notices import Notices
 from webchat.chat.patience import Patience
 from webchat.chat.publishing import Publishing
+from webchat.chat.recents import Recents
 from webchat.chat.reminding import Reminding
 from webchat.chat.restarting import Restarting
 from webchat.chat.roster import Roster
@@ -113,8 +114,11 @@ class Chat:
         readers.counted = notices.author_counted
         reminding = Reminding(roster, tools, settings.repair)
         snapshots = Snapshots(roster, readers, tools, settings.join.snapshots)
+        self._recents = recents = Recents(profiles, tools)
         bus.listen(
-            Listening(hub, notices, keeping, publishing, comparing, reminding, snapshots, spawn)
+            Listening(
+                hub, notices, keeping, publishing, comparing, reminding, snapshots, recents, spawn
+            )
         )
 
         # What connections say
@@ -156,11 +160,15 @@ class Chat:
 
     def start(self) -> None:
         """Watch for logins that end, for what no publish has brought, and for nodes that say so."""
-        self._tasks.spawn(self.roster.hear_all())
+        self._tasks.spawn(self._hear_all())
         self._tasks.spawn(self._comparing.sweep())
         if not self._settings.open_mode:
             self._tasks.spawn(self._identity.watch(self._settings.revocation_sweep_ms))
             self._tasks.spawn(self._identity.keep(self._settings.session_days))
+
+    async def _hear_all(self) -> None:
+        await self.roster.hear_all()
+        self._recents.ask()
 
     def compare(self) -> None:
         """Others may have appended what they did not get to publish: a node has died, say. What is

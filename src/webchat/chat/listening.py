@@ -10,6 +10,7 @@ from webchat.chat.hub import Hub
 from webchat.chat.keeping import Keeping
 from webchat.chat.notices import Notices
 from webchat.chat.publishing import Publishing
+from webchat.chat.recents import Recents
 from webchat.chat.reminding import Reminding
 from webchat.chat.snapshots import Snapshots
 from webchat.chat.tasks import OneAtATime, Spawn
@@ -22,6 +23,7 @@ from webchat.chat.topics import (
     KEPT,
     NOTICE,
     POSITION,
+    RECENT,
     entry_of,
 )
 from webchat.model import ConvID, Seq, user_of
@@ -43,6 +45,7 @@ class Listening:
         comparing: Comparing,
         reminding: Reminding,
         snapshots: Snapshots,
+        recents: Recents,
         spawn: Spawn,
     ) -> None:
         self._hub = hub
@@ -51,6 +54,7 @@ class Listening:
         self._comparing = comparing
         self._reminding = reminding
         self._snapshots = snapshots
+        self._recents = recents
         self._make_up = OneAtATime(publishing.make_up, spawn)
 
     def published(self, topic: str, payload: bytes) -> None:
@@ -71,6 +75,8 @@ class Listening:
                 self._hub.heard_of(*_decode_head(said))
             elif kind == COMPARE:
                 self._comparing.compare()
+            elif kind == RECENT:
+                self._recents.heard(said)
             elif kind == BACK:
                 self._notices.heard_back(said)
         except msgspec.DecodeError:
@@ -91,3 +97,4 @@ class Listening:
         self._keeping.look_again()
         self._reminding.remind()
         self._snapshots.show_again()
+        self._recents.ask()

@@ -28,6 +28,8 @@ COMPARE: Final = b"1a"
 BACK: Final = b"1b"
 """A node is back on the bus, and heard of no receipts meanwhile; JSON: since how long ago, in
 seconds, and whether it says so again, or nothing (a version before)."""
+RECENT: Final = b"1r"
+"""Who was added or came in last, JSON: `[[uid, at], ...]`, newest first; none: who was?"""
 NODES: Final = "nodes"
 """The topic that every node holds."""
 _REMEMBERED_LOGS: Final = 10_000

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import chain, zip_longest
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
 
 from webchat.errors import Code, WebchatError
 from webchat.model import Profile, Uid, is_uid
@@ -15,9 +13,6 @@ from webchat.service.account_rules import check_uid, clean_name
 from webchat.service.batches import read_each
 from webchat.service.newest import put_newest
 from webchat.service.turns import Turns
-
-_NOTED: Final = 10_000
-"""Of so many people this node remembers that it has seen them itself."""
 
 
 def new_profile(uid: Uid, name: str) -> Profile:
@@ -33,6 +28,7 @@ class Profiles:
     In open mode every well-formed uid is a known user: one without an account has the profile
     `new_profile(uid, uid)`. What is not found is not cached. Whatever is put into the cache is
     compared with the store afterwards, so of concurrent saves, on any node, the last one stays.
+    `noted`: called when somebody was added or came in here.
     """
 
     def __init__(
@@ -50,8 +46,8 @@ class Profiles:
         self._open_mode = open_mode
         self._recent_limit = recent
         self._saved = 0
-        self._seen: dict[Uid, None] = {}
-        self._noted: dict[Uid, None] = {}
+        self._seen: dict[Uid, int] = {}  # in the order of these times
+        self.noted: Callable[[], object] = lambda: None
         self._turns = Turns()
 
     def peek(self, uid: Uid) -> Profile | None:
@@ -119,19 +115,32 @@ class Profiles:
         await self._cache.drop(uid)
 
     def note_recent(self, uid: Uid) -> None:
-        """Somebody was added or came in (open mode), as far as this node knows."""
-        put_newest(self._seen, uid, None, self._recent_limit)
-        put_newest(self._noted, uid, None, _NOTED)
+        """Somebody was added or came in (open mode) at this node: later than all it knows of,
+        whatever the clocks of others say."""
+        known = next(reversed(self._seen.values()), 0)
+        put_newest(self._seen, uid, max(self._clock.now_ms(), known), self._recent_limit)
+        self.noted()
+
+    def heard_recent(self, newest: Sequence[tuple[Uid, int]]) -> None:
+        """What another node has as `newest`."""
+        seen = self._seen
+        for uid, at in reversed(newest):
+            if at > seen.get(uid, 0):
+                put_newest(seen, uid, at, len(seen) + 1)
+        in_order = sorted(seen.items(), key=lambda each: each[1])
+        self._seen = dict(in_order[-self._recent_limit :] if self._recent_limit else ())
+
+    def newest(self) -> Sequence[tuple[Uid, int]]:
+        """Who was added or came in last, as far as is known here, and when (ms), newest first."""
+        return list(reversed(self._seen.items()))
 
     async def recent(self) -> list[Profile]:
-        """The profiles most recently added or joined here, in turns with those that the store has
-        as added by other nodes, whose times this node does not know."""
-        seen = await self.many(list(reversed(self._seen)))
+        """The profiles most recently added or joined on any node, then those that the store has as
+        added last."""
+        seen = await self.many([uid for uid, _ in self.newest()])
         added = await self._accounts.recent(self._recent_limit)
-        elsewhere = [profile for profile in added if profile.uid not in self._noted]
-        in_turns = chain.from_iterable(zip_longest(elsewhere, seen.values()))
-        found = [profile for profile in (*in_turns, *added) if profile is not None]
-        return list({profile.uid: profile for profile in found}.values())[: self._recent_limit]
+        found = {profile.uid: profile for profile in (*seen.values(), *added)}
+        return list(found.values())[: self._recent_limit]
 
     def _default(self, uid: Uid) -> Profile | None:
         return new_profile(uid, uid) if self._open_mode and is_uid(uid) else None
