@@ -103,7 +103,7 @@ class Races:
             for device, kind in ((phone, "edit"), (laptop, "delete")):
                 body = "secret" if kind == "edit" else ""
                 said = {"Refers": seq, "MsgID": self._id(), "Body": body}
-                device.act(kind, _addressee(device.uid, conv), **said)
+                device.act(kind, addressed(device.uid, conv), **said)
 
     async def _bring_in(self) -> None:
         """Two members, somebody who has just left."""
@@ -305,7 +305,8 @@ def _is(outcome: object, code: Code) -> bool:
     return isinstance(outcome, WebchatError) and outcome.code is code
 
 
-def _addressee(uid: str, conv: str) -> str:
+def addressed(uid: str, conv: str) -> str:
+    """Whom an act of this user in a conversation is addressed to."""
     if conv.startswith("group_"):
         return conv
     _, a, b = conv.split(":")

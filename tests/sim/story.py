@@ -20,7 +20,7 @@ from tests.sim.faults import draw_episodes
 from tests.sim.history import History
 from tests.sim.loop import VirtualLoop
 from tests.sim.node import LAPSES_S
-from tests.sim.races import Races
+from tests.sim.races import Races, addressed
 from tests.sim.sabotage import HONEST, Sabotage
 from tests.sim.violations import Violation
 from tests.sim.world import World
@@ -252,7 +252,7 @@ class Story:
         kind = self.rng.choice(("edit", "delete", "react"))
         seq, msg_id = max(1, device.memory.of(conv).position - self.rng.randint(0, 4)), self._id()
         body = "" if kind == "delete" else f"{kind} {msg_id}"
-        device.act(kind, _addressed(device.uid, conv), Refers=seq, MsgID=msg_id, Body=body)
+        device.act(kind, addressed(device.uid, conv), Refers=seq, MsgID=msg_id, Body=body)
 
     def _refers(self) -> None:
         self._change_members("refer")
@@ -288,14 +288,6 @@ class _Errors(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._errors.append(f"{record.getMessage()} {record.exc_info!r}")
-
-
-def _addressed(uid: str, conv: str) -> str:
-    """Whom an act in a conversation is addressed to."""
-    if conv.startswith("group_"):
-        return conv
-    _, a, b = conv.split(":")
-    return b if a == uid else a
 
 
 def tell(seed: int, sabotage: Sabotage = HONEST) -> Story:
