@@ -173,6 +173,22 @@ def test_of_a_damaged_store_is_said_why_it_does_not_answer(data: str, args: list
     )
 
 
+@pytest.mark.parametrize("args", [["check"], ["user", "list"], ["export", "-"]], ids=" ".join)
+def test_of_a_store_whose_schema_is_no_text_is_said_that_it_is_damaged(
+    run: Run, data: str, args: list[str]
+) -> None:
+    with closing(sqlite3.connect(Path(data) / "webchat.db")) as db, db:
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute(
+            "UPDATE sqlite_schema SET name = CAST(X'AB' AS TEXT), sql = 'CREATE' "
+            "WHERE name = 'login'"
+        )
+    code, out, err = run(*args, "--data", data)
+    assert (code, out) == (1, "")
+    assert "malformed database schema (\\xab)" in err
+    assert err.count("\n") == 1
+
+
 def overwrite_a_page_of(store: Path, table: str) -> None:
     with closing(sqlite3.connect(store)) as db:
         query = "SELECT rootpage, page_size FROM sqlite_schema, pragma_page_size WHERE name = ?"

@@ -84,7 +84,7 @@ class Settings:
         1_000, "Most connections at once of one user who has logged in, on each node."
     )
     logins_per_user: int = amount(
-        1_000, "Most logins of an account; a new one then ends the one that was longest unused."
+        1_000, "Most logins of an account; a new one then ends the least used one."
     )
     polling_sessions: int = amount(10_000, "Most connections by polling at once.")
     outbox_bytes: int = amount(

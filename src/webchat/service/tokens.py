@@ -67,12 +67,13 @@ class Tokens:
         return Issued(token, login)
 
     async def _end_beyond(self, latest: Login) -> None:
-        """End logins that are too many; the store would grow without a bound."""
+        """End logins that are too many; the store would grow without a bound. Those that were not
+        used again go first: who lets a program log in every minute keeps the browser's."""
         stored = await self._logins.of_user(latest.uid)
         if len(stored) <= self._settings.logins_per_user:
             return
         others = [self._noted.get(login.id, login) for login in stored if login.id != latest.id]
-        others.sort(key=lambda login: login.last_used_at, reverse=True)
+        others.sort(key=_worth, reverse=True)
         for login in others[self._settings.logins_per_user - 1 :]:
             await self._logins.revoke(login.uid, login.id)
 
@@ -132,6 +133,10 @@ class Tokens:
 
     def _expiry(self, now: int) -> int:
         return now + round(self._settings.session_days * _DAY_MS)
+
+
+def _worth(login: Login) -> tuple[bool, int]:
+    return login.last_used_at > login.created_at, login.last_used_at
 
 
 def _hash(token: str) -> bytes:

@@ -28,6 +28,10 @@ def refusing(path: Path) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         raise StoreRefused(f"{path} cannot be used as a store: {error}") from error
+    except UnicodeDecodeError as error:
+        # What SQLite says of a damaged file has its bytes in it, and need not be text.
+        said = error.object.decode(errors="backslashreplace")
+        raise StoreRefused(f"{path} cannot be used as a store: {said}") from error
     except OSError as error:
         reason = error.strerror or str(error)
         raise StoreRefused(f"{error.filename or path} cannot be used: {reason}") from error
