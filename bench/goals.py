@@ -149,7 +149,7 @@ GOALS = (
     Goal(
         "1:1, 8 in flight", TIMES, 0.50, 0.35, _against_npm("pairs-many", "server_us"),
         because=(
-            "half is the loop, 42 Python calls a message where eight come in one read and 56 where "
+            "half is the loop, 41 Python calls a message where eight come in one read and 55 where "
             "it is alone (`tests/costs`), half the SQLite writer, 25 (`tests/contract`), each "
             "spread over many small things"
         ),
@@ -191,7 +191,10 @@ GOALS = (
     ),
     Goal(
         "log in and sync 20, against its bare connect", TIMES, 1.0, 0.7, _returning,
-        because="two reads of the store one after the other: the login, what the user follows",
+        because=(
+            "two reads of the store one after the other, the login and what the user follows, each "
+            "there and back between threads"
+        ),
     ),
     Goal(
         "a storm of devices, against its bare connects", TIMES, 2.0, 1.2, _storm,

@@ -28,7 +28,7 @@ async def test_a_message_to_a_pair(node: Node) -> None:
         await settle()
     assert _last(anne).startswith('32[{"ok":true,"MsgID":"m2"')
     assert _last(ben).startswith('2["chat",{"EvtType":"message"')
-    _within(calls, python=56, total=94)
+    _within(calls, python=55, total=93)
 
 
 async def test_each_of_eight_messages_in_one_read(node: Node) -> None:
@@ -40,7 +40,7 @@ async def test_each_of_eight_messages_in_one_read(node: Node) -> None:
         anne.socket.data_received(b"".join(frames))
         await settle()
     assert len(anne.wire.written) == len(ben.wire.written) == 1
-    _within(calls, python=8 * 42, total=8 * 72)
+    _within(calls, python=8 * 41, total=8 * 71)
 
 
 async def test_a_copy_of_a_message_to_a_group(node: Node) -> None:
@@ -61,7 +61,7 @@ async def test_a_receipt_that_joins_others(node: Node) -> None:
     ben.asks(1, "chat", _display(1))
     with counted() as calls:
         ben.asks(2, "chat", _display(2))
-    _within(calls, python=15, total=33)
+    _within(calls, python=14, total=32)
 
 
 async def test_a_receipt_and_what_its_author_hears(node: Node) -> None:
@@ -70,7 +70,7 @@ async def test_a_receipt_and_what_its_author_hears(node: Node) -> None:
         ben.asks(1, "chat", _display(1))
         await node.pass_time(0.25)
     assert _last(anne).startswith('2["chat",{"EvtType":"display"')
-    _within(calls, python=99, total=166)
+    _within(calls, python=98, total=165)
 
 
 async def test_a_receipt_of_each_of_many_readers(node: Node) -> None:
@@ -83,7 +83,7 @@ async def test_a_receipt_of_each_of_many_readers(node: Node) -> None:
             reader.asks(4, "chat", _display_of("group_large", reader.uid, 3))
         await node.pass_time(0.25)
     assert all(len(person.wire.written) == 1 for person in people[1:])
-    _within(calls, python=119 * 29, total=119 * 55)
+    _within(calls, python=119 * 28, total=119 * 54)
 
 
 async def test_each_of_eight_receipts_in_one_read(node: Node) -> None:
@@ -97,7 +97,7 @@ async def test_each_of_eight_receipts_in_one_read(node: Node) -> None:
         ben.socket.data_received(b"".join(frames))
         await node.pass_time(0.25)
     assert len(ben.wire.written) == 1
-    _within(calls, python=8 * 21, total=8 * 45)
+    _within(calls, python=8 * 20, total=8 * 44)
 
 
 async def test_the_ping_of_an_idle_connection(node: Node) -> None:
@@ -108,12 +108,12 @@ async def test_the_ping_of_an_idle_connection(node: Node) -> None:
         person.says("3")
         await settle()
     assert person.wire.written == [b"\x81\x012"]
-    _within(calls, python=24, total=46)
+    _within(calls, python=23, total=41)
 
 
 async def test_a_device_that_comes_back_and_each_of_its_conversations(node: Node) -> None:
     few, many = await _coming_back(node, "anne", 10), await _coming_back(node, "ben", 30)
-    _within(few, python=183, total=355)
+    _within(few, python=181, total=353)
     _within(_difference(many, few), python=0, total=20 * 5)
 
 

@@ -65,7 +65,7 @@ class FakeWire:
         """The peer sends text messages, while it is listened to."""
         for text in texts:
             if self.receiver is not None:
-                self.receiver.text(text)
+                self.receiver.texts([text])
 
 
 class EchoApplication:

@@ -125,7 +125,7 @@ class Link:
 
     def _said(self, text: str) -> None:
         if self.receiver is not None and not self.is_over:
-            self.receiver.text(text)
+            self.receiver.texts([text])
 
     def _lost(self) -> None:
         receiver, self.receiver = self.receiver, None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
+from itertools import pairwise, takewhile
 
 import pytest
 
@@ -55,12 +55,14 @@ class Heard:
     """A receiver that keeps what it was told."""
 
     def __init__(self) -> None:
-        self.texts: list[str] = []
+        self.heard: list[str] = []
         self.is_lost = False
 
-    def text(self, text: str) -> None:
+    def texts(self, events: Sequence[object]) -> int:
         assert not self.is_lost
-        self.texts.append(text)
+        texts = list(takewhile(lambda event: isinstance(event, str), events))
+        self.heard += map(str, texts)
+        return len(texts)
 
     def binary(self, data: bytes) -> None:
         raise AssertionError
@@ -118,12 +120,12 @@ async def test_of_many_packets_in_one_read_each_turn_of_the_loop_has_its_share(
 ) -> None:
     texts, flood = _numbered()
     socket.data_received(flood)
-    counts = [0, len(heard.texts)]
+    counts = [0, len(heard.heard)]
     while not tcp.is_read:
         await asyncio.sleep(0)
-        counts.append(len(heard.texts))
+        counts.append(len(heard.heard))
     assert max(after - before for before, after in pairwise(counts)) <= _MOST_A_TURN
-    assert heard.texts == texts
+    assert heard.heard == texts
 
 
 @pytest.mark.parametrize("form", [WebSocket, WebSocketV3])
@@ -140,7 +142,7 @@ async def test_a_few_packets_are_dealt_with_at_once(
     socket: WebSocket, tcp: Tcp, heard: Heard
 ) -> None:
     socket.data_received(text("4" + "x" * 4_000) + text("4b"))
-    assert heard.texts[1] == "4b"
+    assert heard.heard[1] == "4b"
     assert tcp.is_read
 
 
@@ -152,7 +154,7 @@ async def test_a_long_message_takes_no_more_turns_than_it_takes_reads(
     for at in range(0, len(data), _READ_BYTES):
         socket.data_received(data[at : at + _READ_BYTES])
         assert await _turns_until_read(tcp) <= 1
-    assert heard.texts == [said]
+    assert heard.heard == [said]
 
 
 async def test_what_came_before_the_end_is_heard_before_the_end(
@@ -165,7 +167,7 @@ async def test_what_came_before_the_end_is_heard_before_the_end(
     assert not peers
     for _ in range(100):
         await asyncio.sleep(0)
-    assert heard.texts == texts
+    assert heard.heard == texts
     assert heard.is_lost
 
 
@@ -177,7 +179,7 @@ async def test_a_close_or_a_breach_behind_many_packets_is_answered(
     socket.data_received(flood + last + text("4after"))
     for _ in range(100):
         await asyncio.sleep(0)
-    assert heard.texts == texts
+    assert heard.heard == texts
     assert heard.is_lost
     assert tcp.written[0][0] == 0x88
 
@@ -191,7 +193,7 @@ async def test_a_breach_behind_what_a_lost_connection_brought_harms_nothing(
     socket.connection_lost(None)
     for _ in range(100):
         await asyncio.sleep(0)
-    assert heard.texts == texts
+    assert heard.heard == texts
     assert heard.is_lost
 
 
@@ -200,11 +202,11 @@ async def test_of_a_connection_closed_by_us_the_close_is_still_read(
 ) -> None:
     _, flood = _numbered()
     socket.data_received(flood + frame(0x88, b""))
-    taken = len(heard.texts)
+    taken = len(heard.heard)
     socket.close(1002, "protocol_error")
     for _ in range(100):
         await asyncio.sleep(0)
-    assert len(heard.texts) == taken
+    assert len(heard.heard) == taken
     assert tcp.is_over
 
 

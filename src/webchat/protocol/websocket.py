@@ -125,28 +125,30 @@ class Parser:
             if len(self._pending) < self._need_bytes:
                 return events
             data = bytes(self._pending)
+        at, size = 0, len(data)
         try:
-            at = self._take_all(data, events)
+            if self._fragments is None:
+                at = self._take_texts(data, at, size, events)
+            if at < size:
+                at = self._take_all(data, at, size, events)
             # An incomplete frame is held in a buffer that grows without being copied.
-            self._pending = bytearray(data[at:]) if at < len(data) else b""
+            self._pending = bytearray(data[at:]) if at < size else b""
         except _Broken as broken:
             self._finish()
             events.append(broken.refusal)
         return events
 
-    def _take_all(self, data: bytes, events: list[Event]) -> int:
-        at, size = 0, len(data)
+    def _take_all(self, data: bytes, at: int, size: int, events: list[Event]) -> int:
+        """Read all that is complete from `at` on, where there is no whole text; where it ends."""
         while at < size:
-            if self._fragments is None:
-                at = self._take_texts(data, at, size, events)
-                if at == size:
-                    break
             end = self._take(data, at, events)
             if self._is_done:
                 return size
             if end == at:
                 break
             at = end
+            if self._fragments is None:
+                at = self._take_texts(data, at, size, events)
         return at
 
     def _take_texts(self, data: bytes, at: int, end_of_data: int, events: list[Event]) -> int:

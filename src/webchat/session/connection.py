@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final, TypeVarTuple
@@ -97,17 +97,26 @@ class Connection:
         if self._wire is not None:
             self._wire.limit(self.max_bytes)
 
-    def text(self, text: str) -> None:
-        """A packet came as text. Not by `guarded`: on the path of a message a call less."""
-        if not self.is_open:
-            return
+    def texts(self, events: Sequence[object]) -> int:
+        """Packets came as texts, up to the first event that is none; how many were taken.
+
+        All of a read at once, and not by `guarded`: on the path of a message two calls less.
+        """
+        taken = 0
         try:
-            if text and text[0] == MESSAGE:
-                self.application.message(text)
-            else:
-                self._control(text)
+            for text in events:
+                if type(text) is not str:
+                    break
+                taken += 1
+                if not self.is_open:
+                    continue
+                if text and text[0] == MESSAGE:
+                    self.application.message(text)
+                else:
+                    self._control(text)
         except Exception as error:
             self._pay_for(error)
+        return taken
 
     def binary(self, data: bytes) -> None:
         """A binary frame came."""
@@ -122,7 +131,7 @@ class Connection:
         try:
             for number, packet in enumerate(engineio.decode_payload(body, self.request.engine), 1):
                 if isinstance(packet, str):
-                    self.text(packet)
+                    self.texts((packet,))
                 else:
                     self.guarded(self.application.message, packet)
                 if number % _PACKETS_A_TURN == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from webchat.errors import Closing
@@ -29,8 +30,9 @@ class Application(Protocol):
 class Receiver(Protocol):
     """Whom a WebSocket tells what happens to it. Never raises."""
 
-    def text(self, text: str) -> None:
-        """A text message came."""
+    def texts(self, events: Sequence[object]) -> int:
+        """Of what came in one read, at least one event, take the texts at its beginning, or the
+        first of them; how many were taken."""
 
     def binary(self, data: bytes) -> None:
         """A binary message came."""

@@ -5,6 +5,7 @@ Source: engine.io-protocol, "Upgrade": `2probe`, `3probe`, then `5`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from webchat.protocol import engineio, websocket
@@ -24,8 +25,11 @@ class Upgrade:
         self._wire = wire
         self.is_probed = False
 
-    def text(self, text: str) -> None:
-        """A packet came over the new WebSocket."""
+    def texts(self, events: Sequence[object]) -> int:
+        """A packet came over the new WebSocket. Those after it may be for the connection."""
+        text = events[0]
+        if not isinstance(text, str):
+            return 0
         if text == engineio.PROBE and not self.is_probed:
             self.is_probed = True
             self._wire.send([engineio.PROBE_ANSWER])
@@ -34,6 +38,7 @@ class Upgrade:
             self._connection.upgraded(self._wire)
         else:
             self.fail()
+        return 1
 
     def binary(self, data: bytes) -> None:
         """Nothing binary belongs here."""

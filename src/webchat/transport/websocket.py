@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from webchat.protocol import websocket
 from webchat.protocol.engineio import Packet
-from webchat.protocol.websocket import Closed, Parser, Ping, Refused
+from webchat.protocol.websocket import Closed, Event, Parser, Ping, Refused
 from webchat.session.deadlines import Deadlines
 from webchat.session.roles import Receiver
 
@@ -91,16 +91,11 @@ class WebSocket(asyncio.Protocol):
         """Bytes came, cut anywhere. What is over `most_bytes` waits for the turns after this."""
         if len(data) > most_bytes:
             data = self._first_piece(data)
-        for event in self._parser.feed(data):
-            receiver = self.receiver
-            if type(event) is str:
-                if receiver is not None:
-                    receiver.text(event)
-            elif type(event) is bytes:
-                if receiver is not None:
-                    receiver.binary(event)
-            else:
-                self._control(event)
+        events, receiver = self._parser.feed(data), self.receiver
+        taken = receiver.texts(events) if events and receiver is not None else 0
+        if taken < len(events):
+            for event in events[taken:]:
+                self._take(event)
 
     def pause_writing(self) -> None:
         """The peer does not read as fast as we write."""
@@ -147,8 +142,14 @@ class WebSocket(asyncio.Protocol):
         else:
             self._transport.resume_reading()
 
-    def _control(self, event: object) -> None:
-        if isinstance(event, Ping):
+    def _take(self, event: Event) -> None:
+        if isinstance(event, str):
+            if self.receiver is not None:
+                self.receiver.texts((event,))
+        elif isinstance(event, bytes):
+            if self.receiver is not None:
+                self.receiver.binary(event)
+        elif isinstance(event, Ping):
             self._answer(event)
         elif isinstance(event, Closed):
             self._lose()

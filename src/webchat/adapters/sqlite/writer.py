@@ -141,9 +141,10 @@ class Writer:
     def _run(self) -> None:
         while (batch := self._next_batch()) is not None:
             outcomes = self._commit(batch)
-            # The loop may be closed already when the process is being torn down.
-            with suppress(RuntimeError):
+            try:  # noqa: SIM105  # A context manager is three calls more.
                 self._loop.call_soon_threadsafe(self._deliver, batch, outcomes)
+            except RuntimeError:
+                pass  # The loop is closed already: the process is being torn down.
         self._come_to_rest()
         self._db.close()
 
@@ -153,13 +154,12 @@ class Writer:
         if batch is None:
             return None
         self._gather()
-        with suppress(Empty):
-            while len(batch) < self._settings.max_batch:
-                more = self._handed.get_nowait()
-                if more is None:
-                    self._handed.put(None)
-                    break
-                batch += more
+        while not self._handed.empty() and len(batch) < self._settings.max_batch:
+            more = self._handed.get()  # at once: nobody else takes any
+            if more is None:
+                self._handed.put(None)
+                break
+            batch += more
         return batch
 
     def _gather(self) -> None:
