@@ -17,7 +17,7 @@ from tests.engines.postgresql import shared_server
 from tests.memory import ManualClock
 from webchat.adapters.postgresql import PostgresSettings, PostgresStore
 from webchat.model import ConvID
-from webchat.ports.log import Append
+from webchat.ports.log import Append, Appended
 from webchat.ports.positions import Move
 
 SMALL: Final = 10
@@ -174,3 +174,26 @@ async def test_who_of_many_is_met_somewhere_is_not_asked_in_each_conversation(
         assert await looked_at(store, watcher, _LOOKS) - before < 400
     finally:
         await watcher.close()
+
+
+async def test_messages_do_not_wait_until_all_who_come_in_at_once_are_in(
+    store: PostgresStore,
+) -> None:
+    told: list[str] = []
+
+    def ask(name: str, request: Append) -> asyncio.Future[Appended]:
+        asked = send(store, request)
+        asked.add_done_callback(lambda _: told.append(name))
+        return asked
+
+    def many(group: str) -> Append:
+        return create(group, *(f"{group}.{number}" for number in range(LARGE)))
+
+    made = [ask(group, many(group)) for group in ("group_a", "group_b", "group_c")]
+    moved = asyncio.ensure_future(move(store, Move("group_c", "group_c.1", 1, 1)))
+    await made[0]
+    said = Append(f"group_{SMALL}", (message("u0", "late"),))
+    behind = Append("group_c", (message("group_c.0", "late"),))
+    await asyncio.gather(ask("said", said), ask("behind", behind), *made[1:])
+    assert told == ["group_a", "group_b", "said", "group_c", "behind"]
+    assert [each.after.displayed for each in await moved] == [1]

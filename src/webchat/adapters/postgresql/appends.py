@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
-from webchat.adapters.postgresql.batch import Batch
+from webchat.adapters.postgresql.batch import Batch, logs_of
 from webchat.adapters.postgresql.connections import Connection, Connections, in_transaction
 from webchat.adapters.postgresql.failures import refusal
 from webchat.adapters.postgresql.moves import move
@@ -25,6 +25,9 @@ from webchat.ports.clock import Clock
 from webchat.ports.log import Append
 
 _IDS: Final = "SELECT name, id FROM log WHERE name = ANY($1::text[])"
+_MOST_LOGS: Final = 2_000
+"""That appends in one transaction may write to, unless one alone writes to more: or many who bring
+hundreds of people in at once would take longer than an act may, and keep messages waiting."""
 
 Write = Callable[[Sequence[Any], Connection], Awaitable[Sequence[object]]]
 
@@ -40,14 +43,27 @@ class Appends:
         self.is_failing = False
         """The newest commit failed."""
 
-    async def commit(self, batch: Sequence[Asked], deliver: Deliver) -> None:
-        """Write the appends of `batch`, then its moves; tell each outcome once it is durable."""
+    async def commit(self, batch: Sequence[Asked], deliver: Deliver) -> Sequence[Asked]:
+        """Write the appends of `batch`, then its moves; tell each outcome once it is durable.
+
+        Returns what is too much for one transaction, and the moves behind it.
+        """
         appends = [asked for asked in batch if isinstance(asked.argument, Append)]
-        moves = [asked for asked in batch if not isinstance(asked.argument, Append)]
+        left: Sequence[Asked] = ()
         if appends:
-            left = await self._append_plain(appends, deliver)
-            await self._write(left, self._decide, deliver)
+            not_plain = await self._append_plain(appends, deliver)
+            count = _at_once(not_plain)
+            await self._write(not_plain[:count], self._decide, deliver)
+            left = not_plain[count:]
+        end = batch.index(left[0]) if left else len(batch)
+        moves = [each for each in batch[:end] if not isinstance(each.argument, Append)]
         await self._write(moves, move, deliver)
+        waiting = {id(each) for each in left}
+        return [
+            each
+            for each in batch[end:]
+            if id(each) in waiting or not isinstance(each.argument, Append)
+        ]
 
     async def _append_plain(self, asked: Sequence[Asked], deliver: Deliver) -> Sequence[Asked]:
         """Append what is plain; returns what is still to be appended, in order."""
@@ -144,6 +160,16 @@ class Appends:
             return outcomes
 
         return await in_transaction(connection, run)
+
+
+def _at_once(asked: Sequence[Asked]) -> int:
+    """How many of these appends, from the first on, one transaction decides."""
+    logs = 0
+    for count, each in enumerate(asked):
+        logs += len(logs_of(each.argument))
+        if count and logs > _MOST_LOGS:
+            return count
+    return len(asked)
 
 
 def _outcome(batch: Batch, request: Append) -> object:

@@ -24,8 +24,9 @@ class Asked(NamedTuple):
 
 Deliver = Callable[[Sequence[Asked], Sequence[object]], None]
 """Tells the outcomes of some writes, in order: durable, or why not."""
-Commit = Callable[[Sequence[Asked], Deliver], Awaitable[None]]
-"""Makes writes durable and delivers each outcome once; raises nothing."""
+Commit = Callable[[Sequence[Asked], Deliver], Awaitable[Sequence[Asked]]]
+"""Makes writes durable and delivers each outcome once; raises nothing. Returns those, in order,
+that are to come again, before what was queued since."""
 
 
 class Writer:
@@ -69,7 +70,8 @@ class Writer:
                 await self._woken.wait()
                 continue
             batch, self._queue = self._queue[: self._max_batch], self._queue[self._max_batch :]
-            await self._commit(batch, self._deliver)
+            if left := await self._commit(batch, self._deliver):
+                self._queue = [*left, *self._queue]
 
     def _deliver(self, done: Sequence[Asked], outcomes: Sequence[object]) -> None:
         self._waiting -= len(done)
