@@ -104,6 +104,29 @@ def test_the_list_is_drawn_anew_only_where_something_is_new(newcomer: Newcomer) 
     expect(second).to_contain_text("Second")
 
 
+_COUNT_LOOKS = """() => {
+    const open = location.pathname.slice("/c/".length);
+    const get = Map.prototype.get;
+    window.looks = 0;
+    Map.prototype.get = function (key) {
+        if (String(key).startsWith("group_") && key !== open) window.looks += 1;
+        return get.call(this, key);
+    };
+}"""
+
+
+def test_typing_costs_nothing_for_other_conversations(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann")
+    for name in ("First", "Second", "Third"):
+        ann.make_group(name)
+    ann.page.reload()
+    expect(ann.conversations.get_by_role("listitem")).to_have_count(3)
+    ann.box.press_sequentially("ty")
+    ann.page.evaluate(_COUNT_LOOKS)
+    ann.box.press_sequentially("ping")
+    assert ann.page.evaluate("window.looks") == 0
+
+
 def test_many_conversations_are_filtered_by_name(newcomer: Newcomer) -> None:
     ann = newcomer("Ann")
     ann.start_with(ann, "Ann")
