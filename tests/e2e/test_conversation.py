@@ -104,6 +104,34 @@ def test_the_list_is_drawn_anew_only_where_something_is_new(newcomer: Newcomer) 
     expect(second).to_contain_text("Second")
 
 
+# Types and counts in one task of the page, so that nothing else is counted.
+_LOOKS_OF_TYPING = """async (box) => {
+    const open = location.pathname.slice("/c/".length);
+    const get = Map.prototype.get;
+    let looks = 0;
+    Map.prototype.get = function (key) {
+        if (String(key).startsWith("group_") && key !== open) looks += 1;
+        return get.call(this, key);
+    };
+    box.value += "g";
+    box.dispatchEvent(new Event("input", { bubbles: true }));
+    for (let turn = 0; turn < 20; turn += 1) await null;
+    Map.prototype.get = get;
+    return looks;
+}"""
+
+
+def test_typing_costs_nothing_for_other_conversations(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann")
+    for name in ("First", "Second", "Third"):
+        ann.make_group(name)
+    ann.page.reload()
+    expect(ann.conversations.get_by_role("listitem")).to_have_count(3)
+    ann.box.press_sequentially("typin")
+    assert ann.box.evaluate(_LOOKS_OF_TYPING) == 0
+    expect(ann.box).to_have_value("typing")
+
+
 def test_many_conversations_are_filtered_by_name(newcomer: Newcomer) -> None:
     ann = newcomer("Ann")
     ann.start_with(ann, "Ann")

@@ -6,7 +6,7 @@ import { type Database, openDatabase } from "./db/database.ts";
 import { MemoryLogs, MemoryOutbox } from "./db/memory.ts";
 import { Attention } from "./state/attention.svelte.ts";
 import { Client, type ClientOwner } from "./state/client.svelte.ts";
-import { Drafts } from "./state/drafts.ts";
+import { Drafts } from "./state/drafts.svelte.ts";
 import { Notifier } from "./state/notifier.svelte.ts";
 import { pathOf, Router } from "./state/router.svelte.ts";
 import { Session } from "./state/session.svelte.ts";

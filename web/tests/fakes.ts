@@ -1,7 +1,7 @@
 /** A world made by hand for the tests of the state: time, channel, REST and storage obey the test. */
 
 import { MemoryLogs, MemoryOutbox } from "../src/db/memory.ts";
-import { Drafts } from "../src/state/drafts.ts";
+import { Drafts } from "../src/state/drafts.svelte.ts";
 import type {
   Api,
   Channel,

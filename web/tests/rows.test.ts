@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { listedAt, matches, rowOf } from "../src/components/rows.ts";
 import { Conversation } from "../src/state/conversation.svelte.ts";
-import type { Draft } from "../src/state/drafts.ts";
+import type { Draft } from "../src/state/drafts.svelte.ts";
 import type { Pending } from "../src/state/ports.ts";
 import { entry } from "./fakes.ts";
 

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { Conversation } from "../src/state/conversation.svelte.ts";
-import { Drafts, isBlank } from "../src/state/drafts.ts";
+import { Drafts, isBlank } from "../src/state/drafts.svelte.ts";
 import { Writing } from "../src/state/writing.ts";
 import { FakeStorage } from "./browser.ts";
 import { entry } from "./fakes.ts";

@@ -1,7 +1,7 @@
 /** What the list shows, row by row. Pure. */
 
 import type { Conversation } from "../state/conversation.svelte.ts";
-import { type Draft, writtenIn } from "../state/drafts.ts";
+import { type Draft, writtenIn } from "../state/drafts.svelte.ts";
 import type { Pending } from "../state/ports.ts";
 import { actText, type NameOf, previewText } from "../state/wording.ts";
 

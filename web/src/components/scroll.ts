@@ -15,6 +15,11 @@ export function newLineIn(log: HTMLElement): Element | null {
   return log.querySelector(".new");
 }
 
+/** What opens a message's menu. */
+export function openerIn(article: Element | null | undefined): HTMLElement | null {
+  return article?.querySelector<HTMLElement>('[aria-haspopup="menu"]') ?? null;
+}
+
 export function seqOf(article: HTMLElement | null | undefined): number {
   return Number(article?.dataset["seq"] ?? 0);
 }

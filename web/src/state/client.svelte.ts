@@ -15,7 +15,7 @@ import { backoffMs } from "./backoff.ts";
 import { Connection } from "./connection.svelte.ts";
 import type { Conversation } from "./conversation.svelte.ts";
 import { Conversations } from "./conversations.svelte.ts";
-import type { Drafts } from "./drafts.ts";
+import type { Drafts } from "./drafts.svelte.ts";
 import { Feed } from "./feed.ts";
 import { Groups } from "./groups.ts";
 import { Invitations } from "./invitations.svelte.ts";

@@ -38,6 +38,9 @@ export interface OutboxListener {
   unauthenticated(): void;
 }
 
+/** The very same wherever nothing waits, so that what waits elsewhere is no news there. */
+const NONE: readonly Pending[] = [];
+
 /** How far the sending of one conversation has come. */
 interface Lane {
   busy: boolean;
@@ -89,8 +92,10 @@ export class Outbox {
     for (const { owner } of kept) this.#watch(owner);
   }
 
-  of(conv: ConvID): Pending[] {
-    return this.items.filter((item) => item.conv === conv);
+  /** What waits in `conv`. */
+  of(conv: ConvID): readonly Pending[] {
+    const waiting = this.items.filter((item) => item.conv === conv);
+    return waiting.length > 0 ? waiting : NONE;
   }
 
   /** Sends `text` to `conv` as soon as that can be. `refers`: the `Seq` it replies to. */

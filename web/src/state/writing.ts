@@ -2,7 +2,7 @@
 
 import type { Entry, Seq } from "../wire/wire.ts";
 import type { Conversation } from "./conversation.svelte.ts";
-import { type Draft, type Drafts, isBlank, unsentOf } from "./drafts.ts";
+import { type Draft, type Drafts, isBlank, unsentOf } from "./drafts.svelte.ts";
 
 export class Writing {
   readonly #conversation: Conversation;

@@ -39,11 +39,16 @@ export function writtenIn(draft: Draft): string | undefined {
 
 const NOTHING: Draft = { text: "" };
 
+/** What is written in one conversation: that it changes is no news to whoever looks at others. */
+class Slot {
+  draft = $state.raw<Draft>(NOTHING);
+}
+
 export class Drafts {
   readonly #texts: string;
   readonly #more: string;
   readonly #storage: Storage | null;
-  readonly #all = new SvelteMap<ConvID, Draft>();
+  readonly #all = new SvelteMap<ConvID, Slot>();
   /** What the storage had no room for. */
   readonly #unkept = new Set<ConvID>();
 
@@ -56,19 +61,19 @@ export class Drafts {
   }
 
   get(conv: ConvID): Draft {
-    return this.#all.get(conv) ?? NOTHING;
+    return this.#all.get(conv)?.draft ?? NOTHING;
   }
 
   /** The conversations in which something waits to be gone on with. */
   written(): ConvID[] {
-    return [...this.#all].flatMap(([conv, draft]) =>
+    return [...this.#all].flatMap(([conv, { draft }]) =>
       writtenIn(draft) === undefined ? [] : [conv],
     );
   }
 
   put(conv: ConvID, draft: Draft): void {
     const { text, reply, edit } = draft;
-    this.#all.set(conv, draft);
+    this.#hold(conv, draft);
     try {
       this.#keep(this.#texts + conv, text);
       this.#keep(this.#more + conv, reply || edit ? JSON.stringify({ reply, edit }) : "");
@@ -82,12 +87,18 @@ export class Drafts {
   recall(conv: ConvID): void {
     if (!this.#storage || this.#unkept.has(conv)) return;
     const text = this.#storage.getItem(this.#texts + conv) ?? "";
-    this.#all.set(conv, { text, ...parsed(this.#storage.getItem(this.#more + conv)) });
+    this.#hold(conv, { text, ...parsed(this.#storage.getItem(this.#more + conv)) });
   }
 
   /** Forgets all of them. */
   clear(): void {
     for (const conv of this.#kept()) this.put(conv, NOTHING);
+  }
+
+  #hold(conv: ConvID, draft: Draft): void {
+    const slot = this.#all.get(conv) ?? new Slot();
+    slot.draft = draft;
+    if (!this.#all.has(conv)) this.#all.set(conv, slot);
   }
 
   #kept(): Set<ConvID> {
