@@ -306,7 +306,6 @@ class HttpProtocol(HttpToolsProtocol):
         answer = accept(self.parser.get_method().decode("latin-1"), request.headers)
         if connection is None:
             _check_room(endpoint)
-        if connection is None:
             wire = self._wire(endpoint, request.engine, answer)
             endpoint.open(request, wire)  # says something at once
         else:
@@ -349,15 +348,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _wire(self, endpoint: Endpoint, engine: int, answer: bytes = b"") -> WebSocket:
         self.connections.discard(self)
-        settings = endpoint.settings
+        settings, closing = endpoint.settings, self._hosting.closing
         form = WebSocket if engine == 4 else WebSocketV3
-        wire = form(
-            self.transport,
-            self.connections,
-            self._hosting.closing,
-            settings.max_payload_bytes,
-            answer,
-        )
+        wire = form(self.transport, self.connections, closing, settings.max_payload_bytes, answer)
         self.transport.set_write_buffer_limits(high=settings.low_water_bytes)
         self.transport.set_protocol(wire)
         return wire
