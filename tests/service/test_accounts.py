@@ -7,19 +7,14 @@ import asyncio
 import pytest
 
 from tests.service.late import answers_late
-from tests.service.world import ADDRESS, PASSWORD, World, code_of, refused
+from tests.service.world import ADDRESS, PASSWORD, World, code_of, login, noted, refused
 from webchat.errors import Code
 from webchat.model import Profile
 from webchat.ports.accounts import Changed
-from webchat.service.accounts import AccountSettings, ProfileChange
-from webchat.service.tokens import Issued, Tokens, TokenSettings
+from webchat.service.accounts import ProfileChange
 
 DAY_S = 86_400
 OTHER_ADDRESS = "198.51.100.4"
-
-
-async def login(world: World, uid: str = "ann", password: str = PASSWORD) -> Issued:
-    return await world.accounts.login(uid, password, ADDRESS)
 
 
 async def test_who_registers_is_logged_in_with_every_setting_at_its_default(world: World) -> None:
@@ -127,7 +122,7 @@ async def test_a_token_is_good_for_thirty_days_after_its_last_use(world: World) 
     for _ in range(3):
         world.clock.advance(29 * DAY_S)
         assert await world.accounts.authenticate(token)
-        await _noted(world)
+        await noted(world)
     world.clock.advance(30 * DAY_S)
     assert await world.accounts.authenticate(token) is None
     assert not await world.accounts.logins("ann")
@@ -146,10 +141,10 @@ async def test_a_use_that_the_store_did_not_take_is_noted_with_the_next(world: W
     world.clock.advance(60)
     await world.accounts.authenticate(token)
     world.store.is_down = True
-    await _noted(world)
+    await noted(world)
     world.store.is_down = False
     later = await world.accounts.authenticate(token)
-    await _noted(world)
+    await noted(world)
     assert await world.store.logins.of_user("ann") == [later]
 
 
@@ -217,101 +212,6 @@ async def test_the_old_password_is_asked_for_and_a_wrong_one_changes_nothing(
     short = world.accounts.change_password(here.login, PASSWORD, "short", ADDRESS)
     assert await code_of(short) is Code.BAD_REQUEST
     assert await login(world)
-
-
-async def test_an_account_locks_out_guesses_from_everywhere_and_lets_them_in_again_in_time(
-    world: World,
-) -> None:
-    await world.user("ann")
-    for guess in range(10):
-        address = f"198.51.100.{guess}"
-        attempt = world.accounts.login("ann", "wrong password", address)
-        assert await code_of(attempt) is Code.UNAUTHENTICATED
-    refusal = await refused(world.accounts.login("ANN", PASSWORD, OTHER_ADDRESS))
-    assert refusal.code is Code.RATE_LIMITED
-    assert refusal.retry_after_ms is not None
-    world.clock.advance(refusal.retry_after_ms / 1000)
-    assert await login(world)
-
-
-async def test_an_address_that_guesses_many_accounts_is_locked_out_alone(world: World) -> None:
-    await world.user("ann")
-    for guess in range(60):
-        attempt = world.accounts.login(f"uid{guess}", "wrong password", OTHER_ADDRESS)
-        assert await code_of(attempt) is Code.UNAUTHENTICATED
-    attempt = world.accounts.login("ann", PASSWORD, OTHER_ADDRESS)
-    assert await code_of(attempt) is Code.RATE_LIMITED
-    assert await login(world)
-
-
-async def test_all_addresses_of_an_ipv6_subscriber_count_as_one() -> None:
-    world = World(settings=AccountSettings(registrations_burst=1))
-    await world.accounts.register("ann", "Ann", PASSWORD, "2001:db8:0:1::1")
-    neighbour = world.accounts.register("ben", "Ben", PASSWORD, "2001:db8:0:1:ffff::2")
-    assert await code_of(neighbour) is Code.RATE_LIMITED
-    assert await world.accounts.register("cat", "Cat", PASSWORD, "2001:db8:0:2::1")
-    world.close()
-
-
-async def test_logins_that_succeed_do_not_count_as_guesses(world: World) -> None:
-    await world.user("ann")
-    for _ in range(70):
-        await login(world)
-
-
-async def test_a_right_password_can_be_used_ten_times_as_often_as_guessed() -> None:
-    world = World(settings=AccountSettings(login_burst=1, login_attempts_per_min=1))
-    await world.user("ann")
-    for _ in range(10):
-        await login(world)
-    refusal = await refused(login(world))
-    assert refusal.code is Code.RATE_LIMITED
-    assert refusal.retry_after_ms == 6_000
-    world.clock.advance(6)
-    assert await login(world)
-    world.close()
-
-
-async def test_attempts_that_the_accounts_limit_refuses_do_not_count_against_their_address(
-    world: World,
-) -> None:
-    await world.user("ann")
-    await world.user("ben")
-    for _ in range(70):
-        await refused(world.accounts.login("ann", "wrong password", OTHER_ADDRESS))
-    assert await world.accounts.login("ben", PASSWORD, OTHER_ADDRESS)
-
-
-async def test_of_too_many_logins_those_end_that_were_not_used_again() -> None:
-    world = World()
-    world.tokens = Tokens(world.store.logins, world.clock, TokenSettings(logins_per_user=3))
-    tokens = []
-    for _ in range(3):
-        world.clock.advance(120)
-        tokens.append((await world.tokens.issue("ann")).token)
-    world.clock.advance(120)
-    assert await world.tokens.check(tokens[0])
-    await _noted(world)
-    for _ in range(3):
-        world.clock.advance(120)
-        tokens.append((await world.tokens.issue("ann")).token)
-    alive = [await world.tokens.check(token) is not None for token in tokens]
-    assert alive == [True, False, False, False, True, True]
-    newest, _ = await world.store.logins.revocations(None)
-    assert newest == 3  # sockets of those that ended are closed
-    world.close()
-
-
-async def test_registrations_of_an_address_are_limited() -> None:
-    world = World(settings=AccountSettings(registrations_per_min=60, registrations_burst=2))
-    await world.user("ann")
-    await world.user("ben")
-    refusal = await refused(world.accounts.register("cat", "Cat", PASSWORD, ADDRESS))
-    assert (refusal.code, refusal.retry_after_ms) == (Code.RATE_LIMITED, 1_000)
-    assert await world.accounts.register("dan", "Dan", PASSWORD, OTHER_ADDRESS)
-    world.clock.advance(1)
-    assert await world.accounts.register("cat", "Cat", PASSWORD, ADDRESS)
-    world.close()
 
 
 async def test_a_change_of_oneself_is_seen_from_its_answer_on_and_by_a_fresh_process(
@@ -417,9 +317,3 @@ async def test_a_store_that_is_down_is_unavailable_and_locks_nobody_out(world: W
 
 def _both(changed: Changed) -> tuple[Profile, Profile]:
     return changed.before, changed.after
-
-
-async def _noted(world: World) -> None:
-    """Uses of tokens until now are written."""
-    world.clock.advance(1)
-    await asyncio.sleep(0)

@@ -41,7 +41,7 @@ from webchat.service.passwords import Passwords, PasswordSettings
 from webchat.service.profiles import Profiles, new_profile
 from webchat.service.readers import Readers
 from webchat.service.standing import Standings
-from webchat.service.tokens import Tokens, TokenSettings
+from webchat.service.tokens import Issued, Tokens, TokenSettings
 
 PASSWORD = "correct horse battery"
 ADDRESS = "192.0.2.7"
@@ -233,6 +233,17 @@ def _follow(
 ) -> Follow:
     announce = tuple((span.uid, "added" if span.until is None else "left") for span in spans)
     return Follow(memberships=tuple(spans), announce=announce, group=group, changes=changes)
+
+
+async def login(world: World, uid: Uid = "ann", password: str = PASSWORD) -> Issued:
+    """Somebody logs in."""
+    return await world.accounts.login(uid, password, ADDRESS)
+
+
+async def noted(world: World) -> None:
+    """Uses of tokens until now are written."""
+    world.clock.advance(1)
+    await asyncio.sleep(0)
 
 
 async def refused(call: Awaitable[object]) -> WebchatError:
