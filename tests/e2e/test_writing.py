@@ -1,0 +1,151 @@
+"""What is written: how it is shown, and where it waits until it is sent."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.e2e.conftest import Newcomer
+
+
+def test_markup_is_shown_as_it_was_written(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    ann.start_with(bob, "Bob")
+    text = "<img src=x onerror=alert(1)> **bold** <b>b</b>"
+    ann.write(text)
+    bob.conversation("Ann").click()
+    expect(bob.messages.get_by_text(text, exact=True)).to_be_visible()
+    expect(bob.log.get_by_role("img")).to_have_count(0)
+
+
+def test_an_address_becomes_a_link_that_gives_nothing_away(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann")
+    ann.start_with(ann, "Ann")
+    ann.write("see https://example.org/a_(b), please")
+    link = ann.log.get_by_role("link", name="https://example.org/a_(b)", exact=True)
+    expect(link).to_have_attribute("href", "https://example.org/a_(b)")
+    expect(link).to_have_attribute("rel", "noopener noreferrer")
+
+
+_MARK_IS_LEFT = """article => {
+  const texts = document.createTreeWalker(article, NodeFilter.SHOW_TEXT);
+  while (!texts.nextNode().data.includes("שלום!"));
+  const at = texts.currentNode.data.indexOf("שלום!");
+  const left = (from) => {
+    const range = document.createRange();
+    range.setStart(texts.currentNode, from);
+    range.setEnd(texts.currentNode, from + 1);
+    return range.getBoundingClientRect().left;
+  };
+  return left(at + 4) < left(at);
+}"""
+_BEGINS_AT_ITS_LEFT = """element => {
+  const text = document.createRange();
+  text.selectNodeContents(element);
+  return text.getBoundingClientRect().left < element.getBoundingClientRect().left + 1;
+}"""
+
+
+def test_what_is_written_from_right_to_left_is_shown_so(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    ann.make_group("קבוצה", bob)
+    heading = ann.page.get_by_role("heading", level=1)
+    expect(heading).to_have_css("direction", "rtl")
+    assert heading.evaluate(_BEGINS_AT_ITS_LEFT)
+    ann.start_with(bob, "Bob")
+    ann.box.fill("שלום!")
+    expect(ann.box).to_have_css("direction", "rtl")
+    ann.write("שלום!")
+    bob.conversation("Ann").click()
+    expect(bob.message("שלום!")).to_be_visible()
+    for shown in (ann.message("שלום!"), bob.message("שלום!"), bob.conversation("Ann")):
+        assert shown.evaluate(_MARK_IS_LEFT)
+
+
+def test_shift_enter_breaks_the_line(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann")
+    ann.start_with(ann, "Ann")
+    ann.box.press_sequentially("first")
+    ann.box.press("Shift+Enter")
+    ann.box.press_sequentially("second")
+    ann.page.get_by_role("button", name="Send").click()
+    expect(ann.messages.get_by_text("first\nsecond")).to_be_visible()
+    expect(ann.box).to_have_value("")
+
+
+def test_the_arrow_up_in_an_empty_box_rewrites_the_last_message(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    ann.start_with(bob, "Bob")
+    ann.box.press("ArrowUp")
+    ann.write("at nien")
+    expect(ann.message("at nien")).to_contain_text("Delivered")
+    bob.conversation("Ann").click()
+    bob.write("which day?")
+    expect(ann.message("which day?")).to_be_visible()
+    ann.box.press("ArrowUp")
+    expect(ann.box).to_have_value("at nien")
+    ann.write("at nine")
+    expect(bob.message("at nine")).to_contain_text("edited")
+    ann.box.fill("half")
+    ann.box.press("ArrowUp")
+    expect(ann.box).to_have_value("half")
+
+
+def test_what_is_being_written_stays_with_its_conversation(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    ann.start_with(bob, "Bob")
+    ann.write("hello")
+    ann.box.fill("not yet sen")
+    ann.start_with(ann, "Ann")
+    expect(ann.box).to_have_value("")
+    ann.conversation("Bob").click()
+    expect(ann.box).to_have_value("not yet sen")
+    ann.choose_for("hello", "Edit")
+    ann.box.fill("hello, B")
+    ann.start_with(ann, "Ann")
+    expect(ann.conversation("Bob")).to_contain_text("Draft: hello, B")
+    ann.conversation("Bob").click()
+    expect(ann.box).to_have_value("hello, B")
+    ann.page.reload()
+    expect(ann.box).to_have_value("hello, B")
+    ann.write("hello, Bob")
+    expect(ann.message("hello, Bob")).to_contain_text("edited")
+    expect(ann.box).to_have_value("not yet sen")
+    ann.choose_from_account("Log out")
+    expect(ann.page.get_by_role("button", name="Log in")).to_be_visible()
+    assert "not yet sen" not in ann.page.evaluate("JSON.stringify(localStorage)")
+
+
+def test_a_first_message_that_is_not_sent_yet_is_found_again(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    ann.start_with(ann, "Ann")
+    ann.write("a note")
+    ann.start_with(bob, "Bob")
+    ann.box.fill("dear")
+    ann.conversation("Ann").click()
+    expect(ann.conversations.get_by_role("link")).to_contain_text(["Bob Draft: dear", "Ann"])
+    ann.page.reload()
+    ann.conversation("Bob").click()
+    expect(ann.box).to_have_value("dear")
+    ann.box.fill("")
+    ann.conversation("Ann").click()
+    expect(ann.conversations.get_by_role("link")).to_have_count(1)
+
+
+def test_a_text_over_the_limit_is_not_lost(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann")
+    ann.start_with(ann, "Ann")
+    ann.write("x" * 17_000)
+    expect(ann.page.get_by_role("alert")).to_contain_text("too long")
+    refused = ann.messages.last
+    expect(refused).to_contain_text("Not sent")
+    expect(ann.conversation("Ann")).to_contain_text("Not sent")
+    refused.get_by_role("button", name="Try again").click()
+    expect(refused).to_contain_text("Not sent")
+    refused.get_by_role("button", name="Edit").click()
+    expect(ann.box).to_have_value("x" * 17_000)
+    expect(ann.messages).to_have_count(0)
+    ann.box.press("Enter")
+    refused.get_by_role("button", name="Discard").click()
+    expect(ann.messages).to_have_count(0)
+    expect(ann.box).to_be_focused()
+    expect(ann.box).to_have_value("")
