@@ -9,7 +9,7 @@ Put together:
 
 Who is here:
     roster      who is here, and which logs they follow
-    held        the logs and users that are held
+    followed    the logs that are followed here, and by whom
     attendance  who of them comes into a log and who leaves it
     recents     who came in last, on any node (open mode)
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from webchat.chat.attendance import Attendance
+from webchat.chat.followed import User
 from webchat.chat.gaps import Gaps
-from webchat.chat.held import User
 from webchat.model import ConvID, Seq, user_of
 from webchat.ports.members import Members
 
@@ -30,7 +30,7 @@ class Ahead:
         """
         await self._follow_unheard(user, places)
         logs = [user.logs[conv] for conv in places if conv in user.logs]
-        ahead = [held for held in logs if places[held.conv] > held.last]
+        ahead = [log for log in logs if places[log.conv] > log.last]
         if ahead:
             await self._gaps.catch_up(ahead)
 

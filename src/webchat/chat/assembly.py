@@ -172,7 +172,7 @@ class Chat:
 
     def compare(self) -> None:
         """Others may have appended what they did not get to publish: a node has died, say. What is
-        in the logs held here and has not come by is read and passed on."""
+        in the logs followed here and has not come by is read and passed on."""
         self._comparing.compare()
 
     def drain(self) -> None:

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from webchat.chat.acks import OwnAck
 from webchat.chat.comparing import Comparing
 from webchat.chat.device import Device
+from webchat.chat.followed import FollowedLog, User
 from webchat.chat.gaps import Gaps
-from webchat.chat.held import HeldLog, User
 from webchat.chat.roster import Roster
 from webchat.chat.tools import Tools
 from webchat.model import (
@@ -50,57 +50,57 @@ class Attendance:
         self.wake: Callable[[Device], None] = lambda _: None
         self.holder_came_in: Callable[[User, ConvID], object] = lambda *_: None
 
-    def come_in_by(self, held: HeldLog, entry: Entry) -> None:
+    def come_in_by(self, log: FollowedLog, entry: Entry) -> None:
         """Before the next entry of a log goes out: who comes in by it is to get it, too."""
         if entry.kind in _MEMBERSHIP:
-            held.change_members(entry.seq)
+            log.change_members(entry.seq)
             for uid in coming_in(entry):
                 self._come_in(uid, entry)
         elif entry.kind in RULING:
-            held.forget_rules(entry.seq)
+            log.forget_rules(entry.seq)
 
-    def leave_by(self, held: HeldLog, entry: Entry) -> None:
+    def leave_by(self, log: FollowedLog, entry: Entry) -> None:
         """After an entry of a log went out: who leaves by it gets nothing more."""
         if entry.kind in _MEMBERSHIP:
-            self._let_out(held, entry)
+            self._let_out(log, entry)
         elif entry.kind == "conversation":
             self._follow_user_log(entry)
 
-    def leave_again(self, held: HeldLog, entry: Entry) -> None:
+    def leave_again(self, log: FollowedLog, entry: Entry) -> None:
         """An entry that was counted here comes once more: who left by it may have been taken in
         since then, from memberships that did not say so yet."""
         for uid in leaving(entry):
             user = self._roster.arrived(uid)
-            if user is not None and held.conv in user.logs:
-                self._let_out_late(user, held, entry.seq)
+            if user is not None and log.conv in user.logs:
+                self._let_out_late(user, log, entry.seq)
 
-    def begin_to_follow(self, entry: Entry) -> HeldLog | None:
+    def begin_to_follow(self, entry: Entry) -> FollowedLog | None:
         """An entry of a log nobody here followed: new to its people, if any of them are here."""
-        held: HeldLog | None = None
+        log: FollowedLog | None = None
         for uid in _people_of(entry):
-            held = self._come_in(uid, entry) or held
-        return held
+            log = self._come_in(uid, entry) or log
+        return log
 
-    def begin_to_follow_pair(self, conv: ConvID) -> HeldLog | None:
+    def begin_to_follow_pair(self, conv: ConvID) -> FollowedLog | None:
         """A pair nobody here followed has news: it is new to whom of the two is here."""
-        held: HeldLog | None = None
+        log: FollowedLog | None = None
         for uid in pair_of(conv) or ():
             user = self._roster.arrived(uid)
             if user is not None:
-                held = self._roster.follow(user, conv, NO_HEAD)
-                self._brought_in(user, held, 1)
-        return held
+                log = self._roster.follow(user, conv, NO_HEAD)
+                self._brought_in(user, log, 1)
+        return log
 
-    def take_in(self, user: User, held: HeldLog | None, entry: Entry) -> HeldLog | None:
+    def take_in(self, user: User, log: FollowedLog | None, entry: Entry) -> FollowedLog | None:
         """A user here has appended to a log that this node did not know the user to be in."""
         left = user.left.get(entry.conv, 0)
-        if entry.seq <= left or not user.devices or self._comes_by_itself(user, held, entry):
-            return held
-        held = self._roster.follow(user, entry.conv, _before(entry))
-        self._brought_in(user, held, left + 1)
-        return held
+        if entry.seq <= left or not user.devices or self._comes_by_itself(user, log, entry):
+            return log
+        log = self._roster.follow(user, entry.conv, _before(entry))
+        self._brought_in(user, log, left + 1)
+        return log
 
-    def asks_first(self, held: HeldLog, entry: Entry, ack: OwnAck) -> bool:
+    def asks_first(self, log: FollowedLog, entry: Entry, ack: OwnAck) -> bool:
         """Whether the store has to be asked first, after which the ack gets its place.
 
         It has to if a user here appended to a group that this node did not know the user to be in,
@@ -109,7 +109,7 @@ class Attendance:
         user = ack.device.user
         if not is_group(entry.conv) or not user.devices:
             return False
-        if not user.left.get(entry.conv, 0) < entry.seq < held.last:
+        if not user.left.get(entry.conv, 0) < entry.seq < log.last:
             return False
         self._spawn(self._take_in_late(user, entry, ack))
         return True
@@ -118,13 +118,13 @@ class Attendance:
         await self._come_in_at_last(user, entry.conv, entry.seq)
         ack.device.place_ack(entry, ack)
 
-    def take_in_the_other(self, held: HeldLog) -> None:
+    def take_in_the_other(self, log: FollowedLog) -> None:
         """The first entry of a log comes by again. If it is a pair's and both people are here,
         perhaps only one of them was let in the first time."""
-        for uid in pair_of(held.conv) or ():
+        for uid in pair_of(log.conv) or ():
             user = self._roster.arrived(uid)
-            if user is not None and held.conv not in user.logs:
-                self._brought_in(user, self._roster.follow(user, held.conv, NO_HEAD), 1)
+            if user is not None and log.conv not in user.logs:
+                self._brought_in(user, self._roster.follow(user, log.conv, NO_HEAD), 1)
 
     async def come_in_late(self, user: User, conv: ConvID, seq: Seq) -> None:
         """A user came into a log by its entry `seq`, which did not come by: follow it, unless the
@@ -142,31 +142,31 @@ class Attendance:
         else:
             self._brought_in(user, self._roster.follow(user, conv, head), seq)
 
-    def _comes_by_itself(self, user: User, held: HeldLog | None, entry: Entry) -> bool:
+    def _comes_by_itself(self, user: User, log: FollowedLog | None, entry: Entry) -> bool:
         """Whether passing on what there is of a log brings this user in, or has put it out since.
 
         Where its entry is the newest that was counted here, because another arrived after it,
         neither is so; nobody leaves a pair.
         """
-        if held is None:
+        if log is None:
             return user.uid in _people_of(entry)
         if not is_group(entry.conv):
             return False
-        if entry.seq == held.last:
+        if entry.seq == log.last:
             return user.uid in leaving(entry)
-        return entry.seq != held.last + 1 or user.uid in coming_in(entry)
+        return entry.seq != log.last + 1 or user.uid in coming_in(entry)
 
-    def _brought_in(self, user: User, held: HeldLog, since: Seq) -> None:
+    def _brought_in(self, user: User, log: FollowedLog, since: Seq) -> None:
         """A user follows a log since the entry `since`: the next one, or one that did not come
         by."""
         for device in user.devices:
-            device.come_in(held, since)
+            device.come_in(log, since)
             self.wake(device)
-        self.watch(held)
-        if held.conv in user.holds:
-            self.holder_came_in(user, held.conv)
+        self.watch(log)
+        if log.conv in user.holds:
+            self.holder_came_in(user, log.conv)
 
-    def _come_in(self, uid: Uid, entry: Entry) -> HeldLog | None:
+    def _come_in(self, uid: Uid, entry: Entry) -> FollowedLog | None:
         """`entry` is the first that this user may see, or sees again."""
         user = self._roster.users.get(uid)
         if user is None:
@@ -179,11 +179,11 @@ class Attendance:
             return user.logs[entry.conv]
         if entry.seq <= user.left.get(entry.conv, 0):
             return None  # met again, and it has left since
-        held = self._roster.follow(user, entry.conv, _before(entry))
-        self._brought_in(user, held, held.last + 1)
-        return held
+        log = self._roster.follow(user, entry.conv, _before(entry))
+        self._brought_in(user, log, log.last + 1)
+        return log
 
-    def _let_out(self, held: HeldLog, entry: Entry) -> None:
+    def _let_out(self, log: FollowedLog, entry: Entry) -> None:
         """Whoever leaves by `entry` has got it; nothing after it is for them."""
         for uid in leaving(entry):
             user = self._roster.users.get(uid)
@@ -193,23 +193,23 @@ class Attendance:
             if arrival is not None:
                 arrival.noted[entry.conv] = entry.seq
             elif entry.conv in user.logs:
-                self._leave(user, held, head_at(entry))
+                self._leave(user, log, head_at(entry))
 
-    def _leave(self, user: User, held: HeldLog, end: Head) -> None:
+    def _leave(self, user: User, log: FollowedLog, end: Head) -> None:
         for device in user.devices:
-            device.end(held.conv, end)
-        self._roster.unfollow(user, held.conv)
-        user.leave(held.conv, end.last)
+            device.end(log.conv, end)
+        self._roster.unfollow(user, log.conv)
+        user.leave(log.conv, end.last)
 
-    def watch(self, held: HeldLog) -> None:
+    def watch(self, log: FollowedLog) -> None:
         """A log is newly followed: a group's channel has to be held, and may not be yet."""
-        if held.is_group:
-            self._spawn(self._watch(held))
+        if log.is_group:
+            self._spawn(self._watch(log))
 
-    async def _watch(self, held: HeldLog) -> None:
+    async def _watch(self, log: FollowedLog) -> None:
         """Once the group's channel is held, what came before that is read."""
-        if await self._roster.hold_topic(held.conv):
-            await self._comparing.compare_some([held])
+        if await self._roster.hold_topic(log.conv):
+            await self._comparing.compare_some([log])
 
     def _follow_user_log(self, entry: Entry) -> None:
         """A user's log says it is in a log that no entry here has brought it into."""
@@ -223,22 +223,22 @@ class Attendance:
         elif conv not in user.logs and said["Seq"] > user.left.get(conv, 0):
             self._spawn(self._come_in_at_last(user, conv, said["Seq"]))
 
-    def _let_out_late(self, user: User, held: HeldLog, seq: Seq) -> None:
+    def _let_out_late(self, user: User, log: FollowedLog, seq: Seq) -> None:
         """A user has left by the entry `seq`: it is still to come by, or came by before this user
         was known here to be in the log, in which it may be again since."""
-        if seq > held.last:
-            self._gaps.close(held, seq)
-        elif seq == held.last:
-            self._leave(user, held, Head(held.last, held.n, held.at, 0))
+        if seq > log.last:
+            self._gaps.close(log, seq)
+        elif seq == log.last:
+            self._leave(user, log, Head(log.last, log.n, log.at, 0))
         else:
-            self._spawn(self._let_out_at_last(user, held))
+            self._spawn(self._let_out_at_last(user, log))
 
-    async def _let_out_at_last(self, user: User, held: HeldLog) -> None:
+    async def _let_out_at_last(self, user: User, log: FollowedLog) -> None:
         end = await self._patience.insist(
-            lambda: self._newest_end(held.conv, user.uid), "reading a span", conv=held.conv
+            lambda: self._newest_end(log.conv, user.uid), "reading a span", conv=log.conv
         )
-        if end is not None and end.seq <= held.last and user.logs.get(held.conv) is held:
-            self._leave(user, held, head_at(end))
+        if end is not None and end.seq <= log.last and user.logs.get(log.conv) is log:
+            self._leave(user, log, head_at(end))
 
     async def _newest_end(self, conv: ConvID, uid: Uid) -> Entry | None:
         """The entry by which somebody has left a log; None: it has not, or is in it again."""

@@ -10,7 +10,7 @@ import structlog
 
 from webchat.chat.acks import in_flight
 from webchat.chat.device import Device
-from webchat.chat.held import HeldLog
+from webchat.chat.followed import FollowedLog
 from webchat.chat.lag import BacklogSettings, Lag
 from webchat.chat.tools import Tools
 from webchat.model import ConvID, Seq, Uid, is_group
@@ -25,7 +25,7 @@ class _Run:
     the `spans` that its user may see were read for where it began."""
 
     device: Device
-    held: HeldLog
+    log: FollowedLog
     lag: Lag
     begun: int
     spans: tuple[Span, ...]
@@ -33,7 +33,7 @@ class _Run:
     @property
     def goes_on(self) -> bool:
         """Whether it still has somewhere to go."""
-        return self.lag.begun == self.begun and self.device.is_behind(self.held, self.lag)
+        return self.lag.begun == self.begun and self.device.is_behind(self.log, self.lag)
 
 
 class Backlog:
@@ -67,28 +67,28 @@ class Backlog:
                         await self._patience.insist(
                             partial(self._read_ahead, device, together), "a backlog"
                         )
-                    for held in together:
-                        await self._catch_up_in_time(device, held)
+                    for log in together:
+                        await self._catch_up_in_time(device, log)
         finally:
             self._under_way.discard(device)
 
-    def _by_page(self, device: Device, logs: Iterable[HeldLog]) -> Iterator[list[HeldLog]]:
+    def _by_page(self, device: Device, logs: Iterable[FollowedLog]) -> Iterator[list[FollowedLog]]:
         """These logs in their order, as many together as lack no more than a page of entries."""
-        together: list[HeldLog] = []
+        together: list[FollowedLog] = []
         room = self.settings.page_entries
-        for held in logs:
-            lag = device.lags.get(held.conv)
-            missing = 0 if lag is None or lag.skip_only else held.last - lag.position
+        for log in logs:
+            lag = device.lags.get(log.conv)
+            missing = 0 if lag is None or lag.skip_only else log.last - lag.position
             if together and missing > room:
                 yield together
                 together, room = [], self.settings.page_entries
-            together.append(held)
+            together.append(log)
             room -= missing
         yield together
 
-    async def _read_ahead(self, device: Device, logs: Sequence[HeldLog]) -> None:
+    async def _read_ahead(self, device: Device, logs: Sequence[FollowedLog]) -> None:
         """What is missing of each of these logs, by one read."""
-        lags = [(held.conv, device.lags.get(held.conv)) for held in logs]
+        lags = [(log.conv, device.lags.get(log.conv)) for log in logs]
         places = {conv: lag.position for conv, lag in lags if lag and not lag.skip_only}
         pages = await self._log.read_each(places, self.settings.page_entries)
         for conv, page in pages.items():
@@ -96,32 +96,32 @@ class Backlog:
             if lag is not None:
                 lag.page = page
 
-    async def _catch_up_in_time(self, device: Device, held: HeldLog) -> None:
+    async def _catch_up_in_time(self, device: Device, log: FollowedLog) -> None:
         while not device.socket.closed:
-            lag = device.lags.get(held.conv)
-            if lag is None or not device.is_behind(held, lag):
+            lag = device.lags.get(log.conv)
+            if lag is None or not device.is_behind(log, lag):
                 return
             await self._patience.insist(
-                partial(self._catch_up, device, held, lag), "a backlog", conv=held.conv
+                partial(self._catch_up, device, log, lag), "a backlog", conv=log.conv
             )
 
-    async def _catch_up(self, device: Device, held: HeldLog, lag: Lag) -> None:
+    async def _catch_up(self, device: Device, log: FollowedLog, lag: Lag) -> None:
         """Bring one log to live, unless that begins anew meanwhile."""
-        if not device.is_behind(held, lag):
+        if not device.is_behind(log, lag):
             return
         if lag.skip_only:
-            device.skip(held, lag, held.last, held.n, more=True)
-        begun, spans = lag.begun, await self._visible(device.user.uid, held.conv)
-        run = _Run(device, held, lag, begun, spans)
+            device.skip(log, lag, log.last, log.n, more=True)
+        begun, spans = lag.begun, await self._visible(device.user.uid, log.conv)
+        run = _Run(device, log, lag, begun, spans)
         await self._skip_to_start(run)
         for since, until in spans:
             if lag.position < since - 1:
                 await self._skip_to(run, since - 1, more=False)
             await self._send_span(run, since, until)
         if run.goes_on:
-            if lag.position < held.last:
-                device.skip(held, lag, held.last, held.n, more=False)
-            device.live(held, lag)
+            if lag.position < log.last:
+                device.skip(log, lag, log.last, log.n, more=False)
+            device.live(log, lag)
 
     async def _visible(self, uid: Uid, conv: ConvID) -> tuple[Span, ...]:
         if not is_group(conv):
@@ -145,28 +145,28 @@ class Backlog:
             await self._skip_to(run, start, more=more)
 
     async def _skip_to(self, run: _Run, seq: Seq, *, more: bool) -> None:
-        held, lag = run.held, run.lag
-        entries = await self._log.read(held.conv, seq - 1, 1)
-        if entries and run.goes_on and lag.position < seq <= held.last:
-            run.device.skip(held, lag, seq, entries[0].n, more=more)
+        log, lag = run.log, run.lag
+        entries = await self._log.read(log.conv, seq - 1, 1)
+        if entries and run.goes_on and lag.position < seq <= log.last:
+            run.device.skip(log, lag, seq, entries[0].n, more=more)
 
     async def _send_span(self, run: _Run, since: Seq, until: float) -> None:
-        held, lag = run.held, run.lag
-        while run.goes_on and since <= lag.position + 1 <= min(held.last, until):
+        log, lag = run.log, run.lag
+        while run.goes_on and since <= lag.position + 1 <= min(log.last, until):
             if not await self._send_page(run, until):
-                _log.error("a log ends before its head", conv=held.conv, after=lag.position)
+                _log.error("a log ends before its head", conv=log.conv, after=lag.position)
                 return
 
     async def _send_page(self, run: _Run, until: float) -> bool:
         """Send one page; False: there was none."""
-        device, held, lag = run.device, run.held, run.lag
+        device, log, lag = run.device, run.log, run.lag
         entries = lag.take_page()
         if not entries:
-            entries = await self._log.read(held.conv, lag.position, self.settings.page_entries)
+            entries = await self._log.read(log.conv, lag.position, self.settings.page_entries)
         for entry in entries:
             if not run.goes_on or entry.seq != lag.position + 1:
                 break
-            if entry.seq > min(held.last, until):
+            if entry.seq > min(log.last, until):
                 break
             packet = await device.in_its_form(as_seen(entry, run.spans))
             ack = in_flight(device, entry)

@@ -1,4 +1,4 @@
-"""Heads of all logs held here are compared with the store's: what the bus did not bring is found.
+"""Heads of all logs followed here are compared with the store's: what the bus did not bring is found.
 
 It is done when this node's bus is back, when somebody says so (a node has died), again and again
 while the bus is lost, and else on a slow sweep (docs/architecture.md, "Many nodes").
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from webchat.chat.followed import FollowedLog
 from webchat.chat.gaps import Gaps
-from webchat.chat.held import HeldLog
 from webchat.chat.roster import Roster
 from webchat.chat.settings import RepairSettings
 from webchat.chat.tasks import OneAtATime
@@ -61,30 +61,31 @@ class Comparing:
             self._compare_later()
 
     async def _compare_all(self) -> None:
-        held = list(self._roster.logs.values())
-        for start in range(0, len(held), self._settings.heads_page):
-            await self.compare_some(held[start : start + self._settings.heads_page])
+        logs = list(self._roster.logs.values())
+        for start in range(0, len(logs), self._settings.heads_page):
+            await self.compare_some(logs[start : start + self._settings.heads_page])
 
-    async def compare_some(self, held: Sequence[HeldLog]) -> None:
+    async def compare_some(self, logs: Sequence[FollowedLog]) -> None:
         """Have what these logs have and this node has not passed on read and passed on."""
-        convs = [log.conv for log in held]
+        convs = [log.conv for log in logs]
         heads = await self._patience.insist(lambda: self._log.heads(convs), "comparing heads")
         self._stats.compared += len(convs)
-        for log in held:
+        for log in logs:
             head = heads.get(log.conv)
-            if head is not None and head.last > log.last and self._is_held(log):
+            if head is not None and head.last > log.last and self._is_followed(log):
                 self._gaps.close(log, head.last)
 
-    def _is_held(self, log: HeldLog) -> bool:
+    def _is_followed(self, log: FollowedLog) -> bool:
         return self._roster.logs.get(log.conv) is log
 
     async def sweep(self) -> None:
         """Compare for ever, a page after the other, so that all are compared in one interval."""
         while True:
-            held = list(self._roster.logs.values())
-            page = self._settings.heads_page
-            pages = [held[start : start + page] for start in range(0, len(held), page)] or [[]]
-            for logs in pages:
+            all_logs = list(self._roster.logs.values())
+            size = self._settings.heads_page
+            starts = range(0, len(all_logs), size)
+            pages = [all_logs[start : start + size] for start in starts] or [[]]
+            for page in pages:
                 await pause(self._clock, self._settings.sweep_interval_s / len(pages))
-                if held := [log for log in logs if self._is_held(log)]:
-                    await self._patience.attempt(partial(self.compare_some, held), "the sweep")
+                if logs := [log for log in page if self._is_followed(log)]:
+                    await self._patience.attempt(partial(self.compare_some, logs), "the sweep")

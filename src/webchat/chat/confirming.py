@@ -9,7 +9,7 @@ import msgspec
 
 from webchat.chat.client import Act, Client
 from webchat.chat.device import Device
-from webchat.chat.held import User
+from webchat.chat.followed import User
 from webchat.chat.packets import ack_of_receipt
 from webchat.chat.seed import SeedDevice
 from webchat.chat.stats import Stats
@@ -56,8 +56,8 @@ class Confirming:
                 raise WebchatError(Code.BAD_REQUEST, "ConvID is another conversation's")
         else:
             raise _not_its_readers()
-        held = user.logs.get(conv)
-        is_in = held is not None and (held.is_group or (sender == uid and conv != user.own))
+        log = user.logs.get(conv)
+        is_in = log is not None and (log.is_group or (sender == uid and conv != user.own))
         if not (is_in and seq and device.full):
             return self._less_usual(Act(client, device, envelope, ack_id), conv)
         delivered, displayed = (0, seq) if envelope.evt_type == "display" else (seq, 0)

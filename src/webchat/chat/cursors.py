@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from webchat.chat.device import Device
-from webchat.chat.held import HeldLog
+from webchat.chat.followed import FollowedLog
 from webchat.chat.lag import BacklogSettings, Lag, share_out
 from webchat.model import ConvID, Seq, user_log
 
@@ -47,9 +47,9 @@ class Cursors:
         """No further cursors come: what still waits begins at its start."""
         released = [conv for conv, lag in device.lags.items() if lag.waiting]
         for conv in released:
-            held = device.log_of(conv)
-            if held is not None:
-                _begin(device, held, None)
+            log = device.log_of(conv)
+            if log is not None:
+                _begin(device, log, None)
         self._plan(device, released)
         device.budget = None
 
@@ -61,29 +61,29 @@ class Cursors:
 def _begin_named(device: Device, cursors: Mapping[ConvID, Seq]) -> None:
     logs = device.user.logs
     for conv, cursor in cursors.items():
-        held = logs.get(conv)
-        if held is not None and held.last == cursor and not device.lags and not device.past:
+        log = logs.get(conv)
+        if log is not None and log.last == cursor and not device.lags and not device.past:
             continue  # live, as most logs of a device that comes back are
-        held = device.log_of(conv)
-        if held is not None:
-            _begin(device, held, cursor)
+        log = device.log_of(conv)
+        if log is not None:
+            _begin(device, log, cursor)
 
 
-def _begin(device: Device, held: HeldLog, cursor: Seq | None) -> None:
+def _begin(device: Device, log: FollowedLog, cursor: Seq | None) -> None:
     """Set where a log begins; None: at its start, a user log at its end."""
-    lag = device.lags.get(held.conv)
-    is_past = device.past is not None and held.conv in device.past
-    if lag is None and cursor == held.last and not is_past:
+    lag = device.lags.get(log.conv)
+    is_past = device.past is not None and log.conv in device.past
+    if lag is None and cursor == log.last and not is_past:
         return  # live
     if lag is None:
-        lag = device.lag_behind(held.conv, Lag(held.last))
+        lag = device.lag_behind(log.conv, Lag(log.last))
     lag.waiting = False
     lag.queue = None
     lag.skip_only = False
-    lag.position, lag.end = 0 if cursor is None else cursor, held.last
+    lag.position, lag.end = 0 if cursor is None else cursor, log.last
     lag.begun += 1
-    is_own = held.conv == user_log(device.user.uid)
-    if lag.position > held.last or (cursor is None and is_own):
-        device.skip(held, lag, held.last, held.n, more=False)
-    if lag.position == held.last:
-        device.live(held, lag)
+    is_own = log.conv == user_log(device.user.uid)
+    if lag.position > log.last or (cursor is None and is_own):
+        device.skip(log, lag, log.last, log.n, more=False)
+    if lag.position == log.last:
+        device.live(log, lag)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from webchat.chat.acks import OwnAck, comes_instead
-from webchat.chat.held import NOTHING, HeldLog, User, held_log
+from webchat.chat.followed import NOTHING, FollowedLog, User, followed_log
 from webchat.chat.lag import Lag
 from webchat.chat.packets import ack_of_entry, entry_packet, skip_packet
 from webchat.model import MESSAGE, ConvID, Entry, Head, Seq
@@ -46,7 +46,7 @@ class Device:
         self.user = user
         self._backlog = backlog
         self.lags: dict[ConvID, Lag] = NOTHING
-        self.past: dict[ConvID, HeldLog] | None = None
+        self.past: dict[ConvID, FollowedLog] | None = None
         self._ended: dict[ConvID, Seq] | None = None
         self.in_flight: dict[str, OwnAck] | None = None
         self.budget: int | None = None
@@ -65,21 +65,21 @@ class Device:
 
     # Live
 
-    def receive(self, held: HeldLog, entry: Entry, packet: Packet) -> None:
+    def receive(self, log: FollowedLog, entry: Entry, packet: Packet) -> None:
         """Send the next entry of a log, unless this device is behind there."""
-        lag = self._lag_at(held, entry) if self.lags else None
+        lag = self._lag_at(log, entry) if self.lags else None
         if lag is None:
             self.socket.emit(packet)
         elif lag.queue is not None:
             self._queue(lag, lag.queue, entry, packet)
 
-    def sent_it(self, held: HeldLog, entry: Entry, packet: Packet, ack: OwnAck) -> None:
+    def sent_it(self, log: FollowedLog, entry: Entry, packet: Packet, ack: OwnAck) -> None:
         """The next entry of a log is this connection's own: send the ack in its place, if it asked
         for one, unless this device is behind there."""
         if ack.ack_id is None:
-            self.receive(held, entry, packet)
+            self.receive(log, entry, packet)
             return
-        lag = self._lag_at(held, entry) if self.lags else None
+        lag = self._lag_at(log, entry) if self.lags else None
         if lag is not None or not ack.is_published:
             self._wait_with(lag, entry, packet, ack)
             return
@@ -97,15 +97,15 @@ class Device:
             ack.entry = entry
             self._answer((ack,))
 
-    def _lag_at(self, held: HeldLog, entry: Entry) -> Lag | None:
+    def _lag_at(self, log: FollowedLog, entry: Entry) -> Lag | None:
         """Where it is behind, if it is. A device whose join could not ask for this log skips to
         right before the live entry, and is live."""
-        lag = self.lags.get(held.conv)
+        lag = self.lags.get(log.conv)
         if lag is None or not lag.skip_only:
             return lag
         n = entry.n - (entry.kind == MESSAGE)
-        self.skip(held, lag, entry.seq - 1, n, more=True)
-        self.live(held, lag)
+        self.skip(log, lag, entry.seq - 1, n, more=True)
+        self.live(log, lag)
         return None
 
     # Waiting for the bus
@@ -157,29 +157,29 @@ class Device:
             return
         while queue and not lag.holds_back(queue[0][0].seq):
             self.send(*queue.popleft(), lag)
-        held = self.log_of(conv)
-        if not queue and held is not None:
-            self.live(held, lag)
+        log = self.log_of(conv)
+        if not queue and log is not None:
+            self.live(log, lag)
 
     # Backlog
 
-    def log_of(self, conv: ConvID) -> HeldLog | None:
+    def log_of(self, conv: ConvID) -> FollowedLog | None:
         """The log of that id that this device is being sent."""
-        held = self.user.logs.get(conv)
-        return self.past.get(conv) if held is None and self.past else held
+        log = self.user.logs.get(conv)
+        return self.past.get(conv) if log is None and self.past else log
 
-    def newest_first(self, convs: Iterable[ConvID]) -> list[HeldLog]:
+    def newest_first(self, convs: Iterable[ConvID]) -> list[FollowedLog]:
         """The logs of these ids that it is behind in, the one with the newest entry first."""
         logs = [self.log_of(conv) for conv in convs if conv in self.lags]
-        held = [log for log in logs if log is not None]
-        held.sort(key=lambda log: log.at, reverse=True)
-        return held
+        found = [log for log in logs if log is not None]
+        found.sort(key=lambda log: log.at, reverse=True)
+        return found
 
-    def is_behind(self, held: HeldLog, lag: Lag) -> bool:
+    def is_behind(self, log: FollowedLog, lag: Lag) -> bool:
         """Whether `lag` still says where this device is in that log."""
         return (
-            self.lags.get(held.conv) is lag
-            and self.log_of(held.conv) is held
+            self.lags.get(log.conv) is lag
+            and self.log_of(log.conv) is log
             and lag.is_for_backlog
             and not self.socket.closed
         )
@@ -196,25 +196,25 @@ class Device:
             self.socket.emit(packet)
         self._answer(acks)
 
-    def skip(self, held: HeldLog, lag: Lag, seq: Seq, n: int, *, more: bool) -> None:
+    def skip(self, log: FollowedLog, lag: Lag, seq: Seq, n: int, *, more: bool) -> None:
         """Move a position to `seq`; `more`: what is passed over can be had by REST.
 
         Acks of what is passed over have their place here.
         """
         if lag.position != seq:
             lag.position = seq
-            more = more and not held.conv.startswith("user:")
-            self.socket.emit(skip_packet(held.conv, seq, n, more=more))
+            more = more and not log.conv.startswith("user:")
+            self.socket.emit(skip_packet(log.conv, seq, n, more=more))
         self._answer_passed(lag, seq)
 
-    def live(self, held: HeldLog, lag: Lag) -> None:
+    def live(self, log: FollowedLog, lag: Lag) -> None:
         """Nothing is left of a log's backlog; acks of what was passed over have no other place."""
-        if self.lags.get(held.conv) is lag:
-            del self.lags[held.conv]
+        if self.lags.get(log.conv) is lag:
+            del self.lags[log.conv]
             if not self.lags:
                 self.lags = NOTHING  # without the room they took: it is seldom behind again
-            if self.past and self.past.pop(held.conv, None) is held:
-                self._note_end(held.conv, held.last)
+            if self.past and self.past.pop(log.conv, None) is log:
+                self._note_end(log.conv, log.last)
         self._answer_passed(lag, None)
 
     def _answer_passed(self, lag: Lag, up_to: Seq | None) -> None:
@@ -235,11 +235,11 @@ class Device:
         lag = self.lags.get(conv)
         if lag is not None:
             lag.begun += 1
-            self._send_rest_of(held_log(conv, end))
+            self._send_rest_of(followed_log(conv, end))
         else:
             self._note_end(conv, end.last)
 
-    def come_in(self, held: HeldLog, since: Seq) -> None:
+    def come_in(self, log: FollowedLog, since: Seq) -> None:
         """Its user comes into a log by the entry `since`, the next one, or one that was not passed
         on.
 
@@ -247,20 +247,20 @@ class Device:
         earlier time in it, or with open history the newest of all.
         """
         if self.past:
-            self.past.pop(held.conv, None)
-        self._begin_in(held, since)
+            self.past.pop(log.conv, None)
+        self._begin_in(log, since)
 
     def come_and_go(self, conv: ConvID, end: Head, since: Seq) -> None:
         """Its user was in a log from the entry `since` to the one at `end`, neither of which was
         passed on: what it has not been sent of that still comes."""
-        held = held_log(conv, end)
-        self._send_rest_of(held)
-        self._begin_in(held, since)
+        log = followed_log(conv, end)
+        self._send_rest_of(log)
+        self._begin_in(log, since)
 
-    def _begin_in(self, held: HeldLog, since: Seq) -> None:
+    def _begin_in(self, log: FollowedLog, since: Seq) -> None:
         """Begin a log that its user comes into. Where it is behind already, it stays behind, and
         what its user may see is read again. While further cursors are to come, one may name it."""
-        conv = held.conv
+        conv = log.conv
         lag = self.lags.get(conv)
         if lag is not None:
             lag.queue = None
@@ -268,12 +268,12 @@ class Device:
         elif self.awaits_more and not (self._ended and conv in self._ended):
             self.lag_behind(conv, Lag(0, waiting=True))
         else:
-            self.fall_behind(held, self._take_position(conv, since), since - 1)
+            self.fall_behind(log, self._take_position(conv, since), since - 1)
 
-    def _send_rest_of(self, held: HeldLog) -> None:
+    def _send_rest_of(self, log: FollowedLog) -> None:
         """Of a group that its user has left."""
         self.past = self.past or {}
-        self.past[held.conv] = held
+        self.past[log.conv] = log
 
     def _note_end(self, conv: ConvID, seq: Seq) -> None:
         self._ended = self._ended or {}
@@ -284,11 +284,11 @@ class Device:
         sent all of an earlier time in it, else at its start."""
         return self._ended.pop(conv, 0) if self._ended else 0
 
-    def fall_behind(self, held: HeldLog, position: Seq, before: Seq) -> None:
+    def fall_behind(self, log: FollowedLog, position: Seq, before: Seq) -> None:
         """It lacks what comes after `position`. If that is too much, the oldest is skipped, but
         nothing that comes after `before`."""
-        if position < held.last and held.conv not in self.lags:
-            self.lag_behind(held.conv, Lag(position)).end = before
+        if position < log.last and log.conv not in self.lags:
+            self.lag_behind(log.conv, Lag(position)).end = before
 
     def lag_behind(self, conv: ConvID, lag: Lag) -> Lag:
         """From now on `lag` says where this device is in a log."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from webchat.chat.acks import OwnAck, in_flight
-from webchat.chat.held import Gap, HeldLog
+from webchat.chat.followed import FollowedLog, Gap
 from webchat.chat.roster import Roster
 from webchat.chat.settings import RepairSettings
 from webchat.chat.tools import Tools
@@ -15,7 +15,7 @@ from webchat.model import NO_HEAD, Entry, Seq
 
 class Gaps:
     """One read at a time a log. `pass_on`: takes the next entry of a log, and its ack if a
-    connection here had it appended. `meet`: takes one of a log that may not be held here."""
+    connection here had it appended. `meet`: takes one of a log that nobody here may follow."""
 
     def __init__(self, roster: Roster, tools: Tools, settings: RepairSettings) -> None:
         self._roster = roster
@@ -24,77 +24,77 @@ class Gaps:
         self._spawn = tools.spawn
         self._stats = tools.stats
         self._settings = settings
-        self.pass_on: Callable[[HeldLog, Entry, OwnAck | None], None] = lambda *_: None
+        self.pass_on: Callable[[FollowedLog, Entry, OwnAck | None], None] = lambda *_: None
         self.meet: Callable[[Entry, OwnAck | None], None] = lambda *_: None
 
-    def close(self, held: HeldLog, seq: Seq, ack: OwnAck | None = None) -> None:
+    def close(self, log: FollowedLog, seq: Seq, ack: OwnAck | None = None) -> None:
         """Entries up to `seq` are in the log; those that have not come by are read. `ack`: that of
         the entry `seq`, if a connection here had it appended."""
-        if seq <= held.last:
+        if seq <= log.last:
             return
-        gap = held.gap = held.gap or Gap(held.last)
+        gap = log.gap = log.gap or Gap(log.last)
         kept = gap.acks.get(seq, ())
         if ack is not None and ack not in kept:  # a publish may bring it before the store does
             gap.acks[seq] = (*kept, ack)
-        is_read = gap.seen > held.last
+        is_read = gap.seen > log.last
         gap.seen = max(gap.seen, seq)
         if not is_read:
-            self._spawn(self._read(held))
+            self._spawn(self._read(log))
 
-    async def _read(self, held: HeldLog) -> None:
+    async def _read(self, log: FollowedLog) -> None:
         self._stats.repairs += 1
         try:
-            await self._read_on(held)
+            await self._read_on(log)
         finally:
-            if held.gap is not None:  # it ended early: who next hears of more begins anew
-                held.gap.seen = held.last
+            if log.gap is not None:  # it ended early: who next hears of more begins anew
+                log.gap.seen = log.last
 
-    async def _read_on(self, held: HeldLog) -> None:
-        after = held.last
-        while self._is_missing(held):
-            after = max(after, held.last)
+    async def _read_on(self, log: FollowedLog) -> None:
+        after = log.last
+        while self._is_missing(log):
+            after = max(after, log.last)
             entries = await self._patience.insist(
-                partial(self._log.read, held.conv, after, self._settings.gap_page),
+                partial(self._log.read, log.conv, after, self._settings.gap_page),
                 "reading a gap",
-                conv=held.conv,
+                conv=log.conv,
             )
             if entries:
                 after = entries[-1].seq
-            elif held.gap is not None:
-                held.gap.seen = held.last
-                held.gap.acks.clear()
-            self._take(held, entries)
+            elif log.gap is not None:
+                log.gap.seen = log.last
+                log.gap.acks.clear()
+            self._take(log, entries)
 
-    def _is_missing(self, held: HeldLog) -> bool:
+    def _is_missing(self, log: FollowedLog) -> bool:
         """Whether something that was heard of has not been passed on; where all who followed a log
         have left on the way, whether acks still wait for their entries."""
-        if self._roster.logs.get(held.conv) is held:
-            return held.last < held.seen
-        return held.gap is not None and bool(held.gap.acks)
+        if self._roster.logs.get(log.conv) is log:
+            return log.last < log.seen
+        return log.gap is not None and bool(log.gap.acks)
 
-    async def catch_up(self, logs: Sequence[HeldLog]) -> None:
+    async def catch_up(self, logs: Sequence[FollowedLog]) -> None:
         """Somebody has been further in these logs than this node: return when it is at their end.
 
         Raises WebchatError(UNAVAILABLE).
         """
-        heads = await self._log.heads([held.conv for held in logs])
-        for held in logs:
-            last = heads.get(held.conv, NO_HEAD).last
-            while held.last < last and self._roster.logs.get(held.conv) is held:
-                entries = await self._log.read(held.conv, held.last, self._settings.gap_page)
+        heads = await self._log.heads([log.conv for log in logs])
+        for log in logs:
+            last = heads.get(log.conv, NO_HEAD).last
+            while log.last < last and self._roster.logs.get(log.conv) is log:
+                entries = await self._log.read(log.conv, log.last, self._settings.gap_page)
                 if not entries:
                     break
-                self._take(held, entries)
+                self._take(log, entries)
 
-    def _take(self, held: HeldLog, entries: Sequence[Entry]) -> None:
+    def _take(self, log: FollowedLog, entries: Sequence[Entry]) -> None:
         for entry in entries:
-            if self._roster.logs.get(held.conv) is not held:
+            if self._roster.logs.get(log.conv) is not log:
                 # All who followed it have left; an entry may bring one of them in again.
-                kept = held.gap.acks.pop(entry.seq, ()) if held.gap else ()
+                kept = log.gap.acks.pop(entry.seq, ()) if log.gap else ()
                 for ack in kept or (self.ack_in_flight(entry),):
                     self.meet(entry, ack)
-            elif entry.seq == held.last + 1:
-                self.pass_on(held, entry, self.ack_in_flight(entry))
+            elif entry.seq == log.last + 1:
+                self.pass_on(log, entry, self.ack_in_flight(entry))
 
     def ack_in_flight(self, entry: Entry) -> OwnAck | None:
         """Of an entry that a connection here is having appended."""

@@ -71,16 +71,16 @@ class Groups:
         uid = device.user.uid
         conv = check_group_act(uid, envelope)
         check_body(envelope, self._settings.text_bytes)
-        held = device.user.logs.get(conv)
-        last = held.last if held is not None else 0
+        log = device.user.logs.get(conv)
+        last = log.last if log is not None else 0
         append = group_message(uid, envelope, members_as_of=last, moves=device.full)
         is_at_hand = (
-            held is not None
+            log is not None
             and not client.again
-            and held.lets_write(uid)
+            and log.lets_write(uid)
             and device.knows_held
             and conv not in device.user.holds
-            and not (held.changed and self._sender.is_overtaken(device, conv, held.changed))
+            and not (log.changed and self._sender.is_overtaken(device, conv, log.changed))
         )
         if not is_at_hand:
             return self._looked_up_in_order(client, device, append, ack_id)
@@ -94,11 +94,11 @@ class Groups:
 
     def _again(self, client: Client, device: Device, append: Append, ack_id: int | None) -> None:
         """Members changed. What has been passed on meanwhile decides; else the store is asked."""
-        held = device.user.logs.get(append.conv)
+        log = device.user.logs.get(append.conv)
         was_last, uid = append.members_as_of or 0, device.user.uid
-        is_newer = held is not None and held.last > was_last and held.lets_write(uid)
-        if held is not None and is_newer and not client.again:
-            self._append(client, device, _as_of(append, held.last), ack_id)
+        is_newer = log is not None and log.last > was_last and log.lets_write(uid)
+        if log is not None and is_newer and not client.again:
+            self._append(client, device, _as_of(append, log.last), ack_id)
         else:
             client.again += 1
             self._spawn(self._looked_up_or_refused(client, device, append, ack_id))
@@ -133,8 +133,8 @@ class Groups:
         async def decide() -> Append:
             standing = await self._standings.of(uid, conv)
             standing.check_may_write()
-            if (held := device.user.logs.get(conv)) is not None:
-                held.learn(standing)
+            if (log := device.user.logs.get(conv)) is not None:
+                log.learn(standing)
             return _as_of(append, standing.head.last)
 
         async with client.turn:

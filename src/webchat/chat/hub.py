@@ -1,6 +1,6 @@
 """Every entry passes here on its way to the devices of those who follow its log.
 
-Per held log the last `Seq` passed on is known: an entry that is next goes out, a lower one is a
+Per followed log the last `Seq` passed on is known: an entry that is next goes out, a lower one is a
 copy, a higher one shows a gap, which is read from the log first (docs/architecture.md).
 """
 
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from webchat.chat.acks import OwnAck
 from webchat.chat.attendance import Attendance
+from webchat.chat.followed import FollowedLog, Gap
 from webchat.chat.gaps import Gaps
-from webchat.chat.held import Gap, HeldLog
 from webchat.chat.packets import entry_packet
 from webchat.chat.roster import Roster
 from webchat.chat.stats import Stats
@@ -34,12 +34,12 @@ class Hub:
 
     def heard_of(self, conv: ConvID, seq: Seq) -> None:
         """A log goes up to `seq`."""
-        held = self.roster.logs.get(conv)
-        if held is None:
+        log = self.roster.logs.get(conv)
+        if log is None:
             self.roster.arrivals_miss_something()
-            held = self._attendance.begin_to_follow_pair(conv)
-        if held is not None and seq > held.last:
-            self._gaps.close(held, seq)
+            log = self._attendance.begin_to_follow_pair(conv)
+        if log is not None and seq > log.last:
+            self._gaps.close(log, seq)
 
     def pass_on(self, entry: Entry, ack: OwnAck | None = None) -> None:
         """Bring an entry to every device here that follows its log, once and in order.
@@ -47,48 +47,48 @@ class Hub:
         For the device that sent it, its ack takes the entry's place.
         """
         conv = entry.conv
-        held = self.roster.logs.get(conv)
+        log = self.roster.logs.get(conv)
         if ack is not None and conv not in ack.device.user.logs:
-            if held is not None and self._attendance.asks_first(held, entry, ack):
+            if log is not None and self._attendance.asks_first(log, entry, ack):
                 return
-            held = self._attendance.take_in(ack.device.user, held, entry)
-        if held is None:
+            log = self._attendance.take_in(ack.device.user, log, entry)
+        if log is None:
             self.roster.note(conv, head_at(entry))
-            held = self._attendance.begin_to_follow(entry)
-        if held is not None and entry.seq == held.last + 1:
-            self._fan_out(held, entry, ack)
-        elif held is None or entry.seq <= held.last:
-            if held is not None and entry.seq == 1:
-                self._attendance.take_in_the_other(held)
+            log = self._attendance.begin_to_follow(entry)
+        if log is not None and entry.seq == log.last + 1:
+            self._fan_out(log, entry, ack)
+        elif log is None or entry.seq <= log.last:
+            if log is not None and entry.seq == 1:
+                self._attendance.take_in_the_other(log)
             if ack is not None and ack.ack_id is not None:
                 ack.device.place_ack(entry, ack)
-            if held is not None:
-                self._attendance.leave_again(held, entry)
+            if log is not None:
+                self._attendance.leave_again(log, entry)
         else:
-            self._gaps.close(held, entry.seq, ack)
+            self._gaps.close(log, entry.seq, ack)
 
-    def _fan_out(self, held: HeldLog, entry: Entry, ack: OwnAck | None) -> None:
+    def _fan_out(self, log: FollowedLog, entry: Entry, ack: OwnAck | None) -> None:
         is_news = entry.kind != MESSAGE  # about the log itself, perhaps
         if is_news:
-            self._attendance.come_in_by(held, entry)
+            self._attendance.come_in_by(log, entry)
         earlier: tuple[OwnAck, ...] = ()
-        if held.gap is not None:
-            ack, earlier = self._out_of_gap(held, held.gap, entry, ack)
-        held.last = entry.seq
-        held.n = entry.n
-        held.at = entry.at
+        if log.gap is not None:
+            ack, earlier = self._out_of_gap(log, log.gap, entry, ack)
+        log.last = entry.seq
+        log.n = entry.n
+        log.at = entry.at
         packet = entry_packet(entry)
         sender = None if ack is None else ack.device
         users, copies = self.roster.users, 0
-        for uid in held.users:
+        for uid in log.users:
             devices = users[uid].devices
             copies += len(devices)
             for device in devices:
                 if device is sender and ack is not None:
-                    device.sent_it(held, entry, packet, ack)
+                    device.sent_it(log, entry, packet, ack)
                 else:
-                    device.receive(held, entry, packet)
-        if ack is not None and ack.device.user.uid not in held.users:
+                    device.receive(log, entry, packet)
+        if ack is not None and ack.device.user.uid not in log.users:
             ack.device.place_ack(entry, ack)  # of a `depart` sent again, say
         for other in earlier:
             if other.ack_id is not None:
@@ -97,10 +97,10 @@ class Hub:
         stats.passed_on += 1
         stats.copies += copies
         if is_news:
-            self._attendance.leave_by(held, entry)
+            self._attendance.leave_by(log, entry)
 
     def _out_of_gap(
-        self, held: HeldLog, gap: Gap, entry: Entry, ack: OwnAck | None
+        self, log: FollowedLog, gap: Gap, entry: Entry, ack: OwnAck | None
     ) -> tuple[OwnAck | None, tuple[OwnAck, ...]]:
         """The next entry of a gap. Returns its ack, if a connection here had it appended, and those
         of connections before that one, which sent the same."""
@@ -108,7 +108,7 @@ class Hub:
         if ack is None and acks:
             ack, acks = acks[-1], acks[:-1]
         if gap.seen <= entry.seq and not gap.acks:
-            held.gap = None
-        if ack is not None and held.conv not in ack.device.user.logs:
-            self._attendance.take_in(ack.device.user, held, entry)
+            log.gap = None
+        if ack is not None and log.conv not in ack.device.user.logs:
+            self._attendance.take_in(ack.device.user, log, entry)
         return ack, acks

@@ -15,7 +15,7 @@ from webchat.chat.backlog import Backlog
 from webchat.chat.client import Client
 from webchat.chat.cursors import Cursors
 from webchat.chat.device import Device
-from webchat.chat.held import HeldLog, User, held_log
+from webchat.chat.followed import FollowedLog, User, followed_log
 from webchat.chat.keeping import Keeping
 from webchat.chat.packets import (
     OK,
@@ -154,7 +154,7 @@ class Joining:
         past = await self._past_logs(device.user, request.cursors)
         client.answer(ack_id, ack)
         if past:
-            news = {conv: held for conv, held in past.items() if conv not in device.lags}
+            news = {conv: log for conv, log in past.items() if conv not in device.lags}
             device.past = (device.past or {}) | news
         self._cursors.sync(device, request.cursors, more=request.more)
         self._after_cursors(client, device, request)
@@ -175,14 +175,14 @@ class Joining:
             self._cursors.stop_waiting(device)
             self._backlog.wake(device)
 
-    async def _past_logs(self, user: User, cursors: Iterable[ConvID]) -> dict[ConvID, HeldLog]:
+    async def _past_logs(self, user: User, cursors: Iterable[ConvID]) -> dict[ConvID, FollowedLog]:
         """Groups named that the user has left: their logs, up to its own `depart`."""
-        past: dict[ConvID, HeldLog] = {}
+        past: dict[ConvID, FollowedLog] = {}
         for conv in cursors if user.left else ():
             until = user.left.get(conv)
             entries = await self._log.read(conv, until - 1, 1) if until is not None else []
             for entry in entries:
-                past[conv] = held_log(conv, head_at(entry))
+                past[conv] = followed_log(conv, head_at(entry))
         return past
 
     def _check(self, request: Join) -> None:

@@ -13,7 +13,7 @@ from webchat.model import ConvID, Entry, Seq
 from webchat.protocol.socketio import Packet
 
 if TYPE_CHECKING:
-    from webchat.chat.held import HeldLog
+    from webchat.chat.followed import FollowedLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +100,13 @@ class Lag:
 
 
 def share_out(
-    lags: Mapping[ConvID, Lag], logs: Sequence[HeldLog], budget: int, settings: BacklogSettings
+    lags: Mapping[ConvID, Lag], logs: Sequence[FollowedLog], budget: int, settings: BacklogSettings
 ) -> int:
     """Share out `budget`, the entries that a join may still ask for, to these logs in their order;
     returns what is left. A log that would take more than is left gets none: it is `skip_only`."""
-    for held in logs:
-        lag = lags[held.conv]
-        behind = min(held.last - lag.position, settings.backlog_entries)
+    for log in logs:
+        lag = lags[log.conv]
+        behind = min(log.last - lag.position, settings.backlog_entries)
         lag.skip_only = behind > budget
         if 0 < behind <= budget:
             budget -= behind

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from webchat.chat.device import Device
-from webchat.chat.held import User
+from webchat.chat.followed import User
 from webchat.chat.packets import position_packet
 from webchat.chat.roster import Roster
 from webchat.chat.settings import RepairSettings

@@ -13,7 +13,7 @@ from typing import Final
 
 from webchat.chat.client import Client
 from webchat.chat.device import Device
-from webchat.chat.held import User
+from webchat.chat.followed import User
 from webchat.chat.packets import ack_of_held, restart_packet
 from webchat.chat.sending import TRIES, Sender, too_contended
 from webchat.chat.tools import Tools

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from webchat.chat.held import Arrival, HeldLog, User, held_log, round_times
+from webchat.chat.followed import Arrival, FollowedLog, User, followed_log, round_times
 from webchat.chat.tools import Tools
 from webchat.chat.topics import NODES
 from webchat.errors import Code, WebchatError
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 class Roster:
-    """Users and held logs. A group's channel is held while a member of it is here.
+    """Users and followed logs. A group's channel is held while a member of it is here.
 
     `arrivals`: of users whose logs are being read, what they miss meanwhile.
     `came_late`: called with a user who has arrived with heads that may have been too old.
     `came_in`: called with a log that its user came into while arriving.
-    `catch_up`: reads logs that are held here up to their ends.
+    `catch_up`: reads logs that are followed here up to their ends.
     """
 
     def __init__(self, tools: Tools) -> None:
@@ -36,10 +36,10 @@ class Roster:
         self._topics: Counter[str] = Counter()
         self.users: dict[Uid, User] = {}
         self.arrivals: dict[Uid, Arrival] = {}
-        self.logs: dict[ConvID, HeldLog] = {}
+        self.logs: dict[ConvID, FollowedLog] = {}
         self.came_late: Callable[[User], object] = lambda _: None
-        self.came_in: Callable[[HeldLog], object] = lambda _: None
-        self.catch_up: Callable[[Sequence[HeldLog]], Awaitable[None]] = _nothing_is_behind
+        self.came_in: Callable[[FollowedLog], object] = lambda _: None
+        self.catch_up: Callable[[Sequence[FollowedLog]], Awaitable[None]] = _nothing_is_behind
 
     async def arrive(self, uid: Uid) -> User:
         """The user, following all its logs. Raises WebchatError(UNAVAILABLE)."""
@@ -90,7 +90,7 @@ class Roster:
         """Before somebody follows logs that others here follow: what these have not been passed on
         yet may come before that user's time in them. Raises WebchatError(UNAVAILABLE)."""
         logs = [self.logs[conv] for conv in heads if conv in self.logs]
-        behind = [held for held in logs if held.last < heads[held.conv].last]
+        behind = [log for log in logs if log.last < heads[log.conv].last]
         if behind:
             await self.catch_up(behind)
 
@@ -114,8 +114,8 @@ class Roster:
                 # As `follow`, for what nobody else here follows: most of what there is, by the
                 # thousand perhaps, so without calls.
                 head = heads.get(conv, NO_HEAD)
-                held = HeldLog(conv, head.last, head.n, head.at, None, user.alone)
-                self.logs[conv] = user.logs[conv] = held
+                log = FollowedLog(conv, head.last, head.n, head.at, None, user.alone)
+                self.logs[conv] = user.logs[conv] = log
         round_times(user.logs.values(), self._clock.now_ms())
         self.follow(user, user.own, followed.own)
         for conv, noted in arrival.noted.items():
@@ -143,31 +143,31 @@ class Roster:
         spans = await self._members.spans(conv, uid)
         return spans[-1] if spans else None
 
-    def follow(self, user: User, conv: ConvID, head: Head) -> HeldLog:
-        """The held log, which the user follows from now on; `head`: where it is if it is new."""
-        held = self.logs.get(conv)
-        if held is None:
-            held = self.logs[conv] = held_log(conv, head)
+    def follow(self, user: User, conv: ConvID, head: Head) -> FollowedLog:
+        """The log, which the user follows from now on; `head`: where it is if it is new."""
+        log = self.logs.get(conv)
+        if log is None:
+            log = self.logs[conv] = followed_log(conv, head)
         if conv not in user.logs:
-            user.logs[held.conv] = held  # one text as the key for all who follow it
-            held.add(user)
+            user.logs[log.conv] = log  # one text as the key for all who follow it
+            log.add(user)
             if user.left:
                 user.come_back(conv)
-            if held.is_group:
+            if log.is_group:
                 self._want(conv)
-        return held
+        return log
 
     def unfollow(self, user: User, conv: ConvID) -> None:
         """The user follows a log no more; harmless if it did not."""
-        held = user.logs.pop(conv, None)
+        log = user.logs.pop(conv, None)
         if conv in user.told:
             del user.told[conv]
-        if held is None:
+        if log is None:
             return
-        held.forget(user, self.users)
-        if not held.users:
+        log.forget(user, self.users)
+        if not log.users:
             del self.logs[conv]
-        if held.is_group:
+        if log.is_group:
             self._drop(conv)
 
     async def hold_topic(self, topic: str) -> bool:
@@ -236,5 +236,5 @@ class Roster:
         return user.devices if user is not None else ()
 
 
-async def _nothing_is_behind(_: Sequence[HeldLog]) -> None:
+async def _nothing_is_behind(_: Sequence[FollowedLog]) -> None:
     """Until somebody says how to catch up."""

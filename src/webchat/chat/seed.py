@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from webchat.chat.acks import OwnAck, comes_instead
 from webchat.chat.device import Device
-from webchat.chat.held import HeldLog, User
+from webchat.chat.followed import FollowedLog, User
 from webchat.chat.lag import Lag
 from webchat.chat.packets import LISTED_MEMBERS, ack_of_entry, entry_packet, notify_packet
 from webchat.model import MESSAGE, ConvID, Entry, Seq, Uid, is_group, user_log
@@ -78,31 +78,31 @@ class SeedDevice(Device):
 
     # What it gets
 
-    def receive(self, held: HeldLog, entry: Entry, packet: Packet) -> None:
+    def receive(self, log: FollowedLog, entry: Entry, packet: Packet) -> None:
         """An entry that is next in its log."""
-        lag = self._lag_for(held, entry)
+        lag = self._lag_for(log, entry)
         mine = packet if self._is_for_it(entry) else None
         if lag is None:
             self._hand_over(entry, mine)
         elif lag.queue is not None:
             self._queue(lag, lag.queue, entry, mine)
 
-    def _lag_for(self, held: HeldLog, entry: Entry) -> Lag | None:
+    def _lag_for(self, log: FollowedLog, entry: Entry) -> Lag | None:
         """Where it is behind, if so. A list has to be read, so an entry that comes as one makes it
         fall behind."""
-        lag = self.lags.get(held.conv)
+        lag = self.lags.get(log.conv)
         if (lag is None or lag.queue is not None) and self._is_list(entry, live=True):
-            self.fall_behind(held, entry.seq - 1, held.last)
-            lag = self.lags[held.conv]
+            self.fall_behind(log, entry.seq - 1, log.last)
+            lag = self.lags[log.conv]
             self._read_from_log(lag)
         return lag
 
-    def sent_it(self, held: HeldLog, entry: Entry, packet: Packet, ack: OwnAck) -> None:
+    def sent_it(self, log: FollowedLog, entry: Entry, packet: Packet, ack: OwnAck) -> None:
         """An own entry, which this form leaves out; but for a `join`, which comes to everybody."""
         if entry.kind == JOIN:
-            lag, mine = self._lag_for(held, entry), packet
+            lag, mine = self._lag_for(log, entry), packet
         else:
-            lag, mine = self.lags.get(held.conv), None
+            lag, mine = self.lags.get(log.conv), None
             self._note_window(entry)
         if ack.ack_id is not None and not (lag is None and ack.is_published):
             self._wait_with(lag, entry, mine, ack)
@@ -134,7 +134,7 @@ class SeedDevice(Device):
         self._hand_over(entry, None if acks and comes_instead(entry) else packet)
         self._answer(acks)
 
-    def skip(self, held: HeldLog, lag: Lag, seq: Seq, n: int, *, more: bool) -> None:
+    def skip(self, log: FollowedLog, lag: Lag, seq: Seq, n: int, *, more: bool) -> None:
         """This form knows no skip: it is just further on."""
         lag.position = max(lag.position, seq)
 
@@ -204,6 +204,6 @@ class SeedDevice(Device):
             return max(seq, waiting[0] - 1)
         self._unconfirmed.pop(conv, None)
         lag = self.lags.get(conv)
-        held = self.user.logs.get(conv)
-        handed = lag.position if lag is not None else held.last if held is not None else 0
+        log = self.user.logs.get(conv)
+        handed = lag.position if lag is not None else log.last if log is not None else 0
         return max(seq, handed)

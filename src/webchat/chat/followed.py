@@ -1,7 +1,7 @@
-"""What is held on this node: the logs that somebody here follows, and the users who follow them.
+"""The logs that somebody on this node follows, and the users who follow them.
 
-Messages that are held for a group which the server does not know are another matter
-(`ports/held.py`); a user's `holds` names such groups.
+Of messages that are held for a group which the server does not know (`ports/held.py`), a user's
+`holds` names the groups.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ NOTHING: Final = cast("dict[ConvID, Any]", MappingProxyType({}))
 """Of what most users and devices have nothing: whoever adds to it begins a dict of its own."""
 
 
-def held_log(conv: ConvID, head: Head) -> HeldLog:
+def followed_log(conv: ConvID, head: Head) -> FollowedLog:
     """A log that somebody begins to follow, from `head` on."""
-    kind = HeldGroup if conv.startswith(GROUP_PREFIX) else HeldLog
+    kind = FollowedGroup if conv.startswith(GROUP_PREFIX) else FollowedLog
     return kind(conv, head.last, head.n, head.at)
 
 
@@ -36,7 +36,7 @@ _ABOUT_MS: Final = 600_000
 """How exact a time is kept that is longer ago than that."""
 
 
-class HeldLog(msgspec.Struct, eq=False, gc=False):
+class FollowedLog(msgspec.Struct, eq=False, gc=False):
     """A log that somebody here follows. `last`, `n`, `at`: of the last entry passed on, a time that
     orders backlogs and is less exact when it is long ago; `gap`: what has been heard of beyond
     that, None if nothing.
@@ -84,13 +84,13 @@ class HeldLog(msgspec.Struct, eq=False, gc=False):
         self.users = users[others[0]].alone if len(others) == 1 else others
 
 
-def round_times(logs: Iterable[HeldLog], now_ms: int) -> None:
+def round_times(logs: Iterable[FollowedLog], now_ms: int) -> None:
     """Let those in which nothing was said for long share the time with others of about the same
     one: it would be 32 bytes for each conversation of all who are here."""
     exact_from_ms = now_ms - _EXACT_FOR_MS
-    for held in logs:
-        if held.at < exact_from_ms:
-            held.at = _about(held.at // _ABOUT_MS)
+    for log in logs:
+        if log.at < exact_from_ms:
+            log.at = _about(log.at // _ABOUT_MS)
 
 
 @lru_cache(maxsize=65_536)
@@ -99,7 +99,7 @@ def _about(number: int) -> int:
     return number * _ABOUT_MS
 
 
-class HeldGroup(HeldLog):
+class FollowedGroup(FollowedLog):
     """The log of a group. Who may write in it, where it was looked up since the entry `since`
     changed it: everybody who is in it (`is_open`), or `writers`. `changed`: the newest entry passed
     on that says who is in it, or may write."""
@@ -202,7 +202,7 @@ class User:
         self.own = user_log(uid)
         self.alone = (uid,)
         self.devices: tuple[Device, ...] = ()
-        self.logs: dict[ConvID, HeldLog] = {}
+        self.logs: dict[ConvID, FollowedLog] = {}
         self.left: dict[ConvID, Seq] = NOTHING
         self.told: dict[ConvID, Position] = NOTHING
         self.holds: dict[ConvID, None] = NOTHING
