@@ -64,7 +64,7 @@ class ChatCollector(Collector):
             yield _gauge("connections", "Open Engine.IO connections.", len(self._endpoint))
             yield _gauge("outbox_bytes", "Bytes that wait for connections.", waiting)
         yield _gauge("users", "Users with a joined device.", len(roster.users))
-        yield _gauge("held_logs", "Logs that somebody here follows.", len(roster.logs))
+        yield _gauge("followed_logs", "Logs that somebody here follows.", len(roster.logs))
         yield _gauge("waiting_acks", "Acks that wait for the bus.", stats.waiting_acks)
         yield _histogram("append_seconds", "Time that appends took, sampled.", stats.append_s)
         for name, text in _CHAT_TOTALS.items():

@@ -1,4 +1,4 @@
-"""Heads of all logs followed here are compared with the store's: what the bus did not bring is found.
+"""Heads of logs followed here are compared with the store's: what the bus did not bring is found.
 
 It is done when this node's bus is back, when somebody says so (a node has died), again and again
 while the bus is lost, and else on a slow sweep (docs/architecture.md, "Many nodes").

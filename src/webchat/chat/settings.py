@@ -10,7 +10,7 @@ class RepairSettings:
     """How what the bus did not bring is found.
 
     `compare_interval_ms`: how often heads are compared while the bus is lost; `sweep_interval_s`:
-    how long one pass over all followed logs takes, which goes on for ever; `heads_page`: of how many
+    how long a pass over all followed logs takes, which goes on for ever; `heads_page`: of how many
     logs the heads are read at once; `gap_page`: how many entries of a gap. `failed_logs`,
     `failed_notices`: how many are remembered while they cannot be published; of notices also so
     many that were, in case another node had no bus meanwhile. `positions_page`: of how many
