@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -139,15 +140,9 @@ async def test_what_was_read_between_two_outages_that_overlap_is_told_after_both
 async def test_counts_made_while_the_author_s_node_alone_had_no_bus_are_told_when_it_is_back(
     world: World, other: World
 ) -> None:
-    group, crowd = "group_crowd", [f"m{number}" for number in range(101)]
-    await world.register(*crowd)
-    anna = await world.joined("anna")
-    await anna.do("create", group, *crowd)
-    await anna.say_in(group, "hello")
-    reader = await other.joined(crowd[0], {group: 2})
+    anna, read = await author_and_reader_of_a_crowd(world, other)
     world.bus.cut_off()
-    where = {"ConvID": group, "Seq": 2, "From": group, "Originated": reader.uid}
-    await reader.confirm("display", group, **where)
+    await read()
     await other.pass_time(60.0)
     assert anna.got("receipts") == []
     world.bus.reconnect()
@@ -159,17 +154,11 @@ async def test_counts_made_while_the_author_s_node_alone_had_no_bus_are_told_whe
 async def test_counts_published_while_others_are_not_back_on_the_bus_reach_them_when_they_are(
     world: World, other: World
 ) -> None:
-    group, crowd = "group_crowd", [f"m{number}" for number in range(101)]
-    await world.register(*crowd)
-    anna = await world.joined("anna")
-    await anna.do("create", group, *crowd)
-    await anna.say_in(group, "hello")
-    reader = await other.joined(crowd[0], {group: 2})
+    anna, read = await author_and_reader_of_a_crowd(world, other)
     world.bus.cut_off()
     other.bus.cut_off()
     other.bus.reconnect()
-    where = {"ConvID": group, "Seq": 2, "From": group, "Originated": reader.uid}
-    await reader.confirm("display", group, **where)
+    await read()
     await other.pass_time(2.0)
     world.bus.reconnect()
     await other.pass_time(1.0)
@@ -329,3 +318,22 @@ async def test_a_receipt_on_its_way_to_a_node_that_its_author_just_leaves_is_kep
     assert [said["MsgID"] for said in again.got("delivery")] == ["anna-hello"]
     for world in (node, beside):
         await world.chat.close()
+
+
+async def author_and_reader_of_a_crowd(
+    world: World, other: World
+) -> tuple[Person, Callable[[], Awaitable[None]]]:
+    """Who said something in a group that is too large for single receipts, and how somebody on the
+    other node reads it."""
+    group, crowd = "group_crowd", [f"m{number}" for number in range(101)]
+    await world.register(*crowd)
+    anna = await world.joined("anna")
+    await anna.do("create", group, *crowd)
+    await anna.say_in(group, "hello")
+    reader = await other.joined(crowd[0], {group: 2})
+
+    async def read() -> None:
+        where = {"ConvID": group, "Seq": 2, "From": group, "Originated": reader.uid}
+        await reader.confirm("display", group, **where)
+
+    return anna, read

@@ -64,44 +64,6 @@ describe("joining", () => {
   });
 });
 
-describe("names", () => {
-  const AGE_MS = 300_000;
-
-  test("of people in the list are asked for again when somebody looks, but not at once", async () => {
-    const { api, clock, client, conversation } = await live(1);
-    api.list = [item(entry(1), { name: "Robert" })];
-    const calls = api.listCalls;
-    client.freshen();
-    await clock.pass(1_000);
-    expect(api.listCalls).toBe(calls);
-    await clock.pass(AGE_MS);
-    client.freshen();
-    client.freshen();
-    await clock.pass(1_000);
-    expect([api.listCalls, conversation().name]).toEqual([calls + 1, "Robert"]);
-    expect(client.people.name("bob")).toBe("Robert");
-  });
-
-  test("are asked for again when a conversation is opened", async () => {
-    const { api, clock, client, conversation } = await live(1);
-    api.list = [item(entry(1), { name: "Robert" })];
-    await clock.pass(AGE_MS);
-    await client.show(CONV);
-    await clock.pass(1_000);
-    expect(conversation().name).toBe("Robert");
-  });
-
-  test("are asked for by nobody while there is no connection", async () => {
-    const { api, channel, clock, client } = await live(1);
-    await channel.lose();
-    await clock.pass(AGE_MS);
-    const calls = api.listCalls;
-    client.freshen();
-    await clock.pass(1_000);
-    expect(api.listCalls).toBe(calls);
-  });
-});
-
 describe("drafts", () => {
   test("where nothing was said are found again with their people's names", async () => {
     const given = world();
@@ -321,50 +283,6 @@ describe("the connection", () => {
     await channel.connect();
     said.push(client.connection.words);
     expect(said).toEqual(["", "Connecting…", "", ""]);
-  });
-});
-
-describe("what nobody could answer", () => {
-  test("a name is asked for again with the next connection, one that nobody has is not", async () => {
-    const { api, channel, client } = await live(0);
-    const asked: string[] = [];
-    const answer = api.person.bind(api);
-    api.person = (uid) => {
-      asked.push(uid);
-      return answer(uid);
-    };
-    api.failure = new Failure("unavailable", "no store");
-    for (const uid of ["cleo", "nobody", "cleo"]) expect(client.people.name(uid)).toBe(uid);
-    await settle();
-    api.people.set("cleo", { uid: "cleo", name: "Cleo" });
-    await channel.lose();
-    await channel.connect();
-    expect(client.people.name("cleo")).toBe("Cleo");
-    expect(asked).toEqual(["cleo", "nobody", "cleo"]);
-  });
-
-  test("a message that a reply means is asked for again with the next connection", async () => {
-    const { api, channel, client, conversation } = await live(3);
-    const quoted = () => client.conversations.quoted(conversation(), 1);
-    api.failure = new Failure("unavailable", "no store");
-    expect(quoted()).toBeUndefined();
-    await settle();
-    expect(quoted()).toBeNull();
-    await channel.lose();
-    await channel.connect();
-    quoted();
-    await settle();
-    expect(quoted()?.Seq).toBe(1);
-  });
-
-  test("history may be fetched again with the next connection", async () => {
-    const { api, channel, client, conversation } = await live(3);
-    api.failure = new Failure("unavailable", "no store");
-    await client.show(CONV);
-    expect(conversation().history).toBe("failed");
-    await channel.lose();
-    await channel.connect();
-    expect(conversation().history).toBe("idle");
   });
 });
 
