@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -10,6 +11,8 @@ import pytest
 
 from tests.chat.world import Person, World, settle
 from webchat.chat.assembly import Settings
+from webchat.errors import Code, WebchatError
+from webchat.ports.positions import Move, MoveDone
 from webchat.service.read_positions import ReceiptSettings
 
 CONV = "dm:anna:ben"
@@ -210,6 +213,35 @@ async def test_a_receipt_the_store_did_not_take_is_refused(world: World) -> None
     world.store.is_down = True
     ack = await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
     assert ack["error"]["code"] == "unavailable"
+
+
+async def test_a_receipt_that_was_stored_though_it_was_refused_is_told_when_it_is_sent_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna, ben = await talk(world, "one", "two")
+    other = await world.joined("ben")
+    lose_answers(world, monkeypatch)
+    ack = await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    assert ack["error"]["code"] == "unavailable"
+    monkeypatch.undo()
+    assert heard(anna) == []
+    assert (await ben.confirm("display", "anna", ConvID=CONV, Seq=1))["ok"]
+    assert heard(anna) == [("display", "ben", 1)]
+    assert places(other) == [(1, 1, 1)]
+    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    assert heard(anna) == [("display", "ben", 1)]
+
+
+def lose_answers(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the store does to positions from now on is done, and not answered."""
+    positions = world.store.positions
+    move = positions.move
+
+    def moved(moves: Sequence[Move], done: MoveDone) -> None:
+        lost = WebchatError(Code.UNAVAILABLE, "the store is not answering")
+        move(moves, lambda _: done(lost))
+
+    monkeypatch.setattr(positions, "move", moved)
 
 
 async def test_an_author_is_told_when_the_store_is_back(world: World) -> None:

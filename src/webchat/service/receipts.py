@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
-from webchat.model import ConvID, Position, Seq, Uid
+from webchat.model import NO_POSITION, ConvID, Position, Seq, Uid
 from webchat.ports.clock import Clock, Timer
 from webchat.ports.positions import Move, Moved, Positions
+from webchat.service.newest import put_newest
 from webchat.service.passed_over import Named
 from webchat.service.read_positions import ReceiptSettings
 from webchat.service.telling import Telling
@@ -23,6 +24,9 @@ Stored = Callable[[ConvID, "Sequence[Any]", "Exception | None"], None]
 """Moves of one member are stored, or why not; with what waited for that."""
 ReaderMoved = Callable[[ConvID, Uid, Position, object], None]
 """A member's position moved; the last argument is the `source` that did it, if it was one alone."""
+
+_UNSURE: Final = 10_000
+"""Of so many members and conversations it is remembered that a move may have been stored."""
 
 
 class _Pending(msgspec.Struct, eq=False):
@@ -58,6 +62,8 @@ class Receipts:
         self._clock = clock
         self._settings = settings
         self._pending: dict[tuple[ConvID, Uid], _Pending] = {}
+        self._unsure: dict[tuple[ConvID, Uid], Position] = {}
+        """How far moves went that failed, and so were not told, but may have been stored."""
         self._timer: Timer | None = None
         self._last_write_s = float("-inf")
         self.stored: Stored = lambda conv, waiting, error: None
@@ -133,10 +139,14 @@ class Receipts:
         self, result: Sequence[Moved] | Exception, gathered: dict[tuple[ConvID, Uid], _Pending]
     ) -> None:
         if isinstance(result, Exception):
-            for (conv, _), pending in gathered.items():
+            for key, pending in gathered.items():
+                tried = Position(pending.delivered, pending.displayed, 0)
+                put_newest(self._unsure, key, tried, _UNSURE)
                 if pending.waiting:
-                    self.stored(conv, pending.waiting, result)
+                    self.stored(key[0], pending.waiting, result)
             return
+        if self._unsure:
+            result = [self._sure(moved) for moved in result]
         for moved, pending in zip(result, gathered.values(), strict=True):
             if pending.waiting:
                 self.stored(moved.conv, pending.waiting, moved.refused)
@@ -149,6 +159,18 @@ class Receipts:
                 self._telling.add_named(
                     moved, pending.named, pending.said, is_of_all=pending.is_of_all
                 )
+
+    def _sure(self, moved: Moved) -> Moved:
+        """The move; from the beginning on, if one that failed before it was stored after all: from
+        where that went nobody knows any more."""
+        tried = self._unsure.pop((moved.conv, moved.uid), None)
+        if tried is None or moved.refused is not None:
+            return moved
+        before = moved.before
+        goes_on = before.delivered >= tried.delivered and before.displayed >= tried.displayed
+        if not goes_on and before != moved.after:
+            return moved
+        return msgspec.structs.replace(moved, before=NO_POSITION)
 
     def moved_by_own_message(self, moved: Moved) -> None:
         """An own message is as good as a `display` of all before it; the sender's devices know."""
