@@ -125,3 +125,23 @@ async def test_what_is_refused_for_good_is_held_no_more(
     await open_world.joined("anna")
     await settle()
     assert (anna.bodies(), ben.bodies()) == ([], [])
+
+
+async def test_what_is_held_stays_so_when_the_next_is_refused_since_others_just_made_the_group(
+    open_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna, ben = await holding(open_world), await open_world.joined("ben")
+    held = open_world.store.held
+    hold = held.hold
+
+    async def hold_while_the_group_is_made(*given: Any) -> None:
+        await hold(*given)
+        await ben.do("create", G, "cleo")
+
+    monkeypatch.setattr(held, "hold", hold_while_the_group_is_made)
+    ack_id = anna.say("chat", anna.act("message", G, MsgID="next", Body="next"))
+    await open_world.pass_time(1.0)
+    assert anna.socket.acks[ack_id]["error"]["code"] == "not_a_member"
+    monkeypatch.undo()
+    await ben.do("refer", G, "anna")
+    assert ben.bodies() == ["held"]

@@ -79,7 +79,7 @@ class Restarting:
             standing.check_may_write()
         except WebchatError as error:
             if error.code is not Code.UNAVAILABLE:
-                await self._held.drop([m.id for m in await self._waiting(uid) if m.conv == conv])
+                await self.forget_refused(device, conv, append.drafts[0].msg_id)
             raise
         self._sender.append(client, device, ack_id, append)
 
