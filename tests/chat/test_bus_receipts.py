@@ -137,6 +137,25 @@ async def test_what_was_read_between_two_outages_that_overlap_is_told_after_both
     assert [said["Seq"] for said in anna.got("display")] == [1]
 
 
+async def test_what_was_read_before_the_bus_was_back_for_a_moment_alone_is_told_after_that(
+    world: World, other: World
+) -> None:
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    await anna.send("ben", "hello")
+    world.bus.cut_off()
+    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    await other.pass_time(20.0)
+    world.bus.reconnect()
+    await settle()
+    world.bus.cut_off()
+    await other.pass_time(20.0)
+    assert anna.got("display") == []
+    world.bus.reconnect()
+    await settle()
+    await other.pass_time(1.0)
+    assert [said["Seq"] for said in anna.got("display")] == [1]
+
+
 async def test_counts_made_while_the_author_s_node_alone_had_no_bus_are_told_when_it_is_back(
     world: World, other: World
 ) -> None:

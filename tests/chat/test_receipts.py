@@ -12,7 +12,8 @@ import pytest
 from tests.chat.world import Person, World, settle
 from webchat.chat.assembly import Settings
 from webchat.errors import Code, WebchatError
-from webchat.ports.positions import Move, MoveDone
+from webchat.model import NO_POSITION
+from webchat.ports.positions import Move, Moved, MoveDone
 from webchat.service.read_positions import ReceiptSettings
 
 CONV = "dm:anna:ben"
@@ -215,12 +216,13 @@ async def test_a_receipt_the_store_did_not_take_is_refused(world: World) -> None
     assert ack["error"]["code"] == "unavailable"
 
 
+@pytest.mark.parametrize("by_itself", [True, False])
 async def test_a_receipt_that_was_stored_though_it_was_refused_is_told_when_it_is_sent_again(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, *, by_itself: bool
 ) -> None:
     anna, ben = await talk(world, "one", "two")
     other = await world.joined("ben")
-    lose_answers(world, monkeypatch)
+    lose_answers(world, monkeypatch, by_itself=by_itself)
     ack = await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
     assert ack["error"]["code"] == "unavailable"
     monkeypatch.undo()
@@ -232,14 +234,16 @@ async def test_a_receipt_that_was_stored_though_it_was_refused_is_told_when_it_i
     assert heard(anna) == [("display", "ben", 1)]
 
 
-def lose_answers(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the store does to positions from now on is done, and not answered."""
+def lose_answers(world: World, monkeypatch: pytest.MonkeyPatch, *, by_itself: bool) -> None:
+    """What the store does to positions from now on is done, and not answered: each by itself, or
+    all together."""
     positions = world.store.positions
     move = positions.move
 
     def moved(moves: Sequence[Move], done: MoveDone) -> None:
         lost = WebchatError(Code.UNAVAILABLE, "the store is not answering")
-        move(moves, lambda _: done(lost))
+        each = [Moved(m.conv, m.uid, NO_POSITION, NO_POSITION, lost) for m in moves]
+        move(moves, lambda _: done(each if by_itself else lost))
 
     monkeypatch.setattr(positions, "move", moved)
 

@@ -181,8 +181,11 @@ class Notices:
     # After an outage of the bus
 
     def lost(self) -> None:
-        """The bus is lost: what others say from now on is not heard here."""
-        self._lost_s = self._clock.monotonic_s()
+        """The bus is lost: what others say from now on is not heard here, and if it was back only
+        just, neither is what they say again of the time before."""
+        now_s = self._clock.monotonic_s()
+        if self._back_s < now_s - UNNOTICED_S:
+            self._lost_s = now_s
 
     def make_up(self) -> None:
         """The bus is back: publish what it did not take, and say for how long what others have said

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from webchat.errors import Code, WebchatError
 from webchat.model import NO_POSITION, ConvID, Position, Seq, Uid
 from webchat.ports.clock import Clock, Timer
 from webchat.ports.positions import Move, Moved, Positions
@@ -139,15 +140,16 @@ class Receipts:
         self, result: Sequence[Moved] | Exception, gathered: dict[tuple[ConvID, Uid], _Pending]
     ) -> None:
         if isinstance(result, Exception):
-            for key, pending in gathered.items():
-                tried = Position(pending.delivered, pending.displayed, 0)
-                put_newest(self._unsure, key, tried, _UNSURE)
+            for (conv, uid), pending in gathered.items():
+                self._note_unsure(conv, uid, pending, result)
                 if pending.waiting:
-                    self.stored(key[0], pending.waiting, result)
+                    self.stored(conv, pending.waiting, result)
             return
         if self._unsure:
             result = [self._sure(moved) for moved in result]
         for moved, pending in zip(result, gathered.values(), strict=True):
+            if moved.refused is not None:
+                self._note_unsure(moved.conv, moved.uid, pending, moved.refused)
             if pending.waiting:
                 self.stored(moved.conv, pending.waiting, moved.refused)
         for moved, pending in zip(result, gathered.values(), strict=True):
@@ -159,6 +161,11 @@ class Receipts:
                 self._telling.add_named(
                     moved, pending.named, pending.said, is_of_all=pending.is_of_all
                 )
+
+    def _note_unsure(self, conv: ConvID, uid: Uid, pending: _Pending, error: Exception) -> None:
+        if isinstance(error, WebchatError) and error.code is Code.UNAVAILABLE:
+            tried = Position(pending.delivered, pending.displayed, 0)
+            put_newest(self._unsure, (conv, uid), tried, _UNSURE)
 
     def _sure(self, moved: Moved) -> Moved:
         """The move; from the beginning on, if one that failed before it was stored after all: from
