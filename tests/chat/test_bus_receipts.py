@@ -94,9 +94,7 @@ async def test_receipts_published_while_others_are_not_back_on_the_bus_reach_the
     await ben.confirm("delivery", "anna", ConvID=CONV, Seq=2)
     other.bus.reconnect()
     await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
-    world.bus.reconnect()
-    await settle()
-    await other.pass_time(1.0)
+    await back_on_the_bus(world, other)
     told = {said["EvtType"]: said["Seq"] for said in anna.got("delivery", "display")}
     assert told == {"delivery": 2, "display": 1}
 
@@ -104,15 +102,10 @@ async def test_receipts_published_while_others_are_not_back_on_the_bus_reach_the
 async def test_what_was_read_while_the_author_s_node_alone_had_no_bus_is_told_when_it_is_back(
     world: World, other: World
 ) -> None:
-    anna, ben = await world.joined("anna"), await other.joined("ben")
-    await anna.send("ben", "hello")
-    world.bus.cut_off()
-    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    anna = await author_whose_message_was_read_without_the_bus(world, other)
     await other.pass_time(60.0)
     assert anna.got("delivery", "display") == []
-    world.bus.reconnect()
-    await settle()
-    await other.pass_time(1.0)
+    await back_on_the_bus(world, other)
     assert [(said["EvtType"], said["Seq"]) for said in anna.got("delivery", "display")] == [
         ("display", 1)
     ]
@@ -121,38 +114,28 @@ async def test_what_was_read_while_the_author_s_node_alone_had_no_bus_is_told_wh
 async def test_what_was_read_between_two_outages_that_overlap_is_told_after_both(
     world: World, other: World
 ) -> None:
-    anna, ben = await world.joined("anna"), await other.joined("ben")
-    await anna.send("ben", "hello")
-    world.bus.cut_off()
-    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    anna = await author_whose_message_was_read_without_the_bus(world, other)
     await other.pass_time(20.0)
     other.bus.cut_off()
     await other.pass_time(20.0)
     world.bus.reconnect()
     await other.pass_time(20.0)
     assert anna.got("display") == []
-    other.bus.reconnect()
-    await settle()
-    await other.pass_time(1.0)
+    await back_on_the_bus(other, other)
     assert [said["Seq"] for said in anna.got("display")] == [1]
 
 
 async def test_what_was_read_before_the_bus_was_back_for_a_moment_alone_is_told_after_that(
     world: World, other: World
 ) -> None:
-    anna, ben = await world.joined("anna"), await other.joined("ben")
-    await anna.send("ben", "hello")
-    world.bus.cut_off()
-    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    anna = await author_whose_message_was_read_without_the_bus(world, other)
     await other.pass_time(20.0)
     world.bus.reconnect()
     await settle()
     world.bus.cut_off()
     await other.pass_time(20.0)
     assert anna.got("display") == []
-    world.bus.reconnect()
-    await settle()
-    await other.pass_time(1.0)
+    await back_on_the_bus(world, other)
     assert [said["Seq"] for said in anna.got("display")] == [1]
 
 
@@ -164,9 +147,7 @@ async def test_counts_made_while_the_author_s_node_alone_had_no_bus_are_told_whe
     await read()
     await other.pass_time(60.0)
     assert anna.got("receipts") == []
-    world.bus.reconnect()
-    await settle()
-    await other.pass_time(1.0)
+    await back_on_the_bus(world, other)
     assert [json.loads(said["Body"]) for said in anna.got("receipts")] == [[[2, 1, 1]]]
 
 
@@ -214,9 +195,7 @@ async def test_what_was_said_long_before_an_outage_is_not_said_again(
     await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
     await other.pass_time(15.0)
     world.bus.cut_off()
-    world.bus.reconnect()
-    await settle()
-    await other.pass_time(1.0)
+    await back_on_the_bus(world, other)
     assert len(anna.got("display")) == 1
 
 
@@ -356,3 +335,19 @@ async def author_and_reader_of_a_crowd(
         await reader.confirm("display", group, **where)
 
     return anna, read
+
+
+async def author_whose_message_was_read_without_the_bus(world: World, other: World) -> Person:
+    """Who said something, lost the bus, and was then read by somebody on the other node."""
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    await anna.send("ben", "hello")
+    world.bus.cut_off()
+    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    return anna
+
+
+async def back_on_the_bus(node: World, other: World) -> None:
+    """A node has its bus again, and what is said again for it has been."""
+    node.bus.reconnect()
+    await settle()
+    await other.pass_time(1.0)

@@ -58,7 +58,7 @@ class Tokens:
         self._saving: set[asyncio.Task[None]] = set()
 
     async def issue(self, uid: Uid) -> Issued:
-        """A new login of the user, in the place of those longest unused if there are too many."""
+        """A new login of the user, in the place of those least used if there are too many."""
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         now = self._clock.now_ms()
         login = Login(secrets.token_hex(8), uid, now, now, self._expiry(now))
