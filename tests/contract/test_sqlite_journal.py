@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -59,6 +60,13 @@ def say(number: int, text: str = "hello") -> Append:
 def count(path: Path, table: str) -> int:
     with closing(sqlite3.connect(path)) as db:
         return int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608
+
+
+def as_if_killed(path: Path) -> Path:
+    """A copy of the store as a process that serves it would leave it if it was killed now."""
+    for name in ("webchat.db", "webchat.db-wal"):
+        shutil.copy(path.with_name(name), path.with_name(name.replace("webchat", "killed")))
+    return path.with_name("killed.db")
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -125,12 +133,11 @@ async def test_a_change_reaches_an_entry_that_the_journal_alone_had(store: Sqlit
 
 
 async def test_what_a_killed_process_left_in_the_journal_is_there_after_a_start(
-    store: SqliteStore, path: Path, tmp_path: Path, clock: ManualClock
+    store: SqliteStore, path: Path, clock: ManualClock
 ) -> None:
-    for name in ("webchat.db", "webchat.db-wal"):
-        shutil.copy(path.with_name(name), tmp_path / name.replace("webchat", "killed"))
-    killed = await opened(tmp_path / "killed.db", clock, NEVER_FOLDED)
-    assert count(tmp_path / "killed.db", "journal") == 0
+    copied = as_if_killed(path)
+    killed = await opened(copied, clock, NEVER_FOLDED)
+    assert count(copied, "journal") == 0
     await assert_all_is_said(killed)
     again = await send(killed, say(3))
     assert (again.fresh, again.entries[0].seq) == (False, 4)
@@ -219,6 +226,26 @@ async def test_it_does_not_grow_beyond_its_bound(path: Path, clock: ManualClock)
     assert [entry.seq for entry in entries] == list(range(1, 2_002))
     await store.close()
     assert check(path) == []
+
+
+async def test_what_was_folded_goes_from_it_a_slice_at_a_time(
+    path: Path, clock: ManualClock
+) -> None:
+    settings = SqliteSettings(journal_entries=200, fold_slice=10, fold_interval_ms=3_600_000)
+    store = await opened(path, clock, settings)
+    await send(store, create("group_x", "ann", "bob"))
+    rows = [0]
+    while len(rows) < 600 or rows[-1] >= rows[-2]:
+        await send(store, say(len(rows)))
+        rows.append(count(path, "journal"))
+    assert max(before + 1 - after for before, after in pairwise(rows)) == 2 * 10
+    assert max(rows) < 200
+    killed = await opened(as_if_killed(path), clock, settings)
+    for each in (store, killed):
+        entries = await each.log.read("group_x", 0, 9_999)
+        assert [entry.seq for entry in entries] == list(range(1, len(rows) + 1))
+        await each.close()
+        assert check(each._path) == []
 
 
 async def test_it_is_bounded_by_bytes(path: Path, clock: ManualClock) -> None:

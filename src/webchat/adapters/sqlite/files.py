@@ -86,6 +86,9 @@ def connect(path: Path, settings: SqliteSettings) -> sqlite3.Connection:
     try:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
+        # What is deleted is overwritten where its page is written anyway. Some builds of SQLite
+        # write those pages as well that a fold frees, though they are soon used again.
+        db.execute("PRAGMA secure_delete = FAST")
         db.execute(f"PRAGMA wal_autocheckpoint = {settings.wal_pages}")
         # A long read, as for a backup, keeps SQLite from starting it over; then it is cut back.
         db.execute(f"PRAGMA journal_size_limit = {_WAL_LENGTHS * settings.wal_pages * _PAGE_BYTES}")

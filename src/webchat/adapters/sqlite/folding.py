@@ -19,15 +19,17 @@ from webchat.model import Position, Uid
 
 
 class _Fold(msgspec.Struct):
-    """The logs that are still to be written, until the journal's first batches can go.
+    """The logs that are still to be written, before the journal's first batches can go.
 
-    `until`: the last of these batches; `records`, `size`: what all of them hold.
+    `until`: the last of these batches; `records`, `size`: what all of them hold. `gone`: up to
+    which of them they are gone, once this transaction is durable.
     """
 
     logs: list[OpenLog]
     until: int
     records: int
     size: int
+    gone: int
 
 
 class Folding:
@@ -36,7 +38,7 @@ class Folding:
     def __init__(self, settings: SqliteSettings, keys: KeyJournal) -> None:
         self._settings = settings
         self._keys = keys
-        self._newest = self._records = self._size = 0
+        self._newest = self._gone = self._records = self._size = 0
         self._fold: _Fold | None = None
         self._slice: list[tuple[OpenLog, LogTail, int]] = []
 
@@ -60,7 +62,7 @@ class Folding:
         """Fold these, which are all that the journal speaks of, unless a fold is under way."""
         if self._fold is None:
             by_number = sorted(unfolded, key=attrgetter("id"), reverse=True)
-            self._fold = _Fold(by_number, self._newest, self._records, self._size)
+            self._fold = _Fold(by_number, self._newest, self._records, self._size, self._gone)
 
     def note(
         self, db: sqlite3.Connection, entries: list[EntryRow], positions: list[PositionRow]
@@ -79,12 +81,16 @@ class Folding:
 
         The numbers of logs in `settled`: it has written these already.
         """
-        if self._fold is None:
+        fold = self._fold
+        if fold is None:
             return
         # More than comes in, or the fold would never end.
-        self._write(db, self._fold.logs, max(self._settings.fold_slice, 2 * added), settled)
-        if not self._fold.logs:
-            journal.remove(db, self._fold.until)
+        at_once = self._settings.fold_slice
+        if fold.logs:
+            self._write(db, fold.logs, max(at_once, 2 * added), settled)
+        else:
+            fold.gone = min(fold.gone + 2 * at_once, fold.until)
+            journal.remove(db, fold.gone)
 
     def committed(self) -> list[OpenLog]:
         """The slice is durable; returns its logs."""
@@ -92,10 +98,13 @@ class Folding:
             tail.fold(taken)
         logs = [log for log, _, _ in self._slice]
         self._slice = []
-        if self._fold is not None and not self._fold.logs:
-            self._records -= self._fold.records
-            self._size -= self._fold.size
-            self._fold = None
+        fold = self._fold
+        if fold is not None:
+            self._gone = fold.gone
+            if fold.gone == fold.until and not fold.logs:
+                self._records -= fold.records
+                self._size -= fold.size
+                self._fold = None
         return logs
 
     def rolled_back(self) -> None:
@@ -106,6 +115,7 @@ class Folding:
     def forget(self) -> None:
         """Another process has written all to the tables and emptied the journal."""
         self._fold = None
+        self._gone = self._newest
         self._records = self._size = 0
 
     def _write(

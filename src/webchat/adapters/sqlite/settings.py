@@ -14,12 +14,12 @@ class SqliteSettings:
     UNAVAILABLE. `max_heads`, `max_positions`: logs and positions that the writer remembers from one
     transaction to the next. `journal_entries`, `journal_bytes`: from so many entries and positions,
     or bytes of them, on the journal is folded into the tables; a start has about as many to fold.
-    `fold_slice`: how many at a time, if no more come in. `journal_keys`: from so many keys of
-    idempotence beside their table on they come into it; a start has as many to read.
-    `fold_interval_ms`: it is also folded when nothing was written for so long. `busy_timeout_ms`:
-    how long a write waits for another process's. `readers`: threads for reads; `reads_at_once`: how
-    many they are given at a time. `wal_pages`: after how many pages SQLite's write-ahead log is
-    copied into the file.
+    `fold_slice`: how many at a time, if no more come in; twice as many rows of the journal then go.
+    `journal_keys`: from so many keys of idempotence beside their table on they come into it; a
+    start has as many to read. `fold_interval_ms`: it is also folded when nothing was written for so
+    long. `busy_timeout_ms`: how long a write waits for another process's. `readers`: threads for
+    reads; `reads_at_once`: how many they are given at a time. `wal_pages`: after how many pages
+    SQLite's write-ahead log is copied into the file.
     """
 
     gather_ms: float = 0.0
@@ -30,7 +30,7 @@ class SqliteSettings:
     journal_entries: int = 10_000
     journal_bytes: int = 16 * 1024 * 1024
     journal_keys: int = 32 * 1024
-    fold_slice: int = 250
+    fold_slice: int = 100
     fold_interval_ms: int = 1_000
     busy_timeout_ms: int = 5_000
     readers: int = 2
