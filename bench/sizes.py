@@ -49,7 +49,7 @@ class Sizes:
 SIZES = {
     "tiny": Sizes(
         rounds=1,
-        pace=Pace(seconds=0.1, warmup_s=0.0, settle_s=0.0),
+        pace=Pace(seconds=0.4, warmup_s=0.0, settle_s=0.0),
         pairs=2,
         offered_per_s=50,
         idle=3,
