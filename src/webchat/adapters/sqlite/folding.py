@@ -21,8 +21,8 @@ from webchat.model import Position, Uid
 class _Fold(msgspec.Struct):
     """The logs that are still to be written, before the journal's first batches can go.
 
-    `until`: the last of these batches; `records`, `size`: what all of them hold. `gone`: up to
-    which of them they are gone, once this transaction is durable.
+    `until`: the last of these batches; `records`, `size`: what all of them hold. `gone`: the
+    last batch that is away, once this transaction is durable.
     """
 
     logs: list[OpenLog]
