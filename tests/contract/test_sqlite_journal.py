@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Final
 
 import msgspec
@@ -16,7 +17,7 @@ import pytest
 
 from tests.contract.asking import create, edit, message, move, send
 from tests.memory import ManualClock
-from webchat.adapters.sqlite import SqliteSettings, SqliteStore, backup, check, journal
+from webchat.adapters.sqlite import SqliteSettings, SqliteStore, backup, check, journal, writer
 from webchat.errors import WebchatError
 from webchat.model import Head, Position
 from webchat.ports.log import Append, Appended
@@ -199,6 +200,25 @@ async def test_what_comes_close_together_shares_a_commit_but_the_first_does_not_
         await asyncio.sleep(0)
     assert [outcome.entries[0].seq for outcome in await asyncio.gather(*asked)] == [2, 3, 4]
     assert count(path, "journal") == batches + 1
+    await store.close()
+
+
+async def test_who_writes_alone_and_waits_for_each_ack_is_not_held_up(
+    path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    time_of_writer = SimpleNamespace(monotonic=lambda: 0.0, sleep=waits.append)
+    monkeypatch.setattr(writer, "time", time_of_writer)
+    store = await opened(path, clock, SqliteSettings(gather_ms=50, fold_interval_ms=3_600_000))
+    await send(store, create("group_x", "ann", "bob"))
+    for number in range(10):
+        await send(store, say(number))
+    assert 0 < len(waits) <= 4
+    alone = len(waits)
+    await asyncio.gather(send(store, say(10)), send(store, say(11)))
+    await send(store, say(12))
+    assert len(waits) > alone
+    assert set(waits) == {0.05}
     await store.close()
 
 

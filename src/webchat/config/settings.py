@@ -168,9 +168,11 @@ class Settings:
         60_000, "Wait for another node's answer, longer than --ping-interval-ms."
     )
     relay_connections: int = amount(64, "Idle connections kept to each other node.", 0)
-    sqlite_gather_ms: int = amount(2, "Commits begin at least this far apart.", 0, 100)
+    sqlite_gather_ms: int = amount(
+        2, "Commits begin at least this far apart, where writes come close together.", 0, 100
+    )
     sqlite_journal_entries: int = amount(
-        10_000, "Entries and positions in the journal at which it is folded."
+        5_000, "Entries and positions in the journal at which it is folded."
     )
     sqlite_journal_bytes: int = amount(
         16_777_216, "Size of the journal at which it is folded into the tables.", 65_536

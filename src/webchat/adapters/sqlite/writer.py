@@ -32,6 +32,9 @@ _DEFECTS: Final = (
 )  # fmt: skip
 """Errors of SQLite that are the act's own, not the file's."""
 
+_ALONE: Final = 3
+"""After so many commits of one write each, whoever writes waits for its ack: nothing to gather."""
+
 _log = logging.getLogger(__name__)
 
 # A plain tuple: a message makes one, and a named one costs it several times as much.
@@ -79,6 +82,7 @@ class Writer:
         self._closed = False
         self._data_version = 0
         self._began_s = 0.0
+        self._alone = 0
         self.is_failing = False
         """The newest batch could not be committed."""
         self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
@@ -150,24 +154,27 @@ class Writer:
 
     def _next_batch(self) -> _Batch | None:
         """All that waits, up to about `max_batch` writes; None: closed and nothing left."""
+        self._gather()
         batch = self._first_of_batch()
         if batch is None:
             return None
-        self._gather()
+        self._began_s = time.monotonic()
         while not self._handed.empty() and len(batch) < self._settings.max_batch:
             more = self._handed.get()  # at once: nobody else takes any
             if more is None:
                 self._handed.put(None)
                 break
             batch += more
+        self._alone = self._alone + 1 if len(batch) == 1 else 0
         return batch
 
     def _gather(self) -> None:
-        """Let commits begin `gather_ms` apart: what comes close together is committed together."""
+        """Let commits begin `gather_ms` apart: what comes close together is committed together. Not
+        if the last few were of a single write each. It comes first, so that the thread, if there is
+        something then, wakes once."""
         early_s = self._began_s + self._settings.gather_ms / 1000 - time.monotonic()
-        if early_s > 0:
+        if early_s > 0 and self._alone < _ALONE:
             time.sleep(early_s)
-        self._began_s = time.monotonic()
 
     def _first_of_batch(self) -> _Batch | None:
         """What was handed over first; until then, work that is left over."""
