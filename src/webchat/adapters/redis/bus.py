@@ -64,11 +64,10 @@ class RedisBus:
             self._not_sent(topics, done)
             return
         framed = self._frame + payload
-        own = sum(map(self._subscriptions.is_live, topics))
+        own = self._subscriptions.count_live(topics)
         answered = Publish(link, len(topics), own, done, self.stats).answered
-        for topic in topics:
-            command = pack((b"PUBLISH", self._prefix + topic.encode(), framed))
-            link.send(command, answered)
+        commands = [pack((b"PUBLISH", self._prefix + topic.encode(), framed)) for topic in topics]
+        link.send(b"".join(commands), answered, len(topics))
 
     async def ask(self, *command: str | bytes | int) -> Reply:
         """Any other command, among the publishes in its order; its reply as hiredis reads it.

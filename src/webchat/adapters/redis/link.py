@@ -113,7 +113,18 @@ class Link(asyncio.Protocol):
         try:
             self._reader.feed(data)
             while (reply := next_reply()) is not False:
-                self._hand_out(reply)
+                # In one place, without calls between: each message to another node comes by here.
+                try:
+                    if type(reply) is list and len(reply) == 3 and reply[0] == _MESSAGE:
+                        if self.on_message is not None:
+                            self.on_message(reply[1], reply[2])
+                    elif self._waiting:
+                        self._answered += 1
+                        self._waiting.popleft()(reply)
+                    elif self.is_open:
+                        self.drop(f"Redis said what nobody asked for ({reply!r})")
+                except Exception as error:
+                    self._listener_failed(error)
         except (hiredis.ProtocolError, UnicodeDecodeError):
             self.drop("what answers there is not a Redis")
             return
@@ -126,16 +137,6 @@ class Link(asyncio.Protocol):
             f"Redis ended the connection ({error})" if error else "Redis ended the connection"
         )
 
-    def _hand_out(self, reply: Reply) -> None:
-        if type(reply) is list and len(reply) == 3 and reply[0] == _MESSAGE:
-            if self.on_message is not None:
-                self._guard(self.on_message, reply[1], reply[2])
-        elif self._waiting:
-            self._answered += 1
-            self._guard(self._waiting.popleft(), reply)
-        elif self.is_open:
-            self.drop(f"Redis said what nobody asked for ({reply!r})")
-
     def _refuse(self, on_reply: OnReply, replies: int) -> None:
         """On a lost link: at once, or, asked while those before it are failing, after them."""
         if self._waiting:
@@ -144,14 +145,11 @@ class Link(asyncio.Protocol):
         for _ in range(replies):
             on_reply(LinkLost(_CLOSED))
 
-    def _guard(self, call: Callable[..., None], *said: Reply) -> None:
-        """A listener that fails must not cost the others their replies."""
-        try:
-            call(*said)
-        except Exception as error:
-            self._loop.call_exception_handler(
-                {"message": "a listener of the Redis connection failed", "exception": error}
-            )
+    def _listener_failed(self, error: Exception) -> None:
+        """It must not cost the others their replies."""
+        self._loop.call_exception_handler(
+            {"message": "a listener of the Redis connection failed", "exception": error}
+        )
 
     def _flush(self) -> None:
         out, self._out = b"".join(self._out), []
@@ -196,7 +194,10 @@ class Link(asyncio.Protocol):
             self._timer.cancel()
         lost = LinkLost(why)
         while self._waiting:
-            self._guard(self._waiting.popleft(), lost)
+            try:
+                self._waiting.popleft()(lost)
+            except Exception as error:
+                self._listener_failed(error)
         self._out.clear()
         self._batches.clear()
         if self.on_lost is not None:

@@ -28,9 +28,13 @@ class Subscriptions:
         """Whether the topic is held."""
         return topic in self._held
 
-    def is_live(self, topic: str) -> bool:
-        """Whether Redis was asked for the topic on the link of now, and has not let go of it."""
-        return topic in self._asked or topic in self._leaving
+    def count_live(self, topics: Sequence[str]) -> int:
+        """Of how many Redis was asked on the link of now, and has not let go of them."""
+        live = 0
+        for topic in topics:
+            if topic in self._asked or topic in self._leaving:
+                live += 1
+        return live
 
     def hold(self, topic: str) -> None:
         """The topic is wanted; `confirm` or `restore` subscribe it."""
