@@ -218,6 +218,8 @@ class Device:
         self._answer_passed(lag, None)
 
     def _answer_passed(self, lag: Lag, up_to: Seq | None) -> None:
+        if not lag.acks:
+            return
         for seq in sorted(seq for seq in lag.acks if up_to is None or seq <= up_to):
             self._answer(lag.take_acks(seq))
 

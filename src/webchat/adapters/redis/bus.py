@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Final
 
 from webchat.adapters.redis.address import Address
 from webchat.adapters.redis.connections import Connections
-from webchat.adapters.redis.link import Link, LinkLost, Reply, pack
-from webchat.adapters.redis.publishing import Publish, unavailable
+from webchat.adapters.redis.link import Link, LinkLost, Reply
+from webchat.adapters.redis.publishing import Publish, bulk, publish_to, unavailable
 from webchat.adapters.redis.settings import RedisBusSettings
 from webchat.adapters.redis.stats import BusStats
 from webchat.adapters.redis.subscriptions import Subscriptions
@@ -24,6 +25,7 @@ from webchat.ports.clock import Clock
 _FRAME_VERSION: Final = b"\x01"
 _TAG_BYTES: Final = 8
 _FRAME_BYTES: Final = len(_FRAME_VERSION) + _TAG_BYTES
+_REMEMBERED_TOPICS: Final = 10_000
 
 
 class RedisBus:
@@ -38,6 +40,7 @@ class RedisBus:
         self._address = Address.of(url)
         self._frame = b""
         self._prefix = settings.channel_prefix.encode()
+        self._to = lru_cache(_REMEMBERED_TOPICS)(self._publish_to)
         self._listener: BusListener | None = None
         self._subscriptions = Subscriptions(settings.channel_prefix, settings.subscribe_batch)
         self.stats = BusStats()
@@ -63,11 +66,11 @@ class RedisBus:
         if link is None or not topics:
             self._not_sent(topics, done)
             return
-        framed = self._frame + payload
         own = self._subscriptions.count_live(topics)
         answered = Publish(link, len(topics), own, done, self.stats).answered
-        commands = [pack((b"PUBLISH", self._prefix + topic.encode(), framed)) for topic in topics]
-        link.send(b"".join(commands), answered, len(topics))
+        framed = bulk(self._frame + payload)
+        command = b"".join([said for topic in topics for said in (self._to(topic), framed)])
+        link.send(command, answered, len(topics))
 
     async def ask(self, *command: str | bytes | int) -> Reply:
         """Any other command, among the publishes in its order; its reply as hiredis reads it.
@@ -128,6 +131,9 @@ class RedisBus:
             self.stats.received += 1
             topic = channel[len(self._prefix) :].decode()
             self._listener.published(topic, framed[_FRAME_BYTES:])
+
+    def _publish_to(self, topic: str) -> bytes:
+        return publish_to(self._prefix + topic.encode())
 
     def _not_sent(self, topics: Sequence[str], done: PublishDone | None) -> None:
         self.stats.failed += bool(topics)
