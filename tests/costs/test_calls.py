@@ -28,7 +28,7 @@ async def test_a_message_to_a_pair(node: Node) -> None:
         await settle()
     assert _last(anne).startswith('32[{"ok":true,"MsgID":"m2"')
     assert _last(ben).startswith('2["chat",{"EvtType":"message"')
-    _within(calls, python=55, total=93)
+    _within(calls, python=53, total=91)
 
 
 async def test_each_of_eight_messages_in_one_read(node: Node) -> None:
@@ -40,7 +40,7 @@ async def test_each_of_eight_messages_in_one_read(node: Node) -> None:
         anne.socket.data_received(b"".join(frames))
         await settle()
     assert len(anne.wire.written) == len(ben.wire.written) == 1
-    _within(calls, python=8 * 41, total=8 * 71)
+    _within(calls, python=8 * 39, total=8 * 69)
 
 
 async def test_a_copy_of_a_message_to_a_group(node: Node) -> None:
