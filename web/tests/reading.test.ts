@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { MemoryLogs } from "../src/db/memory.ts";
 import { stateText } from "../src/state/wording.ts";
+import { Failure } from "../src/wire/failure.ts";
 import { entry, item, world } from "./fakes.ts";
 import { CONV, history, live } from "./page.ts";
 
@@ -39,6 +40,23 @@ describe("unread", () => {
     channel.tell(entry(3));
     channel.tell(entry(4, { From: "ann" }));
     expect(client.conversations.unread).toBe(0);
+  });
+});
+
+describe("what is new and not here", () => {
+  test("is lacking until it is fetched, as where that failed, unless it is read elsewhere", async () => {
+    const { api, channel, client, conversation } = await live(2);
+    api.logs.set(CONV, history(300));
+    channel.tell({ EvtType: "skip", ConvID: CONV, Seq: 300, N: 300, more: true });
+    const lacking = [conversation().lacksNews];
+    await client.conversations.loadOlder(conversation());
+    lacking.push(conversation().lacksNews);
+    api.failure = new Failure("unavailable", "no store");
+    await client.conversations.loadOlder(conversation());
+    lacking.push(conversation().lacksNews);
+    conversation().moveOwn({ delivered: 250, displayed: 250, N: 250 });
+    lacking.push(conversation().lacksNews);
+    expect(lacking).toEqual([true, false, true, false]);
   });
 });
 

@@ -12,6 +12,8 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 /** One try to connect, whose other end is the test. */
 class Wire {
+  /** What the server says to CONNECT. */
+  answer = '40{"sid":"s"}';
   onopen = () => {};
   onclose = () => {};
   onerror = () => {};
@@ -20,7 +22,7 @@ class Wire {
 
   send(data: string): void {
     this.sent.push(data);
-    if (data === "40") queueMicrotask(() => this.onmessage({ data: '40{"sid":"s"}' }));
+    if (data === "40") queueMicrotask(() => this.onmessage({ data: this.answer }));
   }
 
   /** Either end closes it. */
@@ -83,7 +85,7 @@ async function setup() {
       hooks.connected();
     },
     disconnected: () => told.push("disconnected"),
-    failed: () => told.push("failed"),
+    failed: (nextMs) => told.push(nextMs === undefined ? "failed" : `failed, next in ${nextMs}`),
     silent: () => told.push("silent"),
     heard: () => told.push("heard"),
     unauthenticated: () => {},
@@ -131,6 +133,55 @@ describe("without a network, as the browser has it", () => {
     await turn();
     await wire().accept();
     expect([wires.length, told.at(-1)]).toEqual([4, "connected"]);
+    channel.close();
+  });
+});
+
+describe("a server that refuses the connection", () => {
+  /** The server answers CONNECT with that code, and that it is to be left alone for `ms`. */
+  async function refuse(wire: Wire, code: string, ms?: number): Promise<void> {
+    const data = { code, retry_after_ms: ms };
+    wire.answer = `44${JSON.stringify({ message: "no", data })}`;
+    await wire.accept();
+  }
+
+  test("is left alone for as long as it asks, which is told, each time anew", async () => {
+    const { channel, told, wires, wire, pass } = await setup();
+    await refuse(wire(), "rate_limited", 10_000);
+    await pass(10_249);
+    expect(wires.length).toBe(1);
+    await pass(1);
+    expect(wires.length).toBe(2);
+    await refuse(wire(), "rate_limited", 3_000);
+    await pass(3_499);
+    expect(wires.length).toBe(2);
+    await pass(1);
+    await wire().accept();
+    expect(told).toEqual(["failed, next in 10250", "failed, next in 3500", "connected"]);
+    channel.close();
+  });
+
+  test("is left alone as long when the network comes back meanwhile, and no longer", async () => {
+    const { channel, network, wires, wire, pass } = await setup();
+    await refuse(wire(), "rate_limited", 10_000);
+    network.change(false);
+    network.change(true);
+    await pass(10_249);
+    expect(wires.length).toBe(1);
+    await pass(1);
+    expect(wires.length).toBe(2);
+    await wire().fail();
+    network.change(true);
+    await pass(0);
+    expect(wires.length).toBe(3);
+    channel.close();
+  });
+
+  test("and does not say for how long is asked again at the usual pace", async () => {
+    const { channel, told, wires, wire, pass } = await setup();
+    await refuse(wire(), "unavailable");
+    await pass(250);
+    expect([told, wires.length]).toEqual([["failed"], 2]);
     channel.close();
   });
 });

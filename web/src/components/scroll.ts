@@ -1,4 +1,4 @@
-/** Where things are in a log that scrolls. All measures are in pixels. */
+/** Where things are in a log that scrolls, and ways among them. All measures are in pixels. */
 
 /** The messages and notices on the page, oldest first. */
 export function articlesIn(log: HTMLElement): HTMLElement[] {
@@ -18,6 +18,16 @@ export function newLineIn(log: HTMLElement): Element | null {
 /** What opens a message's menu. */
 export function openerIn(article: Element | null | undefined): HTMLElement | null {
   return article?.querySelector<HTMLElement>('[aria-haspopup="menu"]') ?? null;
+}
+
+/** The arrows move from one message's menu to the next message's. */
+export function step(log: HTMLElement, event: KeyboardEvent): void {
+  const by = event.key === "ArrowUp" ? -1 : event.key === "ArrowDown" ? 1 : 0;
+  const openers = by === 0 ? [] : articlesIn(log).flatMap((article) => openerIn(article) ?? []);
+  const at = openers.indexOf(event.target as HTMLElement);
+  if (at < 0) return;
+  event.preventDefault();
+  openers[at + by]?.focus();
 }
 
 export function seqOf(article: HTMLElement | null | undefined): number {

@@ -123,6 +123,13 @@ export class Conversation {
     return this.last !== null || this.position > 0;
   }
 
+  /** Something new could not be fetched: it has not been read, nor has what came after it. */
+  get lacksNews(): boolean {
+    const first = this.entries[0]?.Seq;
+    if (first === undefined) return this.more;
+    return this.history === "failed" && first > this.displayed + 1;
+  }
+
   /** How far its log reaches at least. */
   get heard(): Seq {
     return Math.max(this.position, this.#listed);

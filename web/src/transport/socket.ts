@@ -40,6 +40,8 @@ export class SocketChannel implements Channel {
   #listener: ChannelListener | null = null;
   readonly #patience: Patience;
   #cancelRetry: (() => void) | null = null;
+  /** The next try waits because the server asked for it. */
+  #held = false;
   #unfollow: (() => void) | null = null;
   #silent = false;
 
@@ -81,7 +83,7 @@ export class SocketChannel implements Channel {
   }
 
   restart(delayMs?: number): void {
-    this.#patience.hold(delayMs ?? 0);
+    this.#hold(delayMs);
     if (this.#socket?.connected) this.#socket.disconnect();
     else this.#retry();
   }
@@ -128,13 +130,14 @@ export class SocketChannel implements Channel {
       if (!this.#network.onLine) listener.failed();
       this.#retry();
     });
-    socket.on("connect_error", (error: Error & { data?: { code?: string } }) => {
+    socket.on("connect_error", (error: Error & { data?: Partial<WireError> }) => {
       if (error.data?.code === "unauthenticated") {
         listener.unauthenticated();
         return;
       }
-      listener.failed();
-      this.#retry();
+      this.#hold(error.data?.retry_after_ms);
+      const nextMs = this.#retry();
+      listener.failed(this.#held ? nextMs : undefined);
     });
     socket.on("chat", (event: unknown) => listener.chat(event));
     socket.on("error", (event: { error?: WireError }) => this.#refused(event?.error));
@@ -143,12 +146,20 @@ export class SocketChannel implements Channel {
   #refused(error: WireError | undefined): void {
     if (!error) return;
     if (error.code === "session_revoked") this.#listener?.unauthenticated();
-    else this.#patience.hold(error.retry_after_ms ?? 0);
+    else this.#hold(error.retry_after_ms);
   }
 
-  #retry(): void {
-    if (!this.#socket || this.#cancelRetry) return;
-    this.#cancelRetry = this.#clock.after(this.#patience.next(), () => this.#retryNow());
+  #hold(ms = 0): void {
+    this.#patience.hold(ms);
+    if (ms > 0) this.#held = true;
+  }
+
+  /** Tries again in a while, unless that is due already. Returns the wait, in ms. */
+  #retry(): number | undefined {
+    if (!this.#socket || this.#cancelRetry) return undefined;
+    const waitMs = this.#patience.next();
+    this.#cancelRetry = this.#clock.after(waitMs, () => this.#retryNow());
+    return waitMs;
   }
 
   #retryNow(): void {
@@ -157,12 +168,13 @@ export class SocketChannel implements Channel {
     if (!this.#network.onLine) this.#listener?.failed();
     this.#cancelRetry?.();
     this.#cancelRetry = null;
+    this.#held = false;
     socket.connect();
   }
 
-  /** What was tried before may hang. */
+  /** What was tried before may hang; what the server wants to wait for says nothing of the network. */
   #wake(): void {
-    if (this.#socket?.connected) return;
+    if (this.#socket?.connected || this.#held) return;
     this.#socket?.disconnect();
     this.#retryNow();
   }
