@@ -284,23 +284,6 @@ describe("the connection", () => {
     said.push(client.connection.words);
     expect(said).toEqual(["", "Connecting…", "", ""]);
   });
-
-  test("is said to be tried again when the server wants that, until something else is known", async () => {
-    const { channel, client } = await live(2);
-    const said: string[] = [];
-    await channel.lose();
-    for (const nextMs of [10_250, undefined]) {
-      channel.listener?.failed(nextMs);
-      said.push(client.connection.words);
-    }
-    await channel.connect();
-    const offline = "Offline. Messages will be sent later";
-    expect([...said, client.connection.words]).toEqual([
-      `${offline}. Trying again in 11 seconds`,
-      offline,
-      "",
-    ]);
-  });
 });
 
 describe("the list", () => {

@@ -154,7 +154,7 @@ export class Client {
         void this.#join();
       },
       disconnected: () => this.#disconnected(),
-      failed: (nextMs) => this.connection.offline(nextMs),
+      failed: () => this.connection.offline(),
       silent: () => this.connection.silent(),
       heard: () => this.connection.heard(),
       unauthenticated: () => this.#owner.loggedOut(),

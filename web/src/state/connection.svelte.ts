@@ -1,7 +1,6 @@
 /** How the connection is, in words for people; silent while it is fine or only just being made. */
 
 import type { Clock } from "./ports.ts";
-import { wait } from "./wording.ts";
 
 export const OFFLINE = "Offline. Messages will be sent later";
 
@@ -17,10 +16,8 @@ export class Connection {
   #quiet = $state(true);
   /** It is open, and an answer is late. */
   #silent = $state(false);
-  /** Offline: when it is tried again, where that is worth a word. */
-  #next = $state("");
   readonly words = $derived.by(() => {
-    if (this.state === "offline") return OFFLINE + this.#next;
+    if (this.state === "offline") return OFFLINE;
     const unsure = this.state === "connecting" ? !this.#quiet : this.#silent;
     return unsure ? "Connecting…" : "";
   });
@@ -58,10 +55,8 @@ export class Connection {
     this.#silent = false;
   }
 
-  /** `nextMs`: until the next try, where the server asked to wait. */
-  offline(nextMs?: number): void {
+  offline(): void {
     this.#cancel?.();
-    this.#next = nextMs === undefined ? "" : `. Trying again ${wait(nextMs)}`;
     this.state = "offline";
   }
 }

@@ -62,8 +62,8 @@ export interface ChannelListener {
   connected(): void;
   /** An open connection was lost. */
   disconnected(): void;
-  /** A try to connect did not succeed. `nextMs`: until the next, where the server asked to wait. */
-  failed(nextMs?: number): void;
+  /** A try to connect did not succeed. */
+  failed(): void;
   /** An answer is late on a connection that counts as open. */
   silent(): void;
   /** The other end was heard again. */

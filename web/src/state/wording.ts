@@ -35,8 +35,7 @@ export function explain(failure: Failure, known: Record<string, string> = {}): s
   }
 }
 
-/** When something may be tried again that has to wait for `ms`. */
-export function wait(ms: number | undefined): string {
+function wait(ms: number | undefined): string {
   if (ms === undefined) return "later";
   const seconds = Math.ceil(ms / 1000);
   if (seconds >= 90) return `in ${Math.ceil(seconds / 60)} minutes`;

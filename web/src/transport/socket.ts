@@ -136,8 +136,8 @@ export class SocketChannel implements Channel {
         return;
       }
       this.#hold(error.data?.retry_after_ms);
-      const nextMs = this.#retry();
-      listener.failed(this.#held ? nextMs : undefined);
+      listener.failed();
+      this.#retry();
     });
     socket.on("chat", (event: unknown) => listener.chat(event));
     socket.on("error", (event: { error?: WireError }) => this.#refused(event?.error));
@@ -154,12 +154,9 @@ export class SocketChannel implements Channel {
     if (ms > 0) this.#held = true;
   }
 
-  /** Tries again in a while, unless that is due already. Returns the wait, in ms. */
-  #retry(): number | undefined {
-    if (!this.#socket || this.#cancelRetry) return undefined;
-    const waitMs = this.#patience.next();
-    this.#cancelRetry = this.#clock.after(waitMs, () => this.#retryNow());
-    return waitMs;
+  #retry(): void {
+    if (!this.#socket || this.#cancelRetry) return;
+    this.#cancelRetry = this.#clock.after(this.#patience.next(), () => this.#retryNow());
   }
 
   #retryNow(): void {
