@@ -2,8 +2,19 @@
 
 import { describe, expect, test } from "vitest";
 import { Failure } from "../src/wire/failure.ts";
-import { entry, item, settle } from "./fakes.ts";
+import { entry, type FakeApi, item, settle } from "./fakes.ts";
 import { CONV, live } from "./page.ts";
+
+/** Whom `api` is asked for from now on, each alone. */
+function asking(api: FakeApi): string[] {
+  const asked: string[] = [];
+  const answer = api.person.bind(api);
+  api.person = (uid) => {
+    asked.push(uid);
+    return answer(uid);
+  };
+  return asked;
+}
 
 describe("names", () => {
   const AGE_MS = 300_000;
@@ -41,17 +52,64 @@ describe("names", () => {
     await clock.pass(1_000);
     expect(api.listCalls).toBe(calls);
   });
+
+  /** A page that shows the names of cleo and dan, who are in no list, and of bob, who is. */
+  async function showing() {
+    const page = await live(1);
+    const { api, clock, client } = page;
+    api.people.set("cleo", { uid: "cleo", name: "Cleo" });
+    api.people.set("dan", { uid: "dan", name: "Dan" });
+    const uids = ["cleo", "dan", "bob"];
+    const shown = () => uids.map((uid) => client.people.name(uid)).join();
+    shown();
+    await settle();
+    const asked = asking(api);
+    const look = async () => {
+      client.freshen();
+      await clock.pass(1_000);
+      shown();
+      await settle();
+    };
+    return { ...page, asked, shown, look };
+  }
+
+  test("that no list has are asked for again, each alone, where they are shown", async () => {
+    const { api, asked, clock, shown, look } = await showing();
+    api.people.set("cleo", { uid: "cleo", name: "Cleopatra" });
+    await look();
+    expect([asked, shown()]).toEqual([[], "Cleo,Dan,Bob"]);
+    await clock.pass(AGE_MS);
+    await look();
+    expect([asked, shown()]).toEqual([["cleo", "dan"], "Cleopatra,Dan,Bob"]);
+    await look();
+    expect(asked).toEqual(["cleo", "dan"]);
+    await clock.pass(AGE_MS);
+    await look();
+    expect(asked).toEqual(["cleo", "dan", "cleo", "dan"]);
+  });
+
+  test("stay where nobody answers, who then is not asked for the others", async () => {
+    const { api, asked, clock, shown, look } = await showing();
+    const before = shown();
+    api.people.delete("cleo");
+    await clock.pass(AGE_MS + 1);
+    await look();
+    expect([asked, shown()]).toEqual([["cleo", "dan"], before]);
+    api.person = async (uid) => {
+      asked.push(uid);
+      throw new Failure("unavailable", "no store");
+    };
+    await clock.pass(AGE_MS + 1);
+    await look();
+    await look();
+    expect([asked, shown()]).toEqual([["cleo", "dan", "cleo"], before]);
+  });
 });
 
 describe("what nobody could answer", () => {
   test("a name is asked for again with the next connection, one that nobody has is not", async () => {
     const { api, channel, client } = await live(0);
-    const asked: string[] = [];
-    const answer = api.person.bind(api);
-    api.person = (uid) => {
-      asked.push(uid);
-      return answer(uid);
-    };
+    const asked = asking(api);
     api.failure = new Failure("unavailable", "no store");
     for (const uid of ["cleo", "nobody", "cleo"]) expect(client.people.name(uid)).toBe(uid);
     await settle();

@@ -96,6 +96,8 @@ export class Client {
   #listTries = 0;
   /** When the list was fetched, in ms. */
   #listedAt = 0;
+  /** What waits for the list to be fetched. */
+  readonly #untilListed: (() => void)[] = [];
   #connected = false;
   #stopped = false;
 
@@ -111,7 +113,7 @@ export class Client {
     this.#settings = settings;
     this.#owner = owner;
     this.drafts = world.drafts;
-    this.people = new People(api);
+    this.people = new People(api, clock);
     this.connection = new Connection(clock);
     this.conversations = new Conversations(me, api, this.people, clock);
     this.#receipts = new ReceiptSender(channel, clock);
@@ -181,12 +183,20 @@ export class Client {
   }
 
   /** Somebody comes to look: of new names nothing tells, so they are asked for now and then. The list
-   * has those of pairs, a group's members the rest of what is on the screen. */
+   * has those of pairs, a group's members most of the rest; who is in neither is asked for alone. */
   freshen(): void {
     if (!this.#connected || !this.conversations.loaded) return;
     const oldest = this.#world.clock.now() - this.#settings.namesAgeMs;
-    if (this.#listedAt < oldest) this.#listSoon(0);
-    if (this.#onScreen) void this.groups.freshen(this.#onScreen, oldest);
+    const members = this.#onScreen && this.groups.freshen(this.#onScreen, oldest);
+    void Promise.all([this.#listed(oldest), members]).then(() => this.people.freshen(oldest));
+  }
+
+  /** Fetches the list unless that was done since `oldest`, in ms; resolves when it is here. */
+  async #listed(oldest: number): Promise<void> {
+    if (this.#listedAt >= oldest) return;
+    const listed = new Promise<void>((resolve) => this.#untilListed.push(resolve));
+    this.#listSoon(0);
+    await listed;
   }
 
   /** Everything up to `seq` is on the screen, and somebody looks. */
@@ -205,8 +215,8 @@ export class Client {
       return;
     }
     this.shown = { state: "ready", conversation };
-    void this.groups.load(conversation);
-    this.freshen();
+    // Its members tell most names: they are not asked for one by one meanwhile.
+    void this.groups.load(conversation).then(() => this.freshen());
     await this.conversations.open(conversation);
   }
 
@@ -317,6 +327,7 @@ export class Client {
       this.#listTries = 0;
       this.#listedAt = this.#world.clock.now();
       if (this.#stopped) return;
+      for (const resolve of this.#untilListed.splice(0)) resolve();
       for (const conversation of met) this.#confirmListed(conversation);
     } catch (thrown) {
       this.#listFailed(asFailure(thrown));
