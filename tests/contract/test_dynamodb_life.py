@@ -12,8 +12,9 @@ from tests.contract.asking import send, to_pair
 from tests.engines.dynamodb import DynamoServer, shared_server
 from tests.ports import free_port
 from webchat.adapters.dynamodb import DynamoSettings, DynamoStore, keys
+from webchat.adapters.dynamodb.client import DynamoTable
 from webchat.adapters.dynamodb.store import VERSION
-from webchat.adapters.dynamodb.table import ANY, Item
+from webchat.adapters.dynamodb.table import ANY, Failed, Item, Key, Span
 from webchat.adapters.memory import LoopClock
 from webchat.errors import Code, WebchatError
 from webchat.model import pair_conv
@@ -57,6 +58,45 @@ async def test_an_address_where_nobody_listens_is_refused(settings: DynamoSettin
     said = await refused(replace(settings, endpoint=endpoint))
     assert "cannot be reached" in said
     assert "secret" not in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("text/html", b"<p>Log in"),
+        ("text/html", b"<p>M\xfcnchen"),
+        ("application/json", b"{}"),
+        ("application/json", b"[]"),
+        ("", b""),
+    ],
+)
+async def test_what_another_answers_is_no_answer(
+    settings: DynamoSettings, kind: str, body: bytes
+) -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\n"
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = (await reader.readuntil(b"\r\n\r\n")).lower()
+        await reader.readexactly(int(asked.partition(b"content-length:")[2].split()[0]))
+        writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        writer.close()
+        await writer.wait_closed()
+
+    port = free_port()
+    async with await asyncio.start_server(answer, "127.0.0.1", port):
+        there = replace(settings, endpoint=f"http://127.0.0.1:{port}", retry_within_ms=1)
+        assert "cannot be reached: what answers is not DynamoDB" in await refused(there)
+        table = DynamoTable(there)
+        await table.open()
+        for asked in (
+            table.get(Key("a", "b")),
+            table.put({"pk": "a", "sk": "b"}, ANY),
+            table.query(Span("a", "b", "c"), 1),
+        ):
+            with pytest.raises(Failed, match="not DynamoDB") as failure:
+                await asked
+            assert failure.value.may_help
+        await table.close()
 
 
 async def test_no_credentials_are_refused(

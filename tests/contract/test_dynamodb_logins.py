@@ -62,5 +62,5 @@ async def test_a_login_that_ended_untold_is_told_of_when_its_end_is_asked_for_ag
     last, _ = await node.logins.revocations(None)
     assert await node.logins.revoke("ann", "phone")
     _, told = await node.logins.revocations(last)
-    assert {each.login for each in told} == {"phone"}
+    assert {each.uid for each in told} == {"ann"}
     assert not await node.logins.revoke("ann", "phone")

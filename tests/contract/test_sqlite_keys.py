@@ -9,7 +9,7 @@ import sqlite3
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, suppress
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
@@ -53,9 +53,20 @@ def one(msg_id: str) -> Append:
     return Append("group_x", (message("ann", msg_id),))
 
 
+def count_in(db: sqlite3.Connection, table: str) -> int:
+    return int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608
+
+
 def count_of(path: Path, table: str) -> int:
     with closing(sqlite3.connect(path)) as db:
-        return int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608
+        return count_in(db, table)
+
+
+def as_if_killed(path: Path) -> Path:
+    """A copy of the store as a process that serves it would leave it if it was killed now."""
+    for name in ("webchat.db", "webchat.db-wal"):
+        shutil.copy(path.with_name(name), path.with_name(name.replace("webchat", "killed")))
+    return path.with_name("killed.db")
 
 
 @pytest.mark.parametrize(
@@ -85,18 +96,17 @@ async def test_keys_are_found_after_a_start(store: SqliteStore, path: Path) -> N
 
 
 async def test_keys_are_found_after_a_start_from_what_was_killed(
-    store: SqliteStore, path: Path, tmp_path: Path, clock: ManualClock
+    store: SqliteStore, path: Path, clock: ManualClock
 ) -> None:
     for number in range(7):
         await send(store, one(str(number)))
-    for name in ("webchat.db", "webchat.db-wal"):
-        shutil.copy(path.with_name(name), tmp_path / name.replace("webchat", "killed"))
-    killed = SqliteStore(tmp_path / "killed.db", SETTINGS, clock)
+    copied = as_if_killed(path)
+    killed = SqliteStore(copied, SETTINGS, clock)
     await killed.open("secured")
     seqs = [(await send(killed, one(str(number)))).entries[0].seq for number in range(8)]
     assert seqs == [1, 2, 3, 4, 5, 6, 7, 8]
     await killed.close()
-    assert check(tmp_path / "killed.db") == []
+    assert check(copied) == []
 
 
 async def test_a_tool_beside_finds_keys_and_brings_them_into_their_table(
@@ -126,6 +136,48 @@ async def test_keys_do_not_grow_beyond_their_bound(path: Path, clock: ManualCloc
     assert count_of(path, "key_journal") <= 2 * 50
     await store.close()
     assert check(path) == []
+
+
+async def test_the_rows_of_folded_keys_go_a_few_at_a_time(path: Path, clock: ManualClock) -> None:
+    settings = SqliteSettings(journal_entries=1, journal_keys=40, fold_slice=2)
+    store = SqliteStore(path, settings, clock)
+    await store.open("secured")
+    rows, written = [0], 0
+    while len(rows) < 200 or rows[-1] >= rows[-2]:
+        await send(store, one(str(written)))
+        written += 1
+        rows.append(count_of(path, "key_journal"))
+    assert max(before - after for before, after in pairwise(rows)) == 2 * 2
+    assert max(rows) < 2 * 40
+    killed = SqliteStore(as_if_killed(path), settings, clock)
+    await killed.open("secured")
+    for each in (store, killed):
+        for _ in range(2):
+            seqs = [(await send(each, one(str(n)))).entries[0].seq for n in range(written + 50)]
+            assert seqs == list(range(1, written + 51))
+        await each.close()
+        assert check(each._path) == []
+
+
+def test_at_no_time_is_a_key_in_neither_place_though_each_transaction_fails_once() -> None:
+    keys = KeyJournal(SqliteSettings(journal_keys=50, fold_slice=5))
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        schema.migrate(db)
+        for at in range(0, 3 * 50, 3):
+            keys.note(db, (at, at, at))
+            keys.committed()
+        rows = [50]
+        while not keys.is_empty:
+            for end, said in (("ROLLBACK", keys.rolled_back), ("COMMIT", keys.committed)):
+                db.execute("BEGIN")
+                keys.go_on(db, 1)
+                db.execute(end)
+                said()
+                folded = {key for (key,) in db.execute("SELECT entry FROM entry_key")}
+                noted = {id_ for _, batch in keyjournal.batches(db) for id_ in batch}
+                assert folded | noted == set(range(0, 3 * 50, 3))
+            rows.append(count_in(db, "key_journal"))
+        assert rows == [50] * 11 + [40, 30, 20, 10, 0, 0]
 
 
 async def test_keys_whose_transaction_failed_are_folded_with_the_next_one(
@@ -228,8 +280,7 @@ def test_keys_that_cannot_be_folded_cost_the_same_however_often_it_is_tried() ->
         while not keys.is_empty:
             keys.go_on(db, 1)
             keys.committed()
-        assert db.execute("SELECT count(*) FROM entry_key").fetchone() == (1_000,)
-        assert db.execute("SELECT count(*) FROM key_journal").fetchone() == (0,)
+        assert (count_in(db, "entry_key"), count_in(db, "key_journal")) == (1_000, 0)
 
 
 @pytest.mark.parametrize(

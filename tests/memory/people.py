@@ -173,14 +173,14 @@ class MemoryLogins:
         self._check_up()
         if not self._drop(lambda login: login.uid == uid and login.id == login_id):
             return False
-        self._leave_revocation(uid, login_id, "")
+        self._leave_revocation(uid)
         return True
 
     async def revoke_all(self, uid: Uid, except_login: str = "") -> None:
         """End all logins of a user but one."""
         self._check_up()
         self._drop(lambda login: login.uid == uid and login.id != except_login)
-        self._leave_revocation(uid, "", except_login)
+        self._leave_revocation(uid)
 
     async def revocations(self, after_id: int | None) -> tuple[int, Sequence[Revocation]]:
         """(highest id, those after `after_id`)."""
@@ -213,9 +213,9 @@ class MemoryLogins:
         self._logins = kept
         return dropped
 
-    def _leave_revocation(self, uid: Uid, login: str, except_login: str) -> None:
+    def _leave_revocation(self, uid: Uid) -> None:
         self._last_revocation += 1
-        revocation = Revocation(self._last_revocation, uid, login, except_login)
+        revocation = Revocation(self._last_revocation, uid)
         self._revocations.append((self._clock.now_ms(), revocation))
 
 

@@ -16,16 +16,10 @@ REVOCATIONS_KEPT_MS: Final = 24 * 3_600_000
 
 
 class Revocation(msgspec.Struct, frozen=True):
-    """Logins of `uid` that ended: all but `except_login` ("": all), or only `login` (if not "").
-
-    `id` ascends with time. Who hears of it looks which logins of the user are left; which ones
-    ended is for the eyes of whoever reads the store.
-    """
+    """Logins of `uid` ended: who hears of it looks which ones are left. `id` ascends with time."""
 
     id: int
     uid: Uid
-    login: str
-    except_login: str
 
 
 class Changed(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import cache
+from http import HTTPStatus
 from typing import Any, Final
 
 from aiobotocore.config import AioConfig
@@ -27,6 +28,7 @@ MARKS: Final = "marks"
 """The sparse index that finds items with a mark."""
 
 _CREATING_POLL_S: Final = 0.1
+_TYPE: Final = "application/x-amz-json"
 _THROTTLED: Final = frozenset(
     {
         "LimitExceededException",
@@ -93,6 +95,7 @@ class DynamoTable:
             self._client = await self._life.enter_async_context(made)
         except (BotoCoreError, ValueError) as error:
             raise Failed(str(error), may_help=False) from error
+        self._client.meta.events.register("before-parse.dynamodb", _refuse_anothers)
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -272,6 +275,14 @@ class TableExistsError(Failed):
 
 class NoSuchTableError(Failed):
     """There is no table of that name."""
+
+
+def _refuse_anothers(response_dict: Wire, **_: object) -> None:
+    """Raises Failed if somebody else answers, a proxy say, that all is well. The SDK would read it
+    as an item that is not there, or one that is written."""
+    said = response_dict["headers"].get("content-type", "")
+    if response_dict["status_code"] < HTTPStatus.MULTIPLE_CHOICES and not said.startswith(_TYPE):
+        raise Failed(f"what answers is not DynamoDB (it says {said or 'nothing'})")
 
 
 def _is_active(table: Wire) -> bool:

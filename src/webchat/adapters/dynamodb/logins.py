@@ -81,7 +81,7 @@ class DynamoLogins:
         pointer = await self._table.get(_of_user(uid, login_id))
         if pointer is None:
             return False
-        await self._end(uid, {login_id: as_bytes(pointer["token_hash"])}, login=login_id)
+        await self._end(uid, {login_id: as_bytes(pointer["token_hash"])})
         return True
 
     async def revoke_all(self, uid: Uid, except_login: str = "") -> None:
@@ -92,20 +92,18 @@ class DynamoLogins:
             async for item in self._table.items(span)
         }
         found.pop(except_login, None)
-        await self._end(uid, found, except_login=except_login)
+        await self._end(uid, found)
 
-    async def _end(
-        self, uid: Uid, ended: Mapping[str, bytes], *, login: str = "", except_login: str = ""
-    ) -> None:
+    async def _end(self, uid: Uid, ended: Mapping[str, bytes]) -> None:
         """End logins: their tokens' hashes, by id.
 
         Told twice: first, since sockets that stay open are a hole if this process dies meanwhile,
         and again once they are gone, since who looked in between has found them still. Items that
         point to them go last, so who asks again after a failure has it all done again.
         """
-        await self._leave_revocation(uid, login, except_login)
+        await self._leave_revocation(uid)
         await self._table.each(self._table.delete, map(keys.token, ended.values()))
-        await self._leave_revocation(uid, login, except_login)
+        await self._leave_revocation(uid)
         for login_id, token_hash in ended.items():
             await self._drop(uid, login_id, token_hash)
 
@@ -148,9 +146,10 @@ class DynamoLogins:
         page = await self._table.query(span, 1)
         return int(str(page.items[0]["sk"])) if page.items else 0
 
-    async def _leave_revocation(self, uid: Uid, login: str, except_login: str) -> None:
+    async def _leave_revocation(self, uid: Uid) -> None:
+        # What is empty is there for nodes of the version before.
         content: Item = {
-            "uid": uid, "login": login, "except": except_login,
+            "uid": uid, "login": "", "except": "",
             "at": self._clock.now_ms(), "is_forgotten": 0,
         }  # fmt: skip
         while True:
@@ -184,5 +183,4 @@ def _of_user(uid: Uid, login_id: str) -> Key:
 
 
 def _revocation(item: Item) -> Revocation:
-    said = (str(item["uid"]), str(item["login"]), str(item["except"]))
-    return Revocation(int(str(item["sk"])), *said)
+    return Revocation(int(str(item["sk"])), str(item["uid"]))

@@ -17,13 +17,13 @@ _TOUCH: Final = """
     FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS used (one, at, until) WHERE id = one"""
 _OF_USER: Final = f"{_LOGINS} WHERE uid = $1 ORDER BY created_at DESC, id DESC"
 # The counter's row is locked until the commit, so ids become visible in their order and a process
-# that polls misses none.
+# that polls misses none. Nobody reads what is empty.
 _LEAVE: Final = """
     WITH next AS (UPDATE revoked SET last = last + 1 RETURNING last)
-    INSERT INTO revocation SELECT last, $1, $2, $3, $4 FROM next"""
+    INSERT INTO revocation SELECT last, $1, '', '', $2 FROM next"""
 # One statement sees one moment.
 _REVOCATIONS: Final = """
-    SELECT last, id, uid, login, except_login FROM revoked
+    SELECT last, id, uid FROM revoked
     LEFT JOIN revocation ON id > coalesce($1, last) ORDER BY id"""
 
 _KEEP: Final = """
@@ -78,7 +78,7 @@ class PostgresLogins:
             delete = "DELETE FROM login WHERE uid = $1 AND id = $2 RETURNING 1"
             if not await connection.fetch(delete, uid, login_id):
                 return False
-            await connection.execute(_LEAVE, uid, login_id, "", at)
+            await connection.execute(_LEAVE, uid, at)
             return True
 
         return await self._connections.transact(run)
@@ -90,7 +90,7 @@ class PostgresLogins:
         async def run(connection: Connection) -> None:
             delete = "DELETE FROM login WHERE uid = $1 AND id <> $2"
             await connection.execute(delete, uid, except_login)
-            await connection.execute(_LEAVE, uid, "", except_login, at)
+            await connection.execute(_LEAVE, uid, at)
 
         await self._connections.transact(run)
 

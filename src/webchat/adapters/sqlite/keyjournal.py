@@ -24,7 +24,9 @@ _Keys = dict[int, dict[int, int]]
 
 _INSERT: Final = "INSERT INTO key_journal VALUES (?, ?)"
 _BATCHES: Final = "SELECT id, batch FROM key_journal ORDER BY id"
-_DELETE: Final = "DELETE FROM key_journal WHERE id <= ?"
+_DELETE: Final = """
+    DELETE FROM key_journal WHERE id IN
+    (SELECT id FROM key_journal WHERE id <= ? ORDER BY id LIMIT ?)"""
 _NONE: Final[Mapping[int, int]] = {}
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(_Keys).decode
@@ -42,12 +44,13 @@ class KeyJournal:
         self._keys: _Keys = {}
         # Of the transaction that runs.
         self._noted: _Keys = {}
-        # Those that are being folded: up to which batch, what is left of them, and the slice.
+        # Those that are being folded: up to which batch, what is left of them, and the slice;
+        # whether nothing is left, and whether their batches are gone, too.
         self._folding: _Keys = {}
         self._until = 0
         self._left: Iterator[int] | None = None
         self._slice: list[int] = []
-        self._is_last = False
+        self._is_last = self._is_over = False
 
     @property
     def is_empty(self) -> bool:
@@ -87,10 +90,13 @@ class KeyJournal:
             self._until, self._left = self._newest, _in_order(self._folding)
         if self._left is not None:
             # More than comes in, or the fold would never end.
-            self._take(self._left, 3 * max(self._settings.fold_slice, 2 * added))
+            at_once = max(self._settings.fold_slice, 2 * added)
+            self._take(self._left, 3 * at_once)
             write_keys(db, self._slice)
             if self._is_last:
-                db.execute(_DELETE, (self._until,))
+                # A quiet server has as many batches as keys.
+                gone = db.execute(_DELETE, (self._until, 2 * at_once)).rowcount
+                self._is_over = gone < 2 * at_once
 
     def note(self, db: sqlite3.Connection, keys: Iterable[int]) -> None:
         """Put keys at the end: log, `key_hash` and the entry's id, one after the other."""
@@ -118,22 +124,26 @@ class KeyJournal:
             self._add(self._noted)
             self._noted = {}
         self._slice = []
-        if self._is_last:
-            self._folding, self._left, self._is_last = {}, None, False
+        if self._is_over:
+            self._end_fold()
 
     def rolled_back(self) -> None:
         """It is not: the slice comes again."""
         self._noted = {}
+        self._is_over = False
 
     def forget(self) -> None:
         """Another process has brought all of them into their table."""
-        self._keys, self._folding = {}, {}
-        self._count, self._left = 0, None
-        self._slice, self._is_last = [], False
+        self._keys, self._count, self._slice = {}, 0, []
+        self._end_fold()
+
+    def _end_fold(self) -> None:
+        self._folding, self._left = {}, None
+        self._is_last = self._is_over = False
 
     def _take(self, left: Iterator[int], values: int) -> None:
-        """Have a slice of so many, or the one that was not written."""
-        if self._slice:
+        """Have a slice of so many, or the one that was not written; none after the last."""
+        if self._slice or self._is_last:
             return
         try:
             self._slice = list(islice(left, values))

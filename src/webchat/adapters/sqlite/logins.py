@@ -99,23 +99,19 @@ def _touch(db: sqlite3.Connection, used: str) -> None:
 def _revoke(db: sqlite3.Connection, login: tuple[Uid, str], *, at: int) -> bool:
     if not db.execute("DELETE FROM login WHERE uid = ? AND id = ?", login).rowcount:
         return False
-    _leave_revocation(db, *login, "", at)
+    _leave_revocation(db, login[0], at)
     return True
 
 
 def _revoke_all(db: sqlite3.Connection, but: tuple[Uid, str], *, at: int) -> None:
-    uid, except_login = but
     db.execute("DELETE FROM login WHERE uid = ? AND id <> ?", but)
-    _leave_revocation(db, uid, "", except_login, at)
+    _leave_revocation(db, but[0], at)
 
 
-def _leave_revocation(
-    db: sqlite3.Connection, uid: Uid, login: str, except_login: str, at: int
-) -> None:
-    db.execute(
-        "INSERT INTO revocation (uid, login, except_login, at) VALUES (?, ?, ?, ?)",
-        (uid, login, except_login, at),
-    )
+def _leave_revocation(db: sqlite3.Connection, uid: Uid, at: int) -> None:
+    # Nobody reads what the other columns say.
+    insert = "INSERT INTO revocation (uid, login, except_login, at) VALUES (?, '', '', ?)"
+    db.execute(insert, (uid, at))
 
 
 def _revocations(
@@ -125,7 +121,7 @@ def _revocations(
     counter = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'revocation'").fetchone()
     last = 0 if counter is None else int(counter[0])
     rows = db.execute(
-        "SELECT id, uid, login, except_login FROM revocation WHERE id > ? AND id <= ? ORDER BY id",
+        "SELECT id, uid FROM revocation WHERE id > ? AND id <= ? ORDER BY id",
         (last if after_id is None else after_id, last),
     )
     return last, [Revocation(*row) for row in rows]
