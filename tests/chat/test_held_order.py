@@ -145,3 +145,23 @@ async def test_what_is_held_stays_so_when_the_next_is_refused_since_others_just_
     monkeypatch.undo()
     await ben.do("refer", G, "anna")
     assert ben.bodies() == ["held"]
+
+
+async def test_it_stays_held_when_a_list_with_its_sender_comes_right_after_one_without(
+    open_world: World,
+) -> None:
+    """The second list finds what ben wrote in the log already, as if it was sent again."""
+    other = World(beside=open_world)
+    await holding(open_world)
+    ben, elsewhere = await holding(open_world, "ben"), await other.person("ben")
+    await elsewhere.ask("join", "ben")
+    for device, members in ((ben, '["ben","cleo"]'), (elsewhere, '["anna","ben","cleo"]')):
+        device.say("chat", device.act("rejoin", G, Body=members), ack=False)
+    await settle()
+    assert await bodies(open_world) == ["ben-held"]
+    (held,) = await open_world.store.held.of_user("anna", 0)
+    assert held.draft.msg_id == "anna-held"
+    await ben.do("refer", G, "anna")
+    assert await bodies(open_world) == ["ben-held", "anna-held"]
+    assert await open_world.store.held.of_user("anna", 0) == []
+    await other.chat.close()

@@ -162,12 +162,14 @@ class Restarting:
         held = await self._held.of_group(conv, self._oldest_ms())
         append = remake(uid, conv, uids, envelope, held)
         try:
-            await self._sender.append_for_all(append)
+            appended = await self._sender.append_for_all(append)
         except WebchatError as error:
             if error.code is Code.CONFLICT:
                 return
             raise
-        await self._held.drop([m.id for m in held if m.draft in append.drafts])
+        # Of a list that was sent again, or after another, some may be there and some not.
+        there = {(entry.sender, entry.msg_id) for entry in appended.entries}
+        await self._held.drop([m.id for m in held if (m.uid, m.draft.msg_id) in there])
 
     def _oldest_ms(self) -> int:
         return self._clock.now_ms() - self._limits.lifetime_ms
