@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
@@ -16,6 +15,7 @@ import msgspec
 import pytest
 
 from tests.contract.asking import create, edit, message, move, send
+from tests.contract.killed import as_if_killed
 from tests.memory import ManualClock
 from webchat.adapters.sqlite import SqliteSettings, SqliteStore, backup, check, journal, writer
 from webchat.errors import WebchatError
@@ -61,13 +61,6 @@ def say(number: int, text: str = "hello") -> Append:
 def count(path: Path, table: str) -> int:
     with closing(sqlite3.connect(path)) as db:
         return int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608
-
-
-def as_if_killed(path: Path) -> Path:
-    """A copy of the store as a process that serves it would leave it if it was killed now."""
-    for name in ("webchat.db", "webchat.db-wal"):
-        shutil.copy(path.with_name(name), path.with_name(name.replace("webchat", "killed")))
-    return path.with_name("killed.db")
 
 
 async def until(holds: Callable[[], bool]) -> None:

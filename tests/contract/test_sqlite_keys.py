@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import shutil
 import sqlite3
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.asking import message, send
+from tests.contract.killed import as_if_killed
 from tests.memory import ManualClock
 from webchat.adapters.sqlite import (
     SqliteSettings,
@@ -60,13 +60,6 @@ def count_in(db: sqlite3.Connection, table: str) -> int:
 def count_of(path: Path, table: str) -> int:
     with closing(sqlite3.connect(path)) as db:
         return count_in(db, table)
-
-
-def as_if_killed(path: Path) -> Path:
-    """A copy of the store as a process that serves it would leave it if it was killed now."""
-    for name in ("webchat.db", "webchat.db-wal"):
-        shutil.copy(path.with_name(name), path.with_name(name.replace("webchat", "killed")))
-    return path.with_name("killed.db")
 
 
 @pytest.mark.parametrize(

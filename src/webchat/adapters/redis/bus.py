@@ -14,8 +14,8 @@ from typing import Final
 
 from webchat.adapters.redis.address import Address
 from webchat.adapters.redis.connections import Connections
-from webchat.adapters.redis.link import Link, LinkLost, Reply
-from webchat.adapters.redis.publishing import Publish, bulk, publish_to, unavailable
+from webchat.adapters.redis.link import Link, LinkLost, Reply, bulk
+from webchat.adapters.redis.publishing import Publish, unavailable
 from webchat.adapters.redis.settings import RedisBusSettings
 from webchat.adapters.redis.stats import BusStats
 from webchat.adapters.redis.subscriptions import Subscriptions
@@ -133,7 +133,8 @@ class RedisBus:
             self._listener.published(topic, framed[_FRAME_BYTES:])
 
     def _publish_to(self, topic: str) -> bytes:
-        return publish_to(self._prefix + topic.encode())
+        """A PUBLISH up to its payload, which follows as a `bulk`."""
+        return b"*3\r\n" + bulk(b"PUBLISH") + bulk(self._prefix + topic.encode())
 
     def _not_sent(self, topics: Sequence[str], done: PublishDone | None) -> None:
         self.stats.failed += bool(topics)

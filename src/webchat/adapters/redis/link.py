@@ -30,6 +30,11 @@ _MESSAGE: Final = b"message"
 _CLOSED: Final = "the connection to Redis is closed"
 
 
+def bulk(said: bytes) -> bytes:
+    """A bulk string in RESP, for a command that is put together from parts."""
+    return b"$%d\r\n%b\r\n" % (len(said), said)
+
+
 class LinkLost(Exception):  # noqa: N818
     """The connection is gone; given to every command that waited, in place of a reply."""
 

@@ -49,16 +49,6 @@ class Publish:
             self._done(max(self._heard, 0) if self._failure is None else self._failure)
 
 
-def publish_to(channel: bytes) -> bytes:
-    """A PUBLISH in RESP up to its payload, which follows as a `bulk`."""
-    return b"*3\r\n$7\r\nPUBLISH\r\n" + bulk(channel)
-
-
-def bulk(said: bytes) -> bytes:
-    """A bulk string in RESP."""
-    return b"$%d\r\n%b\r\n" % (len(said), said)
-
-
 def unavailable(why: str) -> WebchatError:
     """What publishes and subscriptions fail with; `why` has no end mark."""
     return WebchatError(Code.UNAVAILABLE, f"the bus does not serve: {why}")
