@@ -125,6 +125,8 @@ class AtOnce:
     async def read(self, query: Callable[[sqlite3.Connection], R]) -> R:
         return query(self._db)
 
+    brief = read
+
 
 def test_who_of_many_is_met_somewhere_is_not_asked_in_each_conversation(
     db: sqlite3.Connection, logs: Logs

@@ -40,7 +40,7 @@ async def store(tmp_path: Path, clock: ManualClock) -> AsyncIterator[SqliteStore
     await made.close()
 
 
-@pytest.mark.parametrize("queries", [0, 1, 2, 3])
+@pytest.mark.parametrize("queries", [0, 1, 2, 3, 4])
 @pytest.mark.parametrize("name", READS)
 @pytest.mark.parametrize("at_once", [True, False])
 async def test_what_is_folded_while_it_is_read_is_seen_all_the_same(
@@ -70,6 +70,8 @@ def fold_after(queries: int, store: SqliteStore, *, at_once: bool) -> None:
     class Reader:
         async def read(self, query: Callable[[Any], T]) -> T:
             return await reader.read(lambda db: query(Asked(db, queries, fold)))
+
+        brief = read
 
     ports.log._reader = ports.following._reader = Reader()
 

@@ -9,19 +9,29 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import AsyncIterator
+from contextlib import ExitStack, closing
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from webchat.adapters.sqlite.reader import Reader
+from webchat.adapters.sqlite.settings import SqliteSettings
 from webchat.errors import Code, WebchatError
 
 _DEADLINE_S = 10.0
 
 
+def _reader(settings: SqliteSettings) -> Reader:
+    own, *connections = (
+        sqlite3.connect(":memory:", check_same_thread=False) for _ in range(settings.readers + 1)
+    )
+    return Reader(own, connections, settings)
+
+
 @pytest.fixture
 async def reader() -> AsyncIterator[Reader]:
-    reader = Reader([sqlite3.connect(":memory:", check_same_thread=False)], at_once=32)
+    reader = _reader(SqliteSettings(readers=1, reads_at_once=32, slow_read_ms=_DEADLINE_S * 1000))
     yield reader
     await asyncio.to_thread(reader.close)
 
@@ -88,8 +98,7 @@ async def test_answers_that_come_while_the_loop_is_busy_wake_it_once(
 
 
 async def test_threads_are_given_few_reads_at_a_time_and_all_in_the_end() -> None:
-    connections = [sqlite3.connect(":memory:", check_same_thread=False) for _ in range(2)]
-    reader = Reader(connections, at_once=1)
+    reader = _reader(SqliteSettings(readers=2, reads_at_once=1))
     seen: list[tuple[str, int]] = []
 
     def note(number: int, db: sqlite3.Connection) -> None:
@@ -101,3 +110,61 @@ async def test_threads_are_given_few_reads_at_a_time_and_all_in_the_end() -> Non
     await asyncio.wait_for(asyncio.gather(*reads), _DEADLINE_S)
     await asyncio.to_thread(reader.close)
     assert seen == [(what, number) for number in range(50) for what in ("begins", "ends")]
+
+
+def _thread(db: sqlite3.Connection) -> int:
+    _one(db)
+    return threading.get_ident()
+
+
+async def test_a_few_brief_reads_a_turn_are_made_by_the_loop_itself(reader: Reader) -> None:
+    own = threading.get_ident()
+    in_one_turn = await asyncio.gather(*(reader.brief(_thread) for _ in range(10)))
+    few = SqliteSettings().brief_reads
+    assert [thread == own for thread in in_one_turn] == [True] * few + [False] * (10 - few)
+    assert await reader.brief(_thread) == own
+
+
+async def test_after_a_slow_one_threads_make_the_brief_reads_for_a_while() -> None:
+    reader = _reader(SqliteSettings(slow_read_ms=1.0))
+    own = threading.get_ident()
+    assert await reader.brief(lambda db: threading.Event().wait(0.05) or _thread(db)) == own
+    await asyncio.sleep(0)  # A turn in which it could make some.
+    assert await reader.brief(_thread) != own
+    await asyncio.to_thread(reader.close)
+
+
+async def test_a_brief_read_that_fails_is_unavailable_and_so_is_one_after_the_end(
+    reader: Reader,
+) -> None:
+    with pytest.raises(WebchatError) as refused:
+        await reader.brief(_broken)
+    assert refused.value.code is Code.UNAVAILABLE
+    await asyncio.to_thread(reader.close)
+    with pytest.raises(WebchatError) as refused:
+        await reader.brief(_one)
+    assert refused.value.code is Code.UNAVAILABLE
+
+
+async def test_a_brief_read_of_a_file_that_is_locked_waits_without_holding_up_the_loop(
+    tmp_path: Path,
+) -> None:
+    settings = SqliteSettings()
+    path = tmp_path / "locked.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("CREATE TABLE kept (number)")
+    with ExitStack() as opened:
+        # Not the write-ahead log of a store: there a reader hardly ever meets a lock.
+        writer = opened.enter_context(closing(sqlite3.connect(path, isolation_level=None)))
+        own = sqlite3.connect(path, timeout=0.0, check_same_thread=False)
+        patient = sqlite3.connect(path, timeout=_DEADLINE_S, check_same_thread=False)
+        reader = Reader(own, [patient], settings)
+        opened.callback(reader.close)
+        writer.execute("BEGIN EXCLUSIVE")
+        count = asyncio.ensure_future(
+            reader.brief(lambda db: db.execute("SELECT count(*) FROM kept").fetchone())
+        )
+        await asyncio.sleep(0)
+        writer.execute("INSERT INTO kept VALUES (1)")
+        writer.execute("COMMIT")
+        assert await asyncio.wait_for(count, _DEADLINE_S) == (1,)

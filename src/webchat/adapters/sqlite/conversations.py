@@ -103,7 +103,7 @@ class SqliteLog:
         self, places: Mapping[ConvID, Seq], limit: int
     ) -> Mapping[ConvID, list[Entry]]:
         """What comes after a place in each of many logs, by one query."""
-        return await self._reader.read(lambda db: after_each(db, self._tail, places, limit))
+        return await self._reader.brief(lambda db: after_each(db, self._tail, places, limit))
 
     async def read_before(self, conv: ConvID, before: Seq | None, limit: int) -> list[Entry]:
         """The newest `limit` entries with `Seq` < `before`, ascending."""

@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -108,11 +109,13 @@ def connect_reader(path: Path, settings: SqliteSettings) -> sqlite3.Connection:
 
 
 def connect_all(path: Path, settings: SqliteSettings) -> list[sqlite3.Connection]:
-    """A connection for the writer, then one for each reader."""
+    """A connection for the writer, one for brief reads, which does not wait for locks, then one for
+    each reader."""
+    brief = replace(settings, busy_timeout_ms=0)
     with ExitStack() as undo:
         connections = [undo.enter_context(closing(connect(path, settings)))]
-        for _ in range(settings.readers):
-            connections += [undo.enter_context(closing(connect_reader(path, settings)))]
+        for each in (brief, *[settings] * settings.readers):
+            connections += [undo.enter_context(closing(connect_reader(path, each)))]
         undo.pop_all()
     return connections
 

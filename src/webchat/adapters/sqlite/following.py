@@ -36,6 +36,10 @@ _SPANS: Final = f"""
         FROM log JOIN entry ON entry.log = log.id AND seq = {NEWEST} WHERE log.name = ?2
     )"""  # noqa: S608
 
+_FEW: Final = 100
+_FOLLOWS_MANY: Final = f"""
+    SELECT EXISTS (SELECT 1 FROM member WHERE uid = ? LIMIT 1 OFFSET {_FEW})"""  # noqa: S608
+
 
 class _Span(msgspec.Struct, array_like=True, gc=False):
     """The newest span of a conversation, and where its log ends or, if it was left, ended then."""
@@ -68,7 +72,7 @@ class SqliteFollowing:
         self._heads = Heads(ledger)
 
     async def of(self, uid: Uid) -> Followed:
-        """What the user follows."""
+        """What the user follows; mostly it is a few conversations, and a brief read."""
 
         def run(db: sqlite3.Connection) -> Followed:
             spans, own = self._read(db, uid)
@@ -85,7 +89,12 @@ class SqliteFollowing:
             ]
             return Followed(memberships, heads, own)
 
-        return await self._reader.read(run)
+        def run_if_brief(db: sqlite3.Connection) -> Followed | None:
+            (follows_many,) = db.execute(_FOLLOWS_MANY, (uid,)).fetchone()
+            return None if follows_many else run(db)
+
+        followed = await self._reader.brief(run_if_brief)
+        return await self._reader.read(run) if followed is None else followed
 
     async def newest(self, uid: Uid, before: Activity | None, limit: int) -> Sequence[Seen]:
         """Up to `limit` conversations of the user, those with the greatest activity first."""

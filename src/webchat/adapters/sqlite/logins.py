@@ -35,8 +35,9 @@ class SqliteLogins:
 
     async def find(self, token_hash: bytes) -> Login | None:
         """The login of that token, or None."""
-        found = await self._read(f"{_LOGINS} WHERE token_hash = ?", (token_hash,))
-        return found[0] if found else None
+        query = f"{_LOGINS} WHERE token_hash = ?"
+        row = await self._reader.brief(lambda db: db.execute(query, (token_hash,)).fetchone())
+        return None if row is None else Login(*row)
 
     async def touch(self, used: Sequence[Login]) -> None:
         """Slide logins."""

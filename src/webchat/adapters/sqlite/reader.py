@@ -1,4 +1,5 @@
-"""Threads for reads, each with a connection of its own, so that no read waits behind a commit."""
+"""Reads: by threads, each with a connection of its own, so that none waits behind a commit; and
+brief ones by the event loop's thread itself, since there and back between threads costs more."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from queue import SimpleQueue
 from typing import Any, Final, Protocol, TypeVar
 
 from webchat.adapters.sqlite import journal
+from webchat.adapters.sqlite.settings import SqliteSettings
 from webchat.adapters.sqlite.writer import Writer
 from webchat.errors import Code, WebchatError
 
@@ -21,6 +23,9 @@ R = TypeVar("R")
 _Asked = tuple[Callable[[sqlite3.Connection], Any], "asyncio.Future[Any]"]
 
 _SAY_EVERY_S: Final = 60.0
+_RESTS: Final = 100
+"""After a slow brief read the loop makes none for so many times as long: a disk that has to seek
+takes a hundredth of its time at most."""
 MAX_INTEGER: Final = 2**63 - 1
 LAST_CHARACTER: Final = "\U0010ffff"
 """After a prefix: where the texts that begin with it end."""
@@ -29,16 +34,26 @@ LAST_CHARACTER: Final = "\U0010ffff"
 class Reader:
     """A read sees everything that was committed before it began.
 
-    Each thread takes one read after the other. To wake the loop costs as much as a short query, so
+    `own`: the connection that the loop makes brief reads with. The others are the threads', each of
+    which takes one read after the other. To wake the loop costs as much as a short query, so
     answers that come while it has not taken those before wake it once. The threads are given at
-    most `at_once` reads: of more the answers would fill a whole turn of the loop, and while they
+    most `reads_at_once`: of more the answers would fill a whole turn of the loop, and while they
     have none they leave the interpreter to it and to the writer.
     """
 
-    def __init__(self, connections: list[sqlite3.Connection], at_once: int) -> None:
+    def __init__(
+        self,
+        own: sqlite3.Connection,
+        connections: list[sqlite3.Connection],
+        settings: SqliteSettings,
+    ) -> None:
+        self._own = own
         self._connections = connections
+        self._settings = settings
         self._loop = asyncio.get_running_loop()
-        self._room = at_once
+        self._room = settings.reads_at_once
+        self._briefs = 0
+        self._brief_from_s = 0.0
         self._waiting: deque[_Asked] = deque()
         self._asked: SimpleQueue[_Asked | None] = SimpleQueue()
         self._answered: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
@@ -67,6 +82,30 @@ class Reader:
             self._say(error)
             raise not_answering() from error
 
+    async def brief(self, query: Callable[[sqlite3.Connection], R]) -> R:
+        """The result of `query`, which touches a few rows. Raises WebchatError(UNAVAILABLE)."""
+        began_s = time.monotonic()
+        if self._briefs >= self._settings.brief_reads or began_s < self._brief_from_s:
+            return await self.read(query)
+        if not self._briefs:
+            self._loop.call_soon(self._next_turn)
+        self._briefs += 1
+        with self._closing:
+            if self._is_closed:
+                raise not_answering()
+            try:
+                return query(self._own)
+            except sqlite3.Error:
+                pass  # It may be that the file is locked: the threads wait for that.
+            finally:
+                took_s = time.monotonic() - began_s
+                if took_s >= self._settings.slow_read_ms / 1000:
+                    self._brief_from_s = began_s + _RESTS * took_s
+        return await self.read(query)
+
+    def _next_turn(self) -> None:
+        self._briefs = 0
+
     def _say(self, error: sqlite3.Error) -> None:
         """At most once a minute: a damaged page may be asked for again and again."""
         now_s = time.monotonic()
@@ -86,7 +125,7 @@ class Reader:
                 self._asked.put(None)
         for thread in self._threads:
             thread.join()
-        for connection in self._connections:
+        for connection in (self._own, *self._connections):
             connection.close()
 
     def _hand_over(self) -> None:
@@ -130,6 +169,9 @@ class Reader:
 class Reading(Protocol):
     """Whatever answers queries: a Reader, or one that does something first."""
 
+    async def brief(self, query: Callable[[sqlite3.Connection], R]) -> R:
+        """The result of `query`, which touches a few rows. Raises WebchatError(UNAVAILABLE)."""
+
     async def read(self, query: Callable[[sqlite3.Connection], R]) -> R:
         """The result of `query`. Raises WebchatError(UNAVAILABLE)."""
 
@@ -143,6 +185,10 @@ class SettledReader:
     def __init__(self, reader: Reader, writer: Writer) -> None:
         self._reader = reader
         self._writer = writer
+
+    async def brief(self, query: Callable[[sqlite3.Connection], R]) -> R:
+        """The result of `query`. Raises WebchatError(UNAVAILABLE)."""
+        return await self.read(query)
 
     async def read(self, query: Callable[[sqlite3.Connection], R]) -> R:
         """The result of `query`, run on a thread. Raises WebchatError(UNAVAILABLE)."""

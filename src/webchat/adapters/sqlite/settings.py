@@ -19,8 +19,10 @@ class SqliteSettings:
     many keys of idempotence beside their table on they come into it; a start has as many to read.
     `fold_interval_ms`: it is also folded when nothing was written for so long. `busy_timeout_ms`:
     how long a write waits for another process's. `readers`: threads for reads; `reads_at_once`: how
-    many they are given at a time. `wal_pages`: after how many pages SQLite's write-ahead log is
-    copied into the file.
+    many they are given at a time. `brief_reads`: how many of those that touch a few rows the event
+    loop makes itself in a turn, 0: none; after one that took `slow_read_ms` it makes none for a
+    hundred times as long. `wal_pages`: after how many pages SQLite's write-ahead log is copied into
+    the file.
     """
 
     gather_ms: float = 0.0
@@ -36,4 +38,6 @@ class SqliteSettings:
     busy_timeout_ms: int = 5_000
     readers: int = 2
     reads_at_once: int = 8
+    brief_reads: int = 4
+    slow_read_ms: float = 20.0
     wal_pages: int = 4_000

@@ -79,10 +79,10 @@ class SqliteStore:
     async def open(self, mode: Mode) -> None:
         """Make or migrate the file and start the threads. Raises StoreRefused."""
         ledger = Ledger(self._settings, keeps_journal=self._serves)
-        for_writes, *for_reads = await asyncio.to_thread(self._prepare, mode, ledger)
+        for_writes, for_briefs, *for_reads = await asyncio.to_thread(self._prepare, mode, ledger)
         logs = Logs(self._clock, ledger)
         self._writer = writer = Writer(for_writes, self._settings, logs)
-        self._reader = reader = Reader(for_reads, self._settings.reads_at_once)
+        self._reader = reader = Reader(for_briefs, for_reads, self._settings)
         told = reader if self._serves else SettledReader(reader, writer)
         self.log = SqliteLog(logs, writer, told, ledger)
         self.members = SqliteMembers(reader)
