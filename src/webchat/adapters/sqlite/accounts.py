@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from webchat.adapters.sqlite.reader import LAST_CHARACTER, Reader, as_list, bounded
+from webchat.adapters.sqlite.reader import LAST_CHARACTER, Reader, as_list, bounded, first_row
 from webchat.adapters.sqlite.writer import Writer
 from webchat.errors import Code, WebchatError
 from webchat.model import Profile, Uid
@@ -49,13 +49,13 @@ class SqliteAccounts:
 
     async def profile(self, uid: Uid) -> Profile | None:
         """The profile, or None."""
-        found = await self._read(f"{_PROFILES} WHERE uid = ?", (uid,))
-        return found[0] if found else None
+        row = await first_row(self._reader, f"{_PROFILES} WHERE uid = ?", (uid,))
+        return None if row is None else profile_of(*row)
 
     async def password_hash(self, uid: Uid) -> str | None:
         """The password's hash, or None."""
         query = "SELECT password_hash FROM account WHERE uid = ?"
-        row = await self._reader.read(lambda db: db.execute(query, (uid,)).fetchone())
+        row = await first_row(self._reader, query, (uid,))
         return None if row is None else str(row[0])
 
     async def change_profile(

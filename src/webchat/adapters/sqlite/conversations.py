@@ -26,6 +26,7 @@ from webchat.adapters.sqlite.reader import (
     Reading,
     as_list,
     bounded,
+    first_row,
 )
 from webchat.adapters.sqlite.writer import Writer
 from webchat.model import ConvID, Entry, Group, Head, Membership, Seq, Uid
@@ -125,7 +126,7 @@ class SqliteLog:
             row = log and self._keys.find(db, log[0], sender, msg_id)
             return entry_of(conv, row) if row else None
 
-        return entry or await self._reader.read(run)
+        return entry or await self._reader.brief(run)
 
     async def heads(self, convs: Sequence[ConvID]) -> Mapping[ConvID, Head]:
         """The heads of those that exist, by one query."""
@@ -159,9 +160,9 @@ class SqliteMembers:
 
     async def spans(self, conv: ConvID, uid: Uid) -> Sequence[Membership]:
         """All spans of a user in a conversation, ascending."""
-        return await self._read(
-            f"{_SPANS} WHERE log.name = ? AND uid = ? ORDER BY since", (conv, uid)
-        )
+        query = f"{_SPANS} WHERE log.name = ? AND uid = ? ORDER BY since"
+        rows = await self._reader.brief(lambda db: db.execute(query, (conv, uid)).fetchall())
+        return [Membership(*row) for row in rows]
 
     async def page(self, conv: ConvID, after: Uid, limit: int) -> Sequence[Membership]:
         """Present members with uid > `after`, by uid."""
@@ -170,9 +171,7 @@ class SqliteMembers:
 
     async def count(self, conv: ConvID) -> int:
         """How many present members; costs one row."""
-        row = await self._reader.read(
-            lambda db: db.execute("SELECT members FROM log WHERE name = ?", (conv,)).fetchone()
-        )
+        row = await first_row(self._reader, "SELECT members FROM log WHERE name = ?", (conv,))
         return 0 if row is None else int(row[0])
 
     async def at(self, conv: ConvID, seq: Seq, limit: int) -> tuple[Sequence[Uid], int]:
@@ -189,8 +188,8 @@ class SqliteMembers:
 
     async def group(self, conv: ConvID) -> Group | None:
         """What is true of a group."""
-        found = await self._groups(f"{_GROUPS} log.name = ?", (conv,))
-        return found[0] if found else None
+        row = await first_row(self._reader, f"{_GROUPS} log.name = ?", (conv,))
+        return None if row is None else group_of(row)
 
     async def public(self, prefix: str, after: ConvID, limit: int) -> Sequence[Group]:
         """Public groups whose name begins with `prefix`, by conv."""

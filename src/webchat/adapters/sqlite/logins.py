@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from webchat.adapters.sqlite.reader import Reader, bounded
+from webchat.adapters.sqlite.reader import Reader, bounded, first_row
 from webchat.adapters.sqlite.writer import Writer
 from webchat.model import Login, Uid
 from webchat.ports.accounts import REVOCATIONS_KEPT_MS, Revocation
@@ -35,8 +35,7 @@ class SqliteLogins:
 
     async def find(self, token_hash: bytes) -> Login | None:
         """The login of that token, or None."""
-        query = f"{_LOGINS} WHERE token_hash = ?"
-        row = await self._reader.brief(lambda db: db.execute(query, (token_hash,)).fetchone())
+        row = await first_row(self._reader, f"{_LOGINS} WHERE token_hash = ?", (token_hash,))
         return None if row is None else Login(*row)
 
     async def touch(self, used: Sequence[Login]) -> None:

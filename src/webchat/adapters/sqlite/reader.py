@@ -176,6 +176,12 @@ class Reading(Protocol):
         """The result of `query`. Raises WebchatError(UNAVAILABLE)."""
 
 
+async def first_row(reader: Reading, query: str, parameters: tuple[object, ...]) -> Any:
+    """The first row of a query that touches few; None: there is none. Raises
+    WebchatError(UNAVAILABLE)."""
+    return await reader.brief(lambda db: db.execute(query, parameters).fetchone())
+
+
 class SettledReader:
     """Reads of logs and positions beside a process that serves the file.
 
