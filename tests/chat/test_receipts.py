@@ -13,6 +13,7 @@ from tests.chat.world import Person, World, settle
 from webchat.chat.assembly import Settings
 from webchat.errors import Code, WebchatError
 from webchat.model import NO_POSITION
+from webchat.ports.log import Append, AppendDone
 from webchat.ports.positions import Move, Moved, MoveDone
 from webchat.service.read_positions import ReceiptSettings
 
@@ -246,6 +247,27 @@ def lose_answers(world: World, monkeypatch: pytest.MonkeyPatch, *, by_itself: bo
         move(moves, lambda _: done(each if by_itself else lost))
 
     monkeypatch.setattr(positions, "move", moved)
+
+
+async def test_authors_hear_of_a_message_that_was_stored_though_it_was_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna, ben = await talk(world, "one", "two")
+    log = world.store.log
+    append = log.append
+
+    def unanswered(request: Append, done: AppendDone) -> None:
+        lost = WebchatError(Code.UNAVAILABLE, "the store is not answering")
+        append(request, lambda _: done(lost))
+
+    monkeypatch.setattr(log, "append", unanswered)
+    assert (await ben.send("anna", "three", MsgID="m"))["error"]["code"] == "unavailable"
+    monkeypatch.undo()
+    assert heard(anna) == []
+    again = await ben.send("anna", "three", MsgID="m")
+    assert (again["Seq"], heard(anna)) == (3, [("display", "ben", 3)])
+    await ben.send("anna", "three", MsgID="m")
+    assert heard(anna) == [("display", "ben", 3)]
 
 
 async def test_an_author_is_told_when_the_store_is_back(world: World) -> None:

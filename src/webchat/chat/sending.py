@@ -225,6 +225,9 @@ class Sender:
                 self.receipts.moved_by_own_message(appended.moved)
             elif entry.kind == MESSAGE:
                 self.notices.say_position(entry.conv, ack.device.user.uid)
+        elif entry.kind == MESSAGE and entry.seq > 1:
+            if ack.device.full:
+                self.receipts.own_message_was_stored(entry)
         elif not followed and (uids := _told_of(entry)):
             self._spawn(self._tell_again([entry.conv, *map(user_log, dict.fromkeys(uids))]))
 
@@ -270,6 +273,8 @@ class _Sending(OwnAck, eq=False, kw_only=True):
             return
         if not isinstance(result, WebchatError):
             result = WebchatError(Code.INTERNAL, "that could not be stored")
+        if self.append.moves_sender:
+            sender.receipts.own_message_failed(self.conv, self.device.user.uid, result)
         sender.refuse(self.client, self.ack_id, result, self.msg_id)
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from webchat.errors import Code, WebchatError
-from webchat.model import NO_POSITION, ConvID, Position, Seq, Uid
+from webchat.model import NO_POSITION, ConvID, Entry, Position, Seq, Uid
 from webchat.ports.clock import Clock, Timer
 from webchat.ports.positions import Move, Moved, Positions
 from webchat.service.newest import put_newest
@@ -141,7 +141,7 @@ class Receipts:
     ) -> None:
         if isinstance(result, Exception):
             for (conv, uid), pending in gathered.items():
-                self._note_unsure(conv, uid, pending, result)
+                self._note_unsure(conv, uid, _as_far_as(pending), result)
                 if pending.waiting:
                     self.stored(conv, pending.waiting, result)
             return
@@ -149,7 +149,7 @@ class Receipts:
             result = [self._sure(moved) for moved in result]
         for moved, pending in zip(result, gathered.values(), strict=True):
             if moved.refused is not None:
-                self._note_unsure(moved.conv, moved.uid, pending, moved.refused)
+                self._note_unsure(moved.conv, moved.uid, _as_far_as(pending), moved.refused)
             if pending.waiting:
                 self.stored(moved.conv, pending.waiting, moved.refused)
         for moved, pending in zip(result, gathered.values(), strict=True):
@@ -162,9 +162,8 @@ class Receipts:
                     moved, pending.named, pending.said, is_of_all=pending.is_of_all
                 )
 
-    def _note_unsure(self, conv: ConvID, uid: Uid, pending: _Pending, error: Exception) -> None:
+    def _note_unsure(self, conv: ConvID, uid: Uid, tried: Position, error: Exception) -> None:
         if isinstance(error, WebchatError) and error.code is Code.UNAVAILABLE:
-            tried = Position(pending.delivered, pending.displayed, 0)
             put_newest(self._unsure, (conv, uid), tried, _UNSURE)
 
     def _sure(self, moved: Moved) -> Moved:
@@ -181,5 +180,20 @@ class Receipts:
 
     def moved_by_own_message(self, moved: Moved) -> None:
         """An own message is as good as a `display` of all before it; the sender's devices know."""
+        if self._unsure:
+            moved = self._sure(moved)
         if moved.before.displayed < moved.after.displayed - 1:
             self._telling.add(moved)
+
+    def own_message_failed(self, conv: ConvID, uid: Uid, error: Exception) -> None:
+        """It may have been stored all the same, and then so is the sender's position."""
+        self._note_unsure(conv, uid, NO_POSITION, error)
+
+    def own_message_was_stored(self, entry: Entry) -> None:
+        """It is sent again: if it failed here before, nobody was told how far its sender is."""
+        place = Position(entry.seq, entry.seq, entry.n)
+        self.moved_by_own_message(Moved(entry.conv, entry.sender, place, place))
+
+
+def _as_far_as(pending: _Pending) -> Position:
+    return Position(pending.delivered, pending.displayed, 0)
