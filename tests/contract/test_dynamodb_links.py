@@ -11,6 +11,7 @@ from tests.contract.plain_table import PlainTable
 from webchat.adapters.dynamodb import DynamoSettings
 from webchat.adapters.dynamodb.table import Item
 from webchat.adapters.memory import LoopClock
+from webchat.errors import WebchatError
 from webchat.model import InviteLink
 
 
@@ -42,6 +43,23 @@ async def test_a_use_whose_write_timed_out_is_taken_once(node: Node) -> None:
         assert await node.links.use("l-1", f"v-{left}")
         assert await uses_of(node) == left
     assert not await node.links.use("l-1", "v-2")
+
+
+async def test_a_link_whose_maker_died_before_it_counted_is_not_one_of_the_group(
+    node: Node,
+) -> None:
+    dying = Node(FaultyTable(node.faulty.table), DynamoSettings("nowhere", "none"), LoopClock())
+
+    async def die_before_it_counts(item: Item) -> None:
+        if "ids" in item:
+            dying.faulty.is_gone.set()
+
+    dying.faulty.before_put = die_before_it_counts
+    with pytest.raises(WebchatError):
+        await dying.links.add(b"2", InviteLink("l-2", "group_x", "ann", 2**53, 2), 50, 0)
+    assert [link.id for link in await node.links.of_group("group_x", 0)] == ["l-1"]
+    assert await node.links.add(b"3", InviteLink("l-3", "group_x", "ann", 2**53, 2), 2, 0)
+    assert [link.id for link in await node.links.of_group("group_x", 0)] == ["l-1", "l-3"]
 
 
 async def test_a_use_is_given_back_once(node: Node) -> None:

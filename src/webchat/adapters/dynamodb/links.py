@@ -62,10 +62,13 @@ class DynamoInviteLinks:
         return read_link(item) if item else None
 
     async def of_group(self, conv: ConvID, now: int) -> Sequence[InviteLink]:
-        """The links to a group that have not expired."""
+        """The links to a group that have not expired. What somebody began to add and never came to
+        the end with is none: nobody was told its code."""
+        listed = await self._table.get(keys.links(conv))
+        ids = None if listed is None else _decode_ids(as_bytes(listed["ids"]))
         span = keys.prefixed(keys.log(conv), keys.LINK)
         links = [read_link(item) async for item in self._table.items(span)]
-        live = [link for link in links if link.expires_at > now]
+        live = [link for link in links if link.expires_at > now and (ids is None or link.id in ids)]
         return sorted(live, key=lambda link: (link.expires_at, link.id))
 
     async def use(self, link_id: str, visit: str) -> bool:
