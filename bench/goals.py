@@ -192,14 +192,14 @@ GOALS = (
     Goal(
         "log in and sync 20, against its bare connect", TIMES, 1.0, 0.7, _returning,
         because=(
-            "two reads of the store one after the other, the login and what the user follows, each "
-            "there and back between threads"
+            "npm's does the upgrade alone, and here come the login, what the user follows, and 20 "
+            "conversations to be followed"
         ),
     ),
     Goal(
         "a storm of devices, against its bare connects", TIMES, 2.0, 1.2, _storm,
         because=(
-            "the same two reads and one for all news, on one core with the threads that read"
+            "as above, and a read for all news; it is on one core with the writer and the threads"
         ),
     ),
     Goal(
