@@ -165,3 +165,38 @@ async def test_it_stays_held_when_a_list_with_its_sender_comes_right_after_one_w
     assert await bodies(open_world) == ["ben-held", "anna-held"]
     assert await open_world.store.held.of_user("anna", 0) == []
     await other.chat.close()
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_what_comes_with_the_group_and_its_sender_is_written_or_refused_and_no_more_held(
+    open_world: World, monkeypatch: pytest.MonkeyPatch, turns: int
+) -> None:
+    anna, ben = await holding(open_world), await open_world.joined("ben")
+    held = open_world.store.held
+    hold, of_user = held.hold, held.of_user
+    is_made = asyncio.Event()
+
+    async def hold_while_the_group_is_made(*given: Any) -> None:
+        await hold(*given)
+        await ben.do("create", G, "cleo")
+        is_made.set()
+
+    async def of_user_in_its_time(*given: Any) -> Any:
+        found = await of_user(*given)
+        for _ in range(6):
+            await asyncio.sleep(0)
+        return found
+
+    monkeypatch.setattr(held, "hold", hold_while_the_group_is_made)
+    monkeypatch.setattr(held, "of_user", of_user_in_its_time)
+    ack_id = anna.say("chat", anna.act("message", G, MsgID="anna-next", Body="next"))
+    await is_made.wait()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    ben.say("chat", ben.act("refer", G, Body='["anna"]'))
+    await settle()
+    ack = anna.socket.acks[ack_id]
+    written = ["anna-held", "anna-next"] if ack["ok"] else ["anna-held"]
+    assert ack["ok"] or ack["error"]["code"] == "not_a_member"
+    assert await bodies(open_world) == written
+    assert await of_user("anna", 0) == []

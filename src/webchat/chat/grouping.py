@@ -7,8 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from webchat.chat.client import Act, Client
 from webchat.chat.device import Device
 from webchat.chat.packets import LISTED_MEMBERS, ack_of_receipt, notify_packet
@@ -98,7 +96,7 @@ class Groups:
         was_last, uid = append.members_as_of or 0, device.user.uid
         is_newer = log is not None and log.last > was_last and log.lets_write(uid)
         if log is not None and is_newer and not client.again:
-            self._append(client, device, _as_of(append, log.last), ack_id)
+            self._append(client, device, append.as_of(log.last), ack_id)
         else:
             client.again += 1
             self._spawn(self._looked_up_or_refused(client, device, append, ack_id))
@@ -135,7 +133,7 @@ class Groups:
             standing.check_may_write()
             if (log := device.user.logs.get(conv)) is not None:
                 log.learn(standing)
-            return _as_of(append, standing.head.last)
+            return append.as_of(standing.head.last)
 
         async with client.turn:
             if await self._sender.is_resent(device, conv, draft.msg_id, ack_id):
@@ -246,7 +244,3 @@ class Groups:
 
 class _IsAsked(Exception):  # noqa: N818
     """An invitation waits already."""
-
-
-def _as_of(append: Append, seq: int) -> Append:
-    return msgspec.structs.replace(append, members_as_of=seq)

@@ -24,6 +24,7 @@ from webchat.ports.log import Append
 from webchat.protocol.envelope import Envelope
 from webchat.service.membership_entries import remake
 from webchat.service.standing import Standings
+from webchat.service.turns import Turns
 
 _RETRY_AFTER_MS = 60_000
 """When to try again with what is too much to hold: a guess, since only a `rejoin` helps."""
@@ -45,6 +46,8 @@ class Restarting:
         self._sender = sender
         self._clock = tools.clock
         self._limits = limits
+        self._turns = Turns()
+        """Of each user, so that nothing is refused that is just being appended."""
 
     async def hold(
         self, client: Client, device: Device, append: Append, ack_id: int | None
@@ -72,16 +75,18 @@ class Restarting:
     async def _append_after_all(
         self, client: Client, device: Device, append: Append, ack_id: int | None
     ) -> None:
-        uid, conv = device.user.uid, append.conv
-        try:
-            await self._append_held(device.user, conv)
-            standing = await self._standings.of(uid, conv)
-            standing.check_may_write()
-        except WebchatError as error:
-            if error.code is not Code.UNAVAILABLE:
-                await self.forget_refused(device, conv, append.drafts[0].msg_id)
-            raise
-        self._sender.append(client, device, ack_id, append)
+        user, conv, msg_id = device.user, append.conv, append.drafts[0].msg_id
+
+        async def decide() -> Append:
+            async with self._turns.of(user.uid):
+                standing = await self._standings.of(user.uid, conv)
+                if not standing.may_write:
+                    await self._forget(user, conv, msg_id)
+                standing.check_may_write()
+                await self._append_held(user, conv)
+            return append.as_of(standing.head.last)
+
+        await self._sender.append_decided(client, device, conv, msg_id, ack_id, decide)
 
     async def append_waiting(self, device: Device) -> None:
         """What the device's user holds for groups that exist by now, as far as it may write."""
@@ -99,15 +104,20 @@ class Restarting:
     async def forget_refused(self, device: Device, conv: ConvID, msg_id: str) -> None:
         """A message is refused for good: it may be held, since it was not known to be when its
         sender was answered before."""
-        if conv in device.user.holds:
-            waiting = await self._waiting(device.user.uid)
+        async with self._turns.of(device.user.uid):
+            await self._forget(device.user, conv, msg_id)
+
+    async def _forget(self, user: User, conv: ConvID, msg_id: str) -> None:
+        if conv in user.holds:
+            waiting = await self._waiting(user.uid)
             refused = [m for m in waiting if (m.conv, m.draft.msg_id) == (conv, msg_id)]
             await self._held.drop([message.id for message in refused])
 
     async def append_for(self, user: User, conv: ConvID) -> None:
         """What a user holds for a group, if it may write there by now."""
-        if (await self._standings.of(user.uid, conv)).may_write:
-            await self._append_held(user, conv)
+        async with self._turns.of(user.uid):
+            if (await self._standings.of(user.uid, conv)).may_write:
+                await self._append_held(user, conv)
 
     async def _look(self, device: Device) -> None:
         for message in await self._waiting(device.user.uid):

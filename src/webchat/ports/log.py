@@ -186,6 +186,10 @@ class Append(msgspec.Struct, frozen=True, gc=False):
     on_first: Follow | None = None
     moves_sender: bool = False
 
+    def as_of(self, seq: Seq) -> Append:
+        """The same, decided on as of the entry `seq`."""
+        return msgspec.structs.replace(self, members_as_of=seq)
+
     def follows(self, first: Seq) -> list[Follow]:
         """What has to follow when the first draft gets the `Seq` `first`."""
         follows = [] if self.follow is None else [self.follow]
