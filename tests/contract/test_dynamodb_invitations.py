@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 
 from tests.contract.asking import send
-from tests.contract.dynamodb_nodes import FaultyTable, Node
+from tests.contract.dynamodb_nodes import FaultyTable, Node, timed_out
 from tests.contract.plain_table import PlainTable
 from webchat.adapters.dynamodb import DynamoSettings
 from webchat.adapters.dynamodb.table import Item
@@ -34,3 +34,22 @@ async def test_who_is_asked_by_an_entry_that_others_see_is_asked_though_its_node
     here.faulty.is_gone.set()
     with suppress(Exception):
         await left
+
+
+async def test_a_claim_is_not_passed_over_by_a_decline_whose_first_write_timed_out() -> None:
+    table = PlainTable()
+    settings = DynamoSettings("nowhere", "none")
+    here, there = [Node(FaultyTable(table), settings, LoopClock()) for _ in range(2)]
+    first, second = (Invitation(id_, "group_x", "bob", "ann") for id_ in ("i-1", "i-2"))
+    await send(here, invite(first, 0, None))
+    assert await there.invitations.claim(first)
+
+    async def lose_the_answer_while_another_is_asked(_: Item) -> None:
+        here.faulty.after_put = None
+        await send(there, invite(second, 0, None))
+        raise timed_out()
+
+    here.faulty.after_put = lose_the_answer_while_another_is_asked
+    assert not await here.invitations.decline(first)
+    assert {each.id for each in await here.invitations.of_user("bob", 9)} == {"i-1", "i-2"}
+    assert await here.invitations.decline(first)

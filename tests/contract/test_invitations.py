@@ -131,6 +131,18 @@ async def test_what_was_claimed_is_not_declined_at_first(store: Store) -> None:
     assert await store.invitations.of_user("bob", 9) == []
 
 
+async def test_declining_what_was_answered_leaves_a_new_one_alone(store: Store) -> None:
+    await send(store, invite(TO_BOB, 0, None))
+    await store.invitations.drop("bob", "group_x")
+    again = Invitation("i-2", "group_x", "bob", "ann")
+    await send(store, invite(again, 0, None))
+    assert not await store.invitations.decline(TO_BOB)
+    assert await store.invitations.claim(again)
+    assert not await store.invitations.decline(TO_BOB)
+    assert not await store.invitations.decline(again)  # still claimed
+    assert [each.id for each in await store.invitations.of_user("bob", 9)] == ["i-2"]
+
+
 async def test_what_was_claimed_is_dropped_and_a_new_one_can_be_declined(store: Store) -> None:
     await send(store, invite(TO_BOB, 0, None))
     await store.invitations.claim(TO_BOB)

@@ -45,12 +45,13 @@ class MemoryInvitations:
         """Forget those of the user to the group, unless one is claimed."""
         self._check_up()
         key = (invitation.uid, invitation.conv)
+        if await self.find(invitation.uid, invitation.id) is None:
+            return False
         if key in self._state.claimed:
             self._state.claimed.discard(key)
             return False
-        waits = any((each.uid, each.conv) == key for each in self._state.invitations)
         await self.drop(*key)
-        return waits
+        return True
 
     async def drop(self, uid: Uid, conv: ConvID) -> None:
         """Forget those of the user to `conv`."""

@@ -27,8 +27,8 @@ class Invitations(Protocol):
         Durable on return, as are the others. May be done again."""
 
     async def decline(self, invitation: Invitation) -> bool:
-        """All invitations of the user to its group are answered. False: they were, or one was
-        claimed, which it is not any more: whoever claimed it may have come to nothing."""
+        """All invitations of the user to its group are answered. False: this one was before, or one
+        was claimed, which it is not any more: whoever claimed it may have come to nothing."""
 
     async def drop(self, uid: Uid, conv: ConvID) -> None:
         """All invitations of the user to `conv` are answered, claimed or not."""

@@ -32,6 +32,10 @@ class _Asked(msgspec.Struct, frozen=True):
     answered: tuple[str, ...] = ()
     claimed: bool = False
 
+    def waits(self, invitation: Invitation) -> bool:
+        """Whether it has not been answered."""
+        return any(each.id == invitation.id for _, each in self.waiting)
+
     def answer(self) -> _Asked:
         """Nothing waits any more."""
         ids = (invitation.id for _, invitation in self.waiting)
@@ -77,7 +81,7 @@ class DynamoInvitations:
         def claim(item: Item | None) -> Item | None:
             nonlocal is_waiting
             asked = _read(item)
-            is_waiting = any(each.id == invitation.id for _, each in asked.waiting)
+            is_waiting = asked.waits(invitation)
             if not is_waiting or asked.claimed:
                 return None
             return _item(msgspec.structs.replace(asked, claimed=True))
@@ -87,15 +91,18 @@ class DynamoInvitations:
 
     async def decline(self, invitation: Invitation) -> bool:
         """All invitations of the user to the group are answered, unless one is claimed."""
-        is_declined = False
+        is_declined = was_claimed = False
 
         def decline(item: Item | None) -> Item | None:
-            nonlocal is_declined
+            nonlocal is_declined, was_claimed
             asked = _read(item)
-            is_declined = bool(asked.waiting) and not asked.claimed
+            # That of an attempt of its own that timed out, too: the claim is still under way.
+            was_claimed = was_claimed or asked.claimed
+            is_declined = asked.waits(invitation) and not was_claimed
             if is_declined:
                 return _item(asked.answer())
-            return _item(msgspec.structs.replace(asked, claimed=False)) if asked.claimed else None
+            is_freed = asked.waits(invitation) and asked.claimed
+            return _item(msgspec.structs.replace(asked, claimed=False)) if is_freed else None
 
         await self._table.change(keys.asked(invitation.conv, invitation.uid), decline)
         return is_declined

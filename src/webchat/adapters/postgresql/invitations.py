@@ -13,7 +13,7 @@ from webchat.model import ConvID, Invitation, Uid
 _INVITATIONS: Final = "SELECT id, conv, uid, by, at FROM invitation"
 _OF_USER: Final = f"{_INVITATIONS} WHERE uid = $1 ORDER BY number DESC LIMIT $2"
 _ASKED: Final = "SELECT uid FROM invitation WHERE conv = $1 AND uid = ANY($2::text[])"
-_LOCKED: Final = "SELECT claimed FROM invitation WHERE uid = $1 AND conv = $2 FOR UPDATE"
+_LOCKED: Final = "SELECT id, claimed FROM invitation WHERE uid = $1 AND conv = $2 FOR UPDATE"
 _UNCLAIM: Final = "UPDATE invitation SET claimed = false WHERE uid = $1 AND conv = $2"
 _DROP: Final = "DELETE FROM invitation WHERE uid = $1 AND conv = $2"
 
@@ -50,9 +50,12 @@ class PostgresInvitations:
         key = (invitation.uid, invitation.conv)
 
         async def decline(connection: Connection) -> bool:
-            claimed = [row[0] for row in await connection.fetch(_LOCKED, *key)]
-            await connection.execute(_UNCLAIM if any(claimed) else _DROP, *key)
-            return bool(claimed) and not any(claimed)
+            waiting = dict(await connection.fetch(_LOCKED, *key))
+            if invitation.id not in waiting:
+                return False
+            is_claimed = any(waiting.values())
+            await connection.execute(_UNCLAIM if is_claimed else _DROP, *key)
+            return not is_claimed
 
         return await self._transact(decline)
 

@@ -46,7 +46,7 @@ class SqliteInvitations:
 
     async def decline(self, invitation: Invitation) -> bool:
         """Forget those of the user to the group, unless one is claimed."""
-        return await self._write(_decline, (invitation.uid, invitation.conv))
+        return await self._write(_decline, invitation)
 
     async def drop(self, uid: Uid, conv: ConvID) -> None:
         """Forget those of the user to `conv`."""
@@ -68,7 +68,11 @@ def _claim(db: sqlite3.Connection, invitation: Invitation) -> bool:
     return db.execute(update, (invitation.uid, invitation.id)).rowcount > 0
 
 
-def _decline(db: sqlite3.Connection, key: tuple[Uid, ConvID]) -> bool:
+def _decline(db: sqlite3.Connection, invitation: Invitation) -> bool:
+    key = (invitation.uid, invitation.conv)
+    query = "SELECT 1 FROM invitation WHERE uid = ? AND id = ?"
+    if db.execute(query, (invitation.uid, invitation.id)).fetchone() is None:
+        return False
     update = "UPDATE invitation SET claimed = 0 WHERE uid = ? AND conv = ? AND claimed"
     return not db.execute(update, key).rowcount and _drop(db, key) > 0
 
