@@ -149,16 +149,14 @@ async def test_a_brief_read_that_fails_is_unavailable_and_so_is_one_after_the_en
 async def test_a_brief_read_of_a_file_that_is_locked_waits_without_holding_up_the_loop(
     tmp_path: Path,
 ) -> None:
-    settings = SqliteSettings()
     path = tmp_path / "locked.db"
-    with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.execute("CREATE TABLE kept (number)")
     with ExitStack() as opened:
         # Not the write-ahead log of a store: there a reader hardly ever meets a lock.
         writer = opened.enter_context(closing(sqlite3.connect(path, isolation_level=None)))
+        writer.execute("CREATE TABLE kept (number)")
         own = sqlite3.connect(path, timeout=0.0, check_same_thread=False)
         patient = sqlite3.connect(path, timeout=_DEADLINE_S, check_same_thread=False)
-        reader = Reader(own, [patient], settings)
+        reader = Reader(own, [patient], SqliteSettings())
         opened.callback(reader.close)
         writer.execute("BEGIN EXCLUSIVE")
         count = asyncio.ensure_future(

@@ -225,9 +225,8 @@ class Sender:
                 self.receipts.moved_by_own_message(appended.moved)
             elif entry.kind == MESSAGE:
                 self.notices.say_position(entry.conv, ack.device.user.uid)
-        elif entry.kind == MESSAGE and entry.seq > 1:
-            if ack.device.full:
-                self.receipts.own_message_was_stored(entry)
+        elif entry.kind == MESSAGE and entry.seq > 1 and ack.device.full:
+            self.receipts.own_message_was_stored(entry)
         elif not followed and (uids := _told_of(entry)):
             self._spawn(self._tell_again([entry.conv, *map(user_log, dict.fromkeys(uids))]))
 

@@ -98,11 +98,13 @@ class DynamoInvitations:
             asked = _read(item)
             # That of an attempt of its own that timed out, too: the claim is still under way.
             was_claimed = was_claimed or asked.claimed
-            is_declined = asked.waits(invitation) and not was_claimed
+            waits = asked.waits(invitation)
+            is_declined = waits and not was_claimed
             if is_declined:
                 return _item(asked.answer())
-            is_freed = asked.waits(invitation) and asked.claimed
-            return _item(msgspec.structs.replace(asked, claimed=False)) if is_freed else None
+            if waits and asked.claimed:
+                return _item(msgspec.structs.replace(asked, claimed=False))
+            return None
 
         await self._table.change(keys.asked(invitation.conv, invitation.uid), decline)
         return is_declined
