@@ -70,6 +70,7 @@ STORES: Final[dict[str, Kind]] = {
             max_positions=2,
             journal_entries=3,
             journal_keys=2,
+            key_filter_bytes=1,
             fold_slice=1,
         )
     ),

@@ -64,8 +64,11 @@ def db() -> Iterator[sqlite3.Connection]:
 
 
 @pytest.fixture
-def logs(clock: ManualClock) -> Logs:
-    return Logs(clock, Ledger(SqliteSettings()))
+def logs(clock: ManualClock, db: sqlite3.Connection) -> Logs:
+    logs = Logs(clock, Ledger(SqliteSettings()))
+    logs.others_wrote(db)  # as the writer begins
+    logs.learn(db, 0)
+    return logs
 
 
 def transact(db: sqlite3.Connection, logs: Logs, act: Callable[[], object]) -> None:

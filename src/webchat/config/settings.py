@@ -180,6 +180,9 @@ class Settings:
     sqlite_journal_keys: int = amount(
         32_768, "Keys of entries in memory at which they are written to their table."
     )
+    sqlite_key_filter_bytes: int = amount(
+        33_554_432, "Memory that says which keys are new, 4 bytes an entry; at most so much.", 0
+    )
     sqlite_fold_interval_ms: int = amount(
         1_000, "Wait after the last write until the journal is folded."
     )

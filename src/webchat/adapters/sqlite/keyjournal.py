@@ -8,13 +8,15 @@ many; then they come into their table in its order, several to a page (docs/adr/
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
 import msgspec
 
-from webchat.adapters.sqlite.keys import Columns, Place, at_key, at_place, key_hash, met
+from webchat.adapters.sqlite.keyfilter import KeyFilter
+from webchat.adapters.sqlite.keys import Columns, at_key, at_place, has_key, key_hash
+from webchat.adapters.sqlite.openlog import OpenLog
 from webchat.adapters.sqlite.rows import write_keys
 from webchat.adapters.sqlite.settings import SqliteSettings
 from webchat.model import Uid
@@ -42,6 +44,7 @@ class KeyJournal:
         self._settings = settings
         self._newest = self._count = 0
         self._keys: _Keys = {}
+        self._filter = KeyFilter(settings.key_filter_bytes)
         # Of the transaction that runs.
         self._noted: _Keys = {}
         # Those that are being folded: up to which batch, what is left of them, and the slice;
@@ -57,10 +60,27 @@ class KeyJournal:
         """Whether the table has all keys."""
         return not self._count and self._left is None
 
+    @property
+    def is_learning(self) -> bool:
+        """Whether `learn` has something to do."""
+        return self._filter.is_filling
+
     def load(self, db: sqlite3.Connection) -> None:
         """Read what the file has. Raises sqlite3.DatabaseError if a batch is damaged."""
         for self._newest, keys in batches(db):
             self._add(keys)
+
+    def learn(self, db: sqlite3.Connection, writes: int) -> None:
+        """Read a slice of the table, to know which keys are new; after a transaction of so many
+        writes."""
+        self._filter.go_on(db, writes)
+
+    def learn_anew(self, db: sqlite3.Connection) -> None:
+        """Read the table from its start again: there may be keys that came another way."""
+        self._filter.begin(db)
+        for keys in (self._keys, self._folding):
+            for of_log in keys.values():
+                self._filter.add(of_log)
 
     def find(self, db: sqlite3.Connection, log: int, sender: Uid, msg_id: str) -> Columns | None:
         """The entry with that key, if the tables have it. For any thread."""
@@ -71,20 +91,25 @@ class KeyJournal:
         row = None if id_ is None else at_place(db, id_, log, sender, msg_id)
         return row or at_key(db, log, hashed, sender, msg_id)
 
-    def met(self, db: sqlite3.Connection, places: list[int]) -> set[Place]:
-        """Those at which there is a key; `places`: log and hash of each, one after the other."""
-        found = met(db, places)
-        keys, folding = self._keys, self._folding
-        values = iter(places)
-        for place in zip(values, values, strict=True):
-            log, hashed = place
-            # Every message comes by here, so without calls.
-            if (log in keys and hashed in keys[log]) or (log in folding and hashed in folding[log]):
-                found.add(place)
-        return found
+    def met(
+        self, db: sqlite3.Connection, places: Iterable[tuple[OpenLog, int]]
+    ) -> set[tuple[OpenLog, int]]:
+        """Those of (log, `key_hash`) at which there is a key."""
+        return {
+            (log, hashed)
+            for log, hashed in self._filter.maybe_known(places)
+            if self._entry(log.id, hashed) is not None or has_key(db, log.id, hashed)
+        }
+
+    def put(self, db: sqlite3.Connection, keys: Sequence[int]) -> None:
+        """Write keys, given as to `note`, to the table at once."""
+        write_keys(db, keys)
+        self._filter.add(keys[1::3])
 
     def go_on(self, db: sqlite3.Connection, added: int) -> None:
         """Fold a slice, if there is one, in a transaction that adds so many; before its `note`."""
+        if self._filter.is_outgrown:
+            self.learn_anew(db)
         if self._left is None and self._count >= self._settings.journal_keys:
             self._folding, self._keys, self._count = self._keys, {}, 0
             self._until, self._left = self._newest, _in_order(self._folding)
@@ -160,7 +185,9 @@ class KeyJournal:
         return self._folding.get(log, _NONE).get(hashed) if found is None else found
 
     def _add(self, keys: _Keys) -> None:
-        self._count += sum(map(len, keys.values()))
+        for of_log in keys.values():
+            self._count += len(of_log)
+            self._filter.add(of_log)
         _merge(keys, self._keys)
 
 

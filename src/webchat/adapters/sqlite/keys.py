@@ -1,7 +1,6 @@
 """Where the entry of a key of idempotence lies.
 
-The table `entry_key` finds it by a hash, and `keyjournal.py` what is not in that table yet. The
-keys of a batch are looked up together.
+The table `entry_key` finds it by a hash, and `keyjournal.py` what is not in that table yet.
 """
 
 from __future__ import annotations
@@ -22,24 +21,9 @@ _BY_KEY: Final = f"""
 _BY_ID: Final = f"""
     SELECT {ENTRY_COLUMNS} FROM entry
     WHERE id = ? AND log = ? AND sender = ? AND msg_id = ?"""  # noqa: S608
-_HAS: Final = "SELECT log, hash FROM entry_key WHERE log = ? AND hash = ?"
-_FEW: Final = 4
-"""So many keys are cheaper to look up one by one."""
-
-
-def _met(places: int) -> str:
-    """The query for those of so many (log, hash) that the table has."""
-    return f"""
-        WITH asked (log, hash) AS (VALUES {", ".join(["(?, ?)"] * places)})
-        SELECT log, hash FROM asked CROSS JOIN entry_key USING (log, hash)"""  # noqa: S608
-
-
-_MET: Final = {places: _met(places) for places in (8, 64)}
+_HAS: Final = "SELECT 1 FROM entry_key WHERE log = ? AND hash = ?"
 
 Columns = Sequence[Any]
-
-Place = tuple[int, int]
-"""log, `key_hash`: where a key lies in its table."""
 
 # A copy is made faster than a new one.
 _begin_hash: Final = blake2b(digest_size=8).copy
@@ -79,17 +63,6 @@ def at_place(
     return row
 
 
-def met(db: sqlite3.Connection, places: list[int]) -> set[Place]:
-    """Those at which the table has a key; `places`: log and hash of each, one after the other."""
-    found: set[Place] = set()
-    at, end = 0, len(places)
-    while end - at > 2 * _FEW:
-        size = 64 if end - at > 2 * 32 else 8
-        asked = places[at : at + 2 * size]
-        asked += asked[-2:] * (size - len(asked) // 2)
-        found.update(db.execute(_MET[size], asked))
-        at += 2 * size
-    while at < end:
-        found.update(db.execute(_HAS, places[at : at + 2]))
-        at += 2
-    return found
+def has_key(db: sqlite3.Connection, log: int, hashed: int) -> bool:
+    """Whether the table has a key with that hash."""
+    return db.execute(_HAS, (log, hashed)).fetchone() is not None

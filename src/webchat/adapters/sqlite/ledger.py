@@ -17,7 +17,7 @@ from webchat.adapters.sqlite.keyjournal import KeyJournal
 from webchat.adapters.sqlite.keys import entry_of, key_hash
 from webchat.adapters.sqlite.openlog import LogTail, OpenLog
 from webchat.adapters.sqlite.recent import Recent
-from webchat.adapters.sqlite.rows import EntryRow, write_entries, write_keys, write_positions
+from webchat.adapters.sqlite.rows import EntryRow, add_entries, write_keys, write_positions
 from webchat.adapters.sqlite.settings import SqliteSettings
 from webchat.model import (
     NO_HEAD,
@@ -60,7 +60,7 @@ class Ledger:
 
     def __init__(self, settings: SqliteSettings, *, keeps_journal: bool = True) -> None:
         self._settings = settings
-        self._keeps_journal = keeps_journal
+        self._keeps_journal = self._is_new = keeps_journal
         self._recent: Recent[ConvID, OpenLog] = Recent(settings.max_heads)
         self._unfolded: dict[ConvID, OpenLog] = {}
         self._positions = 0
@@ -220,10 +220,10 @@ class Ledger:
         tail = self._touch(log)
         settled = self._settled.get(log.id)
         if settled is None:
-            write_entries(db, tail.rows)
+            self.keys.put(db, add_entries(db, tail.rows))
             write_positions(db, position_rows([(log, tail.moved)]))
         else:
-            write_entries(db, tail.rows[tail.count(settled) :])
+            self.keys.put(db, add_entries(db, tail.rows[tail.count(settled) :]))
         write_positions(db, position_rows([(log, tail.new_moved)]))
         tail.new_moved.clear()
         tail.hashes = set()
@@ -237,9 +237,9 @@ class Ledger:
     # The life of a transaction: see `writer.py`
 
     @property
-    def is_folded(self) -> bool:
-        """Whether the tables say everything that was committed, and the journal nothing."""
-        return self._folding.is_over
+    def is_at_rest(self) -> bool:
+        """Whether an idle `finish` has nothing to do, and `others_wrote` was told of the start."""
+        return self._folding.is_over and not self._is_new
 
     def settle_others(self, db: sqlite3.Connection) -> None:
         """Before all else: beside a process that serves, write what it has in the journal."""
@@ -251,7 +251,6 @@ class Ledger:
         """Look for the keys of all `requests` together: one that is new costs no query later."""
         unfolded = self._unfolded.get
         new: dict[int, tuple[OpenLog, int]] = {}
-        places: list[int] = []
         for request in requests:
             conv, drafts = request.conv, request.drafts
             log = unfolded(conv) or self.log(db, conv)
@@ -264,9 +263,8 @@ class Ledger:
                 continue
             if hashed is not None:
                 new[id(request)] = log, hashed
-                places += (log.id, hashed)
-        if found := self.keys.met(db, places):
-            new = {key: at for key, at in new.items() if (at[0].id, at[1]) not in found}
+        if found := self.keys.met(db, new.values()):
+            new = {key: place for key, place in new.items() if place not in found}
         self._new = new
 
     def finish(self, db: sqlite3.Connection, *, is_idle: bool) -> None:
@@ -275,7 +273,7 @@ class Ledger:
             self.settle_all(db)
             return
         self.keys.go_on(db, len(self._added))
-        if is_idle or self._folding.is_due:
+        if self._folding.is_due or (is_idle and not self._folding.is_over):
             self._folding.begin(self._unfolded.values())
         self._folding.go_on(db, self._note(db), self._settled)
 
@@ -308,13 +306,16 @@ class Ledger:
         self._start_anew()
 
     def others_wrote(self, db: sqlite3.Connection) -> None:
-        """Another process wrote since the last transaction; maybe it has emptied the journal."""
+        """Something else wrote since the last transaction; maybe it has emptied the journal."""
         self._recent.clear()
         if (self._unfolded or not self.keys.is_empty) and journal.is_empty(db):
             self.folds += 1
             self._unfolded = {}
             self._folding.forget()
             self.keys.forget()
+        if self._keeps_journal:
+            self.keys.learn_anew(db)
+            self._is_new = False
 
     def _start_anew(self) -> None:
         self._new, self._touched, self._added = {}, [], []

@@ -71,7 +71,16 @@ class Logs:
     @property
     def is_at_rest(self) -> bool:
         """Whether an idle writer has nothing to do."""
-        return self._ledger.is_folded
+        return self._ledger.is_at_rest
+
+    @property
+    def is_learning(self) -> bool:
+        """Whether the file has something that would be good to know."""
+        return self._ledger.keys.is_learning
+
+    def learn(self, db: sqlite3.Connection, writes: int) -> None:
+        """Read a piece of it."""
+        self._ledger.keys.learn(db, writes)
 
     # Acts
 

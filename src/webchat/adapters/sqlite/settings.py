@@ -17,6 +17,7 @@ class SqliteSettings:
     journal is folded into the tables; a start has about as many to fold. `fold_slice`: how many at
     a time, if no more come in; twice as many rows of the journal then go. `journal_keys`: from so
     many keys of idempotence beside their table on they come into it; a start has as many to read.
+    `key_filter_bytes`: memory, at most, that says which keys are new, some 4 bytes an entry.
     `fold_interval_ms`: it is also folded when nothing was written for so long. `busy_timeout_ms`:
     how long a write waits for another process's. `readers`: threads for reads; `reads_at_once`: how
     many they are given at a time. `brief_reads`: how many of those that touch a few rows the event
@@ -33,6 +34,7 @@ class SqliteSettings:
     journal_entries: int = 5_000
     journal_bytes: int = 16 * 1024 * 1024
     journal_keys: int = 32 * 1024
+    key_filter_bytes: int = 32 * 1024 * 1024
     fold_slice: int = 100
     fold_interval_ms: int = 1_000
     busy_timeout_ms: int = 5_000

@@ -128,13 +128,13 @@ class SqliteTransfer:
     ) -> None:
         self._path = path
         self._settings = settings
-        self._settle_all = logs.settle_all
+        self._logs = logs
         self._write = writer.write
         self._read = reader.read
 
     async def records(self) -> AsyncIterator[Record]:
         """All that is kept, as of the moment of the first one, on a connection of its own."""
-        await self._write(self._settle_all, None)
+        await self._write(self._logs.settle_all, None)
         db = await _in_thread(files.connect_reader, self._path, self._settings)
         with closing(db):
             db.execute("BEGIN")
@@ -146,7 +146,11 @@ class SqliteTransfer:
 
     async def restore(self, records: Sequence[Record]) -> None:
         """Write a page in one transaction, leaving alone what is there."""
-        await self._write(restore, records)
+        await self._write(self._restore, records)
+
+    def _restore(self, db: sqlite3.Connection, records: Sequence[Record]) -> None:
+        restore(db, records)
+        self._logs.others_wrote(db)
 
     async def begin(self) -> None:
         """Mark it as being filled."""

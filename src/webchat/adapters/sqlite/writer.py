@@ -67,6 +67,14 @@ class Memory(Protocol):
     def is_at_rest(self) -> bool:
         """Whether `finish` has nothing to do when the writer is idle."""
 
+    @property
+    def is_learning(self) -> bool:
+        """Whether `learn` has something to do."""
+
+    def learn(self, db: sqlite3.Connection, writes: int) -> None:
+        """Read a piece of the file, to remember it; after a transaction of so many writes, not
+        within one. Raises nothing."""
+
 
 class Writer:
     """Runs acts in order, in transactions, on `db`, which it owns from then on."""
@@ -149,6 +157,8 @@ class Writer:
                 self._loop.call_soon_threadsafe(self._deliver, batch, outcomes)
             except RuntimeError:
                 pass  # The loop is closed already: the process is being torn down.
+            if self._memory.is_learning:
+                self._memory.learn(self._db, len(batch))
         self._come_to_rest()
         self._db.close()
 
@@ -179,7 +189,7 @@ class Writer:
     def _first_of_batch(self) -> _Batch | None:
         """What was handed over first; until then, work that is left over."""
         idle_s = self._settings.fold_interval_ms / 1000
-        while not self._memory.is_at_rest:
+        while not self._memory.is_at_rest or self._memory.is_learning:
             try:
                 return self._handed.get(timeout=idle_s)
             except Empty:
@@ -194,6 +204,9 @@ class Writer:
 
     def _rest(self) -> bool:
         """Do a piece of what is left over; False: it failed."""
+        if self._memory.is_at_rest:
+            self._memory.learn(self._db, 0)
+            return True
         try:
             self._transact([], {}, is_idle=True)
         except Exception as error:

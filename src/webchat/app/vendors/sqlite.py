@@ -23,5 +23,6 @@ def _settings(settings: Settings) -> SqliteSettings:
         journal_entries=settings.sqlite_journal_entries,
         journal_bytes=settings.sqlite_journal_bytes,
         journal_keys=settings.sqlite_journal_keys,
+        key_filter_bytes=settings.sqlite_key_filter_bytes,
         fold_interval_ms=settings.sqlite_fold_interval_ms,
     )
