@@ -167,6 +167,39 @@ async def test_it_stays_held_when_a_list_with_its_sender_comes_right_after_one_w
     await other.chat.close()
 
 
+@pytest.mark.parametrize("turns", range(0, 60, 2))
+async def test_what_is_sent_again_as_its_sender_comes_in_is_written_or_refused_and_no_more_held(
+    open_world: World, monkeypatch: pytest.MonkeyPatch, turns: int
+) -> None:
+    anna, ben = await open_world.joined("anna"), await open_world.joined("ben")
+    held, log = open_world.store.held, open_world.store.log
+    hold, find = held.hold, log.find
+
+    async def hold_and_do_not_say_so(*given: Any) -> None:
+        await hold(*given)
+        raise WebchatError(Code.UNAVAILABLE, "the store is not answering")
+
+    async def find_in_its_time(*given: Any) -> Any:
+        found = await find(*given)
+        for _ in range(12):
+            await asyncio.sleep(0)
+        return found
+
+    monkeypatch.setattr(held, "hold", hold_and_do_not_say_so)
+    assert (await anna.say_in(G, "hello"))["error"]["code"] == "unavailable"
+    monkeypatch.setattr(log, "find", find_in_its_time)
+    await ben.do("create", G, "cleo")
+    ack_id = anna.say("chat", anna.act("message", G, MsgID="anna-hello", Body="hello"))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    ben.say("chat", ben.act("refer", G, Body='["anna"]'))
+    await settle()
+    ack = anna.socket.acks[ack_id]
+    assert ack["ok"] or ack["error"]["code"] == "not_a_member"
+    assert await bodies(open_world) == (["anna-hello"] if ack["ok"] else [])
+    assert await held.of_user("anna", 0) == []
+
+
 @pytest.mark.parametrize("turns", range(12))
 async def test_what_comes_with_the_group_and_its_sender_is_written_or_refused_and_no_more_held(
     open_world: World, monkeypatch: pytest.MonkeyPatch, turns: int

@@ -150,6 +150,9 @@ class Groups:
             except WebchatError as error:
                 if self._restarting is not None and error.code is not Code.UNAVAILABLE:
                     await self._restarting.forget_refused(device, conv, draft.msg_id)
+                    # If it is held since before, its sender may have come in with it meanwhile.
+                    if await self._sender.is_resent(device, conv, draft.msg_id, ack_id):
+                        return
                 raise
 
     # Members
