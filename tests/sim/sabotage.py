@@ -331,7 +331,7 @@ SABOTAGES: Final = (
         instead=((Publishing, "make_up", _nothing), _NO_SWEEP),
     ),
     Sabotage(
-        "does not mind that nodes die", (IN_TIME,), _no_lease_watched, first_seed=20,
+        "does not mind that nodes die", (IN_TIME,), _no_lease_watched, first_seed=302,
         instead=(_NO_SWEEP,), world=_die_without_the_bus,
     ),
     Sabotage(
