@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -20,6 +21,20 @@ async def bodies(world: World) -> list[str]:
 
 def say_in(person: Person, body: str) -> None:
     person.say("chat", person.act("message", G, MsgID=f"{person.uid}-{body}", Body=body))
+
+
+def in_its_time(
+    call: Callable[..., Awaitable[object]], turns: int
+) -> Callable[..., Awaitable[object]]:
+    """The same, answered so many turns of the loop later."""
+
+    async def late(*given: Any) -> object:
+        found = await call(*given)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        return found
+
+    return late
 
 
 async def holding(world: World, uid: str = "anna") -> Person:
@@ -173,21 +188,15 @@ async def test_what_is_sent_again_as_its_sender_comes_in_is_written_or_refused_a
 ) -> None:
     anna, ben = await open_world.joined("anna"), await open_world.joined("ben")
     held, log = open_world.store.held, open_world.store.log
-    hold, find = held.hold, log.find
+    hold = held.hold
 
     async def hold_and_do_not_say_so(*given: Any) -> None:
         await hold(*given)
         raise WebchatError(Code.UNAVAILABLE, "the store is not answering")
 
-    async def find_in_its_time(*given: Any) -> Any:
-        found = await find(*given)
-        for _ in range(12):
-            await asyncio.sleep(0)
-        return found
-
     monkeypatch.setattr(held, "hold", hold_and_do_not_say_so)
     assert (await anna.say_in(G, "hello"))["error"]["code"] == "unavailable"
-    monkeypatch.setattr(log, "find", find_in_its_time)
+    monkeypatch.setattr(log, "find", in_its_time(log.find, turns=12))
     await ben.do("create", G, "cleo")
     ack_id = anna.say("chat", anna.act("message", G, MsgID="anna-hello", Body="hello"))
     for _ in range(turns):
@@ -214,14 +223,8 @@ async def test_what_comes_with_the_group_and_its_sender_is_written_or_refused_an
         await ben.do("create", G, "cleo")
         is_made.set()
 
-    async def of_user_in_its_time(*given: Any) -> Any:
-        found = await of_user(*given)
-        for _ in range(6):
-            await asyncio.sleep(0)
-        return found
-
     monkeypatch.setattr(held, "hold", hold_while_the_group_is_made)
-    monkeypatch.setattr(held, "of_user", of_user_in_its_time)
+    monkeypatch.setattr(held, "of_user", in_its_time(of_user, turns=6))
     ack_id = anna.say("chat", anna.act("message", G, MsgID="anna-next", Body="next"))
     await is_made.wait()
     for _ in range(turns):
