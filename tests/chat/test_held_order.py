@@ -37,6 +37,16 @@ def in_its_time(
     return late
 
 
+def without_an_answer(call: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[None]]:
+    """The same, done by a store that does not say so."""
+
+    async def unanswered(*given: Any) -> None:
+        await call(*given)
+        raise WebchatError(Code.UNAVAILABLE, "the store is not answering")
+
+    return unanswered
+
+
 async def holding(world: World, uid: str = "anna") -> Person:
     """Somebody of the seed's form who has written to a group that nobody knows."""
     person = await world.person(uid)
@@ -125,13 +135,7 @@ async def test_what_is_refused_for_good_is_held_no_more(
 ) -> None:
     anna, ben = await open_world.joined("anna"), await open_world.joined("ben")
     held = open_world.store.held
-    hold = held.hold
-
-    async def hold_and_do_not_say_so(*given: Any) -> None:
-        await hold(*given)
-        raise WebchatError(Code.UNAVAILABLE, "the store is not answering")
-
-    monkeypatch.setattr(held, "hold", hold_and_do_not_say_so)
+    monkeypatch.setattr(held, "hold", without_an_answer(held.hold))
     assert (await anna.say_in(G, "hello"))["error"]["code"] == "unavailable"
     monkeypatch.undo()
     await ben.do("create", G, "cleo")
@@ -188,13 +192,7 @@ async def test_what_is_sent_again_as_its_sender_comes_in_is_written_or_refused_a
 ) -> None:
     anna, ben = await open_world.joined("anna"), await open_world.joined("ben")
     held, log = open_world.store.held, open_world.store.log
-    hold = held.hold
-
-    async def hold_and_do_not_say_so(*given: Any) -> None:
-        await hold(*given)
-        raise WebchatError(Code.UNAVAILABLE, "the store is not answering")
-
-    monkeypatch.setattr(held, "hold", hold_and_do_not_say_so)
+    monkeypatch.setattr(held, "hold", without_an_answer(held.hold))
     assert (await anna.say_in(G, "hello"))["error"]["code"] == "unavailable"
     monkeypatch.setattr(log, "find", in_its_time(log.find, turns=12))
     await ben.do("create", G, "cleo")

@@ -36,7 +36,7 @@ class KeyFilter:
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._bits = bytearray()
-        self._mask = self._count = 0
+        self._count = 0
         self._after: tuple[int, int] | None = None
         self._is_whole = False
 
@@ -61,11 +61,11 @@ class KeyFilter:
             size //= 2
         self._give_up()
         if 0 < size >= entries / 4:
-            self._bits, self._mask, self._after = bytearray(size), 8 * size - 1, _FIRST
+            self._bits, self._after = bytearray(size), _FIRST
 
     def add(self, hashes: Iterable[int]) -> None:
         """Know these from now on."""
-        bits, mask = self._bits, self._mask
+        bits, mask = self._bits, 8 * len(self._bits) - 1
         if bits:
             for hashed in hashes:
                 at = hashed & mask
@@ -92,11 +92,11 @@ class KeyFilter:
         """Those of (log, hash) that may have been met before: all others are new."""
         if not self._is_whole:
             return list(places)
-        bits, mask = self._bits, self._mask
+        bits, mask = self._bits, 8 * len(self._bits) - 1
         return [place for place in places if bits[(at := place[1] & mask) >> 3] & 1 << (at & 7)]
 
     def _give_up(self) -> None:
         self._bits = bytearray()
-        self._mask = self._count = 0
+        self._count = 0
         self._after = None
         self._is_whole = False
