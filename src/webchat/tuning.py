@@ -71,8 +71,6 @@ def chat_settings(settings: Settings) -> ChatLayerSettings:
             rate_burst=settings.rate_burst,
         ),
         join=JoinSettings(
-            cursors=settings.cursors,
-            snapshots=settings.snapshots,
             sync_more_timeout_s=settings.sync_more_timeout_s,
             version=__version__,
         ),

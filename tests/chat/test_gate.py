@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tests.chat.world import Person, World, settle
+from webchat.chat import handlers
 from webchat.chat.assembly import Settings
 from webchat.chat.gate import Gate
 from webchat.chat.handlers import ChatSettings
@@ -48,6 +51,36 @@ async def test_what_has_waited_makes_room_for_more() -> None:
         await settle()
         person.say("join", {"device": "d", "cursors": {}})
     assert person.socket.why is None
+
+
+async def test_others_have_their_turns_while_much_that_waited_is_answered() -> None:
+    person = await _waiting(ChatSettings())
+    for _ in range(1_000):
+        person.say("chat", {"EvtType": "display", "From": "anne", "To": "bob", "Seq": 1})
+    last = person.say("chat", {})
+    turns = 0
+    while last not in person.socket.acks:
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns > 20
+
+
+async def test_a_fault_of_our_own_is_answered_and_what_waits_behind_it_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    person = await _waiting(ChatSettings())
+    await person.world.register("bob")
+
+    def fail(*_: object, **__: object) -> None:
+        monkeypatch.undo()
+        raise KeyError("a defect")
+
+    monkeypatch.setattr(handlers, "check_message", fail)
+    failed = person.say("chat", person.message("bob", "one"))
+    sent = person.say("chat", person.message("bob", "two"))
+    await settle()
+    assert person.socket.acks[failed]["error"]["code"] == "internal"
+    assert person.socket.acks[sent]["ok"]
 
 
 @pytest.mark.parametrize("char", ["한", "😀"])

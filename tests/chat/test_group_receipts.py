@@ -10,7 +10,7 @@ import pytest
 from tests.chat.world import World, three
 from webchat.chat.assembly import Settings
 from webchat.errors import Code, WebchatError
-from webchat.model import NO_POSITION
+from webchat.model import NO_POSITION, Entry
 from webchat.ports.positions import Move, Moved, MoveDone
 from webchat.service.read_positions import ReceiptSettings
 
@@ -111,6 +111,34 @@ async def test_whoever_reads_at_the_same_time_is_told_of_with_what_it_passed() -
     await world.pass_time(1)
     heard = [(told["Originated"], told["Seq"]) for told in anna.got("display")]
     assert heard == [("ben", 4), ("cleo", 9)]
+    await world.chat.close()
+
+
+async def test_what_authors_were_told_before_the_store_failed_they_are_not_told_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World(Settings(receipts=ReceiptSettings(receipt_entries=3)))
+    await world.register("anna", "ben", "cleo")
+    anna, ben, cleo = await three(world, G, "ben")
+    await anna.do("refer", G, "cleo")
+    for body in map(str, range(3, 10)):
+        await anna.say_in(G, body)
+    read = world.store.log.read
+
+    async def read_the_first_window(conv: str, after: int, limit: int) -> list[Entry]:
+        if after > 3:
+            world.store.is_down = True
+        return await read(conv, after, limit)
+
+    monkeypatch.setattr(world.store.log, "read", read_the_first_window)
+    for reader, seq in ((ben, 3), (cleo, 9)):
+        reader.say("chat", reader.act("display", G, ConvID=G, Seq=seq))
+    await world.pass_time(0.5)
+    assert [told["Originated"] for told in anna.got("display")] == ["ben"]
+    monkeypatch.undo()
+    world.store.is_down = False
+    await world.pass_time(1.5)
+    assert [told["Originated"] for told in anna.got("display")] == ["ben", "cleo"]
     await world.chat.close()
 
 

@@ -145,6 +145,26 @@ async def test_for_somebody_who_is_not_in_a_conversation_nothing_is_sought_there
             assert answer == {"ok": True, "MsgID": message, "ConvID": G}
 
 
+async def test_who_confirms_late_has_what_it_named_and_no_more_however_much_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("webchat.chat.seed._UNCONFIRMED_SPANS", 2)
+    world = World(KEPT)
+    anna, ben = await seed(world, "anna"), await seed(world, "ben")
+    for number in range(8):  # hers have Seq 1, 3, 5, …, 15, his 2, 4, …
+        await anna.send("ben", str(number))
+        await ben.send("anna", str(number))
+
+    async def delivered() -> int:
+        conv = "dm:anna:ben"
+        return (await world.store.positions.of_user("ben", [conv]))[conv].delivered
+
+    for number, until in ((0, 2), (3, 7), (5, 11), (7, 16)):
+        await name(ben, "delivery", str(number))
+        assert await delivered() == until
+    await world.chat.close()
+
+
 @pytest.mark.parametrize("hides", ["anna", "ben"])
 @pytest.mark.parametrize("kinds", [("delivery", "display"), ("display",)])
 async def test_a_display_that_is_kept_is_hidden_if_one_of_both_hides_them_by_then(

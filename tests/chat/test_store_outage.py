@@ -10,6 +10,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.chat.world import World, settle
+from webchat.chat.assembly import Settings
+from webchat.chat.keeping import KeptSettings
 from webchat.errors import Closing
 from webchat.model import Login
 
@@ -163,6 +165,26 @@ async def test_a_sweep_that_failed_goes_on(
     assert (log.fails, ben.bodies()) == ("", [])
     await world.pass_time(601.0)
     assert ben.bodies() == ["lost"]
+
+
+async def test_receipts_are_kept_though_some_before_could_not_be() -> None:
+    before = World(Settings(open_mode=True, kept=KeptSettings(kept_receipts=10)))
+    kept = Defective(before.store.kept)
+    world = World(beside=before, store=SimpleNamespace(**{**vars(before.store), "kept": kept}))
+    anna, ben = await world.person("anna"), await world.person("ben")
+    for person in (anna, ben):
+        await person.ask("join", person.uid)
+    for body in ("one", "two"):
+        await anna.send("ben", body)
+    anna.leave()
+    kept.fails = "keep"
+    for body in ("one", "two"):
+        await ben.confirm("display", "anna", MsgID=f"anna-{body}")
+    anna = await world.person("anna")
+    await anna.ask("join", "anna")
+    assert [told["MsgID"] for told in anna.got("display")] == ["anna-two"]
+    await world.chat.close()
+    await before.chat.close()
 
 
 async def test_logins_that_end_are_seen_though_looking_for_them_has_failed(

@@ -62,6 +62,12 @@ def test_each_time_and_size_has_its_unit_in_its_name() -> None:
         ({"allow_origin": ("*",)}, "--allow-origin *"),
         ({"allow_origin": ("https://example.org/",)}, "no path"),
         ({"allow_origin": ("https://[::1",)}, "--allow-origin https://[::1"),
+        ({"allow_origin": ("https://",)}, "--allow-origin https://:"),
+        ({"allow_origin": ("https://chat.example:99999",)}, "https://HOST[:PORT]"),
+        ({"allow_origin": ("https://chat.example:abc",)}, "https://HOST[:PORT]"),
+        ({"allow_origin": ("https://somebody@chat.example",)}, "https://HOST[:PORT]"),
+        ({"allow_origin": ("ftp://chat.example",)}, "https://HOST[:PORT]"),
+        ({"dynamodb_inline_bytes": 400_000}, "--dynamodb-inline-bytes is 400000"),
     ],
 )
 def test_values_that_cannot_be_are_refused_by_name(values: dict[str, object], words: str) -> None:
@@ -97,6 +103,9 @@ REDIS = "redis://somewhere"
             {"store": POSTGRESQL, "bus": REDIS, "relay_answer_timeout_ms": 25_000},
             "use a longer one",
         ),
+        ({"bus_reconnect_min_ms": 1_001}, "--bus-reconnect-max-ms; use a shorter one"),
+        ({"postgresql_reconnect_max_ms": 49}, "--postgresql-reconnect-max-ms; use a shorter one"),
+        ({"dynamodb_pause_ms": 501}, "--dynamodb-max-pause-ms; use a shorter one"),
     ],
 )
 def test_what_cannot_be_together_names_what_to_use(values: dict[str, object], instead: str) -> None:

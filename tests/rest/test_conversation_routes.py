@@ -138,7 +138,7 @@ async def test_a_bad_query_of_events_is_refused(api: Api, query: str) -> None:
     ["/conversations?limit=x", "/conversations?before=x", f"/conversations/{PAIR}/members?limit=0",
      f"/conversations/{PAIR}/members?after=a%20b", f"/conversations/{PAIR}/receipts",
      f"/conversations/{PAIR}/receipts?seq=", f"/conversations/{PAIR}/receipts?seq=x",
-     "/users?limit=0", f"/users?q={'x' * 65}"],
+     "/users?limit=0", f"/users?q={'x' * 65}", "/users?after=a%20b", "/groups?after=ann"],
 )  # fmt: skip
 async def test_any_other_bad_query_is_refused(api: Api, path: str) -> None:
     token = await api.register("ann")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -86,8 +85,12 @@ class Peering:
         """Take other keys that are put into the store, within half a lease."""
         while True:
             await pause(self._clock, self._settings.lease_ms / 1000 / _LOOKS_PER_LEASE)
-            with contextlib.suppress(WebchatError):
+            try:
                 sids.keys = marks.keys = await self._nodes.shared_keys(sids.keys[0])
+            except WebchatError:
+                pass  # A store that does not answer is told of by the lease.
+            except Exception:
+                _log.exception("the keys that nodes share were not looked at")
 
     async def stop(self) -> None:
         """Leave; to be done once requests are no longer served."""

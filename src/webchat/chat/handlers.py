@@ -6,6 +6,7 @@ behind which the same connection's next events wait in order.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -47,10 +48,12 @@ _PEOPLE: Final = 50
 """So many in a list are as much work as an event."""
 _SNAPSHOTS: Final = 10
 """So many snapshots asked for are as much work as an event."""
+_EVENTS_A_TURN: Final = 50
+"""So many that waited are answered before others have their turn."""
 _SOUGHT_PER_S: Final = 2
 _SOUGHT_BURST: Final = 20
-"""How often a message is sought in a group's log, for all of a user's connections ten times so
-often."""
+"""A tenth of how often messages are sought in groups' logs for all of a user's connections, which
+for this are not counted one by one."""
 _log = structlog.get_logger()
 
 
@@ -151,11 +154,13 @@ class ChatHandler:
     # One event after another
 
     async def _through_gate(self, client: Client, later: Later | None) -> None:
-        gate = client.gate
+        gate, answered = client.gate, 0
         while later is not None or gate:
             if later is not None:
                 await later
-            later = None
+            later, answered = None, answered + 1
+            if answered % _EVENTS_A_TURN == 0:
+                await asyncio.sleep(0)
             if gate and not client.socket.closed:
                 try:
                     later = self._answer(client, gate.next())
@@ -183,6 +188,11 @@ class ChatHandler:
                 msg_id = error.msg_id
             self._sender.refuse(client, ack_id, error, msg_id)
             return None
+        except ProtocolError:
+            raise
+        except Exception:
+            self._fail(client, ack_id, msg_id)
+            return None
         return None if later is None else self._finish(client, ack_id, msg_id, later)
 
     async def _finish(
@@ -193,9 +203,13 @@ class ChatHandler:
         except WebchatError as error:
             self._sender.refuse(client, ack_id, error, msg_id)
         except Exception:
-            _log.exception("an event failed")
-            wrong = WebchatError(Code.INTERNAL, "that went wrong here")
-            self._sender.refuse(client, ack_id, wrong, msg_id)
+            self._fail(client, ack_id, msg_id)
+
+    def _fail(self, client: Client, ack_id: int | None, msg_id: str | None) -> None:
+        """A fault of our own: the events behind it are dealt with all the same."""
+        _log.exception("an event failed")
+        wrong = WebchatError(Code.INTERNAL, "that went wrong here")
+        self._sender.refuse(client, ack_id, wrong, msg_id)
 
     # What it says
 

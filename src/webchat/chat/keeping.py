@@ -60,7 +60,7 @@ class Keeping:
     async def _write(self, uid: Uid) -> None:
         while envelopes := self._waiting[uid]:
             self._waiting[uid] = []
-            await self._patience.insist(
+            await self._patience.attempt(
                 lambda: self._kept.keep(uid, envelopes, self._newest),
                 "keeping receipts",
                 uid=uid,

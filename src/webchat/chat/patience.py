@@ -39,13 +39,15 @@ class Patience:
             if not self._waiting:
                 _log.info("nothing waits for the store any more")
 
-    async def attempt(self, act: Callable[[], Awaitable[T]], doing: str) -> T | None:
-        """As `insist`, for what is done again and again: an error that no retry mends is logged,
-        and None comes of it."""
+    async def attempt(
+        self, act: Callable[[], Awaitable[T]], doing: str, **about: object
+    ) -> T | None:
+        """As `insist`, for what goes on after it: an error that no retry mends is logged, and None
+        comes of it."""
         try:
-            return await self.insist(act, doing)
+            return await self.insist(act, doing, **about)
         except Exception:
-            _log.exception("it failed, and is tried again in its turn", doing=doing)
+            _log.exception("it failed, and what comes after it goes on", doing=doing, **about)
             return None
 
     def _begin_waiting(self, error: WebchatError, doing: str, about: dict[str, object]) -> None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from webchat.chat.backlog import Backlog
 
 _REMEMBERED_MESSAGES: Final = 1_000
+_UNCONFIRMED_SPANS: Final = 1_000
+"""Of one conversation; of a client that confirms nothing the last one just grows."""
 
 
 class SeedDevice(Device):
@@ -34,8 +36,9 @@ class SeedDevice(Device):
 
     `told`: the last entry of each group that this connection was sent. `listed`: as of which entry
     it knows the list of a group. `_sent`: the `Seq` of messages by what receipts name them by.
-    `_unconfirmed`: messages that it was sent and has not confirmed. `_windows`: groups that its
-    page is sure to have a window of.
+    `_unconfirmed`: spans of messages that it was sent and has not confirmed, from the first to the
+    last, exact but for the newest span. `_windows`: groups that its page is sure to have a window
+    of.
     """
 
     __slots__ = (
@@ -56,7 +59,7 @@ class SeedDevice(Device):
         self._receipts = receipts
         self._members = members
         self._sent: OrderedDict[tuple[ConvID, Uid, str], Seq] = OrderedDict()
-        self._unconfirmed: dict[ConvID, deque[Seq]] = {}
+        self._unconfirmed: dict[ConvID, deque[list[Seq]]] = {}
         self.told: dict[ConvID, Seq] = {}
         self.listed: dict[ConvID, Seq] = {}
         self._windows: set[ConvID] = set()
@@ -185,7 +188,11 @@ class SeedDevice(Device):
         self._sent[entry.conv, entry.sender, entry.msg_id] = entry.seq
         if len(self._sent) > _REMEMBERED_MESSAGES:
             self._sent.popitem(last=False)
-        self._unconfirmed.setdefault(entry.conv, deque()).append(entry.seq)
+        spans = self._unconfirmed.setdefault(entry.conv, deque())
+        if spans and (spans[-1][1] == entry.seq - 1 or len(spans) == _UNCONFIRMED_SPANS):
+            spans[-1][1] = entry.seq
+        else:
+            spans.append([entry.seq, entry.seq])
 
     def _pass_over(self, entry: Entry) -> None:
         if entry.conv not in self._unconfirmed and not entry.conv.startswith("user:"):
@@ -197,11 +204,13 @@ class SeedDevice(Device):
 
     def confirmed(self, conv: ConvID, seq: Seq) -> Seq:
         """A `delivery` came up to `seq`: up to where everything is confirmed by that."""
-        waiting = self._unconfirmed.get(conv)
-        while waiting and waiting[0] <= seq:
-            waiting.popleft()
-        if waiting:
-            return max(seq, waiting[0] - 1)
+        spans = self._unconfirmed.get(conv)
+        while spans and spans[0][1] <= seq:
+            spans.popleft()
+        if spans:
+            span = spans[0]
+            span[0] = max(span[0], seq + 1)
+            return span[0] - 1
         self._unconfirmed.pop(conv, None)
         lag = self.lags.get(conv)
         log = self.user.logs.get(conv)

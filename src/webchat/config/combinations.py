@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from webchat.config.fields import option_name
 from webchat.config.places import SHARED_STORES, is_wildcard
 from webchat.config.settings import Settings
+
+_PAUSES: Final = (
+    ("bus_reconnect_min_ms", "bus_reconnect_max_ms"),
+    ("postgresql_reconnect_min_ms", "postgresql_reconnect_max_ms"),
+    ("dynamodb_pause_ms", "dynamodb_max_pause_ms"),
+)
+"""Pauses that grow from try to try: the first, and the longest."""
 
 
 def contradictions(settings: Settings) -> Iterator[str]:
@@ -25,6 +33,9 @@ def contradictions(settings: Settings) -> Iterator[str]:
         yield "--peer-port: no port is left for each of --workers; use a lower one"
     if settings.is_bus_shared and settings.relay_answer_timeout_ms <= settings.ping_interval_ms:
         yield "--relay-answer-timeout-ms: polls are held for --ping-interval-ms; use a longer one"
+    for first, most in _PAUSES:
+        if getattr(settings, first) > getattr(settings, most):
+            yield f"{option_name(first)}: it grows up to {option_name(most)}; use a shorter one"
 
 
 def _about_profiles(settings: Settings) -> Iterator[str]:

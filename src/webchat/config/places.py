@@ -12,7 +12,7 @@ from typing import Final, Literal, get_args
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from webchat.config.fields import SettingsError
-from webchat.urls import is_clear
+from webchat.urls import origin_of
 
 StoreKind = Literal["sqlite", "dynamodb", "postgresql"]
 BusKind = Literal["memory", "redis", "rediss", "unix"]
@@ -72,19 +72,11 @@ def dynamo_place(store: str) -> DynamoPlace:
     return DynamoPlace(parts.netloc, unquote(table), endpoint)
 
 
-def shown(url: str) -> str:
-    """A URL without its login and its options, which may be secret."""
-    parts = urlsplit(url)
-    if not is_clear(parts):
-        return f"{parts.scheme}://***"
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
 def check_origin(origin: str) -> None:
     """Raises SettingsError unless `origin` is one as browsers send it (RFC 6454, section 6.2)."""
     form = f"--allow-origin {origin}: write it as https://HOST[:PORT], no path"
     parts = _split(origin, form)
-    if parts.scheme not in {"http", "https"} or f"{parts.scheme}://{parts.netloc}" != origin:
+    if origin_of(origin) is None or f"{parts.scheme}://{parts.netloc}" != origin:
         raise SettingsError(form)
 
 

@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 from webchat.config import places
 from webchat.config.fields import SettingsError, amount, check_bounds, option_name, setting
+from webchat.urls import shown
 
 Role = Literal["all", "chat", "profile", "web"]
 PARTS: Final = ("chat", "profile", "web")
@@ -90,8 +91,6 @@ class Settings:
     outbox_bytes: int = amount(
         1_048_576, "Most bytes that wait for one connection; beyond, slow_consumer.", 262_144
     )
-    cursors: int = amount(1_000, "Most cursors in one join or sync packet.", most=1_000)
-    snapshots: int = amount(50, "Most receipt snapshots one packet may ask for.", most=50)
     backlog_entries: int = amount(200, "Most entries of one conversation that a join sends.")
     join_entries: int = amount(10_000, "Most entries of all conversations that a join sends.")
     held_messages: int = amount(100, "Messages of a user held for unknown groups (open mode).")
@@ -199,7 +198,9 @@ class Settings:
         2_000, "How long a node that has stopped may keep others waiting for its locks."
     )
     postgresql_attempts: int = amount(5, "Tries of a transaction that conflicts with others.")
-    dynamodb_inline_bytes: int = amount(2_048, "Bytes of entries kept in the head of a log.", 512)
+    dynamodb_inline_bytes: int = amount(
+        2_048, "Bytes of entries kept in the head of a log.", 512, 65_536
+    )
     dynamodb_attempt_timeout_ms: int = amount(2_000, "Wait for one answer of DynamoDB.")
     dynamodb_retry_within_ms: int = amount(
         5_000, "How long a request that DynamoDB throttles is tried; then unavailable."
@@ -239,7 +240,7 @@ class Settings:
     @property
     def store_name(self) -> str:
         """The store for people: a path, or its URL without what may be secret."""
-        return places.shown(self.store) if self.store_kind != "sqlite" else str(self.sqlite_path())
+        return shown(self.store) if self.store_kind != "sqlite" else str(self.sqlite_path())
 
     @property
     def mode(self) -> Literal["secured", "open"]:

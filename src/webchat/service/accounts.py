@@ -23,6 +23,7 @@ from webchat.service.account_rules import (
     clean_about,
     clean_name,
 )
+from webchat.service.pages import check_after
 from webchat.service.passwords import Passwords
 from webchat.service.profiles import Profiles, new_profile
 from webchat.service.tokens import Issued, Tokens
@@ -153,7 +154,9 @@ class AccountService:
             raise WebchatError(Code.NOT_FOUND, "There is no such session.")
 
     async def search(self, prefix: str, after: Uid, limit: int) -> Sequence[Profile]:
-        """Enabled accounts whose uid, name or a word of the name begins with `prefix`, by uid."""
+        """Enabled accounts whose uid, name or a word of the name begins with `prefix`, by uid.
+        BAD_REQUEST."""
+        check_after(after, is_uid)
         text = prefix.strip()
         if len(text) > MAX_SEARCH_CHARS:
             raise WebchatError(Code.BAD_REQUEST, f"q has up to {MAX_SEARCH_CHARS} characters.")

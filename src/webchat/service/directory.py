@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from webchat.errors import Code, WebchatError
-from webchat.model import ConvID, Group, Uid
+from webchat.model import ConvID, Group, Uid, is_group
 from webchat.ports.members import Members
 from webchat.service.accounts import MAX_SEARCH_CHARS
 from webchat.service.batches import read_each
 from webchat.service.entering import Entered, Entrance
-from webchat.service.pages import Page, clean_limit
+from webchat.service.pages import Page, check_after, clean_limit
 from webchat.service.standing import Standing
 
 
@@ -32,6 +32,7 @@ class Directory:
     async def search(self, prefix: str, after: ConvID, limit: int) -> Page[PublicGroup, ConvID]:
         """Public groups whose name begins with `prefix`, by id. BAD_REQUEST."""
         count, text = clean_limit(limit), prefix.strip()
+        check_after(after, is_group)
         if len(text) > MAX_SEARCH_CHARS:
             raise WebchatError(Code.BAD_REQUEST, f"q has up to {MAX_SEARCH_CHARS} characters.")
         found = await self._members.public(text, after, count + 1)

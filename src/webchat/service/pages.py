@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
@@ -33,6 +33,12 @@ def clean_limit(limit: int) -> int:
     if limit < 1:
         raise WebchatError(Code.BAD_REQUEST, "limit is at least 1.")
     return min(limit, MAX_LIMIT)
+
+
+def check_after(after: str, is_id: Callable[[str], bool]) -> None:
+    """The id of the last item that was had; "": none was. Raises WebchatError(BAD_REQUEST)."""
+    if after and not is_id(after):
+        raise WebchatError(Code.BAD_REQUEST, "after is not an id of this list.")
 
 
 def check_seq(seq: Seq) -> None:

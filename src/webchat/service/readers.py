@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from webchat.errors import Code, WebchatError
 from webchat.model import (
     NO_POSITION,
     ConvID,
@@ -18,7 +17,7 @@ from webchat.model import (
 from webchat.ports.members import Members
 from webchat.ports.positions import Positions
 from webchat.service.history import History
-from webchat.service.pages import Page, clean_limit
+from webchat.service.pages import Page, check_after, clean_limit
 from webchat.service.profiles import Profiles
 from webchat.service.read_positions import position_as_seen
 from webchat.service.standing import not_a_member
@@ -96,8 +95,7 @@ class Readers:
         self, uid: Uid, conv: ConvID, after: Uid, limit: int
     ) -> Page[Membership, Uid]:
         count = clean_limit(limit)
-        if after and not is_uid(after):
-            raise WebchatError(Code.BAD_REQUEST, "after is a user ID.")
+        check_after(after, is_uid)
         if (await self._history.spans(uid, conv))[-1].until is not None:
             raise not_a_member()
         found = await self._members.page(conv, after, count + 1)

@@ -71,12 +71,14 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Window(msgspec.Struct, frozen=True):
-    """Steps of one conversation that lie close together: from `after`, exclusive, to `until`."""
+    """Steps of one conversation that lie close together: from `after`, exclusive, to `until`.
+    `later`: those of the windows after it."""
 
     conv: ConvID
     after: Seq
     until: Seq
     steps: list[Step]
+    later: list[Step]
 
 
 class _Seen(msgspec.Struct, frozen=True):
@@ -173,6 +175,7 @@ class Telling:
             for conv in convs:
                 for window in _windows(conv, untold[conv], self._settings.receipt_entries):
                     self._tell(window, await self._look_at(window))
+                    untold[conv] = window.later
                 del untold[conv]
 
         try:
@@ -239,7 +242,7 @@ def _windows(conv: ConvID, steps: list[Step], most: int) -> Iterator[_Window]:
     """All steps, in windows of up to `most` entries. Of one reader's, an earlier one is in an
     earlier window or before it in the same."""
     if len(steps) == 1:
-        yield _Window(conv, steps[0].after, steps[0].until, steps)
+        yield _Window(conv, steps[0].after, steps[0].until, steps, [])
         return
     while steps:
         after, until = min([step.after for step in steps]), max([step.until for step in steps])
@@ -247,7 +250,7 @@ def _windows(conv: ConvID, steps: list[Step], most: int) -> Iterator[_Window]:
         beyond: list[Step] = []
         if until - after > most:
             after, until, within, beyond = _close_to_first(steps, most)
-        yield _Window(conv, after, until, within)
+        yield _Window(conv, after, until, within, beyond)
         steps = beyond
 
 

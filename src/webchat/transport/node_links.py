@@ -149,7 +149,7 @@ class NodeLinks:
 
     async def take(self, url: str) -> NodeLink:
         """An idle connection to that node, or a new one. Raises Unreachable."""
-        idle = self._idle[url]
+        idle = self._idle.get(url)
         while idle:
             link = idle.pop()
             self._expiry.discard(link)
@@ -160,9 +160,8 @@ class NodeLinks:
 
     def give_back(self, link: NodeLink) -> None:
         """Its exchange is over: keep it for the next, unless it broke or was left unfinished."""
-        idle = self._idle[link.url]
-        if link.is_reusable and len(idle) < self._settings.max_idle_per_node:
-            idle.append(link)
+        if link.is_reusable and self._has_room(link.url):
+            self._idle[link.url].append(link)
             self._expiry.add(link)
         else:
             self._drop(link)
@@ -191,10 +190,14 @@ class NodeLinks:
         self._open[url].add(link)
         return link
 
+    def _has_room(self, url: str) -> bool:
+        return len(self._idle[url]) < self._settings.max_idle_per_node
+
     def _expire(self, link: NodeLink) -> None:
         self._idle[link.url].remove(link)
         self._drop(link)
 
     def _drop(self, link: NodeLink) -> None:
-        self._open[link.url].discard(link)
+        if (others := self._open.get(link.url)) is not None:
+            others.discard(link)
         link.abort()

@@ -230,4 +230,5 @@ class Splices:
         self._closing.stop()
 
     def _forget(self, splice: Splice) -> None:
-        self._by_url[splice.url].discard(splice)
+        if (others := self._by_url.get(splice.url)) is not None:
+            others.discard(splice)

@@ -107,7 +107,7 @@ class DynamoTable:
         return self._client
 
     async def describe(self) -> Wire:
-        """What the engine says of the table. Raises Failed, LookupError: no such table."""
+        """What the engine says of the table. Raises Failed, NoSuchTableError."""
         answer = await self._call(self._client.describe_table, {})
         return dict(answer["Table"])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import urlsplit
 
 from webchat.adapters.dynamodb import keys
 from webchat.adapters.dynamodb.accounts import DynamoAccounts
@@ -43,6 +42,7 @@ from webchat.ports.nodes import Nodes
 from webchat.ports.positions import Positions
 from webchat.ports.store import UNFINISHED_IMPORT, Mode, StoreRefused, made_in_other_mode
 from webchat.ports.transfer import Transfer
+from webchat.urls import shown
 
 VERSION: Final = 1
 _SCHEMA: Final = Key(keys.META, "schema")
@@ -176,7 +176,7 @@ class DynamoStore(DynamoPorts):
     @property
     def _name(self) -> str:
         settings = self._settings
-        where = f" at {_address(settings.endpoint)}" if settings.endpoint else ""
+        where = f" at {shown(settings.endpoint)}" if settings.endpoint else ""
         return f"the DynamoDB table {settings.table} in {settings.region}{where}"
 
     async def _check_table(self) -> None:
@@ -199,7 +199,7 @@ class DynamoStore(DynamoPorts):
     @property
     def _url(self) -> str:
         settings = self._settings
-        endpoint = f"?endpoint={_address(settings.endpoint)}" if settings.endpoint else ""
+        endpoint = f"?endpoint={shown(settings.endpoint)}" if settings.endpoint else ""
         return f"dynamodb://{settings.region}/{settings.table}{endpoint}"
 
 
@@ -209,10 +209,3 @@ def _refuse_version(name: str, version: int) -> None:
             f"{name} was made by a newer webchat (schema {version}): update this one"
         )
     raise StoreRefused(f"{name} has the schema {version}, older than this webchat can read")
-
-
-def _address(endpoint: str) -> str:
-    """An endpoint as it may be shown: without a password."""
-    parts = urlsplit(endpoint)
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}"

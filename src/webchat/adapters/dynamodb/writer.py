@@ -52,7 +52,6 @@ class LogWriter:
         self._rolling = Rolling(table, reader, self._pages, rows, settings)
         self._answering: Answering
         self._tasks: set[asyncio.Task[None]] = set()
-        self._is_closed = False
 
     def answer_by(self, answering: Answering) -> None:
         """Set who answers; once, before anything else."""
@@ -149,8 +148,10 @@ class LogWriter:
         try:
             while known.waiting or known.followed:
                 batch = self._take(known)
-                await self._cycle(known, batch)
-                known.finish(len(batch))
+                try:
+                    await self._cycle(known, batch)
+                finally:
+                    known.finish(len(batch))
         finally:
             known.task = None
 

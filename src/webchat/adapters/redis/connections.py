@@ -173,7 +173,8 @@ class Connections:
             await pause(self._clock, pause_ms / 1000 * random.uniform(0.5, 1.0))  # noqa: S311
             try:
                 await self._connect()
-            except (BusRefused, OSError, LinkLost) as error:
+            except Exception as error:
+                # Whatever it is: it is tried again until there is a bus.
                 self._cannot(self._reason(error))
             else:
                 return
@@ -194,6 +195,9 @@ class Connections:
         try:
             found = await fitness.examine(link)
         except LinkLost:  # that is told on its own way
+            return
+        except Exception:
+            _log.exception("what Redis says of itself cannot be read")
             return
         self.complaint = found.complaint
         if found.refusal:

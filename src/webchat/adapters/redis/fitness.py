@@ -94,17 +94,23 @@ def _refusal(facts: Mapping[str, str]) -> str:
 
 def _complaint(facts: Mapping[str, str]) -> str:
     policy = facts.get("maxmemory_policy", "noeviction")
-    most_bytes = int(facts.get("maxmemory", 0))
+    most_bytes = _number(facts, "maxmemory")
     if most_bytes == 0:
         return ""
     if policy == "noeviction":
-        if int(facts.get("used_memory", 0)) < most_bytes:
+        if _number(facts, "used_memory") < most_bytes:
             return ""
         return f"Redis is full (maxmemory {most_bytes} bytes): it takes no rates and no profiles."
     return (
         f"Redis evicts (maxmemory-policy {policy}): rates and the profile cache forget before "
         "their time; set noeviction."
     )
+
+
+def _number(facts: Mapping[str, str], name: str) -> int:
+    """0 if it is not said as a number: what only speaks as Redis does may say anything."""
+    said = facts.get(name, "")
+    return int(said) if said.isdecimal() else 0
 
 
 def _refused_login(address: Address, said: str) -> str:
