@@ -19,6 +19,7 @@ _UID: Final = re.compile(rf"(?!group_){_ID_CHARACTERS}\Z")
 _GROUP: Final = re.compile(rf"group_{_ID_CHARACTERS}\Z")
 GROUP_PREFIX: Final = "group_"
 """How the ConvIDs of groups begin, and no other."""
+_USER: Final = "user:"
 
 MESSAGE: Final = "message"
 """The kind of entries that count: `N` says how many there are, and readers confirm them."""
@@ -57,12 +58,18 @@ def pair_of(conv: ConvID) -> tuple[Uid, Uid] | None:
 
 def user_log(uid: Uid) -> ConvID:
     """The ConvID of a user's own log."""
-    return f"user:{uid}"
+    return _USER + uid
+
+
+def is_user_log(conv: ConvID) -> bool:
+    """Whether `conv` is a user's own log."""
+    return conv.startswith(_USER)
 
 
 def user_of(conv: ConvID) -> Uid | None:
     """Whose log `conv` is, or None if it is no user's log."""
-    return conv[5:] if conv.startswith("user:") and is_uid(conv[5:]) else None
+    uid = conv.removeprefix(_USER)
+    return uid if uid != conv and is_uid(uid) else None
 
 
 class Draft(msgspec.Struct, frozen=True, gc=False):
@@ -108,7 +115,7 @@ def sealing_form(conv: ConvID) -> bytes | None:
 
     `form % (draft.envelope[:-1], seq, n, at)` is the envelope of the entry. None: a user's log.
     """
-    if conv.startswith("user:"):
+    if is_user_log(conv):
         return None
     named = conv.replace("%", "%%").encode()
     return b'%%b,"ConvID":"%b","Seq":%%d,"N":%%d,"StoredAt":%%d}' % named
@@ -125,7 +132,7 @@ def unseal(entry: Entry) -> Draft:
 
 def _place(conv: ConvID, seq: Seq, n: int, at: int) -> bytes:
     """How the envelope of an entry ends."""
-    if conv.startswith("user:"):
+    if conv.startswith(_USER):
         return f',"ConvID":"{conv}","Seq":{seq},"StoredAt":{at}}}'.encode()
     return f',"ConvID":"{conv}","Seq":{seq},"N":{n},"StoredAt":{at}}}'.encode()
 

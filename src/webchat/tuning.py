@@ -9,13 +9,13 @@ from webchat import __version__
 from webchat.chat.assembly import Settings as ChatLayerSettings
 from webchat.chat.grouping import GroupSettings
 from webchat.chat.handlers import ChatSettings
-from webchat.chat.identity import COOKIE
 from webchat.chat.joining import JoinSettings
 from webchat.chat.keeping import KeptSettings
 from webchat.chat.lag import BacklogSettings
 from webchat.chat.settings import RepairSettings
 from webchat.config import Settings
 from webchat.ports.held import HeldLimits
+from webchat.protocol.cookies import COOKIE
 from webchat.service.accounts import AccountSettings
 from webchat.service.links import LinkSettings
 from webchat.service.passwords import PasswordSettings

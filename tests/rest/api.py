@@ -10,7 +10,7 @@ import httpx
 from prometheus_client import CollectorRegistry
 
 from tests.service.world import PASSWORD, World
-from webchat.chat.identity import COOKIE
+from webchat.protocol.cookies import COOKIE
 from webchat.transport.proxy import Client, Proxies
 from webchat.transport.rest import RestSettings, Services, build, build_seed
 

@@ -12,7 +12,7 @@ import pytest
 from tests.rest.api import HOST, Api, check_problem
 from tests.service.late import answers_late
 from tests.service.world import PASSWORD
-from webchat.chat.identity import COOKIE
+from webchat.protocol.cookies import COOKIE
 from webchat.transport.proxy import Client
 
 DAY_S = 86_400

@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 
 from tests.rest.api import HOST, LISTED_ORIGIN, Api, Edge, check_problem
 from tests.service.world import PASSWORD
-from webchat.chat.identity import COOKIE
+from webchat.protocol.cookies import COOKIE
 from webchat.transport.proxy import Proxies
 from webchat.transport.rest.guard import CLIENT, Guard
 

@@ -14,7 +14,7 @@ from webchat.chat.acks import OwnAck, comes_instead
 from webchat.chat.followed import NOTHING, FollowedLog, User, followed_log
 from webchat.chat.lag import Lag
 from webchat.chat.packets import ack_of_entry, entry_packet, skip_packet
-from webchat.model import MESSAGE, ConvID, Entry, Head, Seq
+from webchat.model import MESSAGE, ConvID, Entry, Head, Seq, is_user_log
 from webchat.protocol.socketio import Packet
 from webchat.session.handler import Socket
 
@@ -203,7 +203,7 @@ class Device:
         """
         if lag.position != seq:
             lag.position = seq
-            more = more and not log.conv.startswith("user:")
+            more = more and not is_user_log(log.conv)
             self.socket.emit(skip_packet(log.conv, seq, n, more=more))
         self._answer_passed(lag, seq)
 

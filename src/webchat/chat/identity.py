@@ -16,11 +16,10 @@ from webchat.chat.tools import Tools
 from webchat.errors import Closing, Code, WebchatError
 from webchat.model import Login, Uid, is_uid
 from webchat.ports.clock import pause
-from webchat.protocol.cookies import cookie_in
+from webchat.protocol.cookies import COOKIE, cookie_in
 from webchat.service.newest import put_newest
 from webchat.session.handler import ConnectRefused, Socket
 
-COOKIE: Final = "webchat_session"
 _REMEMBERED_USERS: Final = 1_000
 _FULL_RETRY_MS: Final = 10_000
 """When somebody with too many connections may ask again: a dead one is noticed within a minute."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from webchat.errors import WebchatError
-from webchat.model import ConvID, Entry, Position, Seq, Uid, is_group
+from webchat.model import ConvID, Entry, Position, Seq, Uid, is_group, is_user_log
 from webchat.protocol.socketio import Packet, event_packet
 from webchat.service.telling import Notice
 
@@ -84,7 +84,7 @@ def refusal_packet(error: WebchatError, msg_id: str | None) -> Packet:
 def skip_packet(conv: ConvID, seq: Seq, n: int, *, more: bool) -> Packet:
     """`skip`: your position is now `seq`, where the count of messages is `n`."""
     envelope: dict[str, Any] = {"EvtType": "skip", "ConvID": conv, "Seq": seq, "N": n, "more": more}
-    if conv.startswith("user:"):
+    if is_user_log(conv):
         del envelope["N"]
     return chat_packet(envelope)
 

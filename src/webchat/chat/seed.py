@@ -16,7 +16,7 @@ from webchat.chat.device import Device
 from webchat.chat.followed import FollowedLog, User
 from webchat.chat.lag import Lag
 from webchat.chat.packets import LISTED_MEMBERS, ack_of_entry, entry_packet, notify_packet
-from webchat.model import MESSAGE, ConvID, Entry, Seq, Uid, is_group, user_log
+from webchat.model import MESSAGE, ConvID, Entry, Seq, Uid, is_group, is_user_log, user_log
 from webchat.ports.members import Members
 from webchat.protocol.socketio import Packet
 from webchat.service.membership import CREATE, DEPART, JOIN, REMOVE, coming_in
@@ -195,7 +195,7 @@ class SeedDevice(Device):
             spans.append([entry.seq, entry.seq])
 
     def _pass_over(self, entry: Entry) -> None:
-        if entry.conv not in self._unconfirmed and not entry.conv.startswith("user:"):
+        if entry.conv not in self._unconfirmed and not is_user_log(entry.conv):
             self._receipts.move(self.user.uid, entry.conv, source=self, named=(), run_on=entry.seq)
 
     def sent(self, conv: ConvID, author: Uid, msg_id: str) -> Seq | None:

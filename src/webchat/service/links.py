@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from webchat.ports.clock import Clock
 from webchat.ports.links import InviteLinks
 from webchat.ports.log import Log
 from webchat.service.entering import Entered, Entrance
+from webchat.service.hashes import secret_hash
 from webchat.service.standing import Standing, Standings, check_admin
 
 _CODE_BYTES: Final = 18
@@ -69,7 +69,7 @@ class LinkService:
         code = secrets.token_urlsafe(_CODE_BYTES)
         expires_at = now + expires_in_s * 1_000
         link = InviteLink(secrets.token_hex(_ID_BYTES), conv, uid, expires_at, uses)
-        if not await self._links.add(_hash(code), link, self._settings.links_per_group, now):
+        if not await self._links.add(secret_hash(code), link, self._settings.links_per_group, now):
             raise WebchatError(Code.CONFLICT, "This group has too many links; revoke one first.")
         return Made(code, link)
 
@@ -89,7 +89,7 @@ class LinkService:
 
         NOT_FOUND: no such link, or it has ended. GROUP_CLOSED.
         """
-        link = await self._links.find(_hash(code))
+        link = await self._links.find(secret_hash(code))
         if link is None or link.expires_at <= self._clock.now_ms():
             raise _no_such_link()
         visit = join_id = ""
@@ -127,8 +127,3 @@ class LinkService:
 
 def _no_such_link() -> WebchatError:
     return WebchatError(Code.NOT_FOUND, "There is no such link, or it has ended.")
-
-
-def _hash(code: str) -> bytes:
-    """Codes are random, so a plain hash is enough: nobody can try them all."""
-    return hashlib.sha256(code.encode("utf-8", "surrogatepass")).digest()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from webchat.errors import WebchatError
 from webchat.model import Login, Uid, is_id
 from webchat.ports.accounts import Logins
 from webchat.ports.clock import Clock, Timer
+from webchat.service.hashes import secret_hash
 
 _TOKEN_BYTES: Final = 32
 _MAX_TOKEN_CHARS: Final = 128
@@ -62,7 +62,7 @@ class Tokens:
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         now = self._clock.now_ms()
         login = Login(secrets.token_hex(8), uid, now, now, self._expiry(now))
-        await self._logins.add(_hash(token), login)
+        await self._logins.add(secret_hash(token), login)
         await self._end_beyond(login)
         return Issued(token, login)
 
@@ -82,7 +82,7 @@ class Tokens:
         revoked or expired."""
         if not token or len(token) > _MAX_TOKEN_CHARS:
             return None
-        login = await self._logins.find(_hash(token))
+        login = await self._logins.find(secret_hash(token))
         if login is None or login.expires_at <= self._clock.now_ms():
             return None
         return await self._slide(login)
@@ -137,8 +137,3 @@ class Tokens:
 
 def _worth(login: Login) -> tuple[bool, int]:
     return login.last_used_at > login.created_at, login.last_used_at
-
-
-def _hash(token: str) -> bytes:
-    """Tokens are random, so a plain hash is enough: nobody can try them all."""
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

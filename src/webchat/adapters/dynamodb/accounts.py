@@ -22,7 +22,6 @@ from webchat.model import Profile, Uid
 from webchat.ports.accounts import Changed, fold, search_terms
 from webchat.ports.clock import Clock
 
-INDEXED_CHARS: Final = 3
 _PAGE: Final = 100
 
 
@@ -116,7 +115,7 @@ class DynamoAccounts:
         """Enabled accounts with a term that begins with `prefix`, by uid."""
         wanted = fold(prefix)
         return await self._listed(
-            keys.found_by(wanted[:INDEXED_CHARS]),
+            keys.found_by(wanted[: keys.INDEXED_CHARS]),
             after,
             limit,
             lambda account: (
@@ -263,7 +262,7 @@ def read_accounts(item: Item | None) -> dict[Uid, Account]:
 def indexes(profile: Profile) -> set[str]:
     """The partitions in which an account can be found."""
     terms = search_terms(profile)
-    lengths = range(1, INDEXED_CHARS + 1)
+    lengths = range(1, keys.INDEXED_CHARS + 1)
     begins = {term[:length] for term in terms for length in lengths}
     return {keys.found_by(begin) for begin in begins} | {keys.found_by("")}
 

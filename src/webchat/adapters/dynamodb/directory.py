@@ -18,7 +18,6 @@ from webchat.adapters.dynamodb.table import Item, Key, older
 from webchat.model import ConvID, Group, Seq
 from webchat.ports.accounts import fold
 
-INDEXED_CHARS: Final = 3
 _decode_group: Final = msgspec.json.Decoder(Group).decode
 
 
@@ -82,8 +81,8 @@ def _indexes(group: Group) -> set[str]:
     if not _is_listed(group):
         return set()
     name = fold(group.name)
-    return {_index(name[:length]) for length in range(INDEXED_CHARS + 1)}
+    return {_index(name[:length]) for length in range(keys.INDEXED_CHARS + 1)}
 
 
 def _index(prefix: str) -> str:
-    return keys.public(prefix[:INDEXED_CHARS])
+    return keys.public(prefix[: keys.INDEXED_CHARS])

@@ -35,6 +35,9 @@ LAST: Final = "\ue000"
 FIRST: Final = " "
 """Sorts before it; a key cannot be empty."""
 
+INDEXED_CHARS: Final = 3
+"""What people and public groups are found by has items under so many of its first characters."""
+
 META: Final = "meta"
 NODES: Final = "nodes"
 REVOCATIONS: Final = "revocations"

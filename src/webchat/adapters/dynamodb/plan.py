@@ -10,7 +10,7 @@ import msgspec
 from webchat.adapters.dynamodb.head import Follows, LogHead, Mark, Record, encode
 from webchat.adapters.dynamodb.window import Window
 from webchat.errors import MembersChanged, WebchatError
-from webchat.model import Head, Seq, Uid
+from webchat.model import MESSAGE, Head, Seq, Uid
 from webchat.ports.log import Append, Change, Follow, changed, check_conditions, last_change
 
 
@@ -147,7 +147,7 @@ class Planner:
         first, n_before = self._last + 1, self._n
         for draft in request.drafts:
             self._last += 1
-            self._n += draft.kind == "message"
+            self._n += draft.kind == MESSAGE
             self._keys[draft.sender, draft.msg_id] = self._last
             self._tail.append(
                 Record(

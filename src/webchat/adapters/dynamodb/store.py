@@ -132,7 +132,6 @@ class DynamoStore(DynamoPorts):
     def __init__(self, settings: DynamoSettings, clock: Clock) -> None:
         self._client = DynamoTable(settings)
         self._settings = settings
-        self._clock = clock
         super().__init__(self._client, settings, clock)
 
     async def init(self) -> None:

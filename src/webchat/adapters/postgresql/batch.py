@@ -12,6 +12,7 @@ import msgspec
 
 from webchat.errors import MembersChanged
 from webchat.model import (
+    MESSAGE,
     NO_HEAD,
     NO_POSITION,
     ConvID,
@@ -136,7 +137,7 @@ class Batch:
         head, written = self._known.heads.get(conv, NO_HEAD), []
         for draft in drafts:
             seq = head.last + 1
-            n = head.n + (draft.kind == "message")
+            n = head.n + (draft.kind == MESSAGE)
             head = Head(seq, n, self._at, seq if is_membership else head.members_seq)
             said = (draft.kind, draft.sender, draft.msg_id, draft.envelope)
             written.append(Written(conv, seq, n, self._at, head.members_seq, *said))

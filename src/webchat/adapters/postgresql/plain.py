@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from webchat.adapters.postgresql.connections import Connection
-from webchat.model import NO_POSITION, ConvID, Entry, Position, Seq, Uid, seal
+from webchat.model import MESSAGE, NO_POSITION, ConvID, Entry, Position, Seq, Uid, seal
 from webchat.ports.log import Append, Appended
 from webchat.ports.positions import Moved
 
@@ -91,7 +91,7 @@ class Plain:
             end = self._ends[request.conv] = _End(len(self._ends))
         for draft in request.drafts:
             end.entries += 1
-            end.messages += draft.kind == "message"
+            end.messages += draft.kind == MESSAGE
             place = (end.number, end.entries, end.messages)
             said = (draft.kind, draft.sender, draft.msg_id.encode(), draft.envelope)
             self._drafts.append(place + said)

@@ -16,6 +16,7 @@ from webchat.adapters.sqlite import journal, keyjournal
 from webchat.adapters.sqlite.files import existing
 from webchat.adapters.sqlite.keys import key_hash
 from webchat.adapters.sqlite.schema import VERSION, check_mode, check_version, is_being_filled
+from webchat.model import MESSAGE
 from webchat.ports.store import UNFINISHED_IMPORT, Finding, Mode, StoreRefused
 
 _SAID: Final = """
@@ -274,7 +275,7 @@ def _broken_journal(db: sqlite3.Connection) -> Iterator[Finding]:
         for log, seq, n, _, members_seq, kind, _, _, envelope, _ in batch.entries:
             last, counted, members_last = ends.get(log) or _end(db, log)
             if seq > last:
-                expected = (last + 1, counted + (kind == "message"))
+                expected = (last + 1, counted + (kind == MESSAGE))
                 if (seq, n) != expected or members_seq not in (seq, members_last):
                     yield f"{_name(db, log)}: the journal goes on with Seq {seq} after {last}"
                 if not _is_object(envelope):

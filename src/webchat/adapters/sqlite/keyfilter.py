@@ -30,7 +30,8 @@ class KeyFilter:
     """A bit for each hash that was added, of `keys.key_hash`. Used by the writer's thread.
 
     It begins with 32 bits a key or more, with which 97 of 100 new keys are known to be new, and
-    should begin again when it has come down to 8. If `max_bytes` are less than 2 there is none.
+    should begin again when it has come down to 8: as far as `max_bytes` allow. Where these are less
+    than 2 bits a key there is none, and each key may have been met before.
     """
 
     def __init__(self, max_bytes: int) -> None:

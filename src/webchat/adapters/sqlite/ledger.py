@@ -20,6 +20,7 @@ from webchat.adapters.sqlite.recent import Recent
 from webchat.adapters.sqlite.rows import EntryRow, add_entries, write_keys, write_positions
 from webchat.adapters.sqlite.settings import SqliteSettings
 from webchat.model import (
+    MESSAGE,
     NO_HEAD,
     NO_POSITION,
     ConvID,
@@ -131,7 +132,7 @@ class Ledger:
             return None
         (draft,) = request.drafts
         kind, sender, msg_id, said = draft.kind, draft.sender, draft.msg_id, draft.envelope
-        seq, n, members_seq = head.last + 1, head.n + (kind == "message"), head.members_seq
+        seq, n, members_seq = head.last + 1, head.n + (kind == MESSAGE), head.members_seq
         log.head = Head(seq, n, at, members_seq)
         row = (log.id, seq, n, at, members_seq, kind, sender, msg_id, said, hashed)
         tail.rows.append(row)
@@ -154,7 +155,7 @@ class Ledger:
         for draft in request.drafts:
             kind, sender, msg_id = draft.kind, draft.sender, draft.msg_id
             seq += 1
-            n += kind == "message"
+            n += kind == MESSAGE
             if request.is_membership:
                 members_seq = seq
             hashed = key_hash(sender, msg_id)

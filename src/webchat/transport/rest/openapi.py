@@ -11,8 +11,8 @@ from typing import Any, Final
 import msgspec
 
 from webchat import __version__
-from webchat.chat.identity import COOKIE
 from webchat.errors import Code
+from webchat.protocol.cookies import COOKIE
 from webchat.transport.rest.problems import MEDIA_TYPE, Problem
 from webchat.transport.rest.route import Route
 

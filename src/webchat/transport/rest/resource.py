@@ -10,10 +10,9 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from webchat.chat.identity import COOKIE
 from webchat.errors import Code, WebchatError
 from webchat.model import Login, Uid, is_uid
-from webchat.protocol.cookies import cookie_in
+from webchat.protocol.cookies import COOKIE, cookie_in
 from webchat.service.turns import Turns
 from webchat.transport.headers import Headers
 from webchat.transport.rest.guard import CLIENT
