@@ -57,6 +57,19 @@ async def test_one_that_is_never_named_begins_at_its_start_after_the_last_packet
     assert told(ben, "dm:anna:ben") == [("message", 1)]
 
 
+async def test_of_the_own_log_nothing_is_missed_that_came_after_the_join(world: World) -> None:
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    await anna.send("ben", "before")
+    ben.leave()
+    ben = await world.person("ben")
+    await ben.join(more=True)
+    await anna.do("create", G, "ben")
+    assert ben.got() == []
+    await ben.ask("sync", {"cursors": {}})
+    own = [e for e in ben.got() if e["ConvID"] == "user:ben"]
+    assert [(e["EvtType"], e["Seq"]) for e in own] == [("skip", 1), ("conversation", 2)]
+
+
 async def test_one_that_is_never_named_begins_when_no_further_packet_comes(world: World) -> None:
     anna, ben = await world.joined("anna"), await world.person("ben")
     await ben.join({"user:ben": 0}, more=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
@@ -51,6 +52,24 @@ async def test_what_has_waited_makes_room_for_more() -> None:
         await settle()
         person.say("join", {"device": "d", "cursors": {}})
     assert person.socket.why is None
+
+
+async def test_an_event_too_long_to_be_looked_into_is_refused_by_its_key() -> None:
+    person = await _waiting(ChatSettings())
+    await settle()
+    long = person.message("bob", "x" * 300_000, MsgID="a 1")
+    for said, msg_id in ((long, "a 1"), (json.dumps(long), "")):
+        answer = await person.ask("chat", said)
+        assert (answer["error"]["code"], answer["MsgID"]) == ("too_large", msg_id)
+    assert person.socket.why is None
+
+
+async def test_what_has_waited_goes_with_its_connection() -> None:
+    person = await _waiting(ChatSettings())
+    person.say("chat", {"Body": "x" * 30_000})
+    gate = person.socket.state.gate
+    person.leave()
+    assert not gate
 
 
 async def test_others_have_their_turns_while_much_that_waited_is_answered() -> None:

@@ -176,6 +176,20 @@ async def test_a_snapshot_says_where_everybody_is_after_the_own_position(world: 
     assert msgspec.json.decode(snapshot["Body"]) == [["anna", 3, 3], ["ben", 3, 2]]
 
 
+async def test_snapshots_that_are_asked_for_again_before_they_are_shown_are_shown_once(
+    world: World,
+) -> None:
+    anna, ben = await talk(world, "one")
+    await anna.send("cleo", "two")
+    for _ in range(20):
+        anna.say("sync", {"cursors": {}, "receipts": [CONV, "dm:anna:cleo"]})
+    await world.pass_time(1)
+    shown = [e["ConvID"] for e in anna.got("receipts")]
+    assert shown.count("dm:anna:cleo") == 1
+    assert shown.count(CONV) <= 2
+    ben.leave()
+
+
 async def test_sync_asks_for_snapshots_too(world: World) -> None:
     _, ben = await talk(world, "one")
     await ben.ask("sync", {"cursors": {}, "receipts": [CONV]})

@@ -44,7 +44,7 @@ async def test_a_wrong_act_is_refused(
 @pytest.mark.parametrize(
     ("kind", "body"),
     [
-        ("create", json.dumps(["\u202e" * 60_000])),
+        ("create", json.dumps(["\u202e" * 30_000])),
         ("group", json.dumps({"x" * 200_000: 1})),
         ("role", json.dumps({"uid": "ben", "role": "x" * 200_000})),
     ],

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tests.chat.world import Person, World
 from webchat.chat.assembly import Settings
 from webchat.chat.keeping import KeptSettings
+from webchat.model import Entry
 
 KEPT = Settings(open_mode=True, kept=KeptSettings(kept_receipts=10))
 
@@ -155,14 +158,62 @@ async def test_who_confirms_late_has_what_it_named_and_no_more_however_much_wait
         await anna.send("ben", str(number))
         await ben.send("anna", str(number))
 
-    async def delivered() -> int:
-        conv = "dm:anna:ben"
-        return (await world.store.positions.of_user("ben", [conv]))[conv].delivered
-
     for number, until in ((0, 2), (3, 7), (5, 11), (7, 16)):
         await name(ben, "delivery", str(number))
-        assert await delivered() == until
+        assert await delivered(world, "ben", "dm:anna:ben") == until
     await world.chat.close()
+
+
+async def delivered(world: World, uid: str, conv: str) -> int:
+    return (await world.store.positions.of_user(uid, [conv]))[conv].delivered
+
+
+async def seed_group(world: World) -> tuple[Person, Person]:
+    """anna, who knows `Seq`, and ben, who does not and has the message at 2."""
+    anna = await world.joined("anna")
+    await anna.do("create", G, "ben")
+    ben = await seed(world, "ben")
+    await anna.say_in(G, "one")
+    return anna, ben
+
+
+@pytest.mark.parametrize("other", ["full", "seed"])
+async def test_what_another_device_confirms_holds_nothing_up(open_world: World, other: str) -> None:
+    anna, ben = await seed_group(open_world)
+    join = open_world.joined if other == "full" else lambda uid: seed(open_world, uid)
+    tablet = await join("ben")
+    named = {"Seq": 2} if other == "full" else {"MsgID": "anna-one"}
+    tablet.say("chat", tablet.act("delivery", G, **named))
+    await open_world.pass_time(1)
+    tablet.leave()
+    await open_world.pass_time(1)
+    await anna.do("refer", G, "cleo")
+    await open_world.pass_time(1)
+    assert ben.got("join")
+    assert await delivered(open_world, "ben", G) == 3
+
+
+async def test_what_was_confirmed_right_after_the_join_does_not_come_again(
+    open_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna, ben = await seed_group(open_world)
+    ben.leave()
+    may_read = asyncio.Event()
+    read = open_world.store.log.read
+
+    async def read_later(conv: str, after: int, limit: int) -> list[Entry]:
+        await may_read.wait()
+        return await read(conv, after, limit)
+
+    monkeypatch.setattr(open_world.store.log, "read", read_later)
+    ben = await seed(open_world, "ben")
+    ben.say("chat", ben.act("delivery", G, To="anna", MsgID="anna-one"))
+    await open_world.pass_time(1)
+    may_read.set()
+    await anna.do("refer", G, "cleo")
+    await open_world.pass_time(1)
+    assert [e["EvtType"] for e in ben.got("message", "join")] == ["join"]
+    assert await delivered(open_world, "ben", G) == 3
 
 
 @pytest.mark.parametrize("hides", ["anna", "ben"])

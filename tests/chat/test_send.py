@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -262,3 +263,14 @@ async def test_what_comes_while_the_server_goes_is_refused_with_its_msg_id(world
     assert refusal["error"]["code"] == "unavailable"
     assert refusal["MsgID"] == "anna-late"
     assert "MsgID" not in await anna.join()
+
+
+@pytest.mark.parametrize("wrong", [{"Seq": None}, {"Seq": -1}, {"Seq": "x"}, {"ConvID": 5}])
+@pytest.mark.parametrize("as_text", [False, True])
+async def test_fields_of_the_server_are_dropped_from_a_message_whatever_they_are(
+    world: World, wrong: dict[str, Any], as_text: bool
+) -> None:
+    anna = await world.joined("anna")
+    message = anna.message("ben", "hello") | wrong
+    ack = await anna.ask("chat", json.dumps(message) if as_text else message)
+    assert (ack["ok"], ack["Seq"], ack["ConvID"]) == (True, 1, CONV)

@@ -6,9 +6,10 @@ import asyncio
 
 import httpx
 import pytest
+from starlette.types import Message
 
 from tests.memory import settle
-from tests.rest.api import Api, check_problem
+from tests.rest.api import HOST, Api, check_problem
 from webchat.service.conversations import Listed
 from webchat.service.pages import Page
 
@@ -84,3 +85,38 @@ async def test_who_gives_up_waiting_takes_nobodys_place(api: Api, library: Libra
     library.may_end.set()
     await asyncio.gather(*asked, return_exceptions=True)
     assert (await api.as_user(ann, "GET", "/me")).status_code == 200
+
+
+async def test_who_does_not_read_answers_is_given_few_of_them(api: Api) -> None:
+    token = await api.register("ann")
+    for _ in range(3):
+        await api.world.say("ann", "ben", "x" * 100_000)
+    begun, may_go_on = [], asyncio.Event()
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body" and message["body"]:
+            begun.append(len(message["body"]))
+        elif message["type"] == "http.response.body":
+            await may_go_on.wait()  # as uvicorn does while what it has written is not read
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    headers = [(b"host", HOST.encode()), (b"authorization", f"Bearer {token}".encode())]
+    path = "/api/v1/conversations/dm:ann:ben/events"
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET",
+        "scheme": "http", "path": path, "raw_path": path.encode(), "query_string": b"",
+        "root_path": "", "headers": headers, "client": ("127.0.0.1", 1), "server": (HOST, 80),
+    }  # fmt: skip
+    asked = [asyncio.ensure_future(api.app(dict(scope), receive, send)) for _ in range(10)]
+    await settle(_TURNS)
+    assert len(begun) == _AT_ONCE
+    may_go_on.set()
+    await asyncio.gather(*asked)
+    assert len(begun) == 10
+
+
+async def test_a_query_of_many_fields_is_refused(api: Api) -> None:
+    token = await api.register("ann")
+    check_problem(await api.as_user(token, "GET", "/users?" + "a&" * 33), 400, "bad_request")

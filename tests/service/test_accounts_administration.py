@@ -27,11 +27,11 @@ class PausedPasswords(Passwords):
         self.unusable = passwords.unusable
         self.meanwhile: Callable[[], Awaitable[None]] | None = None
 
-    async def hash(self, password: str) -> str:
-        return await self._passwords.hash(password)
+    async def hash(self, password: str, asker: str = "") -> str:
+        return await self._passwords.hash(password, asker)
 
-    async def verify(self, password_hash: str | None, password: str) -> bool:
-        right = await self._passwords.verify(password_hash, password)
+    async def verify(self, password_hash: str | None, password: str, asker: str = "") -> bool:
+        right = await self._passwords.verify(password_hash, password, asker)
         meanwhile, self.meanwhile = self.meanwhile, None
         if meanwhile is not None:
             await meanwhile()

@@ -36,6 +36,26 @@ async def test_without_a_place_the_newest_come_ascending(world: World) -> None:
     assert (seqs(page.items), page.next) == ([3, 4, 5], 3)
 
 
+async def test_a_page_of_long_entries_is_shorter_and_says_how_to_go_on(world: World) -> None:
+    for _ in range(5):
+        await world.say("ann", "ben", "x" * 300_000)
+    page = await world.history.before("ann", PAIR, None, 50)
+    assert (seqs(page.items), page.next) == ([3, 4, 5], 3)
+    page = await world.history.before("ann", PAIR, page.next, 50)
+    assert (seqs(page.items), page.next) == ([1, 2], None)
+    page = await world.history.after("ann", PAIR, 0, 50)
+    assert (seqs(page.items), page.next) == ([1, 2, 3], 3)
+    page = await world.history.after("ann", PAIR, 3, 50)
+    assert (seqs(page.items), page.next) == ([4, 5], None)
+
+
+async def test_an_entry_that_is_a_page_by_itself_comes_alone(world: World) -> None:
+    for _ in range(2):
+        await world.say("ann", "ben", "x" * 2_000_000)
+    page = await world.history.after("ann", PAIR, 0, 50)
+    assert (seqs(page.items), page.next) == ([1], 1)
+
+
 async def test_before_gives_the_newest_that_match_and_ends_at_the_start(world: World) -> None:
     for _ in range(5):
         await world.say("ann", "ben")

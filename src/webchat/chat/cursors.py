@@ -24,7 +24,7 @@ class Cursors:
         device.budget = self._settings.join_entries
         unnamed = [conv for conv in device.user.logs if conv not in cursors]
         for conv in unnamed:
-            device.lag_behind(conv, Lag(0, waiting=True))
+            device.lag_behind(conv, Lag(0, waiting=True)).end = device.user.logs[conv].last
         if not more:
             for conv in unnamed:
                 _begin(device, device.user.logs[conv], None)
@@ -77,13 +77,17 @@ def _begin(device: Device, log: FollowedLog, cursor: Seq | None) -> None:
         return  # live
     if lag is None:
         lag = device.lag_behind(log.conv, Lag(log.last))
+    # What was appended since the join is missed by nobody.
+    own_end = lag.end if lag.waiting else log.last
     lag.waiting = False
     lag.queue = None
     lag.skip_only = False
     lag.position, lag.end = 0 if cursor is None else cursor, log.last
     lag.begun += 1
     is_own = log.conv == user_log(device.user.uid)
-    if lag.position > log.last or (cursor is None and is_own):
+    if cursor is None and is_own:
+        device.skip(log, lag, own_end, log.n, more=False)
+    elif lag.position > log.last:
         device.skip(log, lag, log.last, log.n, more=False)
     if lag.position == log.last:
         device.live(log, lag)

@@ -161,6 +161,9 @@ class Device:
         if not queue and log is not None:
             self.live(log, lag)
 
+    def delivered_elsewhere(self, conv: ConvID, seq: Seq) -> None:
+        """Another device of the user has all of that log up to `seq`."""
+
     # Backlog
 
     def log_of(self, conv: ConvID) -> FollowedLog | None:

@@ -7,6 +7,7 @@ behind which the same connection's next events wait in order.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from webchat.chat.rates import Bucket, Rates
 from webchat.chat.sending import Sender
 from webchat.chat.tools import Tools
 from webchat.errors import Closing, Code, WebchatError
-from webchat.model import MESSAGE, Uid, is_group, pair_conv
+from webchat.model import MAX_MSG_ID_CHARS, MESSAGE, Uid, is_group, pair_conv
 from webchat.ports.clock import pause
 from webchat.ports.log import Append
 from webchat.protocol.envelope import Envelope, NamedEvent, decode_chat
@@ -48,12 +49,17 @@ _PEOPLE: Final = 50
 """So many in a list are as much work as an event."""
 _SNAPSHOTS: Final = 10
 """So many snapshots asked for are as much work as an event."""
+_LISTS_CHARS: Final = 160_000
+"""A thousand cursors, or uids, have less; an event longer than that and what is free in it is not
+even decoded, which can take long."""
 _EVENTS_A_TURN: Final = 50
 """So many that waited are answered before others have their turn."""
 _SOUGHT_PER_S: Final = 2
 _SOUGHT_BURST: Final = 20
 """A tenth of how often messages are sought in groups' logs for all of a user's connections, which
 for this are not counted one by one."""
+_MSG_ID: Final = re.compile(rf'"MsgID"\s*:\s*"([ !#-\[\]-~]{{1,{MAX_MSG_ID_CHARS}}})"')
+"""In an event that is not decoded: one that needs no escapes."""
 _log = structlog.get_logger()
 
 
@@ -96,6 +102,8 @@ class ChatHandler:
         self._open_mode = tools.open_mode
         self._spawn = tools.spawn
         self._settings = settings
+        free_chars = 6 * (settings.text_bytes + settings.extension_bytes)  # all of it as \\uXXXX
+        self._event_chars = _LISTS_CHARS + free_chars
         self._rates = Rates(
             settings.rate_events_per_s, settings.rate_burst, by_user=not tools.open_mode
         )
@@ -133,6 +141,8 @@ class ChatHandler:
     def disconnected(self, socket: Socket) -> None:
         """It is gone."""
         client: Client = socket.state
+        if client.gate is not None:
+            client.gate.clear()
         self._joining.leave(client)
         self._identity.left(client)
 
@@ -175,6 +185,8 @@ class ChatHandler:
         ack_id, msg_id = event.ack_id, None
         said: Envelope | NamedEvent | None = None
         try:
+            if len(event.data) > self._event_chars:
+                raise _too_large(event.data, self._event_chars)
             if event.attachments:
                 decode_event(event)  # A placeholder without its attachment breaks the protocol.
             said = decode_chat(event.data, self._settings.extension_bytes)
@@ -313,6 +325,13 @@ class ChatHandler:
 
 def _going() -> WebchatError:
     return WebchatError(Code.UNAVAILABLE, "the server is going; send it again")
+
+
+def _too_large(data: str, most: int) -> WebchatError:
+    refusal = WebchatError(Code.TOO_LARGE, f"an event has up to {most} characters")
+    named = _MSG_ID.search(data)
+    refusal.msg_id = named[1] if named else ""
+    return refusal
 
 
 def _snapshots_asked(args: Sequence[object]) -> int:

@@ -71,11 +71,14 @@ class Notices:
         user.told[conv] = position
         if user.devices == (source,):
             return
-        devices = [device for device in user.devices if device.full and device is not source]
-        if devices:
-            packet = position_packet(conv, position)
-            for device in devices:
+        packet = position_packet(conv, position)
+        for device in user.devices:
+            if device is source:
+                continue
+            if device.full:
                 device.socket.emit(packet)
+            else:
+                device.delivered_elsewhere(conv, position.delivered)
 
     def say_position(self, conv: ConvID, uid: Uid) -> None:
         """An own message that moved nothing: devices that think so hear what holds."""

@@ -37,12 +37,13 @@ class SeedDevice(Device):
     `told`: the last entry of each group that this connection was sent. `listed`: as of which entry
     it knows the list of a group. `_sent`: the `Seq` of messages by what receipts name them by.
     `_unconfirmed`: spans of messages that it was sent and has not confirmed, from the first to the
-    last, exact but for the newest span. `_windows`: groups that its page is sure to have a window
-    of.
+    last, exact but for the newest span. `_confirmed`: up to where the user has confirmed all of a
+    log, here or on another device. `_windows`: groups that its page is sure to have a window of.
     """
 
     __slots__ = (
-        "_members", "_receipts", "_sent", "_unconfirmed", "_windows", "listed", "told",
+        "_confirmed", "_members", "_receipts", "_sent", "_unconfirmed", "_windows", "listed",
+        "told",
     )  # fmt: skip
 
     full = False
@@ -60,6 +61,7 @@ class SeedDevice(Device):
         self._members = members
         self._sent: OrderedDict[tuple[ConvID, Uid, str], Seq] = OrderedDict()
         self._unconfirmed: dict[ConvID, deque[list[Seq]]] = {}
+        self._confirmed: dict[ConvID, Seq] = {}
         self.told: dict[ConvID, Seq] = {}
         self.listed: dict[ConvID, Seq] = {}
         self._windows: set[ConvID] = set()
@@ -77,7 +79,7 @@ class SeedDevice(Device):
         for conv, lag in self.lags.items():
             if lag.waiting:
                 lag.waiting = False
-                lag.position = delivered.get(conv, 0)
+                lag.position = max(delivered.get(conv, 0), self._confirmed.get(conv, 0))
 
     # What it gets
 
@@ -188,6 +190,8 @@ class SeedDevice(Device):
         self._sent[entry.conv, entry.sender, entry.msg_id] = entry.seq
         if len(self._sent) > _REMEMBERED_MESSAGES:
             self._sent.popitem(last=False)
+        if entry.seq <= self._confirmed.get(entry.conv, 0):
+            return
         spans = self._unconfirmed.setdefault(entry.conv, deque())
         if spans and (spans[-1][1] == entry.seq - 1 or len(spans) == _UNCONFIRMED_SPANS):
             spans[-1][1] = entry.seq
@@ -203,7 +207,27 @@ class SeedDevice(Device):
         return self._sent.get((conv, author, msg_id))
 
     def confirmed(self, conv: ConvID, seq: Seq) -> Seq:
-        """A `delivery` came up to `seq`: up to where everything is confirmed by that."""
+        """A receipt came up to `seq`: up to where everything is confirmed by that.
+
+        It may be of what an earlier connection was sent, and this one was not yet.
+        """
+        lag, log = self.lags.get(conv), self.user.logs.get(conv)
+        if lag is not None and log is not None and lag.is_for_backlog and lag.position < seq:
+            lag.position = min(seq, log.last)
+            self._answer_passed(lag, lag.position)
+        return self._confirm(conv, seq)
+
+    def delivered_elsewhere(self, conv: ConvID, seq: Seq) -> None:
+        """What was handed over after that no longer waits for it."""
+        was_waiting = conv in self._unconfirmed
+        run_on = self._confirm(conv, seq)
+        if was_waiting and run_on > seq:
+            self._receipts.move(self.user.uid, conv, source=self, named=(), run_on=run_on)
+
+    def _confirm(self, conv: ConvID, seq: Seq) -> Seq:
+        lag, log = self.lags.get(conv), self.user.logs.get(conv)
+        known = seq if log is None else min(seq, log.last)
+        self._confirmed[conv] = max(known, self._confirmed.get(conv, 0))
         spans = self._unconfirmed.get(conv)
         while spans and spans[0][1] <= seq:
             spans.popleft()
@@ -212,7 +236,5 @@ class SeedDevice(Device):
             span[0] = max(span[0], seq + 1)
             return span[0] - 1
         self._unconfirmed.pop(conv, None)
-        lag = self.lags.get(conv)
-        log = self.user.logs.get(conv)
         handed = lag.position if lag is not None else log.last if log is not None else 0
         return max(seq, handed)

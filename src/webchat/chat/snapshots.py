@@ -16,6 +16,7 @@ from webchat.chat.tasks import OneAtATime
 from webchat.chat.tools import Tools
 from webchat.model import NO_POSITION, ConvID, user_log
 from webchat.service.read_positions import ReadPositions
+from webchat.service.turns import Turns
 
 
 class Snapshots:
@@ -31,6 +32,8 @@ class Snapshots:
         self._spawn = tools.spawn
         self._remembered = remembered
         self._all = OneAtATime(self._show_all_again, tools.spawn)
+        self._wanted: dict[Device, dict[ConvID, None]] = {}
+        self._turns = Turns()
 
     def ask(self, device: Device, convs: Sequence[ConvID]) -> None:
         """Show them soon; those that the device's user has no part in are passed over."""
@@ -38,7 +41,22 @@ class Snapshots:
         mine = [c for c in dict.fromkeys(convs) if c in user.logs and c != user_log(user.uid)]
         before = [conv for conv in device.watched if conv not in mine]
         device.watched = (*before, *mine)[-self._remembered :]
-        self._spawn(self._show(device, mine))
+        if device in self._wanted:
+            self._wanted[device].update(dict.fromkeys(mine))
+        elif mine:
+            self._wanted[device] = dict.fromkeys(mine)
+            self._spawn(self._show_wanted(device))
+
+    async def _show_wanted(self, device: Device) -> None:
+        """What is asked for again before it was shown is shown once."""
+        wanted = self._wanted[device]
+        try:
+            while wanted:
+                conv = next(iter(wanted))
+                del wanted[conv]
+                await self._show(device, (conv,))
+        finally:
+            del self._wanted[device]
 
     def show_again(self) -> None:
         """Show every device here what it has asked for, one device after the other."""
@@ -60,7 +78,9 @@ class Snapshots:
         for conv in convs:
             if conv in device.user.logs and not device.socket.closed:
                 show = partial(self._show_one, device, conv)
-                await self._patience.insist(show, "a snapshot", conv=conv)
+                # One at a time of a user: each may be a long read.
+                async with self._turns.of(device.user.uid):
+                    await self._patience.insist(show, "a snapshot", conv=conv)
 
     async def _show_one(self, device: Device, conv: ConvID) -> None:
         uid = device.user.uid

@@ -85,6 +85,8 @@ _SERVERS_OWN: Final = frozenset({
     "displayed",
 })  # fmt: skip
 """Fields that the server alone adds to an envelope: from a client they are not passed on."""
+_RECEIPTS: Final = ("delivery", "display")
+"""Of a client's events those that name an entry by `ConvID` and `Seq`."""
 _NESTED_LEVELS: Final = 64
 """Of optional fields: what is stored has to be read where the stack is deeper."""
 _CHAT_OBJECT: Final = '["chat",{'
@@ -165,6 +167,9 @@ def _lenient(argument: object, max_extras_bytes: int) -> Envelope:
     known = {key: value for key, value in argument.items() if key in _KNOWN}
     own = {k: v for k, v in argument.items() if k not in _KNOWN and k not in _SERVERS_OWN}
     extras = encode(own) if own else b""
+    if known.get("EvtType") not in _RECEIPTS:  # Elsewhere these are the server's.
+        known.pop("ConvID", None)
+        known.pop("Seq", None)
     if isinstance(known.get("Timestamp"), float) and abs(known["Timestamp"]) < _MAX_EXACT:
         known["Timestamp"] = int(known["Timestamp"])
     if isinstance(known.get("Seq"), int):

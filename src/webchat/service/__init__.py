@@ -46,6 +46,7 @@ Nodes and stores:
 
 What all use:
     batches         many reads at once
+    fair            work that few can do at a time
     hashes          secrets as the store knows them
     newest          dicts that keep the newest
     turns           work on one thing, one after the other

@@ -90,7 +90,7 @@ class AccountService:
         profile = new_profile(uid, clean_name(name))
         check_password(password)
         await self._take(f"register:{_subscriber(address)}", self._registrations)
-        password_hash = await self._passwords.hash(password)
+        password_hash = await self._passwords.hash(password, _subscriber(address))
         await self._accounts.create(profile, password_hash, self._clock.now_ms())
         return await self._issue_unless_changed(uid, password, password_hash)
 
@@ -100,7 +100,7 @@ class AccountService:
         account's one that was longest unused."""
         async with self._attempt(uid, address):
             password_hash = await self._accounts.password_hash(uid) if is_uid(uid) else None
-            if not await self._is_right(password_hash, password):
+            if not await self._is_right(password_hash, password, _subscriber(address)):
                 raise _wrong_password()
             password_hash = await self._renewed(uid, password, password_hash)
             return await self._issue_unless_changed(uid, password, password_hash)
@@ -136,8 +136,11 @@ class AccountService:
         uid = login.uid
         async with self._attempt(uid, address):
             # Hashing takes a while: the operator may have set another one, or locked the account.
-            while await self._is_right(old_hash := await self._accounts.password_hash(uid), old):
-                new_hash = await self._passwords.hash(new)
+            asker = _subscriber(address)
+            while await self._is_right(
+                old_hash := await self._accounts.password_hash(uid), old, asker
+            ):
+                new_hash = await self._passwords.hash(new, asker)
                 if await self._accounts.save_password(uid, new_hash, expected=old_hash):
                     break
             else:
@@ -169,10 +172,10 @@ class AccountService:
             raise WebchatError(Code.UNKNOWN_USER, "There is no such user.")
         return profile
 
-    async def _is_right(self, password_hash: str | None, password: str) -> bool:
+    async def _is_right(self, password_hash: str | None, password: str, asker: str = "") -> bool:
         too_long = len(password) > MAX_PASSWORD_CHARS
         return await self._passwords.verify(
-            None if too_long else password_hash, password[:MAX_PASSWORD_CHARS]
+            None if too_long else password_hash, password[:MAX_PASSWORD_CHARS], asker
         )
 
     async def _renewed(self, uid: Uid, password: str, password_hash: str | None) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import msgspec
 
@@ -23,6 +24,9 @@ from webchat.ports.members import Members
 from webchat.service.pages import Page, check_seq, clean_limit
 from webchat.service.seeing import ALL, Span, as_seen, is_in, visible
 from webchat.service.standing import not_a_member
+
+_PAGE_BYTES: Final = 1024 * 1024
+"""Of entries in one page, whose next one begins earlier then."""
 
 
 class History:
@@ -57,9 +61,9 @@ class History:
             start, room = max(after, since - 1), count + 1 - len(found)
             if room > 0 and start < until:
                 found += await self._log.read(conv, start, int(min(room, until - start)))
-        items = found[:count]
+        items = _first_of(found[:count])
         page = await self._as_shown(conv, items, spans)
-        return Page(page, items[-1].seq if len(found) > count else None)
+        return Page(page, items[-1].seq if len(found) > len(items) else None)
 
     async def before(
         self, uid: Uid, conv: ConvID, before: Seq | None, limit: int
@@ -76,9 +80,9 @@ class History:
             room = count + 1 - len(found)
             if room > 0 and since < end:
                 found = [*await self._newest(conv, since, end, room), *found]
-        items = found[-count:]
+        items = _first_of(found[: -count - 1 : -1])[::-1]
         page = await self._as_shown(conv, items, spans)
-        return Page(page, items[0].seq if len(found) > count else None)
+        return Page(page, items[0].seq if len(found) > len(items) else None)
 
     async def _newest(self, conv: ConvID, since: Seq, end: float, limit: int) -> list[Entry]:
         """Up to `limit` entries from `since` on that come before `end`."""
@@ -104,6 +108,16 @@ class History:
         if not entries or entries[0].seq != seq or not is_in(seq, spans):
             raise WebchatError(Code.NOT_FOUND, "There is no such entry.")
         return as_seen(entries[0], spans)
+
+
+def _first_of(entries: Sequence[Entry]) -> Sequence[Entry]:
+    """As many as make a page that is not too long to be kept until it is read; one at least."""
+    size = 0
+    for count, entry in enumerate(entries):
+        size += len(entry.envelope)
+        if size > _PAGE_BYTES and count:
+            return entries[:count]
+    return entries
 
 
 def _reacted_to(entry: Entry, reactions: Mapping[Uid, str]) -> Entry:

@@ -18,6 +18,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from webchat.errors import Code, WebchatError
+from webchat.service.fair import Full, Line
 
 _T = TypeVar("_T")
 
@@ -35,7 +36,8 @@ class PasswordSettings:
 
 
 class Passwords:
-    """Hashes and verifies. Beyond `queue` waiting calls: WebchatError(UNAVAILABLE) at once."""
+    """Hashes and verifies, for each `asker` in turn. Beyond `queue` waiting calls whoever has most
+    of them waiting gets WebchatError(UNAVAILABLE)."""
 
     def __init__(self, settings: PasswordSettings) -> None:
         self._settings = settings
@@ -45,18 +47,18 @@ class Passwords:
             parallelism=settings.argon2_lanes,
         )
         self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="argon2")
-        self._in_hand = 0
+        self._line = Line(settings.threads, settings.queue)
         self.unusable = _unusable_hash(self._hasher)
         """A hash that no password has, and that takes as long to verify as any other."""
 
-    async def hash(self, password: str) -> str:
+    async def hash(self, password: str, asker: str = "") -> str:
         """The encoded hash of `password`, salt and parameters included."""
-        return await self._in_thread(lambda: self._hasher.hash(_normal(password)))
+        return await self._in_thread(asker, lambda: self._hasher.hash(_normal(password)))
 
-    async def verify(self, password_hash: str | None, password: str) -> bool:
+    async def verify(self, password_hash: str | None, password: str, asker: str = "") -> bool:
         """Whether the hash is that of `password`; None takes as long and is False."""
         return await self._in_thread(
-            lambda: self._matches(password_hash or self.unusable, _normal(password))
+            asker, lambda: self._matches(password_hash or self.unusable, _normal(password))
         )
 
     def is_outdated(self, password_hash: str) -> bool:
@@ -73,18 +75,16 @@ class Passwords:
         except (VerificationError, InvalidHashError):
             return False
 
-    async def _in_thread(self, work: Callable[[], _T]) -> _T:
-        if self._in_hand >= self._settings.threads + self._settings.queue:
+    async def _in_thread(self, asker: str, work: Callable[[], _T]) -> _T:
+        try:
+            async with self._line.turn(asker):
+                return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        except Full:
             raise WebchatError(
                 Code.UNAVAILABLE,
                 "Too many people are logging in right now.",
                 retry_after_ms=self._settings.retry_after_ms,
-            )
-        self._in_hand += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
-        finally:
-            self._in_hand -= 1
+            ) from None
 
 
 def _normal(password: str) -> str:

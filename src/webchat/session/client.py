@@ -153,7 +153,8 @@ class Client:
             if socket is not None and self._connection.request.engine == 4:
                 raise ProtocolError("CONNECT to a namespace that it is in")
             if socket is None:
-                self._connect(packet.namespace, socketio.decode_auth(packet))
+                known = packet.namespace in self._server.settings.namespaces
+                self._connect(packet.namespace, socketio.decode_auth(packet) if known else {})
         elif packet.type == socketio.DISCONNECT:
             if socket is not None:
                 self._leave(socket)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Final
 
 from starlette.requests import Request
@@ -10,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from webchat.transport.rest.guard import ROUTE
+from webchat.transport.rest.guard import HELD, ROUTE
 from webchat.transport.rest.problems import method_not_allowed
 
 Answer = Callable[[Request], Awaitable[Response]]
@@ -31,8 +32,9 @@ class _Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope[ROUTE] = self._path
-        if scope["method"] in self._methods:
-            response = await self._answer(Request(scope, receive))
-        else:
-            response = method_not_allowed(", ".join(self._methods))
-        await response(scope, receive, send)
+        async with AsyncExitStack() as scope[HELD]:
+            if scope["method"] in self._methods:
+                response = await self._answer(Request(scope, receive))
+            else:
+                response = method_not_allowed(", ".join(self._methods))
+            await response(scope, receive, send)

@@ -23,6 +23,9 @@ from webchat.transport.rest.problems import problem
 CLIENT: Final = "webchat.client"
 """Where in the ASGI scope the Client is."""
 
+HELD: Final = "webchat.held"
+"""Where in the ASGI scope the AsyncExitStack is of what is held until the answer is sent."""
+
 ROUTE: Final = "webchat.route"
 """Where in the ASGI scope a resource says which route it is, for the metrics."""
 

@@ -9,18 +9,22 @@ from typing import Final, TypeVar
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from webchat.errors import Code, WebchatError
 from webchat.model import Login, Uid, is_uid
 from webchat.protocol.cookies import COOKIE, cookie_in
 from webchat.service.turns import Turns
 from webchat.transport.headers import Headers
-from webchat.transport.rest.guard import CLIENT
+from webchat.transport.rest.guard import CLIENT, HELD
 from webchat.transport.rest.route import Call, Reply, Route
 from webchat.transport.rest.services import RestSettings, Services
 
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 _DAY_S: Final = 86_400
+_MAX_QUERY_FIELDS: Final = 32
+_AT_ONCE_BYTES: Final = 65_536
+"""Of an answer: what is longer waits until its reader has taken so much of it."""
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 
 
@@ -50,10 +54,11 @@ class Resource:
             return await self._done(request, route, call)
         # Whoever asks for much at once holds up their own requests, not those of others.
         has_to_wait = self._turns.are_taken(call.uid)
-        async with self._turns.of(call.uid):
-            if has_to_wait:
-                await self._who(request)  # its login may have ended meanwhile
-            return await self._done(request, route, call)
+        # Until the answer is read: what waits for readers is memory.
+        await request.scope[HELD].enter_async_context(self._turns.of(call.uid))
+        if has_to_wait:
+            await self._who(request)  # its login may have ended meanwhile
+        return await self._done(request, route, call)
 
     async def _done(self, request: Request, route: Route, call: Call[object, object]) -> Response:
         return self._response(request, route, await route.handler(call))
@@ -115,7 +120,20 @@ def json_response(body: object, status: int = 200) -> Response:
     headers = {"Cache-Control": "no-store"}
     if body is None:
         return Response(None, status, headers)
-    return Response(msgspec.json.encode(body), status, headers, "application/json")
+    encoded = msgspec.json.encode(body)
+    kind = Response if len(encoded) <= _AT_ONCE_BYTES else _ReadResponse
+    return kind(encoded, status, headers, "application/json")
+
+
+class _ReadResponse(Response):
+    """Is over once its reader has taken nearly all of it: the server waits before each next piece,
+    and the last one is empty."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        start = {"type": "http.response.start", "status": self.status_code}
+        await send({**start, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def read_body(request: Request, settings: RestSettings) -> bytes:
@@ -147,6 +165,8 @@ async def _read_at_most(request: Request, limit: int) -> bytes:
 
 
 def _decode_query(request: Request, into: type[_Struct]) -> _Struct:
+    if request.url.query.count("&") >= _MAX_QUERY_FIELDS:
+        raise WebchatError(Code.BAD_REQUEST, f"A query has up to {_MAX_QUERY_FIELDS} fields.")
     given = {name: value for name, value in request.query_params.items() if value}
     try:
         return msgspec.convert(given, into, strict=False)
