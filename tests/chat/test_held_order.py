@@ -71,6 +71,24 @@ async def test_it_is_appended_when_its_sender_makes_the_group_by_another_act(
     assert ben.bodies() == ["held"]
 
 
+@pytest.mark.parametrize("turns", range(0, 60, 2))
+async def test_it_is_appended_first_however_late_its_sender_comes_in_with_the_next(
+    open_world: World, monkeypatch: pytest.MonkeyPatch, turns: int
+) -> None:
+    anna, ben = await holding(open_world), await open_world.joined("ben")
+    await ben.do("create", G, "cleo")
+    members, held = open_world.store.members, open_world.store.held
+    monkeypatch.setattr(members, "group", in_its_time(members.group, turns=6))
+    monkeypatch.setattr(held, "of_user", in_its_time(held.of_user, turns=20))
+    say_in(anna, "next")
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    ben.say("chat", ben.act("refer", G, Body='["anna"]'))
+    await open_world.pass_time(2)
+    written = await bodies(open_world)
+    assert written in (["anna-held"], ["anna-held", "anna-next"])
+
+
 async def test_it_is_appended_when_its_sender_is_added_later(open_world: World) -> None:
     await holding(open_world)
     ben = await open_world.joined("ben")

@@ -131,6 +131,8 @@ class Groups:
         async def decide() -> Append:
             standing = await self._standings.of(uid, conv)
             standing.check_may_write()
+            if self._restarting is not None:  # its sender may have come in only just
+                await self._restarting.append_before_more(device, conv)
             if (log := device.user.logs.get(conv)) is not None:
                 log.learn(standing)
             return append.as_of(standing.head.last)
