@@ -39,7 +39,8 @@ class Echo:
         self._connection = connection
 
     def opened(self) -> None:
-        """Nothing to say."""
+        """Everybody may come in."""
+        self._connection.let_in()
 
     def message(self, message: str | bytes) -> None:
         """Send it back, as what it was."""

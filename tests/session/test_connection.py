@@ -9,7 +9,7 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from tests.session.world import EngineWorld, FakeWire, a_request, turn
+from tests.session.world import EchoApplication, EngineWorld, FakeWire, a_request, turn
 from webchat import tuning
 from webchat.config import Settings
 from webchat.errors import Closing
@@ -319,6 +319,20 @@ async def test_how_many_may_poll_is_a_setting() -> None:
     with pytest.raises(Busy):
         world.by_polling()
     world.by_websocket()
+
+
+async def test_who_polls_and_is_not_let_in_makes_room_for_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = EngineWorld(EngineSettings(max_polling_connections=3))
+    inside = world.by_polling()
+    monkeypatch.setattr(EchoApplication, "lets_in", False)
+    outside = [world.by_polling() for _ in range(4)]
+    assert [each.is_open for each in (inside, *outside)] == [True, False, False, True, True]
+    for each in outside[2:]:
+        each.let_in()
+    with pytest.raises(Busy):
+        world.by_polling()
 
 
 async def test_draining_tells_everybody_and_takes_nobody() -> None:

@@ -33,7 +33,7 @@ async def test_a_limit_holds_for_the_websocket_of_an_upgrade_too() -> None:
     connection.limit(2_000)
     wire.says("2probe", "5")
     assert wire.max_message_bytes == 2_000
-    connection.limit()
+    connection.let_in()
     assert wire.max_message_bytes == connection.max_bytes == 1_000_000
 
 

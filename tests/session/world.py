@@ -69,7 +69,9 @@ class FakeWire:
 
 
 class EchoApplication:
-    """An Engine.IO application that records and sends back."""
+    """An Engine.IO application that records and sends back. `lets_in`: it accepts a connection."""
+
+    lets_in = True
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -77,7 +79,8 @@ class EchoApplication:
         self.closings = 0
 
     def opened(self) -> None:
-        pass
+        if self.lets_in:
+            self.connection.let_in()
 
     def message(self, message: str | bytes) -> None:
         self.messages.append(message)

@@ -7,7 +7,6 @@ behind which the same connection's next events wait in order.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from webchat.chat.rates import Bucket, Rates
 from webchat.chat.sending import Sender
 from webchat.chat.tools import Tools
 from webchat.errors import Closing, Code, WebchatError
-from webchat.model import MAX_MSG_ID_CHARS, MESSAGE, Uid, is_group, pair_conv
+from webchat.model import MESSAGE, Uid, is_group, pair_conv
 from webchat.ports.clock import pause
 from webchat.ports.log import Append
 from webchat.protocol.envelope import Envelope, NamedEvent, decode_chat
@@ -58,8 +57,6 @@ _SOUGHT_PER_S: Final = 2
 _SOUGHT_BURST: Final = 20
 """A tenth of how often messages are sought in groups' logs for all of a user's connections, which
 for this are not counted one by one."""
-_MSG_ID: Final = re.compile(rf'"MsgID"\s*:\s*"([ !#-\[\]-~]{{1,{MAX_MSG_ID_CHARS}}})"')
-"""In an event that is not decoded: one that needs no escapes."""
 _log = structlog.get_logger()
 
 
@@ -185,11 +182,9 @@ class ChatHandler:
         ack_id, msg_id = event.ack_id, None
         said: Envelope | NamedEvent | None = None
         try:
-            if len(event.data) > self._event_chars:
-                raise _too_large(event.data, self._event_chars)
-            if event.attachments:
+            if event.attachments and len(event.data) <= self._event_chars:
                 decode_event(event)  # A placeholder without its attachment breaks the protocol.
-            said = decode_chat(event.data, self._settings.extension_bytes)
+            said = decode_chat(event.data, self._settings.extension_bytes, self._event_chars)
             if isinstance(said, tuple):
                 later: Later | None = self._other(client, said, ack_id)
             else:
@@ -325,13 +320,6 @@ class ChatHandler:
 
 def _going() -> WebchatError:
     return WebchatError(Code.UNAVAILABLE, "the server is going; send it again")
-
-
-def _too_large(data: str, most: int) -> WebchatError:
-    refusal = WebchatError(Code.TOO_LARGE, f"an event has up to {most} characters")
-    named = _MSG_ID.search(data)
-    refusal.msg_id = named[1] if named else ""
-    return refusal
 
 
 def _snapshots_asked(args: Sequence[object]) -> int:

@@ -6,6 +6,7 @@ Source: docs/protocol.md, sections 2 and 3. Pure; refusals are WebchatError with
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from typing import Annotated, Any, Final, TypeVar
 
@@ -89,6 +90,8 @@ _RECEIPTS: Final = ("delivery", "display")
 """Of a client's events those that name an entry by `ConvID` and `Seq`."""
 _NESTED_LEVELS: Final = 64
 """Of optional fields: what is stored has to be read where the stack is deeper."""
+_MSG_ID: Final = re.compile(rf'"MsgID"\s*:\s*"([ !#-\[\]-~]{{1,{MAX_MSG_ID_CHARS}}})"')
+"""In an event that is not decoded: one that needs no escapes."""
 _CHAT_OBJECT: Final = '["chat",{'
 _exact: Final = msgspec.json.Decoder(tuple[str, _Exact])
 _any: Final = msgspec.json.Decoder()
@@ -99,8 +102,9 @@ NamedEvent = tuple[str, list[Any]]
 """An event's name and arguments."""
 
 
-def decode_chat(data: str, max_extras_bytes: int) -> Envelope | NamedEvent:
-    """The envelope of the EVENT `data` if it is a `chat`, else what else it is.
+def decode_chat(data: str, max_extras_bytes: int, max_chars: int) -> Envelope | NamedEvent:
+    """The envelope of the EVENT `data` if it is a `chat`, else what else it is. What has more than
+    `max_chars` and is not exactly an envelope is not looked into.
 
     Raises WebchatError for an envelope that is wrong, ProtocolError for what is no event.
     """
@@ -109,12 +113,21 @@ def decode_chat(data: str, max_extras_bytes: int) -> Envelope | NamedEvent:
             return _exact.decode(data)[1]
         except msgspec.DecodeError:
             pass
+    if len(data) > max_chars:
+        raise _too_large(data, max_chars)
     name, args = event = _split(data)
     if name != "chat":
         return event
     if not args:
         raise WebchatError(Code.BAD_REQUEST, "chat takes an envelope")
     return _lenient(args[0], max_extras_bytes)
+
+
+def _too_large(data: str, most: int) -> WebchatError:
+    refusal = WebchatError(Code.TOO_LARGE, f"an event has up to {most} characters")
+    named = _MSG_ID.search(data)
+    refusal.msg_id = named[1] if named else ""
+    return refusal
 
 
 def _split(data: str) -> NamedEvent:

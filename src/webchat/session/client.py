@@ -195,7 +195,7 @@ class Client:
             return
         socket.stage = Stage.CONNECTED
         self._server.homeless.discard(self)
-        self._connection.limit()
+        self._connection.let_in()
         engine = self._connection.request.engine
         socket.emit(socketio.connect_packet(new_sid(), socket.namespace, engine))
         handler = self._server.handler

@@ -87,13 +87,17 @@ class Connection:
         self._endpoint.heartbeat.begin(self)
         self.application.opened()
 
-    def limit(self, max_bytes: int | None = None) -> None:
-        """Take no more in one message or POST from now on; None: what the endpoint says."""
-        limits, most_bytes = self._endpoint.limits, self._endpoint.settings.max_payload_bytes
-        if max_bytes is None or max_bytes >= most_bytes:
-            limits.pop(self, None)
-        else:
-            limits[self] = max_bytes
+    def limit(self, max_bytes: int) -> None:
+        """Take no more in one message or POST until it is let in."""
+        if max_bytes < self._endpoint.settings.max_payload_bytes:
+            self._endpoint.limits[self] = max_bytes
+        if self._wire is not None:
+            self._wire.limit(self.max_bytes)
+
+    def let_in(self) -> None:
+        """The application accepts it: it may send as much as the endpoint says."""
+        self._endpoint.limits.pop(self, None)
+        self._endpoint.outside.pop(self, None)
         if self._wire is not None:
             self._wire.limit(self.max_bytes)
 

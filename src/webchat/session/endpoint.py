@@ -79,7 +79,8 @@ class Endpoint:
 
     `origin_allowed` is asked for every request of polling and every WebSocket. `posting`: those of
     which a POST is under way. `limits`: of those that may send less in one message or POST than the
-    settings say, how many bytes. Made on the loop's thread.
+    settings say, how many bytes. `outside`: those that poll and were not accepted by their
+    application yet, the oldest first. Made on the loop's thread.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class Endpoint:
         )
         self.posting: set[Connection] = set()
         self.limits: dict[Connection, int] = {}
+        self.outside: dict[Connection, None] = {}
         self._lingering: Deadlines[Connection] = Deadlines(
             clock, settings.close_timeout_ms / 1000, Connection.abandon
         )
@@ -126,6 +128,7 @@ class Endpoint:
         self._connections[connection.sid] = connection
         if wire is None:
             self._polling.add(connection)
+            self.outside[connection] = None
         connection.start(self._handshake(connection).packet(), wire)
         return connection
 
@@ -134,12 +137,17 @@ class Endpoint:
         return self._connections.get(sid)
 
     def check_room(self, *, websocket: bool) -> None:
-        """Raises Busy if no further connection of that transport can be taken."""
+        """Raises Busy if no further connection of that transport can be taken. One that polls takes
+        the place of the oldest such that nobody has let in yet."""
         if self._is_draining:
             raise Busy("The server is restarting.", self._retry_after_ms())
         settings = self.settings
         full = len(self._connections) >= settings.max_connections
-        if full or (not websocket and len(self._polling) >= settings.max_polling_connections):
+        if not (full or websocket) and len(self._polling) >= settings.max_polling_connections:
+            full = not self.outside
+            if self.outside:  # who only takes up room makes it for others
+                next(iter(self.outside)).abandon()
+        if full:
             raise Busy("The server has no room for another connection.", self._retry_after_ms())
 
     def drain(self) -> None:
@@ -164,6 +172,7 @@ class Endpoint:
     def took_wire(self, connection: Connection) -> None:
         """It polls no more."""
         self._polling.discard(connection)
+        self.outside.pop(connection, None)
 
     def linger(self, connection: Connection) -> None:
         """It is closing and waits for one last poll, but not for ever."""
@@ -172,6 +181,7 @@ class Endpoint:
     def forget(self, connection: Connection) -> None:
         """It is over."""
         self._connections.pop(connection.sid, None)
+        self.outside.pop(connection, None)
         self._polling.discard(connection)
         self._lingering.discard(connection)
         self.limits.pop(connection, None)
