@@ -79,7 +79,7 @@ class Workers:
     def run(self) -> int:
         """Serve until asked to end; returns the exit code, that of a worker that cannot start.
 
-        Raises NodeRefused, SettingsError for a port that cannot be listened on.
+        Raises NodeRefused for what cannot be listened on, or not yet.
         """
         with reserved(self._settings) as settings, Signals() as signals:
             self._workers = [_Worker(_own(settings, number)) for number in range(settings.workers)]
