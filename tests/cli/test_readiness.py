@@ -109,6 +109,7 @@ def test_without_its_store_a_node_is_not_ready_until_it_is_back(
             assert state(server) == (200, "ready")
             database.kill()
             eventually(lambda: state(server) == (503, "unavailable"), "unavailable")
-            assert reason(server, "store")
+            eventually(lambda: "Connect" in reason(server, "store"), "why")
+            eventually(lambda: "Connect" in reason(server, "nodes"), "why the lease is not renewed")
             database.start()
             eventually(lambda: state(server) == (200, "ready"), "ready again")

@@ -189,7 +189,7 @@ class Peers:
             try:
                 await self._renew()
             except WebchatError as error:
-                self._renewal_trouble = f"this node's lease could not be renewed: {error.message}"
+                self._renewal_trouble = f"this node's lease could not be renewed: {error.why}"
             except Exception:
                 # The lease is what keeps this node's sessions in reach: never end in silence.
                 self._renewal_trouble = "this node's lease could not be renewed"
