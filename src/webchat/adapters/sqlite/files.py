@@ -186,11 +186,23 @@ def _connect_existing(path: Path) -> sqlite3.Connection:
         return connect_untouched(path)
 
 
+class Served(StoreRefused):
+    """Another process serves the store. `pid`: its number, or "unknown"."""
+
+    def __init__(self, path: Path, pid: str) -> None:
+        super().__init__(
+            f"{path} is served by another process (pid {pid}): an SQLite store serves one. "
+            "Stop that one, name another file, or use a store that several can share "
+            "(--store postgresql://... or dynamodb://...)"
+        )
+        self.pid = pid
+
+
 class ServeLock:
     """The right to serve a store: held until released, or by the kernel until its holder dies."""
 
     def __init__(self, path: Path) -> None:
-        """Take it. Raises StoreRefused if another process has it, OSError."""
+        """Take it. Raises Served if another process has it, OSError."""
         # Beside the file itself, whatever links lead to it: SQLite follows them, too.
         place = path.resolve()
         self.path = place.with_name(f"{place.name}.lock")
@@ -200,11 +212,7 @@ class ServeLock:
         except BlockingIOError:
             pid = self._file.read().strip() or "unknown"
             self._file.close()
-            raise StoreRefused(
-                f"{path} is served by another process (pid {pid}): an SQLite store serves one. "
-                "Stop that one, name another file, or use a store that several can share "
-                "(--store postgresql://... or dynamodb://...)"
-            ) from None
+            raise Served(path, pid) from None
         self._file.truncate(0)
         self._file.write(f"{os.getpid()}\n")
         self._file.flush()
