@@ -14,7 +14,15 @@ import httpx
 import pytest
 
 from tests import http
-from tests.cli.conftest import BODY_TIMEOUT_S, command, ended_of, eventually, held_up, refused
+from tests.cli.conftest import (
+    BODY_TIMEOUT_S,
+    FEW_FILES,
+    command,
+    ended_of,
+    eventually,
+    held_up,
+    refused,
+)
 from tests.ports import free_port
 from tests.servers import Server
 from webchat import __version__
@@ -162,12 +170,16 @@ def test_it_may_have_as_many_files_open_as_the_system_lets_it(tmp_path: Path) ->
         assert limits == (hard, hard)
 
 
-def test_it_warns_where_files_run_out_before_sessions(tmp_path: Path) -> None:
+def test_it_warns_where_files_run_out_before_sessions_once_it_listens(tmp_path: Path) -> None:
+    place = ("--port", "0", "--data", str(tmp_path))
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with Server(tmp_path, "--sessions", str(hard)) as server:
-        (warning,) = (line for line in server.log if line["level"] == "warning")
-        assert "--sessions" in warning["event"]
-        assert warning["limit"] == hard
+        warning = server.logged(FEW_FILES)
+        assert (warning["level"], warning["limit"]) == ("warning", hard)
+        again = ended_of("-m", "webchat", "serve", *place, "--sessions", str(hard))
+        assert [line["event"] for line in server.log] == ["listening", FEW_FILES]
+    (line,) = again.stderr.splitlines()
+    assert line.startswith("webchat: ")
 
 
 def test_a_variable_that_is_no_setting_is_named(tmp_path: Path) -> None:

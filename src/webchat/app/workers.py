@@ -19,6 +19,7 @@ from typing import Final, NoReturn
 import structlog
 
 from webchat import __version__
+from webchat.app.open_files import warn_of_few_files
 from webchat.app.signals import Signals
 from webchat.app.sockets import reserved
 from webchat.config import Settings
@@ -87,6 +88,7 @@ class Workers:
             if code == 0 and not signals.is_asked_to_end:
                 url = url_of(settings.host, settings.port) + "/"
                 _log.info("listening", url=url, version=__version__, workers=settings.workers)
+                warn_of_few_files(settings.sessions)
                 self._keep_up(signals)
             self._end_all(signals)
         return code
