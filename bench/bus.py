@@ -55,7 +55,7 @@ class Listener:
     def published(self, topic: str, payload: bytes) -> None:
         self.heard += 1
 
-    def lost(self) -> None:
+    def lost(self, _why: str) -> None:
         self.back.clear()
 
     def regained(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
@@ -10,8 +11,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.chat.world import World, settle
+from tests.memory import ManualClock, MemoryStore
 from webchat.chat.assembly import Settings
 from webchat.chat.keeping import KeptSettings
+from webchat.chat.patience import RETRY_S, Patience
 from webchat.errors import Closing
 from webchat.model import Login
 
@@ -101,6 +104,33 @@ async def test_an_outage_is_two_lines_in_the_log_however_many_wait(world: World)
         assert len(lines) == 1
         world.store.is_down = False
         await world.pass_time(2.0)
+    assert [line["event"] for line in lines] == [
+        "waits for the store",
+        "nothing waits for the store any more",
+    ]
+
+
+async def test_who_is_cancelled_while_the_store_is_away_does_not_say_that_it_is_back() -> None:
+    clock = ManualClock()
+    store = MemoryStore(clock)
+    patience = Patience(clock)
+
+    def insisting() -> asyncio.Task[Any]:
+        return asyncio.create_task(patience.insist(lambda: store.log.heads([CONV]), "asking"))
+
+    store.is_down = True
+    with capture_logs() as lines:
+        for _ in range(2):
+            waiting = insisting()
+            await settle()
+            clock.advance(RETRY_S)
+            await settle()
+            waiting.cancel()
+            await settle()
+        assert [line["event"] for line in lines] == ["waits for the store"]
+        store.is_down = False
+        for _ in range(2):
+            await insisting()
     assert [line["event"] for line in lines] == [
         "waits for the store",
         "nothing waits for the store any more",

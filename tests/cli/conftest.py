@@ -22,6 +22,10 @@ from webchat.cli import main
 Run = Callable[..., tuple[int, str, str]]
 BODY_TIMEOUT_S = 20.0
 """For so long a server waits for the rest of a request."""
+FEW_FILES = (
+    "fewer files may be open than --sessions needs: raise the limit (ulimit -n, LimitNOFILE) or "
+    "lower --sessions"
+)
 _PATIENCE_S = 20.0
 
 

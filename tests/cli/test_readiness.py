@@ -49,7 +49,10 @@ def test_without_its_bus_a_node_is_degraded_until_it_is_back(
         assert str(redis.port) in reason(server, "bus")
         begin_again(redis)
         eventually(lambda: state(server) == (200, "ready"), "ready again")
+        (lost,) = (line for line in server.log if line["event"] == "bus lost")
+        assert lost["why"].startswith(f"Redis at 127.0.0.1:{redis.port}: Redis ")
         whys = [line["event"] for line in server.log if line["event"].startswith("no bus: ")]
+        assert f"no bus: {lost['why']}" not in whys
         assert len(whys) == len(set(whys))
 
 
@@ -109,6 +112,7 @@ def test_without_its_store_a_node_is_not_ready_until_it_is_back(
             assert state(server) == (200, "ready")
             database.kill()
             eventually(lambda: state(server) == (503, "unavailable"), "unavailable")
-            assert reason(server, "store")
+            eventually(lambda: "Connect" in reason(server, "store"), "why")
+            eventually(lambda: "Connect" in reason(server, "nodes"), "why the lease is not renewed")
             database.start()
             eventually(lambda: state(server) == (200, "ready"), "ready again")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,10 +14,27 @@ import httpx
 import pytest
 
 from tests import http
-from tests.cli.conftest import BODY_TIMEOUT_S, eventually, held_up, refused
+from tests.cli.conftest import (
+    BODY_TIMEOUT_S,
+    FEW_FILES,
+    command,
+    ended_of,
+    eventually,
+    held_up,
+    refused,
+)
 from tests.ports import free_port
 from tests.servers import Server
 from webchat import __version__
+
+_STORE, _BUS = "postgresql://a@127.0.0.1:1/c", "redis://127.0.0.1:1"
+_WORKERS = ("--workers", "2", "--store", _STORE, "--bus", _BUS)
+_AS_NOBODY = (
+    "import os, uvloop, webchat.app.serve; from webchat.cli import main; "
+    "os.getuid() or os.setuid(65534)"
+)
+_UNSHARED = ("unshare", "--map-root-user", "--mount")
+"""A command under which file systems can be mounted that end with it."""
 
 
 def test_it_says_where_it_listens_answers_there_and_exits_with_0(tmp_path: Path) -> None:
@@ -55,9 +73,42 @@ def test_a_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     assert "file" in refused("--port", "0", "--data", str(tmp_path / "file" / "data"))
 
 
-def test_a_host_that_is_not_ours_is_refused(tmp_path: Path) -> None:
-    line = refused("--host", "192.0.2.1", "--port", "0", "--data", str(tmp_path), code=2)
-    assert "192.0.2.1" in line
+def test_a_store_without_room_is_refused_with_the_reason(tmp_path: Path) -> None:
+    mounts = [*_UNSHARED, "mount", "-t", "tmpfs", "tmpfs", str(tmp_path)]
+    if not shutil.which("unshare") or subprocess.run(mounts, check=False).returncode:
+        pytest.skip("there can be no file system of its own here")
+    made, full = tmp_path / "made", tmp_path / "full"
+    command("store", "init", "--data", str(made))
+    full.mkdir()
+    script = """
+        mount -t tmpfs -o size=1m tmpfs "$2" && cp "$1"/* "$2"
+        cat /dev/zero >"$2/filler" 2>/dev/null
+        exec "$0" -m webchat serve --port 0 --data "$2"
+    """
+    words = [*_UNSHARED, "sh", "-c", script, sys.executable, str(made), str(full)]
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
+    assert ended.returncode == 1
+    *_, line = ended.stderr.splitlines()
+    assert line.startswith(f"webchat: {full}/webchat.db cannot be used")
+    assert line.endswith(": disk I/O error: no space is left on the disk")
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "nowhere.invalid"])
+@pytest.mark.parametrize("workers", [(), _WORKERS])
+def test_a_host_that_is_not_there_yet_is_no_wrong_value(
+    tmp_path: Path, host: str, workers: tuple[str, ...]
+) -> None:
+    """Exit code 2 would be the end: the unit for systemd does not start it again."""
+    line = refused("--host", host, "--port", "0", "--data", str(tmp_path), *workers)
+    assert f"--host {host}: cannot listen there" in line
+
+
+def test_a_port_that_needs_a_right_is_refused_with_its_number(tmp_path: Path) -> None:
+    words = ["serve", "--port", "1", "--data", str(tmp_path)]
+    ended = ended_of("-c", f"{_AS_NOBODY}; main({words!r})")
+    assert ended.returncode == 1
+    *_, line = ended.stderr.splitlines()
+    assert line == "webchat: --port 1: cannot listen there (Permission denied)"
 
 
 def test_open_mode_warns_and_the_secured_one_does_not(tmp_path: Path) -> None:
@@ -119,12 +170,16 @@ def test_it_may_have_as_many_files_open_as_the_system_lets_it(tmp_path: Path) ->
         assert limits == (hard, hard)
 
 
-def test_it_warns_where_files_run_out_before_sessions(tmp_path: Path) -> None:
+def test_it_warns_where_files_run_out_before_sessions_once_it_listens(tmp_path: Path) -> None:
+    place = ("--port", "0", "--data", str(tmp_path))
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with Server(tmp_path, "--sessions", str(hard)) as server:
-        (warning,) = (line for line in server.log if line["level"] == "warning")
-        assert "--sessions" in warning["event"]
-        assert warning["limit"] == hard
+        warning = server.logged(FEW_FILES)
+        assert (warning["level"], warning["limit"]) == ("warning", hard)
+        again = ended_of("-m", "webchat", "serve", *place, "--sessions", str(hard))
+        assert [line["event"] for line in server.log] == ["listening", FEW_FILES]
+    (line,) = again.stderr.splitlines()
+    assert line.startswith("webchat: ")
 
 
 def test_a_variable_that_is_no_setting_is_named(tmp_path: Path) -> None:

@@ -71,6 +71,14 @@ def test_what_cannot_be_done_is_one_line_and_exit_code_1(
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("args", [["list"], ["add", "bob"], ["disable", "alice"]], ids=" ".join)
+def test_a_store_in_open_mode_has_no_accounts(run: Run, tmp_path: Path, args: list[str]) -> None:
+    run("store", "init", "--open", "--data", str(tmp_path))
+    code, out, err = run("user", *args, "--data", str(tmp_path))
+    assert (code, out) == (1, "")
+    assert err == f"webchat: {tmp_path}/webchat.db is in open mode, where there are no accounts\n"
+
+
 def test_a_password_is_no_option_of_the_command_line(run: Run, data: str) -> None:
     code, _, err = run("user", "add", "bob", "--password", "x" * 10, "--data", data)
     assert code == 2

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import resource
 import signal
 import socket
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ import pytest
 import socketio
 
 from tests import http
-from tests.cli.conftest import BODY_TIMEOUT_S, command, eventually, held_up, refused
+from tests.cli.conftest import BODY_TIMEOUT_S, FEW_FILES, command, eventually, held_up, refused
 from tests.engines.redis import RedisServer
 from tests.ports import free_port
 from tests.servers import Server
@@ -57,6 +58,17 @@ def opened(server: Server) -> str:
     """The id of a new polling session. Each request comes by a connection of its own."""
     handshake = http.get(server.url + POLLING).text
     return str(json.loads(handshake[1:])["sid"])
+
+
+def test_it_warns_once_where_files_run_out_before_sessions(
+    shared: tuple[str, ...], tmp_path: Path
+) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with Server(tmp_path, *shared, "--workers", "2", "--sessions", str(hard)) as running:
+        running.logged(FEW_FILES)
+        events = [line["event"] for line in running.log]
+    assert events.count(FEW_FILES) == 1
+    assert events.index("listening") < events.index(FEW_FILES)
 
 
 def test_connections_are_shared_out_among_the_workers(server: Server) -> None:

@@ -16,12 +16,14 @@ class Heard:
 
     def __init__(self) -> None:
         self.events: list[object] = []
+        self.whys: list[str] = []
         self._changed = asyncio.Event()
 
     def published(self, topic: str, payload: bytes) -> None:
         self._remember((topic, payload))
 
-    def lost(self) -> None:
+    def lost(self, why: str) -> None:
+        self.whys.append(why)
         self._remember("lost")
 
     def regained(self) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from tests.contract.asking import create, message, move, refer, send, to_pair
 from tests.engines.postgresql import PostgresServer, postgres_server
+from tests.memory import ManualClock
 from webchat.adapters.memory import LoopClock
 from webchat.adapters.postgresql import PostgresSettings, PostgresStore
 from webchat.adapters.postgresql.connections import connect
@@ -211,6 +212,27 @@ async def test_an_outage_is_a_line_in_the_log_and_no_stack_trace(
     (line,) = [record for record in caplog.records if record.name.startswith("webchat.")]
     assert (line.levelname, line.exc_info) == ("WARNING", None)
     assert "TimeoutError" in line.getMessage()
+
+
+async def test_why_it_cannot_be_connected_to_is_said_until_it_is_tried_again(
+    url: str, server: PostgresServer
+) -> None:
+    settings = PostgresSettings(reconnect_min_ms=60_000, reconnect_max_ms=60_000)
+    clock = ManualClock()
+    store = PostgresStore(url, settings, clock)
+    await store.init()
+    await store.open("secured")
+    server.kill()
+    try:
+        async with asyncio.timeout(BACK_WITHIN_S):  # one that is gone may be met before
+            while "Connect" not in (why := await store.trouble()):
+                assert why
+        assert await store.trouble() == why
+    finally:
+        await asyncio.to_thread(server.start)
+    clock.advance(60.0)
+    assert not await store.trouble()
+    await store.close()
 
 
 async def test_a_standby_is_as_good_as_none_until_it_is_the_primary(

@@ -84,7 +84,14 @@ async def test_why_a_bus_does_not_come_back_is_in_the_log_once(
             await eventually(has_tried_often)
         lines = [each.getMessage() for each in caplog.records if "password" in each.getMessage()]
         assert len(lines) == 1
-        assert lines[0].startswith(f"no bus: Redis at 127.0.0.1:{server.port} wants a password")
+        assert lines[0].startswith(f"no bus: Redis at 127.0.0.1:{server.port}: it wants a password")
+        (why,) = node.heard.whys
+        assert why.startswith(f"Redis at 127.0.0.1:{server.port}: Redis ended the connection")
+        trouble = await node.bus.trouble()
+        assert trouble.count(str(server.port)) == 1
+        assert trouble.endswith(
+            ": it wants a password; put it into the URL: redis://:PASSWORD@HOST"
+        )
 
 
 async def test_wrong_and_missing_passwords_are_refused_and_never_shown(join: Join) -> None:

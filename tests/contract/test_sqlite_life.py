@@ -16,7 +16,8 @@ import pytest
 
 from tests.contract.asking import create, message, move, named, send, to_pair
 from tests.memory import ManualClock
-from webchat.adapters.sqlite import SqliteSettings, SqliteStore, check
+from webchat.adapters.sqlite import SqliteSettings, SqliteStore, check, schema
+from webchat.adapters.sqlite.files import ServeLock, make_private
 from webchat.errors import Code, WebchatError
 from webchat.model import Group, Login, Position, Profile
 from webchat.ports.held import HeldLimits
@@ -148,6 +149,27 @@ async def test_a_log_written_by_two_processes_has_no_gap(
         store = (serving, tool)[number % 2]
         outcome = await send(store, to_pair("ann", "bob", str(number)))
         assert outcome.entries[0].seq == number + 1
+    await tool.close()
+    await serving.close()
+
+
+async def test_a_file_that_an_older_server_serves_is_left_to_it(
+    path: Path, tool: SqliteStore, serving: SqliteStore
+) -> None:
+    make_private(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        schema._take(db, schema.STEPS[:-1])
+        db.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {schema.VERSION - 1}")
+    older = ServeLock(path)
+    words = rf"is older than this webchat.*\(pid {os.getpid()}\): restart that one first"
+    with pytest.raises(StoreRefused, match=words):
+        await tool.open("secured")
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (schema.VERSION - 1,)
+    older.release()
+    await serving.open("secured")
+    await tool.open("secured")
     await tool.close()
     await serving.close()
 

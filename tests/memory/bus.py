@@ -153,7 +153,7 @@ class MemoryBus:
         """The hub went down, or this end was cut off: what was not answered has failed."""
         self._fail_unanswered()
         if self._listener is not None:
-            self._listener.lost()
+            self._listener.lost("nobody answers")
 
     def tell_regained(self) -> None:
         """The hub is back."""

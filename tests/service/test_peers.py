@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.memory import settle
 from tests.service.town import RENEWAL_S, Town, ids, never_removes
 from webchat.ports.nodes import NodeRefused, NodeRow
 from webchat.service.peers import new_node_id, own_row
+
+
+def told(logs: Sequence[Mapping[str, object]], event: str) -> list[tuple[object, ...]]:
+    """Of each such line the node, the level and why."""
+    lines = [line for line in logs if line["event"] == event]
+    return [(line["node"], line["log_level"], line.get("why")) for line in lines]
 
 
 async def test_nodes_find_each_other_and_how_to_reach_them(town: Town) -> None:
@@ -32,9 +40,11 @@ async def test_who_looks_again_learns_of_a_node_that_has_just_come(town: Town) -
     await town.pass_time(1)
     await town.start(b)
     assert a.url_of("b") is None
-    await a.look_again()
-    assert a.url_of("b") == "http://b:4000"
-    await town.pass_time(300)
+    with capture_logs() as logs:
+        await a.look_again()
+        assert a.url_of("b") == "http://b:4000"
+        await town.pass_time(300)
+    assert told(logs, "a node has come") == [("b", "info", None)]
     assert ids(a.living()) == ["b"]
     assert town.gone == {"a": [], "b": []}
 
@@ -172,7 +182,9 @@ async def test_all_peers_hear_of_a_crash_whoever_removes_the_row(town: Town) -> 
     await town.start(*nodes)
     await town.pass_time(RENEWAL_S)
     await town.crash(nodes[2])
-    await town.pass_time(30)
+    with capture_logs() as logs:
+        await town.pass_time(30)
+    assert told(logs, "a node is gone") == [("c", "warning", "silent for 15 s")] * 2
     assert town.gone == {"a": ["c"], "b": ["c"], "c": []}
 
 
@@ -182,7 +194,9 @@ async def test_a_node_that_stops_is_gone_at_the_next_read(town: Town) -> None:
     await town.pass_time(RENEWAL_S)
     await b.stop()
     assert ids(await town.store.nodes.all()) == ["a"]
-    await town.pass_time(RENEWAL_S)
+    with capture_logs() as logs:
+        await town.pass_time(RENEWAL_S)
+    assert told(logs, "a node is gone") == [("b", "info", "stopped")]
     assert town.gone["a"] == ["b"]
     assert ids(a.living()) == []
 
@@ -221,7 +235,9 @@ async def test_a_node_that_was_held_up_comes_back(town: Town) -> None:
     await town.pass_time(30)
     again = NodeRow("b", b.me.incarnation, "http://b:4000", (), "1.0", 99, town.clock.now_ms())
     assert await town.store.nodes.put(again)
-    await town.pass_time(RENEWAL_S)
+    with capture_logs() as logs:
+        await town.pass_time(RENEWAL_S)
+    assert told(logs, "a node has come") == [("b", "info", None)]
     assert a.url_of("b") == "http://b:4000"
 
 
@@ -236,7 +252,10 @@ async def test_a_node_started_anew_under_its_id_takes_over_and_its_peers_hear_of
     starting = asyncio.create_task(town.start(again))
     await town.pass_time(8)
     await starting
-    await town.pass_time(RENEWAL_S)
+    with capture_logs() as logs:
+        await town.pass_time(RENEWAL_S)
+    assert told(logs, "a node is gone") == [("b", "info", "started anew")]
+    assert told(logs, "a node has come") == [("b", "info", None)]
     assert ids(a.living()) == ["b"]
     assert town.gone["a"] == ["b"]
     assert await again.trouble() == ""

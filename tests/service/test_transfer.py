@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.contract.asking import create, message, react, send, to_pair
 from tests.memory import ManualClock, MemoryStore
+from webchat.adapters.sqlite import SqliteSettings, SqliteStore
 from webchat.model import Profile, pair_conv
 from webchat.ports.log import Append
 from webchat.ports.store import Mode
@@ -144,6 +147,30 @@ async def test_an_entry_out_of_its_place_is_refused_with_its_line(lines: list[by
     assert f"line {at + 1} is out of its place (Seq 4 of group_x after 2)" in await refused(swapped)
     twice = [*lines[:at], lines[at], *lines[at:]]
     assert f"line {at + 2} is out of its place (Seq 3 of group_x after 3)" in await refused(twice)
+
+
+async def test_what_a_store_cannot_take_is_refused_with_its_lines(
+    lines: list[bytes], tmp_path: Path
+) -> None:
+    entries = {
+        (each["entry"]["conv"], each["entry"]["seq"]): line for each, line in _entries(lines)
+    }
+    twice = [entries["group_x", 1], entries["user:ann", 1], entries["group_x", 1]]
+    store = SqliteStore(tmp_path / "webchat.db", SqliteSettings(), ManualClock())
+    await store.open("secured")
+    with pytest.raises(TransferRefused) as refusal:
+        await import_(store, "secured", [lines[0], *twice, *lines[1:]], page_records=3)
+    await store.close()
+    assert str(refusal.value) == (
+        "a record of the lines 2 to 4 does not fit what came before (UNIQUE constraint failed: "
+        "entry.log, entry.seq); the target holds a part of it now and is of no use"
+    )
+
+
+def _entries(lines: Sequence[bytes]) -> Iterator[tuple[Any, bytes]]:
+    """Lines that are entries, decoded and as they are."""
+    said = [(json.loads(line), line) for line in lines]
+    return ((each, line) for each, line in said if each["type"] == "entry")
 
 
 async def test_a_changed_line_is_noticed(lines: list[bytes]) -> None:

@@ -14,19 +14,23 @@ RESERVE: Final = 1_000
 _log = structlog.get_logger()
 
 
-def allow_open_files(sessions: int) -> None:
-    """Raise the limit as far as this process may, and warn if so many sessions do not fit into it:
-    at the limit connections would be left waiting without a word."""
+def allow_open_files() -> None:
+    """Raise the limit as far as this process may."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         # Some systems name a hard limit that they do not grant.
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-            soft = hard
-    if soft != resource.RLIM_INFINITY and soft < sessions + RESERVE:
+
+
+def warn_of_few_files(sessions: int) -> None:
+    """Log it if so many sessions do not fit into the limit: there connections would be left waiting
+    without a word. To be called once the server listens: what keeps it from that stands alone."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit != resource.RLIM_INFINITY and limit < sessions + RESERVE:
         _log.warning(
             "fewer files may be open than --sessions needs: raise the limit (ulimit -n, "
             "LimitNOFILE) or lower --sessions",
-            limit=soft,
+            limit=limit,
             needed=sessions + RESERVE,
         )

@@ -12,6 +12,7 @@ import structlog
 
 from webchat import __version__
 from webchat.app.node import Node
+from webchat.app.open_files import warn_of_few_files
 from webchat.app.signals import ending
 from webchat.app.sockets import bind_all
 from webchat.config import Settings
@@ -49,6 +50,7 @@ async def run(settings: Settings, lifeline: Lifeline | None = None) -> int:
     try:
         if lifeline is None:
             _log.info("listening", url=node.url, version=__version__)
+            warn_of_few_files(settings.sessions)
         else:
             _log.info("a worker serves", node=node.id, pid=os.getpid())
             lifeline.tell_ready()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
-from webchat.config import Settings, SettingsError
+from webchat.config import Settings
 from webchat.config.places import advertised, url_of
 from webchat.ports.nodes import NodeRefused
 from webchat.transport.server import AddressInUse, bind
@@ -31,7 +31,7 @@ class Sockets:
 def bind_all(settings: Settings, *, is_worker: bool = False) -> Sockets:
     """What the settings ask for; a worker shares all but its peer port with the others.
 
-    Raises NodeRefused for a port in use, SettingsError for an address that is not this machine's.
+    Raises NodeRefused for what cannot be listened on, or not yet.
     """
     bound: list[socket.socket] = []
 
@@ -59,7 +59,7 @@ def bind_all(settings: Settings, *, is_worker: bool = False) -> Sockets:
 def reserved(settings: Settings) -> Iterator[Settings]:
     """The ports that workers share, kept for them; the settings with the numbers they have.
 
-    Raises NodeRefused for a port in use, SettingsError for an address that is not this machine's.
+    Raises NodeRefused for what cannot be listened on, or not yet.
     """
     with ExitStack() as kept:
 
@@ -98,5 +98,8 @@ def _bind(host: str, port: int, option: str, *, is_shared: bool) -> socket.socke
         return bind(host, port, reuse_port=is_shared)
     except AddressInUse as error:
         raise NodeRefused(f"{error} Choose another one with {option}.") from error
+    except PermissionError as error:
+        raise NodeRefused(f"{option} {port}: cannot listen there ({error.strerror})") from error
     except OSError as error:
-        raise SettingsError(f"--host {host}: cannot listen there ({error.strerror})") from error
+        # Not yet, it may be: a name or an address can come later than this process at boot.
+        raise NodeRefused(f"--host {host}: cannot listen there ({error.strerror})") from error

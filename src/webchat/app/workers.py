@@ -19,6 +19,7 @@ from typing import Final, NoReturn
 import structlog
 
 from webchat import __version__
+from webchat.app.open_files import warn_of_few_files
 from webchat.app.signals import Signals
 from webchat.app.sockets import reserved
 from webchat.config import Settings
@@ -79,7 +80,7 @@ class Workers:
     def run(self) -> int:
         """Serve until asked to end; returns the exit code, that of a worker that cannot start.
 
-        Raises NodeRefused, SettingsError for a port that cannot be listened on.
+        Raises NodeRefused for what cannot be listened on, or not yet.
         """
         with reserved(self._settings) as settings, Signals() as signals:
             self._workers = [_Worker(_own(settings, number)) for number in range(settings.workers)]
@@ -87,6 +88,7 @@ class Workers:
             if code == 0 and not signals.is_asked_to_end:
                 url = url_of(settings.host, settings.port) + "/"
                 _log.info("listening", url=url, version=__version__, workers=settings.workers)
+                warn_of_few_files(settings.sessions)
                 self._keep_up(signals)
             self._end_all(signals)
         return code

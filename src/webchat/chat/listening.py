@@ -82,9 +82,9 @@ class Listening:
         except msgspec.DecodeError:
             _log.warning("a publish that cannot be read", topic=topic, kind=repr(kind))
 
-    def lost(self) -> None:
+    def lost(self, why: str) -> None:
         """Publishes do not arrive for now."""
-        _log.warning("bus lost")
+        _log.warning("bus lost", why=why)
         self._comparing.lost()
         self._notices.lost()
 

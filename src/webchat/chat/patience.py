@@ -17,11 +17,14 @@ _log = structlog.get_logger()
 
 class Patience:
     """Insists where the store does not answer. However many wait, the log gets one line when the
-    first begins to, and one when none does any more."""
+    first begins to, and one when none does any more because it answers: not where who waits is
+    cancelled."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._waiting = 0
+        self._is_told = False
+        self._has_answered = False
 
     async def insist(self, act: Callable[[], Awaitable[T]], doing: str, **about: object) -> T:
         """What `act` returns, once it does: while it is refused for now, again and again.
@@ -29,15 +32,19 @@ class Patience:
         `doing` and `about` say in the log what waits. Raises WebchatError that no retry mends.
         """
         try:
-            return await act()
+            result = await act()
         except WebchatError as error:
             self._begin_waiting(error, doing, about)
+        else:
+            if self._is_told:
+                self._has_answered = True
+                self._tell_end()
+            return result
         try:
             return await self._again(act)
         finally:
             self._waiting -= 1
-            if not self._waiting:
-                _log.info("nothing waits for the store any more")
+            self._tell_end()
 
     async def attempt(
         self, act: Callable[[], Awaitable[T]], doing: str, **about: object
@@ -54,14 +61,25 @@ class Patience:
         if not error.code.retry:
             raise error
         self._waiting += 1
-        if self._waiting == 1:
+        self._has_answered = False
+        if not self._is_told:
+            self._is_told = True
             _log.warning("waits for the store", doing=doing, why=error.why, **about)
+
+    def _tell_end(self) -> None:
+        if self._is_told and self._has_answered and not self._waiting:
+            self._is_told = False
+            _log.info("nothing waits for the store any more")
 
     async def _again(self, act: Callable[[], Awaitable[T]]) -> T:
         while True:
             await pause(self._clock, RETRY_S)
             try:
-                return await act()
+                result = await act()
             except WebchatError as error:
-                if not error.code.retry:
-                    raise
+                if error.code.retry:
+                    continue
+                self._has_answered = True
+                raise
+            self._has_answered = True
+            return result

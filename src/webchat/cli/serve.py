@@ -39,7 +39,7 @@ def _serve(settings: Settings) -> int:
     logs.configure(sys.stderr, settings.log_level)
     if unknown := unknown_variables():
         structlog.get_logger().warning("environment variables that are no settings", names=unknown)
-    allow_open_files(settings.sessions)
+    allow_open_files()
     if settings.open:
         structlog.get_logger().warning(
             "open mode: nobody logs in, whoever can connect can be any user",

@@ -125,7 +125,14 @@ def _text(given: str) -> str:
 
 def _administer(where: dict[str, Any], act: _Act, opening: _Opening = existing_store) -> None:
     """Do `act` on the accounts of the store that the options name."""
-    asyncio.run(_beside_a_server(opening(Settings(**where)), act))
+    from webchat.ports.store import OtherMode, StoreRefused
+
+    settings = Settings(**where)
+    try:
+        asyncio.run(_beside_a_server(opening(settings), act))
+    except OtherMode as error:
+        name = settings.store_name
+        raise StoreRefused(f"{name} is in open mode, where there are no accounts") from error
 
 
 async def _beside_a_server(opening: AbstractAsyncContextManager[Store], act: _Act) -> None:

@@ -51,11 +51,15 @@ class StoreRefused(Exception):  # noqa: N818
     """The store cannot be used; the message says why and what to do, for a person at a terminal."""
 
 
-def made_in_other_mode(name: str, made_in: str, mode: Mode, other: str) -> StoreRefused:
+class OtherMode(StoreRefused):
+    """The store was made in the other mode than the one that `open` was told."""
+
+
+def made_in_other_mode(name: str, made_in: str, mode: Mode, other: str) -> OtherMode:
     """What `open` raises of a store that was `made_in` the other mode. `name`: of the store;
     `other`: what can be named in its stead, "another file" say."""
     flag = "with --open" if made_in == "open" else "without --open"
-    return StoreRefused(
+    return OtherMode(
         f"{name} was made in {made_in} mode and cannot be used in {mode} mode: "
         f"start it {flag}, or name {other}"
     )

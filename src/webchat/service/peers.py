@@ -189,7 +189,7 @@ class Peers:
             try:
                 await self._renew()
             except WebchatError as error:
-                self._renewal_trouble = f"this node's lease could not be renewed: {error.message}"
+                self._renewal_trouble = f"this node's lease could not be renewed: {error.why}"
             except Exception:
                 # The lease is what keeps this node's sessions in reach: never end in silence.
                 self._renewal_trouble = "this node's lease could not be renewed"
@@ -218,7 +218,8 @@ class Peers:
             self._looked_at_s = self._clock.monotonic_s()
             rows = await self._nodes.all()
             came = {row.id: _Peer(row, silent_reads=-1) for row in rows if self._has_come(row)}
-            self._peers = dict(sorted({**self._peers, **came}.items()))
+            before, self._peers = self._peers, dict(sorted({**self._peers, **came}.items()))
+            self._tell_who_has_come(before)
 
     def _has_come(self, row: NodeRow) -> bool:
         """Whether it is another node's that was not known, or gives a sign of life again."""
@@ -244,6 +245,8 @@ class Peers:
             if row.id != self.me.id
         }
         self._tell_who_is_gone(before)
+        if elapsed_ms is not None:
+            self._tell_who_has_come(before)
         return [peer.row for peer in self._peers.values() if not peer.lives]
 
     def _met(self, known: _Peer | None, row: NodeRow, elapsed_ms: int | None) -> _Peer:
@@ -266,7 +269,27 @@ class Peers:
     def _tell_who_is_gone(self, before: Mapping[str, _Peer]) -> None:
         for node_id, known in before.items():
             peer = self._peers.get(node_id)
-            is_same = peer is not None and peer.row.incarnation == known.row.incarnation
-            if known.lives and not (is_same and peer is not None and peer.lives):
-                _log.info("a node is gone", node=node_id, url=known.row.url)
+            if known.lives and not _is_same(known, peer):
+                self._log_gone(known, peer)
                 self._on_lapsed(known.row)
+
+    def _log_gone(self, known: _Peer, now: _Peer | None) -> None:
+        """One that ends removes its row; another node removes that of one whose lease lapsed, at
+        its own read, which may be the one before this node's."""
+        log, why = _log.warning, f"silent for {self._settings.lease_ms / 1000:g} s"
+        if now is None and known.silent_reads < _RENEWALS_PER_LEASE - 1:
+            log, why = _log.info, "stopped"
+        elif now is not None and now.row.incarnation != known.row.incarnation:
+            log, why = _log.info, "started anew"
+        log("a node is gone", node=known.row.id, url=known.row.url, why=why)
+
+    def _tell_who_has_come(self, before: Mapping[str, _Peer]) -> None:
+        for node_id, peer in self._peers.items():
+            known = before.get(node_id)
+            if peer.lives and not _is_same(peer, known):
+                _log.info("a node has come", node=node_id, url=peer.row.url)
+
+
+def _is_same(peer: _Peer, other: _Peer | None) -> bool:
+    """Whether `other` is that incarnation, and lives."""
+    return other is not None and other.lives and other.row.incarnation == peer.row.incarnation

@@ -8,12 +8,13 @@ target back and checks that, too.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Final
 
 import msgspec
 
+from webchat.errors import Code, WebchatError
 from webchat.model import ConvID, Entry, Seq
 from webchat.ports.store import Mode, Store, StoreRefused
 from webchat.ports.transfer import EntryRecord, ReactionRecord, Record
@@ -140,12 +141,14 @@ class _File:
         self.has_begun = False
         self._page_records = page_records
         self._page: list[Record] = []
+        self._first = self._number = 0
         self._sums = _Sums()
         self._last: tuple[ConvID, Seq] = ("", 0)
         self._trailer: Trailer | None = None
 
     async def take(self, said: Said, line: bytes, number: int) -> None:
-        """Take the line `number`. Raises TransferRefused: behind the end, or out of its place."""
+        """Take the line `number`. Raises TransferRefused: behind the end, out of its place, or the
+        store cannot take it."""
         if self._trailer is not None:
             raise TransferRefused("the file goes on behind its end")
         if isinstance(said, Trailer):
@@ -154,6 +157,8 @@ class _File:
         if isinstance(said, EntryRecord):
             self._take_place(said.entry, number)
         self._sums.add(said, line)
+        self._first = self._first if self._page else number
+        self._number = number
         self._page.append(said)
         if len(self._page) >= self._page_records:
             await self._flush()
@@ -180,7 +185,18 @@ class _File:
             await self._transfer.begin()
             self.has_begun = True
         if page:
+            await self._restore(page)
+
+    async def _restore(self, page: Sequence[Record]) -> None:
+        try:
             await self._transfer.restore(page)
+        except WebchatError as error:
+            if error.code is not Code.INTERNAL:
+                raise
+            raise TransferRefused(
+                f"a record of the lines {self._first} to {self._number} does not fit what came "
+                f"before ({error.__cause__ or error.message})"
+            ) from error
 
 
 class _Sums:

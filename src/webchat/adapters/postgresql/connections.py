@@ -62,6 +62,7 @@ class Connections:
         self._idle: list[Connection] = []
         self._pause_ms = 0
         self._try_again_at_s = 0.0
+        self._failure: Exception | None = None
 
     async def run(self, act: Callable[[Connection], Awaitable[R]]) -> R:
         """The result of `act` on a connection of its own, within `statement_timeout_ms`.
@@ -129,17 +130,20 @@ class Connections:
             if not connection.is_closed():
                 return connection
         if self._clock.monotonic_s() < self._try_again_at_s:
-            raise WebchatError(Code.UNAVAILABLE, NOT_ANSWERING)
+            raise WebchatError(Code.UNAVAILABLE, NOT_ANSWERING) from self._failure
         try:
             connection = await connect(self._url, self._settings)
-        except Exception:
-            self._put_off()
+        except Exception as error:
+            self._put_off(error)
             raise
         self._pause_ms = 0
+        self._failure = None
         return connection
 
-    def _put_off(self) -> None:
-        """Wait before the next attempt, longer each time."""
+    def _put_off(self, error: Exception) -> None:
+        """Wait before the next attempt, longer each time; until then acts fail with what this one
+        failed with."""
+        self._failure = error
         least, most = self._settings.reconnect_min_ms, self._settings.reconnect_max_ms
         self._pause_ms = min(max(2 * self._pause_ms, least), most)
         self._try_again_at_s = self._clock.monotonic_s() + self._pause_ms / 1000

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final
 
 from webchat.adapters.redis.address import Address
@@ -113,11 +113,11 @@ class RedisBus:
         subscriber.on_message = self._heard
         await self._subscriptions.restore(subscriber)
 
-    def lost(self) -> None:
+    def lost(self, why: str) -> None:
         """The links are gone."""
         self._subscriptions.forget_link()
         if self._listener is not None:
-            _guard(self._listener.lost)
+            _guard(partial(self._listener.lost, why))
 
     def regained(self) -> None:
         """There are new links, and all that is held is subscribed on them."""

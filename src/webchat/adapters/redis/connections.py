@@ -26,8 +26,8 @@ class Owner(Protocol):
     async def restore(self, subscriber: Link) -> None:
         """Subscribe on a new link what the last one had. Raises LinkLost."""
 
-    def lost(self) -> None:
-        """The links are gone, and all that waited on them has failed."""
+    def lost(self, why: str) -> None:
+        """The links are gone, and all that waited on them has failed; `why` names the address."""
 
     def regained(self) -> None:
         """There are new ones, restored."""
@@ -35,7 +35,8 @@ class Owner(Protocol):
 
 class Connections:
     """Keeps two links to one Redis. `publisher`: the one that publishes, None while they are lost;
-    `why_down`: "" while they serve; `complaint`: what is wrong with a Redis that serves.
+    `why_down`: "" while they serve, else why not, without the address; `complaint`: what is wrong
+    with a Redis that serves.
     """
 
     def __init__(
@@ -72,8 +73,8 @@ class Connections:
         """Connect, and stay connected from now on. Raises BusRefused."""
         try:
             await self._connect()
-        except (OSError, LinkLost) as error:
-            raise BusRefused(f"Redis at {self._address}: {self._reason(error)}.") from None
+        except (OSError, LinkLost, BusRefused) as error:
+            raise BusRefused(f"{self._told(self._reason(error))}.") from None
         self._keeper = asyncio.create_task(self._keep())
         self._ping_all()
 
@@ -127,7 +128,7 @@ class Connections:
         """Raises BusRefused if this Redis is not fit; else its run id."""
         found = await fitness.examine(link)
         if found.refusal:
-            raise BusRefused(f"Redis at {self._address}: {found.refusal}")
+            raise BusRefused(found.refusal)
         await fitness.check_rights(link, self._settings.channel_prefix + _PROBE_TOPIC)
         self.complaint = found.complaint
         return found.run_id
@@ -142,7 +143,7 @@ class Connections:
 
     def _lose(self, why: str) -> None:
         self._drop(why)
-        self._owner.lost()
+        self._owner.lost(self._told(why))
         self._lost.set()
 
     def _drop(self, why: str) -> None:
@@ -183,7 +184,7 @@ class Connections:
     def _cannot(self, why: str) -> None:
         """It does not come back; what is new of why is said in the log."""
         if why != self.why_down and self._settings.logs_why:
-            _log.warning("no bus: %s", why)
+            _log.warning("no bus: %s", self._told(why))
         self.why_down = why
 
     async def _examine(self) -> None:
@@ -208,6 +209,10 @@ class Connections:
             link.send(_PING, _ignore)
         self._stats.lag_ms = max((link.lag_ms for link in self._links), default=0.0)
         self._ping = self._clock.call_later(self._settings.ping_interval_ms / 1000, self._ping_all)
+
+    def _told(self, why: str) -> str:
+        """`why`, for people, who may have more than one Redis."""
+        return f"Redis at {self._address}: {why}"
 
     def _reason(self, error: Exception) -> str:
         if isinstance(error, TimeoutError) and not str(error):

@@ -36,7 +36,7 @@ async def log_in(link: Link, address: Address, name: str) -> None:
         if address.db:
             await link.call("SELECT", address.db)
     except hiredis.ReplyError as error:
-        raise BusRefused(_refused_login(address, str(error))) from None
+        raise BusRefused(_refused_login(str(error))) from None
     with suppress(hiredis.ReplyError):  # not every account may; it is a help for people alone
         await link.call("CLIENT", "SETNAME", name)
 
@@ -113,10 +113,9 @@ def _number(facts: Mapping[str, str], name: str) -> int:
     return int(said) if said.isdecimal() else 0
 
 
-def _refused_login(address: Address, said: str) -> str:
-    where = f"Redis at {address}"
+def _refused_login(said: str) -> str:
     if said.startswith("NOAUTH"):
-        return f"{where} wants a password; put it into the URL: redis://:PASSWORD@HOST."
+        return "it wants a password; put it into the URL: redis://:PASSWORD@HOST."
     if said.startswith(("WRONGPASS", "ERR invalid password")):
-        return f"{where} does not accept the user or the password of the URL."
-    return f"{where} refuses the login: {said}"
+        return "it does not accept the user or the password of the URL."
+    return f"it refuses the login: {said}"

@@ -18,6 +18,10 @@ _PAGE_BYTES: Final = 4096
 """SQLite's own choice."""
 _WAL_LENGTHS: Final = 4
 """So many times `wal_pages` the write-ahead log may stay on the disk."""
+_OPENING_BYTES: Final = 64 * 1024
+"""More than a file takes to be opened: its `-shm` has 32 KiB at once."""
+_PRIMARY: Final = 0xFF
+"""The part of an extended code that is the error (https://www.sqlite.org/rescode.html)."""
 _PRIVATE_FILE: Final = 0o600
 _PRIVATE_DIRECTORY: Final = 0o700
 
@@ -28,7 +32,8 @@ def refusing(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        raise StoreRefused(f"{path} cannot be used as a store: {error}") from error
+        said = f"{error}{_room_lacking(path, error)}"
+        raise StoreRefused(f"{path} cannot be used as a store: {said}") from error
     except UnicodeDecodeError as error:
         # What SQLite says of a damaged file has its bytes in it, and need not be text.
         said = error.object.decode(errors="backslashreplace")
@@ -36,6 +41,18 @@ def refusing(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise StoreRefused(f"{error.filename or path} cannot be used: {reason}") from error
+
+
+def _room_lacking(path: Path, error: sqlite3.DatabaseError) -> str:
+    """What SQLite leaves out of an error of the disk: that it is full. "": it is not."""
+    code = getattr(error, "sqlite_errorcode", 0)  # of Python's own errors there is none
+    if code & _PRIMARY != sqlite3.SQLITE_IOERR:
+        return ""
+    with suppress(OSError):
+        room = os.statvfs(path.parent)
+        if room.f_bavail * room.f_frsize < _OPENING_BYTES:
+            return ": no space is left on the disk"
+    return ""
 
 
 def make_private(path: Path) -> None:
@@ -169,11 +186,23 @@ def _connect_existing(path: Path) -> sqlite3.Connection:
         return connect_untouched(path)
 
 
+class Served(StoreRefused):
+    """Another process serves the store. `pid`: its number, or "unknown"."""
+
+    def __init__(self, path: Path, pid: str) -> None:
+        super().__init__(
+            f"{path} is served by another process (pid {pid}): an SQLite store serves one. "
+            "Stop that one, name another file, or use a store that several can share "
+            "(--store postgresql://... or dynamodb://...)"
+        )
+        self.pid = pid
+
+
 class ServeLock:
     """The right to serve a store: held until released, or by the kernel until its holder dies."""
 
     def __init__(self, path: Path) -> None:
-        """Take it. Raises StoreRefused if another process has it, OSError."""
+        """Take it. Raises Served if another process has it, OSError."""
         # Beside the file itself, whatever links lead to it: SQLite follows them, too.
         place = path.resolve()
         self.path = place.with_name(f"{place.name}.lock")
@@ -183,11 +212,7 @@ class ServeLock:
         except BlockingIOError:
             pid = self._file.read().strip() or "unknown"
             self._file.close()
-            raise StoreRefused(
-                f"{path} is served by another process (pid {pid}): an SQLite store serves one. "
-                "Stop that one, name another file, or use a store that several can share "
-                "(--store postgresql://... or dynamodb://...)"
-            ) from None
+            raise Served(path, pid) from None
         self._file.truncate(0)
         self._file.write(f"{os.getpid()}\n")
         self._file.flush()

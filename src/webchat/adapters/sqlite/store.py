@@ -132,15 +132,28 @@ class SqliteStore:
                 raise
 
     def _make_schema(self, db: sqlite3.Connection) -> None:
-        if schema.check_version(db, self._path) == schema.VERSION:
+        version = schema.check_version(db, self._path)
+        if version == schema.VERSION:
             return
-        # A process that serves an older file must not have it changed under its feet.
-        own_lock = None if self._lock else files.ServeLock(self._path)
+        own_lock = None if self._lock else self._lock_to_change(version)
         try:
             schema.migrate(db)
         finally:
             if own_lock is not None:
                 own_lock.release()
+
+    def _lock_to_change(self, version: int) -> files.ServeLock:
+        """A process that serves an older file must not have it changed under its feet. Raises
+        StoreRefused."""
+        try:
+            return files.ServeLock(self._path)
+        except files.Served as served:
+            if not version:
+                raise
+            raise StoreRefused(
+                f"{self._path} is older than this webchat, and a server of the older version "
+                f"serves it (pid {served.pid}): restart that one first"
+            ) from served
 
     def _settle_mode(self, db: sqlite3.Connection, mode: Mode) -> None:
         """Keep the mode of a new file; refuse another one than was kept."""
