@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +16,6 @@ from tests import http
 from tests.cli.conftest import (
     BODY_TIMEOUT_S,
     FEW_FILES,
-    command,
     ended_of,
     eventually,
     held_up,
@@ -29,12 +27,15 @@ from webchat import __version__
 
 _STORE, _BUS = "postgresql://a@127.0.0.1:1/c", "redis://127.0.0.1:1"
 _WORKERS = ("--workers", "2", "--store", _STORE, "--bus", _BUS)
-_AS_NOBODY = (
-    "import os, uvloop, webchat.app.serve; from webchat.cli import main; "
-    "os.getuid() or os.setuid(65534)"
-)
-_UNSHARED = ("unshare", "--map-root-user", "--mount")
-"""A command under which file systems can be mounted that end with it."""
+_WITHOUT_A_RIGHT = """
+import webchat.app.sockets, webchat.cli
+
+def bind(*_, **__):
+    raise PermissionError(13, "Permission denied")
+
+webchat.app.sockets.bind = bind
+webchat.cli.main({words!r})
+"""
 
 
 def test_it_says_where_it_listens_answers_there_and_exits_with_0(tmp_path: Path) -> None:
@@ -73,26 +74,6 @@ def test_a_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     assert "file" in refused("--port", "0", "--data", str(tmp_path / "file" / "data"))
 
 
-def test_a_store_without_room_is_refused_with_the_reason(tmp_path: Path) -> None:
-    mounts = [*_UNSHARED, "mount", "-t", "tmpfs", "tmpfs", str(tmp_path)]
-    if not shutil.which("unshare") or subprocess.run(mounts, check=False).returncode:
-        pytest.skip("there can be no file system of its own here")
-    made, full = tmp_path / "made", tmp_path / "full"
-    command("store", "init", "--data", str(made))
-    full.mkdir()
-    script = """
-        mount -t tmpfs -o size=1m tmpfs "$2" && cp "$1"/* "$2"
-        cat /dev/zero >"$2/filler" 2>/dev/null
-        exec "$0" -m webchat serve --port 0 --data "$2"
-    """
-    words = [*_UNSHARED, "sh", "-c", script, sys.executable, str(made), str(full)]
-    ended = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
-    assert ended.returncode == 1
-    *_, line = ended.stderr.splitlines()
-    assert line.startswith(f"webchat: {full}/webchat.db cannot be used")
-    assert line.endswith(": disk I/O error: no space is left on the disk")
-
-
 @pytest.mark.parametrize("host", ["192.0.2.1", "nowhere.invalid"])
 @pytest.mark.parametrize("workers", [(), _WORKERS])
 def test_a_host_that_is_not_there_yet_is_no_wrong_value(
@@ -105,7 +86,7 @@ def test_a_host_that_is_not_there_yet_is_no_wrong_value(
 
 def test_a_port_that_needs_a_right_is_refused_with_its_number(tmp_path: Path) -> None:
     words = ["serve", "--port", "1", "--data", str(tmp_path)]
-    ended = ended_of("-c", f"{_AS_NOBODY}; main({words!r})")
+    ended = ended_of("-c", _WITHOUT_A_RIGHT.format(words=words))
     assert ended.returncode == 1
     *_, line = ended.stderr.splitlines()
     assert line == "webchat: --port 1: cannot listen there (Permission denied)"

@@ -17,7 +17,7 @@ import pytest
 from tests.contract.asking import create, message, move, named, send, to_pair
 from tests.memory import ManualClock
 from webchat.adapters.sqlite import SqliteSettings, SqliteStore, check, schema
-from webchat.adapters.sqlite.files import ServeLock, make_private
+from webchat.adapters.sqlite.files import ServeLock, make_private, refusing
 from webchat.errors import Code, WebchatError
 from webchat.model import Group, Login, Position, Profile
 from webchat.ports.held import HeldLimits
@@ -276,3 +276,16 @@ def told_until_killed(path: Path, round_name: str, at_least: int) -> list[tuple[
     told = [line.split() for line in lines if line.endswith("\n")]
     assert len(told) >= at_least
     return [(msg_id, int(seq)) for msg_id, seq in told]
+
+
+def test_a_disk_without_room_is_the_reason_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = os.statvfs_result((4096, 4096, 1_000, 0, 0, 100, 100, 100, 0, 255))
+    monkeypatch.setattr(os, "statvfs", lambda _: full)
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+    with pytest.raises(StoreRefused, match="disk I/O error: no space is left"), refusing(tmp_path):
+        raise error
+    with pytest.raises(StoreRefused, match="no such table$"), refusing(tmp_path):
+        raise sqlite3.OperationalError("no such table")
