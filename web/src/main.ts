@@ -16,7 +16,7 @@ import {
   BrowserPages,
   browserClock,
   browserNetwork,
-  randomUuid,
+  deviceOf,
 } from "./transport/browser.ts";
 import { Rest } from "./transport/rest.ts";
 import { SocketChannel } from "./transport/socket.ts";
@@ -50,20 +50,13 @@ async function database(uid: string): Promise<Pick<Database, "outbox" | "logs">>
   }
 }
 
-function device(): string {
-  const kept = storage()?.getItem("webchat:device");
-  const own = kept ?? randomUuid();
-  if (!kept) storage()?.setItem("webchat:device", own);
-  return own;
-}
-
 async function makeClient(uid: string, fresh: boolean, owner: ClientOwner): Promise<Client> {
   const { outbox, logs } = await database(uid);
   if (fresh) await logs.clear();
   const channel = new SocketChannel(browserClock, browserNetwork);
   const drafts = new Drafts(uid, storage());
   const world = { api: rest, channel, clock: browserClock, pages, outbox, logs, drafts, notifier };
-  return new Client(uid, { ...world, device: device() }, owner);
+  return new Client(uid, { ...world, device: deviceOf(storage()) }, owner);
 }
 
 async function forget(uid: string): Promise<void> {
