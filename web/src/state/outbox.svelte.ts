@@ -86,6 +86,7 @@ export class Outbox {
   /** Takes over what an earlier login of this page, and pages that are gone, have left behind. */
   async load(): Promise<void> {
     this.#pages.heed((owner) => this.#watch(owner));
+    this.#store.whenLost(() => this.#keepAnew());
     const kept = await this.#store.all();
     this.items = kept.filter((item) => item.owner === this.#pages.own);
     this.#listener.found(this.items);
@@ -255,6 +256,10 @@ export class Outbox {
   /** Without storage a message is still sent: it only does not outlive the page. */
   async #keep(item: Pending): Promise<void> {
     await this.#store.put(item).catch(ignore);
+  }
+
+  #keepAnew(): void {
+    for (const item of this.items) void this.#keep(item);
   }
 
   /** Throws a Failure where there is no use in sending. */
