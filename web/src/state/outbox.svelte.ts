@@ -264,8 +264,8 @@ export class Outbox {
 
   /** Throws a Failure where there is no use in sending. */
   #message({ conv, id, kind = "message", text, at, refers, name }: Pending): Outgoing | Creation {
-    const excess = new TextEncoder().encode(text).length - this.#maxBytes(kind);
-    if (excess > 0) throw new Failure("too_large", `The message is too long by ${excess} bytes`);
+    const bytes = new TextEncoder().encode(text).length;
+    if (bytes > this.#maxBytes(kind)) throw new Failure("too_large", "the text is too long");
     const group = isGroup(conv);
     return {
       EvtType: kind,
