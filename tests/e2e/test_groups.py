@@ -39,6 +39,8 @@ def test_who_has_read_is_counted(trio: Trio, trip: str) -> None:
     expect(ann.message("Saturday?")).to_contain_text("Read by 1 of 2")
     ann.choose_for("Saturday?", "Who has read")
     dialog = ann.page.get_by_role("dialog", name="Who has read")
+    ann.page.keyboard.press("Tab")
+    expect(dialog.get_by_role("region", name="People")).to_be_focused()
     for title, name in (("Read", "Bob"), ("Not yet", "Cleo")):
         listed = dialog.get_by_role("list", name=title).get_by_role("listitem")
         expect(listed).to_have_text([re.compile(name)])
@@ -104,6 +106,7 @@ def test_what_was_written_while_away_keeps_its_order(trio: Trio) -> None:
     ann.write("first")
     ann.write("second")
     expect(ann.messages).to_contain_text(["Making this group", "first", "second"])
+    expect(ann.log).not_to_contain_text("Say hello")
     ann.context.set_offline(False)
     bob.conversation("Later").click()
     expect(bob.messages).to_contain_text(["Ann made this group", "first", "second"])
