@@ -162,6 +162,8 @@ def test_reactions_are_counted(trio: Trio, trip: str) -> None:
     expect(bob.message("cake?").get_by_role("button", name="👍 3")).to_be_visible()
     bob.choose_for("cake?", "Who has reacted")
     dialog = bob.page.get_by_role("dialog", name="Who has reacted")
+    bob.page.keyboard.press("Tab")
+    expect(dialog.get_by_role("region", name="People")).to_be_focused()
     listed = dialog.get_by_role("list", name="👍").get_by_role("listitem")
     expect(listed).to_have_text([re.compile(name) for name in ("Bob", "Cleo", "Ann")])
     dialog.get_by_role("button", name="Close").click()
