@@ -43,6 +43,8 @@ def test_an_invite_link_leads_in_until_it_is_revoked(
     joining = eve.page.get_by_role("dialog", name="Join group")
     joining.get_by_role("button", name="Join", exact=True).click()
     expect(joining.get_by_role("alert")).to_have_text("This link does not exist, or has ended.")
+    expect(joining.get_by_role("button")).to_have_count(1)
+    expect(joining.get_by_role("button", name="Close")).to_be_focused()
 
 
 def test_who_wants_to_be_asked_is_invited(trio: Trio, trip: str, newcomer: Newcomer) -> None:
@@ -51,9 +53,14 @@ def test_who_wants_to_be_asked_is_invited(trio: Trio, trip: str, newcomer: Newco
     dan.ask_to_be_asked()
     ann.open_details()
     ann.add_to_group(dan)
-    expect(ann.details).to_contain_text("An invitation went to Dan")
+    expect(ann.details).to_contain_text("Dan was invited")
     invitations = dan.page.get_by_role("list", name="Invitations")
     expect(invitations).to_contain_text("Ann invites you to a group.")
+    expect(dan.page.get_by_role("region", name="Invitations")).to_be_visible()
+    said = re.compile("^Ann invites you to a group. .*[0-9]:[0-9]{2}")
+    for name in ("Accept", "Decline"):
+        answer = invitations.get_by_role("button", name=name, exact=True)
+        expect(answer).to_have_accessible_description(said)
     expect(bob.messages).to_have_count(1)
     invitations.get_by_role("button", name="Accept").click()
     expect(dan.page.get_by_role("heading", level=1, name=trip)).to_be_visible()
@@ -67,7 +74,7 @@ def test_who_made_a_group_is_told_who_was_invited(trio: Trio, newcomer: Newcomer
     dan = newcomer("Dan")
     dan.ask_to_be_asked()
     ann.make_group("With Dan", bob, dan)
-    said = ann.page.get_by_text("An invitation went to Dan: who accepts it is in.")
+    said = ann.page.get_by_text("Dan was invited, and joins by accepting.")
     expect(said).to_be_visible()
     ann.open_details()
     expect(said).to_have_count(1)

@@ -158,6 +158,29 @@ def test_a_search_without_the_network_says_why_it_finds_nobody(newcomer: Newcome
     expect(hint).to_be_visible()
 
 
+def test_a_search_without_the_network_goes_on_with_it(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    ann.page.get_by_role("button", name="New conversation").click()
+    dialog = ann.page.get_by_role("dialog", name="New conversation")
+    ann.context.set_offline(True)
+    dialog.get_by_role("searchbox", name="Find people").fill(bob.uid)
+    expect(dialog.get_by_role("alert")).to_contain_text("The server cannot be reached")
+    ann.context.set_offline(False)
+    expect(dialog.get_by_role("button", name="Bob")).to_be_visible()
+    expect(dialog.get_by_role("alert")).to_have_count(0)
+
+
+def test_what_failed_without_the_network_is_not_said_with_it(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann")
+    ann.context.set_offline(True)
+    expect(ann.status).to_have_text("Offline. Messages will be sent later")
+    ann.choose_from_account("Log out")
+    expect(ann.page.get_by_role("alert")).to_contain_text("The server cannot be reached")
+    ann.context.set_offline(False)
+    expect(ann.status).to_have_count(0)
+    expect(ann.page.get_by_role("alert")).to_have_count(0)
+
+
 def test_a_reaction_that_waits_says_so(outage: Outage, pair: tuple[Person, Person]) -> None:
     ann, bob = pair
     outage.stop()

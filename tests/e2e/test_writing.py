@@ -5,6 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import Newcomer
+from tests.e2e.person import Person
 
 
 def test_markup_is_shown_as_it_was_written(newcomer: Newcomer) -> None:
@@ -61,6 +62,21 @@ def test_what_is_written_from_right_to_left_is_shown_so(newcomer: Newcomer) -> N
         assert shown.evaluate(_MARK_IS_LEFT)
 
 
+def test_a_name_that_goes_from_right_to_left_stands_above_the_message(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    bob.choose_from_account("Settings")
+    bob.page.get_by_role("textbox", name="Name").fill("דן")
+    bob.page.get_by_role("button", name="Save").click()
+    expect(bob.status).to_have_text("Saved")
+    people = Person(bob.uid, "דן", bob.context, bob.page)
+    ann.make_group("Two", people)
+    bob.conversation("Two").click()
+    bob.write("a text that is longer than the name above it")
+    author = ann.message("a text").get_by_text("דן")
+    expect(author).to_have_css("direction", "rtl")
+    assert author.evaluate(_BEGINS_AT_ITS_LEFT)
+
+
 def test_shift_enter_breaks_the_line(newcomer: Newcomer) -> None:
     ann = newcomer("Ann")
     ann.start_with(ann, "Ann")
@@ -70,6 +86,16 @@ def test_shift_enter_breaks_the_line(newcomer: Newcomer) -> None:
     ann.page.get_by_role("button", name="Send").click()
     expect(ann.messages.get_by_text("first\nsecond")).to_be_visible()
     expect(ann.box).to_have_value("")
+
+
+def test_the_first_line_keeps_its_indent(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann")
+    ann.start_with(ann, "Ann")
+    ann.box.fill("\n  if x:\n      pass\n")
+    ann.page.get_by_role("button", name="Send").click()
+    shown = ann.message("if x").get_by_role("paragraph")
+    assert shown.text_content() == "  if x:\n      pass"
+    expect(shown).to_have_css("white-space-collapse", "preserve")
 
 
 def test_the_arrow_up_in_an_empty_box_rewrites_the_last_message(newcomer: Newcomer) -> None:
@@ -135,7 +161,9 @@ def test_a_text_over_the_limit_is_not_lost(newcomer: Newcomer) -> None:
     ann = newcomer("Ann")
     ann.start_with(ann, "Ann")
     ann.write("x" * 17_000)
-    expect(ann.page.get_by_role("alert")).to_contain_text("too long")
+    expect(ann.page.get_by_role("alert")).to_contain_text(
+        "This message is too long. Shorten it or send it in parts."
+    )
     refused = ann.messages.last
     expect(refused).to_contain_text("Not sent")
     expect(ann.conversation("Ann")).to_contain_text("Not sent")

@@ -8,6 +8,7 @@ import { Attention } from "./state/attention.svelte.ts";
 import { Client, type ClientOwner } from "./state/client.svelte.ts";
 import { Drafts } from "./state/drafts.svelte.ts";
 import { Notifier } from "./state/notifier.svelte.ts";
+import type { LogStore } from "./state/ports.ts";
 import { pathOf, Router } from "./state/router.svelte.ts";
 import { Session } from "./state/session.svelte.ts";
 import { Today } from "./state/today.svelte.ts";
@@ -16,7 +17,7 @@ import {
   BrowserPages,
   browserClock,
   browserNetwork,
-  randomUuid,
+  deviceOf,
 } from "./transport/browser.ts";
 import { Rest } from "./transport/rest.ts";
 import { SocketChannel } from "./transport/socket.ts";
@@ -50,20 +51,23 @@ async function database(uid: string): Promise<Pick<Database, "outbox" | "logs">>
   }
 }
 
-function device(): string {
-  const kept = storage()?.getItem("webchat:device");
-  const own = kept ?? randomUuid();
-  if (!kept) storage()?.setItem("webchat:device", own);
-  return own;
+/** What cannot be forgotten is not gone on from, either. */
+async function emptied(logs: LogStore): Promise<LogStore> {
+  try {
+    await logs.clear();
+    return logs;
+  } catch {
+    return new MemoryLogs();
+  }
 }
 
 async function makeClient(uid: string, fresh: boolean, owner: ClientOwner): Promise<Client> {
-  const { outbox, logs } = await database(uid);
-  if (fresh) await logs.clear();
+  const { outbox, logs: kept } = await database(uid);
+  const logs = fresh ? await emptied(kept) : kept;
   const channel = new SocketChannel(browserClock, browserNetwork);
   const drafts = new Drafts(uid, storage());
   const world = { api: rest, channel, clock: browserClock, pages, outbox, logs, drafts, notifier };
-  return new Client(uid, { ...world, device: device() }, owner);
+  return new Client(uid, { ...world, device: deviceOf(storage()) }, owner);
 }
 
 async function forget(uid: string): Promise<void> {

@@ -1,7 +1,8 @@
 /** What the browser keeps is there after a reload, and one user's is not another's. */
 
 import "fake-indexeddb/auto";
-import { afterEach, describe, expect, test } from "vitest";
+import { forceCloseDatabase } from "fake-indexeddb";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { type Database, openDatabase } from "../src/db/database.ts";
 import type { Pending } from "../src/state/ports.ts";
 import { entry } from "./fakes.ts";
@@ -15,8 +16,14 @@ async function database(uid: string): Promise<Database> {
 }
 
 afterEach(() => {
-  for (const each of open.splice(0)) each.close();
+  for (const each of open.splice(0)) void each.close();
 });
+
+/** The browser ends the newest connection, as it does when this site's data are cleared. */
+function endConnection(opening: { mock: { results: { value: unknown }[] } }): void {
+  const request = opening.mock.results.at(-1)?.value as IDBOpenDBRequest;
+  forceCloseDatabase(request.result as never);
+}
 
 function pending(id: string, order: number): Pending {
   return { id, conv: "dm:ann:bob", text: id, at: 1, order, owner: "page-1" };
@@ -28,7 +35,7 @@ describe("the outbox", () => {
     for (const [id, order] of [["b", 2] as const, ["c", 3] as const, ["a", 1] as const]) {
       await before.outbox.put(pending(id, order));
     }
-    before.close();
+    await before.close();
     const after = await database("order");
     expect((await after.outbox.all()).map((item) => item.id)).toEqual(["a", "b", "c"]);
   });
@@ -58,5 +65,45 @@ describe("the logs", () => {
     await logs.clear();
     expect(await logs.all()).toEqual([]);
     expect(await outbox.all()).toHaveLength(1);
+  });
+});
+
+describe("a connection that the browser ends", () => {
+  test("is made anew, and whoever keeps something is told", async () => {
+    const opening = vi.spyOn(indexedDB, "open");
+    const { outbox } = await database("ended");
+    const lost = vi.fn();
+    outbox.whenLost(lost);
+    for (const times of [1, 2]) {
+      endConnection(opening);
+      await vi.waitFor(() => expect(lost).toHaveBeenCalledTimes(times));
+      await outbox.put(pending(`${times}`, times));
+    }
+    expect(await outbox.all()).toHaveLength(2);
+    opening.mockRestore();
+  });
+
+  test("and that cannot be had again keeps nothing, until it can", async () => {
+    const opening = vi.spyOn(indexedDB, "open");
+    const { outbox, logs } = await database("gone");
+    const lost = new Promise<void>((resolve) => outbox.whenLost(resolve));
+    endConnection(opening);
+    await lost;
+    opening.mockImplementation(() => {
+      throw new Error("no storage");
+    });
+    await expect(outbox.put(pending("a", 1))).rejects.toThrow("no storage");
+    await expect(logs.clear()).rejects.toThrow("no storage");
+    opening.mockRestore();
+    await outbox.put(pending("a", 1));
+    expect(await outbox.all()).toHaveLength(1);
+  });
+
+  test("rejects what comes before that is told", async () => {
+    const found = await database("early");
+    const { outbox } = found;
+    await found.close();
+    await expect(outbox.put(pending("a", 1))).rejects.toThrow();
+    await expect(outbox.all()).rejects.toThrow();
   });
 });

@@ -10,6 +10,21 @@ import { FakeBrowser, FakeChannel, ManualClock, settle } from "./fakes.ts";
 
 const CONV = "dm:ann:bob";
 
+/** A store that the browser clears. */
+class ForgetfulOutbox extends MemoryOutbox {
+  #lost: () => void = () => {};
+
+  override whenLost(act: () => void): void {
+    this.#lost = act;
+  }
+
+  async lose(): Promise<void> {
+    for (const { id } of await this.all()) await this.remove(id);
+    this.#lost();
+    await settle();
+  }
+}
+
 function setup(store: OutboxStore = new MemoryOutbox(), page?: Pages) {
   const channel = new FakeChannel();
   channel.connected = true;
@@ -157,6 +172,7 @@ describe("what goes wrong", () => {
       all: () => Promise.reject(new Error("no storage")),
       put: () => Promise.reject(new Error("no storage")),
       remove: () => Promise.reject(new Error("no storage")),
+      whenLost: () => {},
     };
     const { outbox, channel, bodies } = setup(broken);
     outbox.resume();
@@ -249,6 +265,20 @@ describe("a reload", () => {
     await third?.outbox.load();
     for (const own of ["page-1", "page-2"]) await browser.close(own);
     expect(third?.outbox.of(CONV).map((each) => each.text)).toEqual(["one"]);
+  });
+
+  test("what waits outlives a storage that the browser has cleared meanwhile", async () => {
+    const store = new ForgetfulOutbox();
+    const { outbox, channel } = setup(store);
+    await outbox.load();
+    outbox.resume();
+    for (const text of ["one", "two"]) void outbox.send(CONV, text);
+    await settle();
+    await store.lose();
+    expect((await store.all()).map((each) => each.text)).toEqual(["one", "two"]);
+    channel.requests[0]?.ok();
+    await settle();
+    expect((await store.all()).map((each) => each.text)).toEqual(["two"]);
   });
 
   test("nobody takes over with a login that is over", async () => {

@@ -40,6 +40,16 @@ describe("a refusal", () => {
     expect(message && mayRetry(message)).toBe(true);
   });
 
+  test("of a text that is too long says what to do, whoever found out", async () => {
+    const words = "This message is too long. Shorten it or send it in parts.";
+    const answered = await refused("edit", new Failure("too_large", "16385 bytes of Body"));
+    expect(answered && reasonOf(answered)).toBe(words);
+    const { client, channel } = await live(1);
+    await client.outbox.send(CONV, "y".repeat(16_385));
+    expect(channel.chats("message")).toEqual([]);
+    expect(client.outbox.of(CONV).map(reasonOf)).toEqual([words]);
+  });
+
   test("of a reaction, or of what is so already, is not told", async () => {
     expect(await refused("react", DELETED)).toBeUndefined();
     expect(await refused("delete", DELETED)).toBeUndefined();

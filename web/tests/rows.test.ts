@@ -39,6 +39,18 @@ describe("a row", () => {
   });
 });
 
+describe("a long text", () => {
+  const long = "y".repeat(16_000);
+  const begin = `${"y".repeat(200)}…`;
+
+  test("is told by its beginning", () => {
+    expect(row([{ ...unsent, text: long }], { text: long })).toEqual([
+      `Draft: ${begin}`,
+      `You: ${begin}`,
+    ]);
+  });
+});
+
 describe("a conversation without messages", () => {
   const conversation = () => new Conversation("dm:ann:bob", "ann");
 

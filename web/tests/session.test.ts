@@ -1,13 +1,14 @@
 /** Getting in, out, and finding out who is logged in. */
 
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { Client } from "../src/state/client.svelte.ts";
 import { Session } from "../src/state/session.svelte.ts";
 import { Failure, UNREACHABLE } from "../src/wire/failure.ts";
 import { FakeLogins } from "./browser.ts";
 import { settle, world } from "./fakes.ts";
 
-function setup() {
+/** `broken`: what goes wrong where the page makes its client. */
+function setup(broken?: Error) {
   const given = world();
   const logins = new FakeLogins();
   const made: { uid: string; fresh: boolean }[] = [];
@@ -18,6 +19,7 @@ function setup() {
     logins,
     async (uid, fresh, owner) => {
       made.push({ uid, fresh });
+      if (broken) throw broken;
       return new Client(uid, given, owner);
     },
     async (uid) => {
@@ -49,6 +51,18 @@ describe("the session", () => {
     expect(session.phase).toBe("unreachable");
     await clock.pass(1_000);
     expect(session.phase).toBe("in");
+  });
+
+  test("says that the page is broken, and does not ask the server again", async () => {
+    const broken = new Error("no room");
+    const told = vi.spyOn(console, "error").mockImplementation(() => {});
+    const { session, clock, made } = setup(broken);
+    await session.start();
+    expect(session.phase).toBe("broken");
+    expect(told).toHaveBeenCalledWith(broken);
+    told.mockRestore();
+    await clock.pass(60_000);
+    expect([session.phase, made.length]).toEqual(["broken", 1]);
   });
 
   test("knows a server without accounts", async () => {

@@ -7,7 +7,15 @@ import { dayName, sameDay, shortWhen, timeOfDay } from "../src/state/dates.ts";
 import { partsOf } from "../src/state/links.ts";
 import { invitePath, pathOf, Router, routeOf } from "../src/state/router.svelte.ts";
 import { Today } from "../src/state/today.svelte.ts";
-import { actText, explain, noticeText, previewText, sentence } from "../src/state/wording.ts";
+import {
+  actText,
+  askedText,
+  excerpt,
+  explain,
+  noticeText,
+  previewText,
+  sentence,
+} from "../src/state/wording.ts";
 import { asFailure, Failure, UNREACHABLE } from "../src/wire/failure.ts";
 import type { Act } from "../src/wire/wire.ts";
 import { entry, ManualClock } from "./fakes.ts";
@@ -112,6 +120,43 @@ describe("acts that are no messages", () => {
     expect(act("remove", '["bob"]', "no")).toBe("Bob could not be removed.");
     expect(act("depart", "")).toBe("Leaving…");
     expect(act("edit", "better", "no")).toContain("“better”");
+  });
+});
+
+describe("who is asked first", () => {
+  test("is named with what comes next", () => {
+    expect(askedText([], nameOf)).toBe("");
+    expect(askedText(["dora"], nameOf)).toBe("Dora was invited, and joins by accepting.");
+    expect(askedText(["dora", "ed"], nameOf)).toBe(
+      "Dora and Ed were invited, and join by accepting.",
+    );
+  });
+});
+
+describe("the beginning of a text", () => {
+  const begin = "x".repeat(199);
+
+  test("is all of it where it is short", () => {
+    expect(excerpt(`${begin}y`)).toBe(`${begin}y`);
+  });
+
+  test("ends before what would not be whole", () => {
+    expect(excerpt(`${begin}yz`)).toBe(`${begin}y…`);
+    expect(excerpt(`${begin}👍 and so on`)).toBe(`${begin}…`);
+    expect(excerpt(`${begin}👩‍👩‍👧 and so on`)).toBe(`${begin}…`);
+    expect(excerpt(`y${begin}👍`)).toBe(`y${begin}…`);
+  });
+
+  test("is had of any number of marks on one letter, too", () => {
+    expect(excerpt(`e${"\u0301".repeat(16_000)}`)).toHaveLength(201);
+    expect(excerpt(`e${"\u{1D165}".repeat(8_000)}`)).toHaveLength(200);
+  });
+
+  test("is what the list, a reply and a draft show of it", () => {
+    const long = "y".repeat(16_000);
+    const [said, quoted] = [entry(1, { Body: long }), `${"y".repeat(200)}…`];
+    expect(previewText(said, "ann", nameOf)).toBe(quoted);
+    expect(quoteOf(said, "ann", nameOf).text).toBe(quoted);
   });
 });
 

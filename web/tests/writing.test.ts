@@ -114,3 +114,24 @@ describe("a text", () => {
     expect(isBlank(text)).toBe(false);
   });
 });
+
+describe("what is sent", () => {
+  test.each([
+    ["  if x:\n    pass", "  if x:\n    pass"],
+    ["\n \n  if x:\n\n    pass \n\n", "  if x:\n\n    pass"],
+    ["hello ", "hello"],
+    [" \n\t ", ""],
+  ])("of %j is %j", (text, ready) => {
+    const { writing } = page();
+    writing.text = text;
+    expect(writing.ready).toBe(ready);
+  });
+
+  test("of any number of spaces is found at once", () => {
+    const { writing } = page();
+    writing.text = `${" ".repeat(50_000)}x${" ".repeat(50_000)}x`;
+    const begun = performance.now();
+    expect(writing.ready).toBe(writing.text);
+    expect(performance.now() - begun).toBeLessThan(1_000);
+  });
+});

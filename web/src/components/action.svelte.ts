@@ -17,6 +17,8 @@ export class Action {
   busy = $state(false);
   done = $state(false);
   problem = $state("");
+  /** The code of what it failed with. */
+  code = $state("");
   readonly #words: Record<string, string>;
   readonly #forms: Forms | undefined;
 
@@ -30,6 +32,7 @@ export class Action {
   reset(): void {
     this.done = false;
     this.problem = "";
+    this.code = "";
   }
 
   /** Says what a form is missing; true when that is nothing. */
@@ -50,7 +53,9 @@ export class Action {
       await act();
       this.done = true;
     } catch (thrown) {
-      this.problem = explain(asFailure(thrown), this.#words);
+      const failure = asFailure(thrown);
+      this.problem = explain(failure, this.#words);
+      this.code = failure.code;
     } finally {
       this.busy = false;
     }

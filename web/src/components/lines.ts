@@ -4,7 +4,7 @@ import type { Conversation } from "../state/conversation.svelte.ts";
 import { sameDay } from "../state/dates.ts";
 import type { Pending } from "../state/ports.ts";
 import { isChange } from "../state/timeline.ts";
-import { absenceText, messageText, type NameOf, stateText } from "../state/wording.ts";
+import { absenceText, excerpt, messageText, type NameOf, stateText } from "../state/wording.ts";
 import { authorOf, type Entry, type Seq, type Uid } from "../wire/wire.ts";
 import type { Shown } from "./Message.svelte";
 import type { Quoted } from "./Quote.svelte";
@@ -108,7 +108,7 @@ export function quoteOf(entry: Entry, me: string, nameOf: NameOf): Quoted {
   return {
     seq: entry.Seq,
     author: author === me ? "You" : nameOf(author),
-    text: messageText(entry),
+    text: excerpt(messageText(entry)),
   };
 }
 

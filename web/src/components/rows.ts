@@ -3,7 +3,7 @@
 import type { Conversation } from "../state/conversation.svelte.ts";
 import { type Draft, writtenIn } from "../state/drafts.svelte.ts";
 import type { Pending } from "../state/ports.ts";
-import { actText, type NameOf, previewText } from "../state/wording.ts";
+import { actText, excerpt, type NameOf, previewText } from "../state/wording.ts";
 
 export interface Row {
   /** The newest. */
@@ -58,7 +58,7 @@ function waitingIn({ last }: Conversation, pending: readonly Pending[]): Pending
 }
 
 function waitingText(waiting: Pending, nameOf: NameOf): string {
-  return waiting.kind === "create" ? actText(waiting, nameOf) : `You: ${waiting.text}`;
+  return waiting.kind === "create" ? actText(waiting, nameOf) : `You: ${excerpt(waiting.text)}`;
 }
 
 function lastText({ last, me }: Conversation, nameOf: NameOf): string {
@@ -71,7 +71,7 @@ function markOf(pending: readonly Pending[], draft: Draft | undefined): Mark | u
   );
   if (failed) return { kind: "failed", words: "Not sent" };
   const written = draft && writtenIn(draft);
-  return written === undefined ? undefined : { kind: "draft", words: `Draft: ${written}` };
+  return written === undefined ? undefined : { kind: "draft", words: `Draft: ${excerpt(written)}` };
 }
 
 function isListed({ kind = "message" }: Pending): boolean {

@@ -1,5 +1,7 @@
 /** Finds as somebody types; of several answers the newest question's counts. */
 
+import { untrack } from "svelte";
+import type { Connection } from "../state/connection.svelte.ts";
 import { explain } from "../state/wording.ts";
 import { asFailure } from "../wire/failure.ts";
 
@@ -13,10 +15,19 @@ export class Search<T> {
   found = $state.raw<readonly T[] | null>(null);
   problem = $state("");
   readonly #find: (query: string) => Promise<T[]>;
+  /** How often the same was to be asked again. */
+  #again = $state(0);
 
-  constructor(find: (query: string) => Promise<T[]>) {
+  constructor(find: (query: string) => Promise<T[]>, connection: Pick<Connection, "state">) {
     this.#find = find;
-    $effect(() => this.#follow(this.query.trim()));
+    $effect(() => {
+      void this.#again;
+      return this.#follow(this.query.trim());
+    });
+    // What nobody answered is asked for again once somebody can.
+    $effect(() => {
+      if (connection.state === "online") untrack(() => this.#askAgain());
+    });
   }
 
   /** What to say where there is nothing to show; "" where it is a problem that is told. */
@@ -31,6 +42,10 @@ export class Search<T> {
     event.preventDefault();
     this.query = "";
   };
+
+  #askAgain(): void {
+    if (this.problem) this.#again += 1;
+  }
 
   #follow(query: string): () => void {
     let wanted = true;

@@ -1,4 +1,5 @@
-/** IndexedDB as promises: one database per user, with the outbox and the newest log entries. */
+/** IndexedDB as promises: one database per user, with the outbox and the newest log entries. The browser
+ * may end the connection, as when somebody clears what this site keeps: then there is a new one. */
 
 import type { KeptLog, LogStore, OutboxStore, Pending } from "../state/ports.ts";
 import type { Uid } from "../wire/wire.ts";
@@ -20,27 +21,39 @@ function committed(transaction: IDBTransaction): Promise<void> {
   });
 }
 
-/** What this browser keeps for `uid`. Rejects where the browser offers no storage. */
-export async function openDatabase(uid: Uid): Promise<Database> {
+async function opened(uid: Uid): Promise<IDBDatabase> {
   const request = indexedDB.open(`webchat:${uid}`, VERSION);
   request.onupgradeneeded = () => {
     request.result.createObjectStore("outbox", { keyPath: "id" });
     request.result.createObjectStore("logs", { keyPath: "ConvID" });
   };
-  return new Database(await settled(request));
+  return settled(request);
+}
+
+/** What this browser keeps for `uid`. Rejects where the browser offers no storage. */
+export async function openDatabase(uid: Uid): Promise<Database> {
+  return new Database(uid, await opened(uid));
 }
 
 export class Database {
-  readonly #db: IDBDatabase;
+  readonly #uid: Uid;
+  /** null: the browser has ended it. */
+  #db: Promise<IDBDatabase> | null;
+  #lost: () => void = () => {};
   readonly outbox: OutboxStore;
   readonly logs: LogStore;
 
-  constructor(db: IDBDatabase) {
-    this.#db = db;
+  constructor(uid: Uid, db: IDBDatabase) {
+    this.#uid = uid;
+    this.#db = Promise.resolve(db);
+    this.#follow(db);
     this.outbox = {
       all: async () => (await this.#all<Pending>("outbox")).sort((a, b) => a.order - b.order),
       put: (item) => this.#write("outbox", (store) => store.put(item)),
       remove: (id) => this.#write("outbox", (store) => store.delete(id)),
+      whenLost: (act) => {
+        this.#lost = act;
+      },
     };
     this.logs = {
       all: () => this.#all<KeptLog>("logs"),
@@ -49,16 +62,42 @@ export class Database {
     };
   }
 
-  close(): void {
-    this.#db.close();
+  async close(): Promise<void> {
+    (await this.#db)?.close();
   }
 
-  #all<T>(name: string): Promise<T[]> {
-    return settled<T[]>(this.#db.transaction(name).objectStore(name).getAll());
+  #follow(db: IDBDatabase): void {
+    db.onclose = () => {
+      this.#db = null;
+      this.#lost();
+    };
   }
 
-  #write(name: string, act: (store: IDBObjectStore) => void): Promise<void> {
-    const transaction = this.#db.transaction(name, "readwrite");
+  /** The connection; where it was ended, and cannot be had again yet, the next act tries once more. */
+  #connection(): Promise<IDBDatabase> {
+    this.#db ??= this.#reopen();
+    return this.#db;
+  }
+
+  async #reopen(): Promise<IDBDatabase> {
+    try {
+      const db = await opened(this.#uid);
+      this.#follow(db);
+      return db;
+    } catch (thrown) {
+      this.#db = null;
+      throw thrown;
+    }
+  }
+
+  async #all<T>(name: string): Promise<T[]> {
+    const db = await this.#connection();
+    return settled<T[]>(db.transaction(name).objectStore(name).getAll());
+  }
+
+  async #write(name: string, act: (store: IDBObjectStore) => void): Promise<void> {
+    const db = await this.#connection();
+    const transaction = db.transaction(name, "readwrite");
     act(transaction.objectStore(name));
     transaction.commit(); // at once: a page that is closed next has kept it
     return committed(transaction);

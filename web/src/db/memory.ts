@@ -16,6 +16,9 @@ export class MemoryOutbox implements OutboxStore {
   async remove(id: string): Promise<void> {
     this.#items.delete(id);
   }
+
+  /** Nobody drops it. */
+  whenLost(_: () => void): void {}
 }
 
 export class MemoryLogs implements LogStore {

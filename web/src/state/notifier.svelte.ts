@@ -3,11 +3,10 @@
 import { Failure } from "../wire/failure.ts";
 import type { ConvID } from "../wire/wire.ts";
 import type { Attention } from "./attention.svelte.ts";
+import { excerpt } from "./wording.ts";
 
 const KEY = "webchat:notifications";
 const WANTED = "on";
-/** So much of a text is told at most, in characters. */
-const MOST = 200;
 
 export class Notifier {
   #wanted = $state(false);
@@ -58,7 +57,7 @@ export class Notifier {
   /** Tells of news in `conv`; the newest takes the place of the one before. */
   tell(conv: ConvID, name: string, text: string): void {
     if (!this.#offer || !this.on || this.#attention.present) return;
-    const body = text.length > MOST ? `${text.slice(0, MOST)}…` : text;
+    const body = excerpt(text);
     try {
       const notification = new this.#offer(name, { body, tag: conv });
       notification.onclick = () => {

@@ -86,6 +86,7 @@ export class Outbox {
   /** Takes over what an earlier login of this page, and pages that are gone, have left behind. */
   async load(): Promise<void> {
     this.#pages.heed((owner) => this.#watch(owner));
+    this.#store.whenLost(() => this.#keepAnew());
     const kept = await this.#store.all();
     this.items = kept.filter((item) => item.owner === this.#pages.own);
     this.#listener.found(this.items);
@@ -257,10 +258,14 @@ export class Outbox {
     await this.#store.put(item).catch(ignore);
   }
 
+  #keepAnew(): void {
+    for (const item of this.items) void this.#keep(item);
+  }
+
   /** Throws a Failure where there is no use in sending. */
   #message({ conv, id, kind = "message", text, at, refers, name }: Pending): Outgoing | Creation {
-    const excess = new TextEncoder().encode(text).length - this.#maxBytes(kind);
-    if (excess > 0) throw new Failure("too_large", `The message is too long by ${excess} bytes`);
+    const bytes = new TextEncoder().encode(text).length;
+    if (bytes > this.#maxBytes(kind)) throw new Failure("too_large", "the text is too long");
     const group = isGroup(conv);
     return {
       EvtType: kind,

@@ -119,6 +119,8 @@ export interface OutboxStore {
   all(): Promise<Pending[]>;
   put(item: Pending): Promise<void>;
   remove(id: string): Promise<void>;
+  /** Calls `act` each time the browser has dropped what was kept: it can be kept anew. */
+  whenLost(act: () => void): void;
 }
 
 /** The newest entries of a log, up to and including its position. */

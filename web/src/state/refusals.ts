@@ -13,8 +13,10 @@ const WORDS: Record<string, string> = {
 
 /** A change is well-formed: the server refuses it only where there is nothing left to change. */
 const DELETED = "That message has been deleted.";
+const TOO_LONG = "This message is too long. Shorten it or send it in parts.";
 const BY_ACT: Partial<Record<Act, Record<string, string>>> = {
-  edit: { bad_request: DELETED },
+  message: { too_large: TOO_LONG },
+  edit: { bad_request: DELETED, too_large: TOO_LONG },
   delete: { forbidden: "Only its author and the admins may delete it." },
 };
 

@@ -6,7 +6,8 @@ import { backoffMs } from "./backoff.ts";
 import type { Client, ClientOwner } from "./client.svelte.ts";
 import type { Api, Clock, Logins } from "./ports.ts";
 
-export type Phase = "starting" | "unreachable" | "out" | "in" | "open-mode";
+/** "broken": something went wrong in the page itself, which asking the server again cannot help. */
+export type Phase = "starting" | "unreachable" | "broken" | "out" | "in" | "open-mode";
 
 /** A client for `uid`; what was kept of earlier logins is forgotten first if `fresh`. */
 export type ClientMaker = (uid: string, fresh: boolean, owner: ClientOwner) => Promise<Client>;
@@ -94,17 +95,26 @@ export class Session {
 
   /** Enters now, or once the server can be reached. Rejects with a Failure that waiting cannot help. */
   async #find(fresh: boolean, attempt = 0): Promise<void> {
+    let profile: Profile;
     try {
-      await this.#enter(await this.api.me(), fresh);
+      profile = await this.api.me();
     } catch (thrown) {
       const failure = asFailure(thrown);
       if (!failure.transient) throw failure;
       this.#tryLater(fresh, attempt, failure);
+      return;
     }
+    await this.#enter(profile, fresh).catch((thrown) => this.#break(thrown));
   }
 
   #stayOut({ code }: Failure): void {
     this.phase = code === "unauthenticated" ? "out" : "open-mode";
+  }
+
+  /** The cause is for the console: it is nothing that whoever is here could do something about. */
+  #break(cause: unknown): void {
+    this.phase = "broken";
+    console.error(cause);
   }
 
   /** A server in open mode has no logins to offer. */

@@ -16,6 +16,23 @@ import { groupChangeOf, roleChangeOf, uidsOf } from "./timeline.ts";
 
 export type NameOf = (uid: Uid) => string;
 
+/** So much of a text is said of it elsewhere, in characters as a program counts them. */
+const MOST_TEXT = 200;
+
+const characters = Intl.Segmenter && new Intl.Segmenter(undefined, { granularity: "grapheme" });
+
+/** The beginning of a long `text`, where it is only pointed at; no character is cut in two. */
+export function excerpt(text: string): string {
+  if (text.length <= MOST_TEXT) return text;
+  const begin = characters?.segment(text.slice(0, 2 * MOST_TEXT)).containing(MOST_TEXT)?.index;
+  return `${text.slice(0, begin || wholeBefore(text, MOST_TEXT))}…`;
+}
+
+/** `at`, or the place before it where that is amid a pair of surrogates. */
+function wholeBefore(text: string, at: number): number {
+  return (text.codePointAt(at - 1) ?? 0) > 0xffff ? at - 1 : at;
+}
+
 /** Why something failed, for people. `known`: better words for some codes, where it was tried. */
 export function explain(failure: Failure, known: Record<string, string> = {}): string {
   const words = known[failure.code];
@@ -146,7 +163,7 @@ export function messageText(entry: Entry): string {
 /** The line the list shows under a conversation's name. */
 export function previewText(entry: Entry, me: Uid, nameOf: NameOf): string {
   if (entry.EvtType !== "message") return noticeText(entry, me, nameOf);
-  const text = messageText(entry);
+  const text = excerpt(messageText(entry));
   const author = authorOf(entry);
   if (author === me) return `You: ${text}`;
   return isGroup(entry.ConvID) ? `${nameOf(author)}: ${text}` : text;
@@ -183,7 +200,8 @@ function placeText(place: { delivered: number; displayed: number } | undefined, 
 /** Of people who were to be added and want to be asked first; "" of none. */
 export function askedText(uids: readonly Uid[], nameOf: NameOf): string {
   if (uids.length === 0) return "";
-  return `An invitation went to ${listed(uids, nameOf)}: who accepts it is in.`;
+  const one = uids.length === 1;
+  return `${listed(uids, nameOf)} ${one ? "was invited, and joins" : "were invited, and join"} by accepting.`;
 }
 
 /** So many people are named; of more, the rest is counted. */

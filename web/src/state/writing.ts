@@ -4,6 +4,9 @@ import type { Entry, Seq } from "../wire/wire.ts";
 import type { Conversation } from "./conversation.svelte.ts";
 import { type Draft, type Drafts, isBlank, unsentOf } from "./drafts.svelte.ts";
 
+/** The lines ahead of the first that has anything in it. */
+const LEADING_LINES = /^(?:[^\S\n]*\n)+/;
+
 export class Writing {
   readonly #conversation: Conversation;
   readonly #drafts: Drafts;
@@ -21,6 +24,11 @@ export class Writing {
   /** What is in the box. */
   get text(): string {
     return this.draft.edit?.text ?? this.draft.text;
+  }
+
+  /** That as it is sent: without what is empty around it, and with the indent of its first line. */
+  get ready(): string {
+    return this.text.trimEnd().replace(LEADING_LINES, "");
   }
 
   set text(text: string) {

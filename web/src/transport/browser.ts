@@ -37,6 +37,21 @@ export function randomUuid(): string {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }
 
+const DEVICE = "webchat:device";
+
+/** What this browser is called as a device; without room to keep it, that lasts as long as the page. */
+export function deviceOf(storage: Storage | null): string {
+  const kept = storage?.getItem(DEVICE);
+  if (kept) return kept;
+  const own = randomUuid();
+  try {
+    storage?.setItem(DEVICE, own);
+  } catch {
+    // The next page is another device, and catches up like one.
+  }
+  return own;
+}
+
 /** Pages of this browser as holders of Web Locks: a lock is free when its page is gone. */
 export class BrowserPages implements Pages {
   readonly own = randomUuid();

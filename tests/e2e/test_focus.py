@@ -1,0 +1,88 @@
+"""A button that goes with what it did leaves the focus where a person would look next."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Browser, Locator, expect
+
+from tests.e2e.conftest import Newcomer
+from tests.e2e.person import Person
+from tests.servers import Server
+
+
+def _press(button: Locator) -> None:
+    """By the keyboard, as whoever has no mouse does."""
+    button.focus()
+    button.press("Enter")
+
+
+def test_what_is_tried_again_leads_back_to_the_box(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann")
+    ann.start_with(ann, "Ann")
+    ann.write("x" * 17_000)
+    _press(ann.page.get_by_role("button", name="Try again"))
+    expect(ann.message("Not sent")).to_be_visible()
+    expect(ann.box).to_be_focused()
+
+
+def test_a_link_that_is_made_is_at_hand_and_one_that_is_revoked_leads_to_the_rest(
+    newcomer: Newcomer,
+) -> None:
+    ann = newcomer("Ann")
+    ann.make_group("Alone")
+    ann.open_details()
+    ann.details.get_by_role("button", name="Invite links").click()
+    dialog = ann.page.get_by_role("dialog", name="Invite links")
+    _press(dialog.get_by_role("button", name="Make a link"))
+    expect(dialog.get_by_role("textbox", name="Invite link")).to_be_focused()
+    _press(dialog.get_by_role("button", name="Revoke"))
+    expect(dialog.get_by_role("listitem")).to_have_count(0)
+    expect(dialog.get_by_role("list", name="Invite links")).to_be_focused()
+
+
+def test_what_is_dismissed_leads_back_to_the_box_or_a_title(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann")
+    ann.context.route("**/api/v1/logout", lambda route: route.abort())
+    for _ in range(2):
+        ann.choose_from_account("Log out")
+        expect(ann.page.get_by_role("alert")).to_contain_text("cannot be reached")
+        _press(ann.page.get_by_role("button", name="Dismiss"))
+        expect(ann.page.get_by_role("alert")).to_have_count(0)
+        if ann.page.url.endswith("/"):
+            expect(ann.page.get_by_role("heading", name="Conversations")).to_be_focused()
+            ann.start_with(ann, "Ann")
+        else:
+            expect(ann.box).to_be_focused()
+
+
+def test_a_session_that_is_ended_leads_to_the_others(
+    newcomer: Newcomer, browser: Browser, shared_server: Server
+) -> None:
+    ann = newcomer("Ann")
+    elsewhere = Person.arrive(browser, shared_server.url, ann.uid)
+    elsewhere.log_in()
+    expect(elsewhere.conversations).to_be_visible()
+    ann.choose_from_account("Settings")
+    ending = ann.page.get_by_role("button", name=re.compile("^End the session"))
+    _press(ending)
+    expect(ending).to_have_count(0)
+    expect(ann.page.get_by_role("list", name="Sessions")).to_be_focused()
+    elsewhere.leave()
+
+
+def test_an_invitation_that_is_declined_leads_to_the_others_or_the_title(
+    newcomer: Newcomer,
+) -> None:
+    ann, dan = newcomer("Ann"), newcomer("Dan")
+    dan.ask_to_be_asked()
+    for name in ("One", "Two"):
+        ann.make_group(name, dan)
+    declining = dan.page.get_by_role("button", name="Decline")
+    expect(declining).to_have_count(2)
+    _press(declining.first)
+    expect(declining).to_have_count(1)
+    expect(dan.page.get_by_role("list", name="Invitations")).to_be_focused()
+    _press(declining)
+    expect(declining).to_have_count(0)
+    expect(dan.page.get_by_role("heading", name="Conversations")).to_be_focused()
