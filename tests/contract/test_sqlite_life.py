@@ -287,5 +287,5 @@ def test_a_disk_without_room_is_the_reason_that_is_said(
     error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
     with pytest.raises(StoreRefused, match="disk I/O error: no space is left"), refusing(tmp_path):
         raise error
-    with pytest.raises(StoreRefused, match="no such table$"), refusing(tmp_path):
+    with pytest.raises(StoreRefused, match=r"no such table$"), refusing(tmp_path):
         raise sqlite3.OperationalError("no such table")
