@@ -64,3 +64,19 @@ async def test_a_login_that_ended_untold_is_told_of_when_its_end_is_asked_for_ag
     _, told = await node.logins.revocations(last)
     assert {each.uid for each in told} == {"ann"}
     assert not await node.logins.revoke("ann", "phone")
+
+
+async def test_a_login_added_while_its_users_logins_are_ended_is_one_that_can_be_ended(
+    node: Node,
+) -> None:
+    other = Node(FaultyTable(node.faulty.table), DynamoSettings("nowhere", "none"), ManualClock())
+
+    async def end_all(item: Item) -> None:
+        if item["pk"] == keys.token(b"4").pk:
+            await other.logins.revoke_all("ann")
+
+    node.faulty.before_put = end_all
+    await node.logins.add(b"4", Login("watch", "ann", 0, 0, 2**53))
+    assert (await node.logins.find(b"4") is not None) == ("watch" in await logged_in(node))
+    await other.logins.revoke_all("ann")
+    assert await node.logins.find(b"4") is None

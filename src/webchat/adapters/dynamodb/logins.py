@@ -39,6 +39,9 @@ class DynamoLogins:
         await self._table.put({**pointer, **keys.login(login.id)._asdict()})
         await self._table.put({**pointer, **_of_user(login.uid, login.id)._asdict()})
         await self._table.put({**keys.token(token_hash)._asdict(), "ver": 1, **_content(login)})
+        if await self._table.get(_of_user(login.uid, login.id)) is None:
+            # The user's logins were ended meanwhile, and what nothing points to nobody can end.
+            await self._table.delete(keys.token(token_hash))
 
     async def find(self, token_hash: bytes) -> Login | None:
         """The login of that token, or None."""
@@ -137,8 +140,9 @@ class DynamoLogins:
             await self._drop(uid, login_id, token_hash)
 
     async def _drop(self, uid: Uid, login_id: str, token_hash: bytes) -> None:
-        await self._table.delete(keys.token(token_hash), ANY)
+        """The token after its user's pointer, for which whoever adds it looks when it is there."""
         await self._table.delete(_of_user(uid, login_id), ANY)
+        await self._table.delete(keys.token(token_hash), ANY)
         await self._table.delete(keys.login(login_id), ANY)
 
     async def _last_revocation(self) -> int:
