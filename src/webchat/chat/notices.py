@@ -191,12 +191,13 @@ class Notices:
             self._lost_s = now_s
 
     def make_up(self) -> None:
-        """The bus is back: publish what it did not take, and say for how long what others have said
-        was not heard here."""
+        """The bus is back: publish what it did not take, and what it took last, which may have
+        reached nobody; say for how long what others have said was not heard here."""
         for (uid, conv), position in self._unheard.take_positions().items():
             self._publish_position(uid, conv, position)
         self._publish_all(self._unheard)
-        self._back_s = self._clock.monotonic_s()
+        self._back_s = now_s = self._clock.monotonic_s()
+        self._said.say_again(now_s - self._lost_s, self._say_again)
         self._say_back(is_again=False)
 
     def _say_back(self, *, is_again: bool) -> None:

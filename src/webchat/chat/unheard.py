@@ -23,8 +23,9 @@ from webchat.service.telling import Message, Notice
 _NAMED_MESSAGES = 200
 """Of one reader and author, how many of the newest are still named, for the seed's form."""
 _COUNTED_MESSAGES = 200
-UNNOTICED_S: Final = 5.0
-"""Longer than it takes a node to notice that it has no bus."""
+UNNOTICED_S: Final = 20.0
+"""Longer than it takes a node to notice that it has no bus, or one whose place another has taken:
+Redis is asked every 15 s whether it is fit (`check_interval_s`)."""
 _GATHER_S: Final = 0.5
 """Nodes come back close together: what is said again is so for all that came within this time."""
 
