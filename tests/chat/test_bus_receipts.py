@@ -148,6 +148,7 @@ async def test_counts_made_while_the_author_s_node_alone_had_no_bus_are_told_whe
     await other.pass_time(60.0)
     assert anna.got("receipts") == []
     await back_on_the_bus(world, other)
+    await other.pass_time(1.0)  # in which they are counted again
     assert [json.loads(said["Body"]) for said in anna.got("receipts")] == [[[2, 1, 1]]]
 
 
@@ -160,7 +161,7 @@ async def test_counts_published_while_others_are_not_back_on_the_bus_reach_them_
     other.bus.reconnect()
     await read()
     await other.pass_time(2.0)
-    world.bus.reconnect()
+    await back_on_the_bus(world, other)
     await other.pass_time(1.0)
     assert json.loads(anna.got("receipts")[-1]["Body"]) == [[2, 1, 1]]
 
@@ -193,10 +194,27 @@ async def test_what_was_said_long_before_an_outage_is_not_said_again(
     other.bus.cut_off()
     other.bus.reconnect()
     await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
-    await other.pass_time(15.0)
+    await other.pass_time(30.0)
     world.bus.cut_off()
     await back_on_the_bus(world, other)
     assert len(anna.got("display")) == 1
+
+
+async def test_receipts_that_a_bus_took_which_others_had_left_are_told_again(
+    world: World, other: World
+) -> None:
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    await anna.send("ben", "hello")
+    world.bus.cut_off()
+    world.bus.reconnect()
+    other.buses.fate = lambda _topic, _payload: 0
+    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    await other.pass_time(14.0)
+    assert anna.got("display") == []
+    other.bus.cut_off()
+    other.buses.fate = lambda _topic, _payload: 1
+    await back_on_the_bus(other, other)
+    assert [said["Seq"] for said in anna.got("display")] == [1]
 
 
 async def test_what_was_read_while_the_author_s_node_had_no_bus_is_shown_when_it_is_back(

@@ -328,3 +328,21 @@ async def test_who_is_gone_leaves_nothing_behind(world: World) -> None:
     await settle()
     assert world.chat.roster.users == {}
     assert world.chat.roster.logs == {}
+
+
+async def test_a_group_that_is_left_while_a_join_reads_another_comes_to_its_end(
+    near: World, watched: WatchedStore
+) -> None:
+    anna, ben = await near.joined("anna"), await near.joined("ben")
+    for group in ("group_a", "group_b"):
+        await anna.do("create", group, "ben")
+    await ben.do("depart", "group_a")
+    await anna.say_in("group_b", "the laptop has not had this")
+    laptop = await near.person("ben")
+    watched.log.read_waits["group_a"] = goes_on = asyncio.Event()
+    laptop.say("join", {"device": "d", "cursors": {"group_b": 1, "group_a": 2, "user:ben": 9}})
+    await settle()
+    await ben.do("depart", "group_b")
+    goes_on.set()
+    await settle()
+    assert laptop.order("group_b") == [("message", 2), ("depart", 3)]

@@ -15,7 +15,7 @@ from tests.memory import ManualClock, MemoryStore
 from webchat.chat.assembly import Settings
 from webchat.chat.keeping import KeptSettings
 from webchat.chat.patience import RETRY_S, Patience
-from webchat.errors import Closing
+from webchat.errors import Closing, Code, WebchatError
 from webchat.model import Login
 
 CONV = "dm:anna:ben"
@@ -141,17 +141,29 @@ async def test_who_is_cancelled_while_the_store_is_away_does_not_say_that_it_is_
 
 
 class Defective:
-    """A port. What `fails` names fails the next time that it is asked for."""
+    """A port. What `fails` names fails the next time that it is asked for; what `goes_unanswered`
+    names is done then, and the answer is lost."""
 
     def __init__(self, port: Any) -> None:
         self._port = port
-        self.fails = ""
+        self.fails = self.goes_unanswered = ""
 
     def __getattr__(self, method: str) -> Any:
-        if method != self.fails:
-            return getattr(self._port, method)
-        self.fails = ""
-        return self._fail
+        if method == self.fails:
+            self.fails = ""
+            return self._fail
+        done = getattr(self._port, method)
+        if method != self.goes_unanswered:
+            return done
+        self.goes_unanswered = ""
+        return self._unanswered(done)
+
+    def _unanswered(self, done: Any) -> Any:
+        async def act(*said: Any) -> None:
+            await done(*said)
+            raise WebchatError(Code.UNAVAILABLE, "the answer is lost")
+
+        return act
 
     async def _fail(self, *_: Any) -> None:
         raise ValueError("of the port")
@@ -213,6 +225,28 @@ async def test_receipts_are_kept_though_some_before_could_not_be() -> None:
     anna = await world.person("anna")
     await anna.ask("join", "anna")
     assert [told["MsgID"] for told in anna.got("display")] == ["anna-two"]
+    await world.chat.close()
+    await before.chat.close()
+
+
+async def test_receipts_that_were_kept_twice_since_the_store_had_not_answered_come_once() -> None:
+    before = World(Settings(open_mode=True, kept=KeptSettings(kept_receipts=10)))
+    kept = Defective(before.store.kept)
+    world = World(beside=before, store=SimpleNamespace(**{**vars(before.store), "kept": kept}))
+    anna, ben = await world.person("anna"), await world.joined("ben")
+    await anna.ask("join", "anna")
+    for body in ("one", "two"):
+        await anna.send("ben", body)
+    anna.leave()
+    kept.goes_unanswered = "keep"
+    for seq, kind in enumerate(("delivery", "display"), 1):
+        await ben.confirm(kind, "anna", ConvID="dm:anna:ben", Seq=seq)
+    await world.pass_time(2.0)
+    assert kept.goes_unanswered == ""
+    anna = await world.person("anna")
+    await anna.ask("join", "anna")
+    told = [(said["EvtType"], said["MsgID"]) for said in anna.got("delivery", "display")]
+    assert told == [("delivery", "anna-one"), ("display", "anna-one"), ("display", "anna-two")]
     await world.chat.close()
     await before.chat.close()
 

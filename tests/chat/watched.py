@@ -33,7 +33,8 @@ class WatchedStore:
 class WatchedLog:
     """`reads`, `read_together`, `heads_of`: what was asked for. `outcomes`: while kept, of appends
     that were made; None: they are told at once. `heads_wait`: heads of several logs that were read
-    are told only when it is set; `find_waits`: so is what was looked for by its key."""
+    are told only when it is set; `find_waits`: so is what was looked for by its key; `read_waits`:
+    what was read of these logs."""
 
     def __init__(self, log: Any) -> None:
         self._log = log
@@ -42,6 +43,7 @@ class WatchedLog:
         self.heads_of: list[tuple[str, ...]] = []
         self.heads_wait: asyncio.Event | None = None
         self.find_waits: asyncio.Event | None = None
+        self.read_waits: dict[str, asyncio.Event] = {}
         self.outcomes: list[Callable[[Any], None]] | None = None
 
     def __getattr__(self, method: str) -> Any:
@@ -50,6 +52,8 @@ class WatchedLog:
     async def read(self, conv: str, after: int, limit: int) -> list[Entry]:
         self.reads.append(conv)
         entries: list[Entry] = await self._log.read(conv, after, limit)
+        if conv in self.read_waits:
+            await self.read_waits[conv].wait()
         return entries
 
     async def read_each(self, places: Mapping[str, int], limit: int) -> Mapping[str, list[Entry]]:

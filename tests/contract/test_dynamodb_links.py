@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tests.contract.dynamodb_nodes import FaultyTable, Node, timed_out
+from tests.contract.late_table import LateTable
 from tests.contract.plain_table import PlainTable
 from webchat.adapters.dynamodb import DynamoSettings
 from webchat.adapters.dynamodb.table import Item
@@ -67,3 +68,12 @@ async def test_a_use_is_given_back_once(node: Node) -> None:
     node.faulty.after_put = loses_one_answer(node)
     await node.links.give_back("l-1", "v-1")
     assert await uses_of(node) == 2
+
+
+async def test_a_link_whose_first_write_comes_late_is_as_used_as_it_was() -> None:
+    table = LateTable(lambda item: "link" in item)
+    node = Node(FaultyTable(table), DynamoSettings("nowhere", "none", pause_ms=1), LoopClock())
+    assert await node.links.add(b"1", InviteLink("l-1", "group_x", "ann", 2**53, 1), 50, 0)
+    assert await node.links.use("l-1", "v-1")
+    await table.arrive()
+    assert not await node.links.use("l-1", "v-2")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from tests.contract.dynamodb_nodes import FaultyTable, Node
+from tests.contract.late_table import LateTable
 from tests.contract.plain_table import PlainTable
 from tests.memory import ManualClock
 from webchat.adapters.dynamodb import DynamoSettings, keys
 from webchat.adapters.dynamodb.table import Failed, Item
+from webchat.adapters.memory import LoopClock
 from webchat.errors import WebchatError
 from webchat.model import Login
 
+DAY_MS = 86_400_000
 HASHES = {"phone": b"1", "laptop": b"2", "tablet": b"3"}
 
 
@@ -64,3 +68,55 @@ async def test_a_login_that_ended_untold_is_told_of_when_its_end_is_asked_for_ag
     _, told = await node.logins.revocations(last)
     assert {each.uid for each in told} == {"ann"}
     assert not await node.logins.revoke("ann", "phone")
+
+
+async def test_a_login_added_while_its_users_logins_are_ended_is_one_that_can_be_ended(
+    node: Node,
+) -> None:
+    other = Node(FaultyTable(node.faulty.table), DynamoSettings("nowhere", "none"), ManualClock())
+
+    async def end_all(item: Item) -> None:
+        if item["pk"] == keys.token(b"4").pk:
+            await other.logins.revoke_all("ann")
+
+    node.faulty.before_put = end_all
+    await node.logins.add(b"4", Login("watch", "ann", 0, 0, 2**53))
+    assert (await node.logins.find(b"4") is not None) == ("watch" in await logged_in(node))
+    await other.logins.revoke_all("ann")
+    assert await node.logins.find(b"4") is None
+
+
+async def test_a_login_whose_first_write_comes_late_stays_as_used_or_ended_as_it_was() -> None:
+    table = LateTable(lambda item: item["pk"] == keys.token(b"1").pk)
+    node = Node(FaultyTable(table), DynamoSettings("nowhere", "none", pause_ms=1), LoopClock())
+    phone = Login("phone", "ann", 0, 0, 2**53)
+    await node.logins.add(b"1", phone)
+    await node.logins.touch([used := msgspec.structs.replace(phone, last_used_at=5)])
+    await table.arrive()
+    assert await node.logins.find(b"1") == used
+    assert await node.logins.revoke("ann", "phone")
+    await table.arrive()
+    assert await node.logins.find(b"1") is None
+    assert await logged_in(node) == set()
+
+
+async def test_a_use_that_was_decided_on_before_its_login_ended_does_not_bring_it_back(
+    node: Node,
+) -> None:
+    async def end_it(item: Item) -> None:
+        if item["pk"] == keys.token(b"1").pk:
+            node.faulty.before_put = None
+            await node.logins.revoke("ann", "phone")
+
+    node.faulty.before_put = end_it
+    await node.logins.touch([Login("phone", "ann", 0, 5, 2**53)])
+    assert await node.logins.find(b"1") is None
+
+
+async def test_of_an_ended_login_nothing_is_left_after_a_day(node: Node) -> None:
+    await node.logins.revoke_all("ann")
+    ended_at = ManualClock().now_ms()
+    for later, left in ((DAY_MS - 1, 3), (DAY_MS, 0)):
+        await node.logins.forget_expired(ended_at + later)
+        page = await node.faulty.table.scan(1_000)
+        assert sum(str(item["pk"]).startswith(keys.TOKEN) for item in page.items) == left

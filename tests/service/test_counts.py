@@ -41,6 +41,25 @@ async def test_only_counts_that_changed_are_told(world: World) -> None:
     assert [counts.rows for counts in told] == [((2, 5, 0),), ((2, 6, 0),)]
 
 
+async def test_counts_that_were_not_heard_are_made_and_told_again(world: World) -> None:
+    tasks: list[asyncio.Task[None]] = []
+
+    def spawn(work: Coroutine[Any, Any, None]) -> None:
+        tasks.append(asyncio.ensure_future(work))
+
+    store: Any = world.store
+    store.positions = Stored()
+    readers = ReadPositions(store, world.profiles, world.clock, spawn, ReceiptSettings())
+    told: list[Counts] = []
+    readers.counted = told.append
+    readers.count_later(G, [HELLO])
+    for _ in range(2):
+        world.clock.advance(1)
+        await asyncio.gather(*tasks)
+        readers.count_again(G, "ann", {2})
+    assert [counts.rows for counts in told] == [((2, 5, 0),)] * 2
+
+
 class Slow(Stored):
     """Positions that take a while to be counted."""
 

@@ -117,6 +117,34 @@ async def test_a_store_that_dies_after_a_save_leaves_nothing_old_in_the_cache() 
     assert await profiles.get("ann") == new_profile("ann", "Second")
 
 
+@pytest.mark.parametrize("how", ["the store does not answer", "nobody waits any more"])
+async def test_a_read_that_a_save_overtook_leaves_nothing_old_if_it_cannot_look_again(
+    how: str,
+) -> None:
+    clock = ManualClock()
+    store, cache = MemoryStore(clock), SlowCache(is_shared=True)
+    await store.accounts.create(new_profile("ann", "First"), "", 1)
+    here = Profiles(store.accounts, cache, clock, open_mode=False)
+    there = Profiles(store.accounts, cache, clock, open_mode=False)
+    reading = asyncio.ensure_future(here.get("ann"))
+    await asyncio.sleep(0)
+    await there.change("ann", {"display_receipts": False})
+    if how == "the store does not answer":
+        store.is_down = True
+        cache.first_may_go_on.set()
+        assert await code_of(reading) is Code.UNAVAILABLE
+    else:
+        answers_late(store.accounts)
+        cache.first_may_go_on.set()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+    store.is_down = False
+    assert await there.hiding(["ann"]) == {"ann"}
+
+
 async def test_the_unknown_and_the_disabled_are_told_apart_from_the_known(world: World) -> None:
     uids = [f"uid{number}" for number in range(100)]
     for uid in uids:

@@ -106,7 +106,8 @@ class Chat:
         self.receipts = receipts = Receipts(store.positions, telling, clock, settings.receipts)
         keeping = Keeping(roster, profiles, tools, settings.kept)
         most = settings.repair.failed_notices
-        notices = Notices(roster, keeping, Unheard(most), Said(most, clock), tools)
+        unheard, said = Unheard(most), Said(most, clock)
+        notices = Notices(roster, readers, profiles, keeping, unheard, said, tools)
         confirming = Confirming(store.log, receipts, stats)
         receipts.stored = confirming.stored
         receipts.moved = notices.reader_moved

@@ -6,7 +6,7 @@ Source: docs/protocol.md, section 2; seed flows 2 and 3.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -112,12 +112,14 @@ class Joining:
         device = Device(client.socket, user, self._backlog)
         try:
             await self._ahead.catch_up(user, request.cursors)
-            device.past = await self._past_logs(user, request.cursors) or None
+            past = await self._past_logs(user, request.cursors)
+            if len(user.logs) > _MANY_LOGS:
+                await self._own_turn()
+                past |= await self._past_logs(user, request.cursors, past)
         except WebchatError:
             self._roster.release(user)
             raise
-        if len(user.logs) > _MANY_LOGS:
-            await self._own_turn()
+        device.past = past or None
         if client.socket.closed:
             self._roster.release(user)
             return
@@ -175,14 +177,23 @@ class Joining:
             self._cursors.stop_waiting(device)
             self._backlog.wake(device)
 
-    async def _past_logs(self, user: User, cursors: Iterable[ConvID]) -> dict[ConvID, FollowedLog]:
-        """Groups named that the user has left: their logs, up to its own `depart`."""
+    async def _past_logs(
+        self, user: User, cursors: Iterable[ConvID], known: Container[ConvID] = ()
+    ) -> dict[ConvID, FollowedLog]:
+        """Groups named that the user has left: their logs, up to its own `depart`; also of those
+        that it leaves while this reads. `known`: left out."""
         past: dict[ConvID, FollowedLog] = {}
-        for conv in cursors if user.left else ():
-            until = user.left.get(conv)
-            entries = await self._log.read(conv, until - 1, 1) if until is not None else []
-            for entry in entries:
-                past[conv] = followed_log(conv, head_at(entry))
+        read: set[ConvID] = set()
+        while user.left:
+            unread = [c for c in cursors if c in user.left and c not in read and c not in known]
+            if not unread:
+                break
+            read.update(unread)
+            for conv in unread:
+                until = user.left.get(conv)
+                entries = await self._log.read(conv, until - 1, 1) if until is not None else []
+                for entry in entries:
+                    past[conv] = followed_log(conv, head_at(entry))
         return past
 
     def _check(self, request: Join) -> None:

@@ -82,8 +82,10 @@ class Keeping:
                 self.heard(uid)
 
     async def hand_over(self, device: Device) -> None:
-        """Give a device what is kept for its user: once at most."""
+        """Give a device what is kept for its user: once at most, also where it was kept twice
+        because the store had not answered."""
         uid = device.user.uid
+        given: set[KeptReceipt] = set()
         while not device.socket.closed:
             await device.socket.drained()
             async with self._turns.of(uid):  # In the order in which they were kept.
@@ -91,7 +93,9 @@ class Keeping:
                     lambda: self._kept.take(uid, _PAGE), "kept receipts", uid=uid
                 )
                 for envelope in await self._without_hidden(uid, envelopes):
-                    device.socket.emit(kept_packet(envelope))
+                    if (receipt := read_kept(envelope)) not in given:
+                        given.add(receipt)
+                        device.socket.emit(kept_packet(envelope))
             if len(envelopes) < _PAGE:
                 return
 

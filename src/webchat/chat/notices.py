@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import msgspec
 
@@ -17,10 +18,11 @@ from webchat.chat.packets import (
 from webchat.chat.roster import Roster
 from webchat.chat.tools import Tools
 from webchat.chat.topics import BACK, COUNTS, NODES, NOTICE, POSITION
-from webchat.chat.unheard import UNNOTICED_S, Said, Unheard, unnamed
+from webchat.chat.unheard import UNNOTICED_S, Said, Unheard, undisplayed, unnamed
 from webchat.model import NO_POSITION, ConvID, Position, Seq, Uid, user_log
 from webchat.protocol.socketio import Packet
-from webchat.service.read_positions import Counts
+from webchat.service.profiles import Profiles
+from webchat.service.read_positions import Counts, ReadPositions
 from webchat.service.telling import Notice
 
 _encode = msgspec.json.Encoder().encode
@@ -34,9 +36,18 @@ class Notices:
     """The ReceiptListener of the product, and what hears of other nodes' receipts."""
 
     def __init__(
-        self, roster: Roster, keeping: Keeping, unheard: Unheard, said: Said, tools: Tools
+        self,
+        roster: Roster,
+        readers: ReadPositions,
+        profiles: Profiles,
+        keeping: Keeping,
+        unheard: Unheard,
+        said: Said,
+        tools: Tools,
     ) -> None:
         self._roster = roster
+        self._readers = readers
+        self._profiles = profiles
         self._bus = tools.bus
         self._positions = tools.store.positions
         self._keeping = keeping
@@ -145,14 +156,14 @@ class Notices:
         self._show_counts(counts)
         self._publish_counts(counts)
 
-    def _publish_counts(self, counts: Counts, *, is_news: bool = True) -> None:
+    def _publish_counts(self, counts: Counts) -> None:
         if self._bus.is_alone:
             return
 
         def published(heard: int | Exception) -> None:
             if isinstance(heard, Exception):
                 self._unheard.keep_counts(counts)
-            elif is_news:
+            else:
                 self._said.note_counts(counts)
 
         self._bus.publish((user_log(counts.author),), COUNTS + _encode(counts), published)
@@ -191,12 +202,13 @@ class Notices:
             self._lost_s = now_s
 
     def make_up(self) -> None:
-        """The bus is back: publish what it did not take, and say for how long what others have said
-        was not heard here."""
+        """The bus is back: publish what it did not take, and what it took last, which may have
+        reached nobody; say for how long what others have said was not heard here."""
         for (uid, conv), position in self._unheard.take_positions().items():
             self._publish_position(uid, conv, position)
         self._publish_all(self._unheard)
-        self._back_s = self._clock.monotonic_s()
+        self._back_s = now_s = self._clock.monotonic_s()
+        self._said.say_again(now_s - self._lost_s, self._say_again)
         self._say_back(is_again=False)
 
     def _say_back(self, *, is_again: bool) -> None:
@@ -215,7 +227,21 @@ class Notices:
         self._publish_all(news, is_news=False)
 
     def _publish_all(self, news: Unheard, *, is_news: bool = True) -> None:
-        for notice, shown in news.take_notices():
-            self._publish_notice(notice, shown=shown, is_news=is_news)
-        for counts in news.take_counts():
-            self._publish_counts(counts, is_news=is_news)
+        for (conv, author), seqs in news.take_counted().items():
+            self._readers.count_again(conv, author, seqs)
+        if notices := news.take_notices():
+            self._spawn(self._publish_notices(notices, is_news=is_news))
+
+    async def _publish_notices(
+        self, notices: Sequence[tuple[Notice, bool]], *, is_news: bool
+    ) -> None:
+        """As it is by now: somebody may have turned display receipts off since they were told."""
+        displays = [notice for notice, _ in notices if notice.displayed or notice.newly_displayed]
+        uids = list({uid for notice in displays for uid in (notice.author, notice.reader)})
+        hiding = await self._patience.insist(
+            lambda: self._profiles.hiding(uids), "who hides displays"
+        )
+        for notice, shown in notices:
+            is_hidden = notice.author in hiding or notice.reader in hiding
+            told = undisplayed(notice) if is_hidden else notice
+            self._publish_notice(told, shown=shown, is_news=is_news)

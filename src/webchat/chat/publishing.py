@@ -30,7 +30,6 @@ class Publishing:
         self._patience = tools.patience
         self._settings = settings
         self._failed: dict[ConvID, None] = {}
-        self._too_many_failed = False
         self.stats = tools.stats
 
     def publish(self, entry: Entry, done: PublishDone | None = None) -> None:
@@ -63,24 +62,17 @@ class Publishing:
     def failed(self, conv: ConvID) -> None:
         """Other nodes may not have heard of the newest entries of `conv`."""
         self.stats.failed_publishes += 1
-        if conv in self._failed:
-            return
         if len(self._failed) < self._settings.failed_logs:
             self._failed[conv] = None
-        else:
-            self._too_many_failed = True
 
     async def make_up(self) -> None:
-        """The bus is back: publish the heads of all logs whose publishes failed; where they were
-        too many to remember, have the other nodes compare all that they hold."""
+        """The bus is back: publish the heads of all logs whose publishes failed, and have the other
+        nodes compare all that they hold. What failed may have been too many to remember; and what
+        this node said last the bus may have taken and brought to nobody, where another has stood in
+        for it before this node noticed."""
         names, self._failed = self._failed, {}
-        if self._too_many_failed:
-            self._too_many_failed = False
-            self._bus.publish((NODES,), COMPARE, self._asked_to_compare)
+        self._bus.publish((NODES,), COMPARE)
         await self.publish_heads(list(names))
-
-    def _asked_to_compare(self, result: int | Exception) -> None:
-        self._too_many_failed |= isinstance(result, Exception)
 
     async def publish_heads(self, convs: Sequence[ConvID]) -> dict[ConvID, Head]:
         """Tell the other nodes up to where these logs go; returns that."""

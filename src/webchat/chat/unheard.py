@@ -1,7 +1,8 @@
 """News of receipts that the bus did not take, until it is back, and those that it took, for nodes
 that had no bus meanwhile: of each place the newest.
 
-Positions and receipts are state, so what came later stands for what came before.
+Positions and receipts are state, so what came later stands for what came before. Counts are made
+again when they are told: another node may have told newer ones.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from webchat.model import ConvID, Position, Uid
+from webchat.model import ConvID, Position, Seq, Uid
 from webchat.ports.clock import Clock, Timer
 from webchat.service.newest import put_newest
 from webchat.service.read_positions import Counts
@@ -23,8 +24,9 @@ from webchat.service.telling import Message, Notice
 _NAMED_MESSAGES = 200
 """Of one reader and author, how many of the newest are still named, for the seed's form."""
 _COUNTED_MESSAGES = 200
-UNNOTICED_S: Final = 5.0
-"""Longer than it takes a node to notice that it has no bus."""
+UNNOTICED_S: Final = 20.0
+"""Longer than it takes a node to notice that it has no bus, or one whose place another has taken:
+Redis is asked every 15 s whether it is fit (`check_interval_s`)."""
 _GATHER_S: Final = 0.5
 """Nodes come back close together: what is said again is so for all that came within this time."""
 
@@ -36,7 +38,7 @@ class Unheard:
         self._limit = limit
         self._positions: dict[tuple[Uid, ConvID], Position] = {}
         self._notices: dict[tuple[Uid, ConvID, Uid, bool], Notice] = {}
-        self._counts: dict[tuple[Uid, ConvID], Counts] = {}
+        self._counted: dict[tuple[ConvID, Uid], set[Seq]] = {}
 
     def keep_position(self, uid: Uid, conv: ConvID, position: Position) -> None:
         """Where a user is now in a conversation."""
@@ -50,12 +52,11 @@ class Unheard:
         put_newest(self._notices, key, merged, self._limit)
 
     def keep_counts(self, counts: Counts) -> None:
-        """How many have an author's messages now."""
-        key = (counts.author, counts.conv)
-        before = self._counts.get(key)
-        rows = {row[0]: row for row in (*(before.rows if before else ()), *counts.rows)}
-        newest = tuple(rows[seq] for seq in sorted(rows)[-_COUNTED_MESSAGES:])
-        put_newest(self._counts, key, msgspec.structs.replace(counts, rows=newest), self._limit)
+        """An author is to hear how many have these of its messages."""
+        key = (counts.conv, counts.author)
+        seqs = self._counted.get(key, set()) | {row[0] for row in counts.rows}
+        newest = set(sorted(seqs)[-_COUNTED_MESSAGES:])
+        put_newest(self._counted, key, newest, self._limit)
 
     def take_positions(self) -> dict[tuple[Uid, ConvID], Position]:
         """All that are kept, which are kept no more."""
@@ -67,10 +68,10 @@ class Unheard:
         taken, self._notices = self._notices, {}
         return [(notice, shown) for (*_, shown), notice in taken.items()]
 
-    def take_counts(self) -> list[Counts]:
-        """All that are kept, which are kept no more."""
-        taken, self._counts = self._counts, {}
-        return list(taken.values())
+    def take_counted(self) -> dict[tuple[ConvID, Uid], set[Seq]]:
+        """By group and author, of which messages counts are to be told, which are kept no more."""
+        taken, self._counted = self._counted, {}
+        return taken
 
 
 class Said:
@@ -117,6 +118,18 @@ class Said:
 def unnamed(notice: Notice) -> Notice:
     """Without its messages: for devices that know `Seq`, to which hearing it twice is nothing."""
     return msgspec.structs.replace(notice, newly_delivered=(), newly_displayed=())
+
+
+def undisplayed(notice: Notice) -> Notice:
+    """As it is told where displays are hidden: what was displayed has been delivered."""
+    messages = {*notice.newly_delivered, *notice.newly_displayed}
+    return msgspec.structs.replace(
+        notice,
+        delivered=max(notice.delivered, notice.displayed),
+        displayed=0,
+        newly_delivered=tuple(sorted(messages)),
+        newly_displayed=(),
+    )
 
 
 def _merged(before: Notice, after: Notice) -> Notice:

@@ -147,15 +147,24 @@ class Profiles:
 
     async def _refresh(self, uid: Uid) -> Profile | None:
         """Cache what the store holds, until the store says the same after the cache took it, or
-        nobody can have put anything else."""
+        nobody can have put anything else. Where that cannot be found out nothing stays cached."""
         saved = self._saved
         profile = await self._accounts.profile(uid)
-        while profile is not None:
-            await self._cache.put(profile)
+        if profile is None:
+            return None
+        try:
+            return await self._cached(profile, saved)
+        except BaseException:  # whoever waits may go, too
+            await self._cache.drop(uid)
+            raise
+
+    async def _cached(self, profile: Profile, saved: int) -> Profile | None:
+        latest: Profile | None = profile
+        while latest is not None:
+            await self._cache.put(latest)
             if self._saved == saved and not self._cache.is_shared:
                 break
-            latest = await self._accounts.profile(uid)
-            if latest == profile:
+            before, latest = latest, await self._accounts.profile(profile.uid)
+            if latest == before:
                 break
-            profile = latest
-        return profile
+        return latest

@@ -66,6 +66,8 @@ class ReadPositions:
         self._uncounted: dict[tuple[ConvID, Uid], set[Seq]] = {}
         self._told: dict[tuple[ConvID, Uid], list[_Count]] = {}
         """The newest counts, which may have had in them already what is counted next."""
+        self._unheard: set[tuple[ConvID, Uid]] = set()
+        """Of whom what was told last counts for nothing at the next count."""
         self._is_counting = False
         """Or is about to."""
         self.counted: Callable[[Counts], None] = lambda _: None
@@ -108,6 +110,12 @@ class ReadPositions:
         for author, seqs in by_author.items():
             self._note(conv, author, seqs)
 
+    def count_again(self, conv: ConvID, author: Uid, seqs: set[Seq]) -> None:
+        """The author may not have heard of these: before long it hears how many have them then,
+        also where that is what was told last."""
+        self._unheard.add((conv, author))
+        self._note(conv, author, seqs)
+
     def _note(self, conv: ConvID, author: Uid, seqs: set[Seq]) -> None:
         self._uncounted.setdefault((conv, author), set()).update(seqs)
         self._count_soon()
@@ -120,24 +128,29 @@ class ReadPositions:
 
     async def _count_all(self) -> None:
         uncounted, self._uncounted = self._uncounted, {}
+        unheard, self._unheard = self._unheard, set()
         try:
-            await self._count_each(uncounted)
+            await self._count_each(uncounted, unheard)
         finally:
             # Not before: counting very large groups may take longer than the interval.
             self._is_counting = False
             if self._uncounted:
                 self._count_soon()
 
-    async def _count_each(self, uncounted: dict[tuple[ConvID, Uid], set[Seq]]) -> None:
+    async def _count_each(
+        self, uncounted: dict[tuple[ConvID, Uid], set[Seq]], unheard: Set[tuple[ConvID, Uid]]
+    ) -> None:
         told: dict[tuple[ConvID, Uid], list[_Count]] = {}
         for (conv, author), seqs in uncounted.items():
             try:
                 rows = await self._count(conv, author, sorted(seqs))
             except WebchatError:  # counted again when the store is back
+                self._unheard |= unheard & {(conv, author)}
                 self._note(conv, author, seqs)
                 continue
             told[conv, author] = rows
-            before = self._told.get((conv, author), ())
+            is_unheard = (conv, author) in unheard
+            before = () if is_unheard else self._told.get((conv, author), ())
             if changed := tuple([row for row in rows if row not in before]):
                 self.counted(Counts(author, conv, changed))
         self._told = told

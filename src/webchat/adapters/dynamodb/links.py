@@ -11,7 +11,7 @@ from webchat.adapters.dynamodb import keys
 from webchat.adapters.dynamodb.expiry import Expiry
 from webchat.adapters.dynamodb.head import as_bytes
 from webchat.adapters.dynamodb.steady import SteadyTable
-from webchat.adapters.dynamodb.table import Item, Key
+from webchat.adapters.dynamodb.table import ABSENT, Item, Key
 from webchat.model import ConvID, InviteLink
 from webchat.ports.links import VISITS
 
@@ -53,7 +53,8 @@ class DynamoInviteLinks:
         await self._table.put({**pointer, **keys.link_place(link.id)._asdict()})
         await self._table.put({**pointer, **keys.code(code_hash)._asdict()})
         content: Item = {"ver": 1, "code_hash": code_hash, "link": msgspec.json.encode(link)}
-        await self._table.put({**content, **keys.link(link.conv, link.id)._asdict()})
+        # Where an attempt that timed out comes late, the link may have been used since.
+        await self._table.put_if({**content, **keys.link(link.conv, link.id)._asdict()}, ABSENT)
 
     async def find(self, code_hash: bytes) -> InviteLink | None:
         """The link of that code."""

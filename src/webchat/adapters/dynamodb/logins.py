@@ -1,7 +1,9 @@
 """Logins and what ended them, on DynamoDB.
 
 A login lies under its token; two items point to it, by id and from its user's side. They are
-written before it and may outlive it. Revocations have gapless ids: the next is put if it is absent.
+written before it and may outlive it. One that was ended lies there for a day, as ended, so that
+what was to be written of it before and comes late is refused. Revocations have gapless ids: the
+next is put if it is absent.
 """
 
 from __future__ import annotations
@@ -15,12 +17,20 @@ from webchat.adapters.dynamodb import keys
 from webchat.adapters.dynamodb.expiry import Expiry
 from webchat.adapters.dynamodb.head import as_bytes
 from webchat.adapters.dynamodb.steady import SteadyTable
-from webchat.adapters.dynamodb.table import ANY, ConditionFailed, Item, Key, version
+from webchat.adapters.dynamodb.table import ANY, ConditionFailed, Item, Key, older, version
 from webchat.model import Login, Uid
 from webchat.ports.accounts import REVOCATIONS_KEPT_MS, Revocation
 from webchat.ports.clock import Clock
 
 _EXPIRES: Final = "login"
+_ENDED: Final = "ended"
+_ENDED_VER: Final = 2**53
+"""No use of a login comes to it, so none that was decided on before its end is written after it."""
+_ENDED_LOGIN: Final[Item] = {
+    "ver": _ENDED_VER,
+    # For nodes of the version before: one that has expired.
+    "login": msgspec.json.encode(Login("", "", 0, 0, 0)),
+}
 _decode: Final = msgspec.json.Decoder(Login).decode
 
 
@@ -38,12 +48,13 @@ class DynamoLogins:
         await self._expiry.note(_EXPIRES, login.id, login.expires_at)
         await self._table.put({**pointer, **keys.login(login.id)._asdict()})
         await self._table.put({**pointer, **_of_user(login.uid, login.id)._asdict()})
-        await self._table.put({**keys.token(token_hash)._asdict(), "ver": 1, **_content(login)})
+        item: Item = {**keys.token(token_hash)._asdict(), "ver": 1, **_content(login)}
+        await self._table.put_if(item, older(2))  # refused: it has been used, or ended, since
 
     async def find(self, token_hash: bytes) -> Login | None:
         """The login of that token, or None."""
         item = await self._table.get(keys.token(token_hash))
-        return read_login(item) if item else None
+        return live_login(item) if item else None
 
     async def touch(self, used: Sequence[Login]) -> None:
         """Slide logins."""
@@ -55,11 +66,12 @@ class DynamoLogins:
             return
 
         def slide(item: Item | None) -> Item | None:
-            if item is None:
+            login = live_login(item) if item else None
+            if login is None:
                 return None
             return _content(
                 msgspec.structs.replace(
-                    read_login(item), last_used_at=used.last_used_at, expires_at=used.expires_at
+                    login, last_used_at=used.last_used_at, expires_at=used.expires_at
                 )
             )
 
@@ -73,7 +85,7 @@ class DynamoLogins:
             keys.token(as_bytes(item["token_hash"])) async for item in self._table.items(span)
         ]
         found = await self._table.get_many(tokens)
-        logins = [read_login(item) for item in found.values()]
+        logins = [login for item in found.values() if (login := live_login(item)) is not None]
         return sorted(logins, key=lambda login: (login.created_at, login.id), reverse=True)
 
     async def revoke(self, uid: Uid, login_id: str) -> bool:
@@ -102,10 +114,15 @@ class DynamoLogins:
         point to them go last, so who asks again after a failure has it all done again.
         """
         await self._leave_revocation(uid)
-        await self._table.each(self._table.delete, map(keys.token, ended.values()))
+        await self._table.each(self._end_token, ended.values())
         await self._leave_revocation(uid)
-        for login_id, token_hash in ended.items():
-            await self._drop(uid, login_id, token_hash)
+        for login_id in ended:
+            await self._drop(uid, login_id)
+
+    async def _end_token(self, token_hash: bytes) -> None:
+        until = self._clock.now_ms() + REVOCATIONS_KEPT_MS
+        await self._expiry.note(_ENDED, token_hash.hex(), until)
+        await self._table.put({**keys.token(token_hash)._asdict(), **_ENDED_LOGIN})
 
     async def revocations(self, after_id: int | None) -> tuple[int, Sequence[Revocation]]:
         """(highest id, those after `after_id`)."""
@@ -122,24 +139,27 @@ class DynamoLogins:
             pointer = await self._table.get(keys.login(login_id))
             if pointer is not None:
                 await self._expire(str(pointer["uid"]), login_id, pointer, now)
+        async for token_hash in self._expiry.due(_ENDED, now):
+            await self._table.delete(keys.token(bytes.fromhex(token_hash)))
         await self._forget_revocations(now - REVOCATIONS_KEPT_MS)
 
     async def _expire(self, uid: Uid, login_id: str, pointer: Item, now: int) -> None:
-        token_hash = as_bytes(pointer["token_hash"])
-        item = await self._table.get(keys.token(token_hash))
-        if item is None:
-            await self._drop(uid, login_id, token_hash)
-        elif read_login(item).expires_at <= now:
+        key = keys.token(as_bytes(pointer["token_hash"]))
+        item = await self._table.get(key)
+        login = live_login(item) if item else None
+        if item is not None and login is not None:
+            if login.expires_at > now:
+                return
             try:
-                await self._table.delete(keys.token(token_hash), version(int(item["ver"])))
+                await self._table.delete(key, version(int(item["ver"])))
             except ConditionFailed:
                 return
-            await self._drop(uid, login_id, token_hash)
+        await self._drop(uid, login_id)
 
-    async def _drop(self, uid: Uid, login_id: str, token_hash: bytes) -> None:
-        await self._table.delete(keys.token(token_hash), ANY)
-        await self._table.delete(_of_user(uid, login_id), ANY)
-        await self._table.delete(keys.login(login_id), ANY)
+    async def _drop(self, uid: Uid, login_id: str) -> None:
+        """What points to a login. The pointer by which its end comes at last goes last."""
+        await self._table.delete(_of_user(uid, login_id))
+        await self._table.delete(keys.login(login_id))
 
     async def _last_revocation(self) -> int:
         span = keys.prefixed(keys.REVOCATIONS, "", descending=True)
@@ -169,9 +189,9 @@ class DynamoLogins:
                 await self._table.delete(Key(keys.REVOCATIONS, str(item["sk"])), ANY)
 
 
-def read_login(item: Item) -> Login:
-    """The login that `item` is."""
-    return _decode(as_bytes(item["login"]))
+def live_login(item: Item) -> Login | None:
+    """The login that `item` is; None: it was ended."""
+    return None if item["ver"] == _ENDED_VER else _decode(as_bytes(item["login"]))
 
 
 def _content(login: Login) -> Item:

@@ -12,7 +12,7 @@ from webchat.adapters.dynamodb.head import LogHead, as_bytes, further, read_head
 from webchat.adapters.dynamodb.held import read_held
 from webchat.adapters.dynamodb.invitations import waiting_in
 from webchat.adapters.dynamodb.links import read_link
-from webchat.adapters.dynamodb.logins import read_login
+from webchat.adapters.dynamodb.logins import live_login
 from webchat.adapters.dynamodb.reader import LogReader
 from webchat.adapters.dynamodb.restoring import Restoring
 from webchat.adapters.dynamodb.rows import read_row, uid_of
@@ -145,6 +145,7 @@ def _people(item: Item) -> Iterator[Record]:
         for each in read_accounts(item).values():
             yield AccountRecord(each.profile, each.password_hash, each.saved_at)
     elif pk.startswith(keys.TOKEN):
-        yield LoginRecord(bytes.fromhex(pk.removeprefix(keys.TOKEN)), read_login(item))
+        if (login := live_login(item)) is not None:
+            yield LoginRecord(bytes.fromhex(pk.removeprefix(keys.TOKEN)), login)
     elif pk.startswith(keys.KEPT):
         yield KeptRecord(pk.removeprefix(keys.KEPT), as_bytes(item["envelope"]))
