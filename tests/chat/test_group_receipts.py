@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.chat.world import World, three
+from tests.chat.world import Person, World, three
 from webchat.chat.assembly import Settings
 from webchat.errors import Code, WebchatError
 from webchat.model import NO_POSITION, Entry
@@ -99,13 +99,20 @@ async def test_beyond_a_hundred_members_an_author_gets_counts(world: World) -> N
     assert json.loads(anna.got("receipts")[-1]["Body"]) == [[2, 3, 3]]
 
 
-async def test_whoever_reads_at_the_same_time_is_told_of_with_what_it_passed() -> None:
+async def with_much_unread() -> tuple[Person, Person, Person]:
+    """anna, ben and cleo, and seven messages of hers, where three entries are looked at together."""
     world = World(Settings(receipts=ReceiptSettings(receipt_entries=3)))
     await world.register("anna", "ben", "cleo")
     anna, ben, cleo = await three(world, G, "ben")
     await anna.do("refer", G, "cleo")
     for body in map(str, range(3, 10)):
         await anna.say_in(G, body)
+    return anna, ben, cleo
+
+
+async def test_whoever_reads_at_the_same_time_is_told_of_with_what_it_passed() -> None:
+    anna, ben, cleo = await with_much_unread()
+    world = anna.world
     for reader, seq in ((ben, 3), (cleo, 9), (ben, 4)):
         reader.say("chat", reader.act("display", G, ConvID=G, Seq=seq))
     await world.pass_time(1)
@@ -117,12 +124,8 @@ async def test_whoever_reads_at_the_same_time_is_told_of_with_what_it_passed() -
 async def test_what_authors_were_told_before_the_store_failed_they_are_not_told_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    world = World(Settings(receipts=ReceiptSettings(receipt_entries=3)))
-    await world.register("anna", "ben", "cleo")
-    anna, ben, cleo = await three(world, G, "ben")
-    await anna.do("refer", G, "cleo")
-    for body in map(str, range(3, 10)):
-        await anna.say_in(G, body)
+    anna, ben, cleo = await with_much_unread()
+    world = anna.world
     read = world.store.log.read
 
     async def read_the_first_window(conv: str, after: int, limit: int) -> list[Entry]:
