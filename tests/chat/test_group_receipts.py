@@ -100,7 +100,7 @@ async def test_beyond_a_hundred_members_an_author_gets_counts(world: World) -> N
 
 
 async def with_much_unread() -> tuple[Person, Person, Person]:
-    """anna, ben and cleo, and seven messages of hers, where three entries are looked at together."""
+    """anna, ben and cleo; seven messages of hers, where three entries are looked at together."""
     world = World(Settings(receipts=ReceiptSettings(receipt_entries=3)))
     await world.register("anna", "ben", "cleo")
     anna, ben, cleo = await three(world, G, "ben")
