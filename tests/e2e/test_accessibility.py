@@ -114,6 +114,16 @@ def test_axe_finds_nothing_in_a_group(newcomer: Newcomer, scheme: str, width: in
     assert _violations(ann.page) == []
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+def test_axe_finds_nothing_in_an_invitation(newcomer: Newcomer, width: int) -> None:
+    dan = newcomer("Dan", viewport={"width": width, "height": 720}, **_FOR_AXE)
+    dan.ask_to_be_asked()
+    dan.page.goto("/")
+    newcomer("Ann").make_group("Trip", dan)
+    expect(dan.page.get_by_role("button", name="Decline")).to_be_visible()
+    assert _violations(dan.page) == []
+
+
 _CONTRAST_OF_THE_PLACEHOLDER = """field => {
   const luminance = (colour) => {
     const parts = colour.match(/[\\d.]+/g).slice(0, 3).map((part) => part / 255);

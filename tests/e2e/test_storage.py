@@ -20,6 +20,25 @@ _FILL = """() => {
 }"""
 
 
+_KEPT = """async ([name, most]) => {
+  const settled = (request) => new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+  for (;;) {
+    const there = await indexedDB.databases();
+    if (there.some((each) => each.name === name)) {
+      const db = await settled(indexedDB.open(name));
+      const kept = await settled(db.transaction("outbox").objectStore("outbox").count());
+      db.close();
+      if (kept === most) return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}"""
+"""Resolves once so many messages that wait are kept."""
+
+
 def test_a_browser_whose_storage_is_full_logs_in_and_chats(
     browser: Browser, shared_server: Server
 ) -> None:
@@ -46,6 +65,7 @@ def test_messages_go_on_where_the_browser_has_cleared_what_it_kept(
     ann.context.new_cdp_session(ann.page).send("Storage.clearDataForOrigin", cleared)
     ann.write("after")
     expect(ann.message("after")).to_contain_text("Sending")
+    ann.page.evaluate(_KEPT, [f"webchat:{ann.uid}", 2])
     ann.page.goto("about:blank")
     ann.context.set_offline(False)
     ann.page.go_back()

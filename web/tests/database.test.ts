@@ -69,6 +69,10 @@ describe("the logs", () => {
 });
 
 describe("a connection that the browser ends", () => {
+  function refuse(): never {
+    throw new Error("no storage");
+  }
+
   test("is made anew, and whoever keeps something is told", async () => {
     const opening = vi.spyOn(indexedDB, "open");
     const { outbox } = await database("ended");
@@ -83,19 +87,31 @@ describe("a connection that the browser ends", () => {
     opening.mockRestore();
   });
 
+  test("and that is refused at first is waited for", async () => {
+    const opening = vi.spyOn(indexedDB, "open");
+    const { outbox } = await database("refused");
+    const lost = new Promise<void>((resolve) => outbox.whenLost(resolve));
+    opening.mockImplementationOnce(refuse);
+    endConnection(opening);
+    await lost;
+    await outbox.put(pending("a", 1));
+    expect(await outbox.all()).toHaveLength(1);
+    opening.mockRestore();
+  });
+
   test("and that cannot be had again keeps nothing, until it can", async () => {
     const opening = vi.spyOn(indexedDB, "open");
     const { outbox, logs } = await database("gone");
-    const lost = new Promise<void>((resolve) => outbox.whenLost(resolve));
-    endConnection(opening);
-    await lost;
-    opening.mockImplementation(() => {
-      throw new Error("no storage");
-    });
+    const lost = vi.fn();
+    outbox.whenLost(lost);
+    endConnection(opening.mockImplementation(refuse));
+    await vi.waitFor(() => expect(opening.mock.calls.length).toBeGreaterThan(1));
     await expect(outbox.put(pending("a", 1))).rejects.toThrow("no storage");
     await expect(logs.clear()).rejects.toThrow("no storage");
+    expect(lost).not.toHaveBeenCalled();
     opening.mockRestore();
     await outbox.put(pending("a", 1));
+    expect(lost).toHaveBeenCalledTimes(1);
     expect(await outbox.all()).toHaveLength(1);
   });
 

@@ -5,6 +5,8 @@ import type { KeptLog, LogStore, OutboxStore, Pending } from "../state/ports.ts"
 import type { Uid } from "../wire/wire.ts";
 
 const VERSION = 1;
+/** A browser that still clears opens nothing: so long is waited, in ms, before each further try. */
+const WAITS_MS = [50, 150, 300];
 
 function settled<T>(request: IDBRequest<T>): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -28,6 +30,18 @@ async function opened(uid: Uid): Promise<IDBDatabase> {
     request.result.createObjectStore("logs", { keyPath: "ConvID" });
   };
   return settled(request);
+}
+
+/** Rejects where that does not help, either. */
+async function openedAgain(uid: Uid): Promise<IDBDatabase> {
+  for (const wait of WAITS_MS) {
+    try {
+      return await opened(uid);
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+  return opened(uid);
 }
 
 /** What this browser keeps for `uid`. Rejects where the browser offers no storage. */
@@ -69,11 +83,11 @@ export class Database {
   #follow(db: IDBDatabase): void {
     db.onclose = () => {
       this.#db = null;
-      this.#lost();
+      this.#connection().catch(() => {}); // the next act says so, and tries once more
     };
   }
 
-  /** The connection; where it was ended, and cannot be had again yet, the next act tries once more. */
+  /** The connection, or a new one where it was ended. */
   #connection(): Promise<IDBDatabase> {
     this.#db ??= this.#reopen();
     return this.#db;
@@ -81,8 +95,9 @@ export class Database {
 
   async #reopen(): Promise<IDBDatabase> {
     try {
-      const db = await opened(this.#uid);
+      const db = await openedAgain(this.#uid);
       this.#follow(db);
+      this.#lost();
       return db;
     } catch (thrown) {
       this.#db = null;

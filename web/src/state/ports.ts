@@ -119,7 +119,7 @@ export interface OutboxStore {
   all(): Promise<Pending[]>;
   put(item: Pending): Promise<void>;
   remove(id: string): Promise<void>;
-  /** Calls `act` each time the browser has dropped what was kept: it can be kept anew. */
+  /** Calls `act` each time that the browser may have dropped what was kept, and keeps things again. */
   whenLost(act: () => void): void;
 }
 
