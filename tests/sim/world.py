@@ -143,6 +143,8 @@ class World:
         self.faults.end(episode)
         if episode.kind == "pause" and self.faults.at("pause", episode.node) is None:
             self.loop.resume(self.nodes[episode.node].process)
+        elif episode.kind == "bus splits":
+            self.nodes[episode.node].bus.cut_off(0.0)  # the old broker is gone
         elif episode.kind == "crash":
             self.nodes[episode.node] = self._new_node(episode.node)
             self.nodes[episode.node].start()
