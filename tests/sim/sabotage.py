@@ -316,6 +316,10 @@ SABOTAGES: Final = (
     Sabotage("lets appends overtake", ("a sender's order",), _log(_append_some_later)),
     Sabotage("acks receipts that it does not store", ("receipts",), _store_no_receipts),
     Sabotage(
+        "tells authors no counts", (TOLD,), first_seed=36,
+        instead=((Notices, "author_counted", _leave),),
+    ),
+    Sabotage(
         "says no receipts again to who had no bus", (TOLD,),
         instead=((Notices, "heard_back", _leave),),
     ),
