@@ -73,10 +73,15 @@ class Broker:
         heard = 0
         for topic in topics:
             for end in self._subscribers.get(topic, {}):
-                if end is not source:
+                if end is not source and self._are_together(source, end):
                     heard += 1
                     self._pass_on(end, topic, payload)
         return heard
+
+    def _are_together(self, one: SimBus, other: SimBus) -> bool:
+        """Whether both are at the same broker: while another one takes over, not all are."""
+        at_old = [self.faults.at("bus splits", end.node) is not None for end in (one, other)]
+        return at_old[0] == at_old[1]
 
     def _pass_on(self, end: SimBus, topic: str, payload: bytes) -> None:
         now_s = self.loop.time()

@@ -40,6 +40,7 @@ class Device(Visitor):
         self.outbox: dict[str, list[Sent]] = {}
         self.confirmed: dict[tuple[str, str], int] = {}
         self.told: dict[tuple[str, str], int] = {}
+        self.counted: dict[str, dict[int, tuple[int, int]]] = {}
         self.acts: list[Sent] = []
         self.forgets = 0
         self._receipts: dict[tuple[str, str], int] = {}
@@ -197,7 +198,10 @@ class Device(Visitor):
             said = (envelope["delivered"], envelope["displayed"], envelope["N"])
             self.memory.position(conv, said)
         elif kind == "receipts":
-            self.memory.snapshots[conv] = json.loads(envelope["Body"])
+            rows = json.loads(envelope["Body"])
+            self.memory.snapshots[conv] = rows
+            counts = self.counted.setdefault(conv, {})
+            counts |= {row[0]: (row[1], row[2]) for row in rows if isinstance(row[0], int)}
         elif kind in ("delivery", "display"):
             reader = envelope["Originated"] or envelope["From"]
             require(envelope["To"] == self.uid, "receipts", f"{self.name} got another's")

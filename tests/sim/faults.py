@@ -11,8 +11,11 @@ EVERY: Final = -1
 """The `node` of an episode that meets them all."""
 
 STORE: Final = frozenset({"store down", "store flaky", "store slow", "store stands still"})
-BUS: Final = frozenset({"bus down", "bus cut", "bus slow", "bus stands still", "bus loses"})
+BUS: Final = frozenset(
+    {"bus down", "bus cut", "bus slow", "bus stands still", "bus loses", "bus splits"}
+)
 NODE: Final = frozenset({"crash", "pause"})
+_AT_ONE: Final = NODE | {"bus cut", "bus splits"}
 HARMLESS: Final = frozenset({"bus doubles"})
 """What must not even be noticed: no promise waits for its end."""
 
@@ -75,6 +78,7 @@ _LENGTHS_S: Final = {
     "bus slow": (0.5, 8.0),
     "bus stands still": (0.1, 3.0),
     "bus loses": (0.5, 6.0),
+    "bus splits": (0.5, 12.0),
     "bus doubles": (2.0, 20.0),
     "crash": (0.5, 25.0),
     "pause": (0.2, 9.0),
@@ -93,6 +97,6 @@ def _episode(rng: Random, kind: str, nodes: int, until_s: float) -> Episode:
     start_s = rng.uniform(1.0, until_s - 1.0)
     shortest, longest = _LENGTHS_S[kind]
     end_s = min(start_s + rng.uniform(shortest, longest), until_s)
-    at_one = kind in NODE or kind == "bus cut" or (kind in STORE and rng.random() < 0.5)
+    at_one = kind in _AT_ONE or (kind in STORE and rng.random() < 0.5)
     node = rng.randrange(nodes) if at_one else EVERY
     return Episode(kind, node, start_s, end_s, rng.choice((0.05, 0.2, 0.5)))

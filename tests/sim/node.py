@@ -21,6 +21,7 @@ from webchat.chat.settings import RepairSettings
 from webchat.errors import WebchatError
 from webchat.model import Login
 from webchat.ports.bus import Bus
+from webchat.ports.links import InviteLinks
 from webchat.ports.store import Store
 from webchat.service.accounts import AccountService, AccountSettings
 from webchat.service.entering import Entrance
@@ -29,6 +30,7 @@ from webchat.service.links import LinkService, LinkSettings
 from webchat.service.own_account import OwnAccount
 from webchat.service.peers import Peers, PeerSettings, own_row
 from webchat.service.profiles import Profiles
+from webchat.service.read_positions import ReceiptSettings
 from webchat.service.standing import Standings
 from webchat.service.tokens import Tokens, TokenSettings
 from webchat.session.client import SocketIO, SocketSettings
@@ -95,6 +97,7 @@ class Node:
         seams: Seams,
         *,
         open_mode: bool,
+        counted: bool,
     ) -> None:
         self.index = index
         self.name = f"node {index}.{life}"
@@ -107,6 +110,7 @@ class Node:
         self._links: dict[Link, None] = {}
         self._settings = NodeSettings()
         self._open_mode = open_mode
+        self._receipts = ReceiptSettings(told_members=0) if counted else ReceiptSettings()
         self._clock = SimClock(loop, clock_skew_ms)
         self._engine = engine
         self._store: Store = seams.store(engine.store_of(index, self.process, self._clock))
@@ -115,8 +119,10 @@ class Node:
         self._node_id = node_id
         self.chat: Chat | None = None
         self.links: LinkService
+        self.invite_links: InviteLinks
         self.invitations: InvitationService
         self.own_account: OwnAccount
+        self.tokens: Tokens
         self._peers: Peers | None = None
         self._endpoint: Endpoint | None = None
 
@@ -132,7 +138,7 @@ class Node:
         self._engine.start(self._store)
         accounts = self._store.accounts
         is_open = self._open_mode
-        chat_settings = replace(settings.chat, open_mode=is_open)
+        chat_settings = replace(settings.chat, open_mode=is_open, receipts=self._receipts)
         profiles = Profiles(accounts, MemoryProfileCache(), self._clock, open_mode=is_open)
         chat = self.chat = Chat(
             self._store, self._seen_bus, self._clock, profiles, _authenticate, chat_settings
@@ -152,10 +158,11 @@ class Node:
 
     def _serve_rest(self, chat: Chat, profiles: Profiles) -> None:
         store, nobody_logs_in = self._store, cast(Any, None)
+        self.tokens = Tokens(store.logins, self._clock, TokenSettings())
         accounts = AccountService(
             store.accounts,
             profiles,
-            Tokens(store.logins, self._clock, TokenSettings()),
+            self.tokens,
             nobody_logs_in,
             nobody_logs_in,
             self._clock,
@@ -165,6 +172,7 @@ class Node:
         standings = Standings(store.log, store.members)
         entrance = Entrance(standings, chat.appends, self._clock)
         bounds = LinkSettings(links_per_group=LINKS_PER_GROUP)
+        self.invite_links = store.links
         self.links = LinkService(store.links, store.log, standings, entrance, self._clock, bounds)
         self.invitations = InvitationService(store.invitations, store.members, entrance)
 

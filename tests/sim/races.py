@@ -9,7 +9,9 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +24,7 @@ from webchat.errors import Code, WebchatError
 from webchat.model import InviteLink, Profile, user_log
 from webchat.service.accounts import ProfileChange
 from webchat.service.standing import ADMINS
+from webchat.service.tokens import Issued
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -33,6 +36,7 @@ DELETED: Final = "deleted is deleted"
 LINKS: Final = "links"
 INVITATIONS: Final = "invitations"
 SETTINGS: Final = "settings"
+LOGINS: Final = "logins"
 _FOREVER_MS: Final = 2**50
 _AT_ONCE_S: Final = 0.04
 _ALL: Final = 10_000
@@ -71,6 +75,8 @@ class Races:
         self._opened: list[_Opened] = []
         self._answered: dict[str, _Answered] = {}
         self._renamed: dict[str, list[object]] = {}
+        self._tokens: dict[str, str] = {}
+        self._ended: set[str] = set()
 
     def times(self, within_s: float) -> list[float]:
         """When they begin, in seconds from now."""
@@ -81,7 +87,7 @@ class Races:
         races = [
             self._edit_and_delete, self._edit_and_delete, self._bring_in, self._bring_in,
             self._ask, self._answer, self._answer, self._open, self._open, self._make_links,
-            self._rename, self._rename,
+            self._rename, self._rename, self._log_in, self._log_in,
         ]  # fmt: skip
         self._world.loop.create_task(self._rng.choice(races)())
 
@@ -178,21 +184,60 @@ class Races:
         if not members or not outside:
             return
         opened = _Opened(conv, self._rng.choice(outside), self._id())
-        self._opened.append(opened)
+        rivals = [opened.uid, self._rng.choice((opened.uid, *outside))]
         link = InviteLink(opened.link, conv, _TESTS, _FOREVER_MS, 1)
         code = f"code {opened.link}"
         code_hash = hashlib.sha256(code.encode()).digest()
-        await self._truth.links.add(code_hash, link, _ALL, 0)
-        for node in self._nodes(2):
+        nodes = self._nodes(3)
+        if not nodes:
+            return
+        self._opened.append(opened)
+        maker, *openers = nodes
 
-            def said(outcome: object) -> None:
-                self._note(f"{opened.uid} opens {opened.link} to {conv}", outcome)
-                opened.said.append(outcome)
+        def made(outcome: object) -> None:
+            self._note(f"a link {opened.link} to {conv}", outcome)
+            if outcome is not True:
+                return
+            for node, uid in zip(openers, rivals, strict=True):
 
-            def act(here: Node = node) -> Awaitable[object]:
-                return here.links.enter(opened.uid, code)
+                def said(outcome: object, uid: str = uid) -> None:
+                    self._note(f"{uid} opens {opened.link} to {conv}", outcome)
+                    if uid == opened.uid:
+                        opened.said.append(outcome)
 
-            self._soon(node, act, said)
+                def act(here: Node = node, uid: str = uid) -> Awaitable[object]:
+                    return here.links.enter(uid, code)
+
+                late_s = self._rng.choice((0.0, 0.0, 1.5))
+                self._world.after(late_s, self._soon, node, act, said)
+
+        self._soon(maker, lambda: maker.invite_links.add(code_hash, link, _ALL, 0), made)
+
+    async def _log_in(self) -> None:
+        """Somebody without a device logs in while all its logins are ended, and then once more."""
+        uid, nodes = self._rng.choice(STRANGERS), self._nodes(2)
+        if not nodes:
+            return
+        coming, ending = nodes
+
+        def ended(outcome: object, before: AbstractSet[str] = frozenset()) -> None:
+            self._note(f"all logins of {uid} end", outcome)
+            if outcome is None:
+                self._ended |= before
+
+        def is_in(outcome: object) -> None:
+            self._note(f"{uid} logs in", outcome)
+            if not isinstance(outcome, Issued):
+                return
+            self._tokens[outcome.token] = uid
+            if self._rng.random() < 0.6:
+                before = {token for token, whose in self._tokens.items() if whose == uid}
+                late_s = self._rng.uniform(0.0, 1.0)
+                again = partial(ended, before=before)
+                self._world.after(late_s, ending.ask, lambda: ending.tokens.revoke_all(uid), again)
+
+        self._soon(coming, lambda: coming.tokens.issue(uid), is_in)
+        self._soon(ending, lambda: ending.tokens.revoke_all(uid), ended)
 
     async def _make_links(self) -> None:
         """An admin makes more links than a group may have."""
@@ -254,10 +299,19 @@ class Races:
         for uid, said in self._renamed.items():
             if said and all(isinstance(outcome, Profile) for outcome in said):
                 await self._check_renamed(uid)
+        for token, uid in self._tokens.items():
+            await self._check_login(token, uid)
         for conv in GROUPS:
             links = await self._truth.links.of_group(conv, 0)
             made = [link for link in links if link.by != _TESTS]
             require(len(made) <= LINKS_PER_GROUP, LINKS, f"{conv} has {len(made)}")
+
+    async def _check_login(self, token: str, uid: str) -> None:
+        """It is one of its user's, whom nothing else could end it for, or it has ended."""
+        login = await self._truth.logins.find(hashlib.sha256(token.encode()).digest())
+        listed = {each.id for each in await self._truth.logins.of_user(uid)}
+        require(login is None or login.id in listed, LOGINS, f"{uid}'s {login} is not listed")
+        require(login is None or token not in self._ended, LOGINS, f"{uid}'s {login} was ended")
 
     def _check_deleted(self, conv: str, ledger: Ledger) -> None:
         """Its text is nowhere in the log."""

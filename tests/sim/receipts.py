@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from tests.properties.ledger import Ledger
@@ -30,12 +30,30 @@ def check_authors_are_told(
         if not isinstance(author, Device) or visit.until_s < FOREVER or _is_lossy(world, visit):
             continue
         mine = set(_written_in(visit, conv))
+        if world.is_counted and conv.startswith("group_"):
+            if author.uid in ledger.members():
+                check_counts(author, conv, mine, ledger, places)
+            continue
         for reader in _readers(world, ledger, author.uid):
             at = places.get(reader, NO_POSITION).delivered
             had = [seq for seq in mine if ledger.spans[reader][0][0] < seq <= at]
             told = author.told.get((conv, reader), 0)
             said = f"{author.name}: {reader} has {had} of {conv}, and it was told of {told}"
             require(told >= max(had, default=0), TOLD, said)
+
+
+def check_counts(
+    author: Device, conv: str, seqs: Iterable[int], ledger: Ledger, places: Mapping[str, Position]
+) -> None:
+    """Raises Violation unless its author was told how many have each of these by now."""
+    since = {uid: ledger.spans[uid][-1][0] for uid in ledger.members() if uid != author.uid}
+    for seq in seqs:
+        at = [places.get(uid, NO_POSITION) for uid, came in since.items() if came < seq]
+        has = (sum(p.delivered >= seq for p in at), sum(p.displayed >= seq for p in at))
+        told = author.counted.get(conv, {}).get(seq, (0, 0))
+        said = f"{author.name}: {has} have {seq} of {conv}, and it was told of {told}"
+        # Who leaves is counted no more, which is no news.
+        require(told[0] >= has[0] and told[1] >= has[1], TOLD, said)
 
 
 def _is_lossy(world: World, visit: Visit) -> bool:

@@ -245,6 +245,11 @@ async def _nothing(self: Any, *_: Any) -> None:
     """Leave it."""
 
 
+async def _only_what_failed(self: Any) -> None:
+    names, self._failed = self._failed, {}
+    await self.publish_heads(list(names))
+
+
 def _leave(self: Any, *_: Any) -> None:
     """Leave it."""
 
@@ -311,6 +316,10 @@ SABOTAGES: Final = (
     Sabotage("lets appends overtake", ("a sender's order",), _log(_append_some_later)),
     Sabotage("acks receipts that it does not store", ("receipts",), _store_no_receipts),
     Sabotage(
+        "tells authors no counts", (TOLD,), first_seed=36,
+        instead=((Notices, "author_counted", _leave),),
+    ),
+    Sabotage(
         "says no receipts again to who had no bus", (TOLD,),
         instead=((Notices, "heard_back", _leave),),
     ),
@@ -329,6 +338,10 @@ SABOTAGES: Final = (
     Sabotage(
         "makes no failed publish up", (IN_TIME, "nobody is forgotten"),
         instead=((Publishing, "make_up", _nothing), _NO_SWEEP),
+    ),
+    Sabotage(
+        "trusts a bus that took what it passed on to nobody", (IN_TIME,),
+        instead=((Publishing, "make_up", _only_what_failed), _NO_SWEEP),
     ),
     Sabotage(
         "does not mind that nodes die", (IN_TIME,), _no_lease_watched, first_seed=302,

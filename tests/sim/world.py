@@ -31,11 +31,13 @@ _SKEWS_MS: Final = (0, 0, 700, -4_000, 3_600_000, -3_600_000)
 
 class World:
     """Made from a seed; `rng` is the one source of chance. `sabotage`: how it is broken, if so.
-    `is_open`: in open mode, where messages to groups that nobody has made are held."""
+    `is_open`: in open mode, where messages to groups that nobody has made are held. `is_counted`:
+    all groups are so large that authors get counts."""
 
     def __init__(self, seed: int, sabotage: Sabotage = HONEST) -> None:
         self.seed = seed
         self.is_open = seed % 4 >= 2
+        self.is_counted = seed % 8 in (4, 5)
         self.rng = Random(seed)
         self.loop = VirtualLoop(Random(seed ^ 0x5EED))
         self.sabotage = sabotage
@@ -109,6 +111,7 @@ class World:
             node_id,
             self.sabotage.seams(self),
             open_mode=self.is_open,
+            counted=self.is_counted,
         )
 
     def some_node(self) -> Node | None:
@@ -143,6 +146,8 @@ class World:
         self.faults.end(episode)
         if episode.kind == "pause" and self.faults.at("pause", episode.node) is None:
             self.loop.resume(self.nodes[episode.node].process)
+        elif episode.kind == "bus splits":
+            self.nodes[episode.node].bus.cut_off(0.0)  # the old broker is gone
         elif episode.kind == "crash":
             self.nodes[episode.node] = self._new_node(episode.node)
             self.nodes[episode.node].start()
