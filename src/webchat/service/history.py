@@ -80,7 +80,7 @@ class History:
             room = count + 1 - len(found)
             if room > 0 and since < end:
                 found = [*await self._newest(conv, since, end, room), *found]
-        items = _first_of(found[: -count - 1 : -1])[::-1]
+        items = _first_of(found[-count:][::-1])[::-1]
         page = await self._as_shown(conv, items, spans)
         return Page(page, items[0].seq if len(found) > len(items) else None)
 
