@@ -18,7 +18,7 @@ from webchat.ports.store import Store
 
 UIDS: Final = ("ann", "bob", "cid", "dan")
 MANY_EXAMPLES: Final = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

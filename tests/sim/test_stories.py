@@ -11,7 +11,7 @@ import pytest
 from tests.sim.runner import outcomes
 from tests.sim.story import tell
 
-SEEDS = range(200)
+SEEDS = range(150)
 WORKERS = 2
 
 
