@@ -29,7 +29,7 @@ async def test_devices_that_come_together_share_one_read_and_what_it_is_refused_
 ) -> None:
     people = [await world.person("ben") for _ in range(3)]
     reads = 0
-    read = world.chat.roster._following.of
+    read = world.store.following.of
 
     async def counted(uid: str) -> Any:
         nonlocal reads
@@ -37,7 +37,7 @@ async def test_devices_that_come_together_share_one_read_and_what_it_is_refused_
         await asyncio.sleep(0)
         return await read(uid)
 
-    monkeypatch.setattr(world.chat.roster._following, "of", counted)
+    monkeypatch.setattr(world.store.following, "of", counted)
     world.store.is_down = True
     acks = await asyncio.gather(*(person.join() for person in people))
     assert [ack["error"]["code"] for ack in acks] == ["unavailable"] * 3
@@ -51,17 +51,18 @@ async def test_devices_that_come_together_share_one_read_and_what_it_is_refused_
 async def test_where_the_first_of_several_devices_is_cut_off_the_next_one_reads(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    roster, never = world.chat.roster, asyncio.Event()
-    read = roster._following.of
-    monkeypatch.setattr(roster._following, "of", lambda uid: never.wait())
-    first = asyncio.create_task(roster.arrive("ben"))
+    arriving, never = world.chat.handler._joining._arriving, asyncio.Event()
+    following = world.store.following
+    read = following.of
+    monkeypatch.setattr(following, "of", lambda uid: never.wait())
+    first = asyncio.create_task(arriving.arrive("ben"))
     await settle()
-    others = [asyncio.create_task(roster.arrive("ben")) for _ in range(2)]
+    others = [asyncio.create_task(arriving.arrive("ben")) for _ in range(2)]
     await settle()
-    monkeypatch.setattr(roster._following, "of", read)
+    monkeypatch.setattr(following, "of", read)
     first.cancel()
     users = await asyncio.gather(*others)
-    assert users[0] is users[1] is roster.arrived("ben")
+    assert users[0] is users[1] is world.chat.roster.arrived("ben")
 
 
 @pytest.mark.parametrize("form", ["full", "seed"])

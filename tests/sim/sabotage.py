@@ -257,7 +257,7 @@ def _leave(self: Any, *_: Any) -> None:
 def _fan_out_at_once(self: Any, entry: Any, ack: Any = None) -> None:
     held = self.roster.logs.get(entry.conv)
     if held is not None and entry.seq > held.last + 1:
-        self._fan_out(held, entry, ack)
+        self.fan_out(held, entry, ack)
     else:
         _PASS_ON(self, entry, ack)
 

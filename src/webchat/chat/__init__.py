@@ -9,6 +9,7 @@ Put together:
 
 Who is here:
     roster      who is here, and which logs they follow
+    arriving    a user comes, and all it is in is followed
     followed    the logs that are followed here, and by whom
     attendance  who of them comes into a log and who leaves it
     recents     who came in last, on any node (open mode)

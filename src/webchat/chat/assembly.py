@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from webchat.chat.ahead import Ahead
 from webchat.chat.amending import Amending
+from webchat.chat.arriving import Arriving
 from webchat.chat.attendance import Attendance
 from webchat.chat.backlog import Backlog
 from webchat.chat.comparing import Comparing
@@ -89,15 +90,17 @@ class Chat:
 
         # Who is here, and what they are sent
         self.roster = roster = Roster(tools)
-        gaps = Gaps(roster, tools, settings.repair)
+        gaps = Gaps(
+            roster,
+            lambda log, entry, ack: hub.fan_out(log, entry, ack),
+            lambda entry, ack: hub.pass_on(entry, ack),
+            tools,
+            settings.repair,
+        )
         self._comparing = comparing = Comparing(roster, gaps, tools, settings.repair)
-        attendance = Attendance(roster, gaps, comparing, tools)
-        roster.catch_up = gaps.catch_up
-        roster.came_late = lambda user: spawn(comparing.compare_some(list(user.logs.values())))
-        roster.came_in = attendance.watch
-        hub = Hub(roster, attendance, gaps, stats)
         backlog = Backlog(tools, settings.backlog)
-        attendance.wake = backlog.wake
+        attendance = Attendance(roster, gaps, comparing, backlog, tools)
+        hub = Hub(roster, attendance, gaps, stats)
         publishing = Publishing(tools, settings.repair)
 
         # Receipts
@@ -129,13 +132,10 @@ class Chat:
         restarting = None
         if settings.open_mode:
             restarting = Restarting(standings, sender, tools, settings.held)
-            append_for = restarting.append_for
-            attendance.holder_came_in = lambda user, conv: spawn(
-                patience.insist(lambda: append_for(user, conv), "held messages", uid=user.uid)
-            )
         self._identity = Identity(authenticate, profiles.forget, tools, settings.sessions_per_user)
         joining = Joining(
             roster,
+            Arriving(roster, gaps, comparing, attendance, tools),
             Ahead(attendance, gaps, store.members),
             backlog,
             receipts,

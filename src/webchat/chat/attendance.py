@@ -6,11 +6,10 @@ Entries that come by say so; where they do not, a user's own log does, or the st
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 from webchat.chat.acks import OwnAck
+from webchat.chat.backlog import Backlog
 from webchat.chat.comparing import Comparing
-from webchat.chat.device import Device
 from webchat.chat.followed import FollowedLog, User
 from webchat.chat.gaps import Gaps
 from webchat.chat.roster import Roster
@@ -34,21 +33,18 @@ _MEMBERSHIP = COMING | LEAVING
 
 
 class Attendance:
-    """All calls on the loop's thread.
+    """All calls on the loop's thread."""
 
-    `wake`: called with a device that has fallen behind in a log. `holder_came_in`: with a user who
-    comes into a group that something of its own may be held for, and that group.
-    """
-
-    def __init__(self, roster: Roster, gaps: Gaps, comparing: Comparing, tools: Tools) -> None:
+    def __init__(
+        self, roster: Roster, gaps: Gaps, comparing: Comparing, backlog: Backlog, tools: Tools
+    ) -> None:
         self._roster = roster
         self._log = tools.store.log
         self._gaps = gaps
         self._comparing = comparing
+        self._backlog = backlog
         self._patience = tools.patience
         self._spawn = tools.spawn
-        self.wake: Callable[[Device], None] = lambda _: None
-        self.holder_came_in: Callable[[User, ConvID], object] = lambda *_: None
 
     def come_in_by(self, log: FollowedLog, entry: Entry) -> None:
         """Before the next entry of a log goes out: who comes in by it is to get it, too."""
@@ -133,7 +129,7 @@ class Attendance:
         Raises WebchatError(UNAVAILABLE).
         """
         head = (await self._log.heads([conv])).get(conv, NO_HEAD)
-        await self._roster.come_up_to({conv: head})
+        await self._gaps.come_up_to({conv: head})
         end = await self._newest_end(conv, user.uid)
         if conv in user.logs or self._roster.users.get(user.uid) is not user:
             return
@@ -161,10 +157,11 @@ class Attendance:
         by."""
         for device in user.devices:
             device.come_in(log, since)
-            self.wake(device)
+            self._backlog.wake(device)
         self.watch(log)
-        if log.conv in user.holds:
-            self.holder_came_in(user, log.conv)
+        came_in = user.holds.get(log.conv)
+        if came_in is not None:
+            came_in(user, log.conv)
 
     def _come_in(self, uid: Uid, entry: Entry) -> FollowedLog | None:
         """`entry` is the first that this user may see, or sees again."""
@@ -257,7 +254,7 @@ class Attendance:
             user.leave(end.conv, end.seq)
             for device in user.devices:
                 device.come_and_go(end.conv, head_at(end), since)
-                self.wake(device)
+                self._backlog.wake(device)
 
 
 def _before(entry: Entry) -> Head:

@@ -7,7 +7,7 @@ Of messages that are held for a group which the server does not know (`ports/hel
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
@@ -186,13 +186,17 @@ class Arrival:
             self._over.set_result(None)
 
 
+CameIn = Callable[["User", ConvID], None]
+"""Called with a user who has come into a group."""
+
+
 class User:
     """A user with at least one device here.
 
     `logs`: what it follows. `left`: groups it was in, with its own last `Seq` in them. `told`:
     positions of its own that its devices were told last. `own`: the ConvID of its own log. `alone`:
     its `uid`, for logs that nobody else here follows. `holds`: groups that messages of its own may
-    be held for (open mode).
+    be held for (open mode), and who is to hear that it comes into them.
     """
 
     __slots__ = ("alone", "devices", "holds", "left", "logs", "own", "told", "uid")
@@ -205,7 +209,7 @@ class User:
         self.logs: dict[ConvID, FollowedLog] = {}
         self.left: dict[ConvID, Seq] = NOTHING
         self.told: dict[ConvID, Position] = NOTHING
-        self.holds: dict[ConvID, None] = NOTHING
+        self.holds: dict[ConvID, CameIn] = NOTHING
 
     def leave(self, conv: ConvID, seq: Seq) -> None:
         """It has left a group by the entry `seq`."""
@@ -217,10 +221,10 @@ class User:
         if conv in self.left:
             del self.left[conv]
 
-    def hold(self, conv: ConvID) -> None:
+    def hold(self, conv: ConvID, came_in: CameIn) -> None:
         """A message of its own may be held for a group."""
         self.holds = self.holds or {}
-        self.holds[conv] = None
+        self.holds[conv] = came_in
 
     def let_go(self, conv: ConvID) -> None:
         """None is any more."""

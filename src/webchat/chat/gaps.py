@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from webchat.chat.acks import OwnAck, in_flight
@@ -10,22 +10,29 @@ from webchat.chat.followed import FollowedLog, Gap
 from webchat.chat.roster import Roster
 from webchat.chat.settings import RepairSettings
 from webchat.chat.tools import Tools
-from webchat.model import NO_HEAD, Entry, Seq
+from webchat.model import NO_HEAD, ConvID, Entry, Head, Seq
 
 
 class Gaps:
     """One read at a time a log. `pass_on`: takes the next entry of a log, and its ack if a
     connection here had it appended. `meet`: takes one of a log that nobody here may follow."""
 
-    def __init__(self, roster: Roster, tools: Tools, settings: RepairSettings) -> None:
+    def __init__(
+        self,
+        roster: Roster,
+        pass_on: Callable[[FollowedLog, Entry, OwnAck | None], None],
+        meet: Callable[[Entry, OwnAck | None], None],
+        tools: Tools,
+        settings: RepairSettings,
+    ) -> None:
         self._roster = roster
         self._log = tools.store.log
         self._patience = tools.patience
         self._spawn = tools.spawn
         self._stats = tools.stats
         self._settings = settings
-        self.pass_on: Callable[[FollowedLog, Entry, OwnAck | None], None] = lambda *_: None
-        self.meet: Callable[[Entry, OwnAck | None], None] = lambda *_: None
+        self._pass_on = pass_on
+        self._meet = meet
 
     def close(self, log: FollowedLog, seq: Seq, ack: OwnAck | None = None) -> None:
         """Entries up to `seq` are in the log; those that have not come by are read. `ack`: that of
@@ -86,15 +93,24 @@ class Gaps:
                     break
                 self._take(log, entries)
 
+    async def come_up_to(self, heads: Mapping[ConvID, Head]) -> None:
+        """Before somebody follows logs that others here follow: what these have not been passed on
+        yet may come before that user's time in them. Raises WebchatError(UNAVAILABLE)."""
+        followed = self._roster.logs
+        logs = [followed[conv] for conv in heads if conv in followed]
+        behind = [log for log in logs if log.last < heads[log.conv].last]
+        if behind:
+            await self.catch_up(behind)
+
     def _take(self, log: FollowedLog, entries: Sequence[Entry]) -> None:
         for entry in entries:
             if self._roster.logs.get(log.conv) is not log:
                 # All who followed it have left; an entry may bring one of them in again.
                 kept = log.gap.acks.pop(entry.seq, ()) if log.gap else ()
                 for ack in kept or (self.ack_in_flight(entry),):
-                    self.meet(entry, ack)
+                    self._meet(entry, ack)
             elif entry.seq == log.last + 1:
-                self.pass_on(log, entry, self.ack_in_flight(entry))
+                self._pass_on(log, entry, self.ack_in_flight(entry))
 
     def ack_in_flight(self, entry: Entry) -> OwnAck | None:
         """Of an entry that a connection here is having appended."""

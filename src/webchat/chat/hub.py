@@ -24,8 +24,6 @@ class Hub:
         self._attendance = attendance
         self._gaps = gaps
         self._stats = stats
-        gaps.pass_on = self._fan_out
-        gaps.meet = self.pass_on
 
     def heard(self, entry: Entry) -> None:
         """Another node published an entry. It may be one that a connection here had appended, and
@@ -56,7 +54,7 @@ class Hub:
             self.roster.note(conv, head_at(entry))
             log = self._attendance.begin_to_follow(entry)
         if log is not None and entry.seq == log.last + 1:
-            self._fan_out(log, entry, ack)
+            self.fan_out(log, entry, ack)
         elif log is None or entry.seq <= log.last:
             if log is not None and entry.seq == 1:
                 self._attendance.take_in_the_other(log)
@@ -67,7 +65,8 @@ class Hub:
         else:
             self._gaps.close(log, entry.seq, ack)
 
-    def _fan_out(self, log: FollowedLog, entry: Entry, ack: OwnAck | None) -> None:
+    def fan_out(self, log: FollowedLog, entry: Entry, ack: OwnAck | None) -> None:
+        """The next entry of a log goes to every device here that follows it."""
         is_news = entry.kind != MESSAGE  # about the log itself, perhaps
         if is_news:
             self._attendance.come_in_by(log, entry)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from webchat.chat.ahead import Ahead
+from webchat.chat.arriving import Arriving
 from webchat.chat.backlog import Backlog
 from webchat.chat.client import Client
 from webchat.chat.cursors import Cursors
@@ -53,6 +54,7 @@ class Joining:
     def __init__(
         self,
         roster: Roster,
+        arriving: Arriving,
         ahead: Ahead,
         backlog: Backlog,
         receipts: Receipts,
@@ -65,6 +67,7 @@ class Joining:
     ) -> None:
         self._open_mode = tools.open_mode
         self._roster = roster
+        self._arriving = arriving
         self._ahead = ahead
         self._backlog = backlog
         self._log = tools.store.log
@@ -264,7 +267,7 @@ class Joining:
 
     async def _arrive(self, client: Client, uid: Uid) -> User | None:
         """The user with its logs, or None: the connection is gone by now."""
-        user = await self._roster.arrive(uid)
+        user = await self._arriving.arrive(uid)
         if client.socket.closed:
             self._roster.release(user)
             return None

@@ -45,6 +45,8 @@ class Restarting:
         self._standings = standings
         self._sender = sender
         self._clock = tools.clock
+        self._patience = tools.patience
+        self._spawn = tools.spawn
         self._limits = limits
         self._turns = Turns()
         """Of each user, so that nothing is refused that is just being appended."""
@@ -55,7 +57,8 @@ class Restarting:
         """Hold a message to a group that is not known, unless it is known by now."""
         uid, conv, (draft,) = device.user.uid, append.conv, append.drafts
         await self._hold(device, append)
-        device.user.hold(conv)  # before it is looked up: what makes the group may come by meanwhile
+        # Before it is looked up: what makes the group may come by meanwhile.
+        device.user.hold(conv, self._came_in)
         if (await self._standings.of(uid, conv)).exists:
             await self._append_after_all(client, device, append, ack_id)
             return
@@ -113,6 +116,13 @@ class Restarting:
             refused = [m for m in waiting if (m.conv, m.draft.msg_id) == (conv, msg_id)]
             await self._held.drop([message.id for message in refused])
 
+    def _came_in(self, user: User, conv: ConvID) -> None:
+        self._spawn(
+            self._patience.insist(
+                lambda: self.append_for(user, conv), "held messages", uid=user.uid
+            )
+        )
+
     async def append_for(self, user: User, conv: ConvID) -> None:
         """What a user holds for a group, if it may write there by now."""
         async with self._turns.of(user.uid):
@@ -121,7 +131,7 @@ class Restarting:
 
     async def _look(self, device: Device) -> None:
         for message in await self._waiting(device.user.uid):
-            device.user.hold(message.conv)
+            device.user.hold(message.conv, self._came_in)
         device.knows_held = True
 
     async def _append_held(self, user: User, conv: ConvID) -> None:

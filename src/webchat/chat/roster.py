@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from webchat.chat.followed import Arrival, FollowedLog, User, followed_log, round_times
+from webchat.chat.followed import Arrival, FollowedLog, User, followed_log
 from webchat.chat.tools import Tools
 from webchat.chat.topics import NODES
 from webchat.errors import Code, WebchatError
-from webchat.model import GROUP_PREFIX, NO_HEAD, ConvID, Head, Membership, Seq, Uid
-from webchat.ports.following import Followed
+from webchat.model import ConvID, Head, Membership, Uid
 
 if TYPE_CHECKING:
     from webchat.chat.device import Device
@@ -21,112 +19,16 @@ if TYPE_CHECKING:
 class Roster:
     """Users and followed logs. A group's channel is held while a member of it is here.
 
-    `arrivals`: of users whose logs are being read, what they miss meanwhile.
-    `came_late`: called with a user who has arrived with heads that may have been too old.
-    `came_in`: called with a log that its user came into while arriving.
-    `catch_up`: reads logs that are followed here up to their ends.
+    `arrivals`: of users whose logs are being read (`arriving.py`), what they miss meanwhile.
     """
 
     def __init__(self, tools: Tools) -> None:
-        self._log = tools.store.log
         self._members = tools.store.members
-        self._following = tools.store.following
         self._bus = tools.bus
-        self._clock = tools.clock
         self._topics: Counter[str] = Counter()
         self.users: dict[Uid, User] = {}
         self.arrivals: dict[Uid, Arrival] = {}
         self.logs: dict[ConvID, FollowedLog] = {}
-        self.came_late: Callable[[User], object] = lambda _: None
-        self.came_in: Callable[[FollowedLog], object] = lambda _: None
-        self.catch_up: Callable[[Sequence[FollowedLog]], Awaitable[None]] = _nothing_is_behind
-
-    async def arrive(self, uid: Uid) -> User:
-        """The user, following all its logs. Raises WebchatError(UNAVAILABLE)."""
-        while (user := self.users.get(uid)) is not None:
-            arrival = self.arrivals.get(uid)
-            if arrival is not None:
-                await arrival.over()
-            if self.users.get(uid) is user:
-                return user
-        user = self.users[uid] = User(uid)
-        arrival = self.arrivals[uid] = Arrival()
-        try:
-            await self._follow_all(user, arrival)
-        except BaseException as error:
-            del self.arrivals[uid]
-            del self.users[uid]
-            self._drop(user.own)
-            arrival.end(error)
-            raise
-        arrival.end(None)
-        return user
-
-    async def _follow_all(self, user: User, arrival: Arrival) -> None:
-        self._want(user.own)
-        await self._subscribe(user.own)
-        followed = await self._following.of(user.uid)
-        await self._follow_what_was_read(user, arrival, followed)
-
-    async def _follow_what_was_read(self, user: User, arrival: Arrival, followed: Followed) -> None:
-        """A pair is heard of on its people's own channels; of a group whose channel is only held
-        from now on, what was read of its head may be too old."""
-        present = [row.conv for row in followed.memberships if row.until is None]
-        heads = dict(followed.heads)
-        groups = [conv for conv in present if conv.startswith(GROUP_PREFIX)]
-        for group in groups:
-            self._want(group)
-        try:
-            if groups:
-                await asyncio.gather(*map(self._subscribe, groups))
-                heads.update(await self._log.heads([*groups, user.own]))
-            await self.come_up_to({conv: heads.get(conv, NO_HEAD) for conv in present})
-            self._begin(user, arrival, followed, heads)
-        finally:
-            for group in groups:
-                self._drop(group)
-
-    async def come_up_to(self, heads: Mapping[ConvID, Head]) -> None:
-        """Before somebody follows logs that others here follow: what these have not been passed on
-        yet may come before that user's time in them. Raises WebchatError(UNAVAILABLE)."""
-        logs = [self.logs[conv] for conv in heads if conv in self.logs]
-        behind = [log for log in logs if log.last < heads[log.conv].last]
-        if behind:
-            await self.catch_up(behind)
-
-    def _begin(
-        self, user: User, arrival: Arrival, followed: Followed, heads: dict[ConvID, Head]
-    ) -> None:
-        """Follow what was read, corrected by what was noted meanwhile; all in one turn.
-
-        Its own log begins where it was before the memberships were read: what came after that may
-        be news of a log that is not among them.
-        """
-        for conv, head in arrival.moved.items():
-            heads[conv] = max(head, heads.get(conv, NO_HEAD))
-        left = {row.conv: row.until for row in followed.memberships if row.until is not None}
-        user.left = left or user.left
-        for row in followed.memberships:
-            conv = row.conv
-            if row.until is None and (conv in self.logs or conv.startswith(GROUP_PREFIX)):
-                self.follow(user, conv, heads.get(conv, NO_HEAD))
-            elif row.until is None:
-                # As `follow`, for what nobody else here follows: most of what there is, by the
-                # thousand perhaps, so without calls.
-                head = heads.get(conv, NO_HEAD)
-                log = FollowedLog(conv, head.last, head.n, head.at, None, user.alone)
-                self.logs[conv] = user.logs[conv] = log
-        round_times(user.logs.values(), self._clock.now_ms())
-        self.follow(user, user.own, followed.own)
-        for conv, noted in arrival.noted.items():
-            if isinstance(noted, Seq):
-                self.unfollow(user, conv)
-                user.leave(conv, noted)
-            else:
-                self.came_in(self.follow(user, conv, max(noted, heads.get(conv, NO_HEAD))))
-        del self.arrivals[user.uid]
-        if arrival.misses_something or heads.get(user.own, NO_HEAD) > followed.own:
-            self.came_late(user)
 
     def note(self, conv: ConvID, head: Head) -> None:
         """A log that nobody here follows has moved: those who are just arriving may."""
@@ -154,7 +56,7 @@ class Roster:
             if user.left:
                 user.come_back(conv)
             if log.is_group:
-                self._want(conv)
+                self.want(conv)
         return log
 
     def unfollow(self, user: User, conv: ConvID) -> None:
@@ -168,12 +70,12 @@ class Roster:
         if not log.users:
             del self.logs[conv]
         if log.is_group:
-            self._drop(conv)
+            self.drop(conv)
 
     async def hold_topic(self, topic: str) -> bool:
         """Hear what others publish on `topic`, from the return on if the bus is up; False: it is
         not wanted any more."""
-        await self._subscribe(topic)
+        await self.subscribe(topic)
         if self.wants(topic):
             return True
         self._bus.unsubscribe(topic)
@@ -181,24 +83,27 @@ class Roster:
 
     async def hear_all(self) -> None:
         """From now on, hear what others tell every node."""
-        await self._subscribe(NODES)
+        await self.subscribe(NODES)
 
-    async def _subscribe(self, topic: str) -> None:
-        """With the bus down the topic is held all the same, and comparing heads stands in."""
+    async def subscribe(self, topic: str) -> None:
+        """Hear what others publish on `topic`. With the bus down it is held all the same, and
+        comparing heads stands in."""
         try:
             await self._bus.subscribe(topic)
         except WebchatError as error:
             if error.code is not Code.UNAVAILABLE:
                 raise
 
-    def _want(self, topic: str) -> None:
+    def want(self, topic: str) -> None:
+        """Somebody here follows what is published on `topic`, once more than before."""
         self._topics[topic] += 1
 
     def wants(self, topic: str) -> bool:
         """Whether anybody here follows what is published on `topic`."""
         return topic in self._topics
 
-    def _drop(self, topic: str) -> None:
+    def drop(self, topic: str) -> None:
+        """Once less: when nobody is left, it is not heard any more."""
         self._topics[topic] -= 1
         if self._topics[topic] <= 0:
             del self._topics[topic]
@@ -220,7 +125,7 @@ class Roster:
         del self.users[user.uid]
         for conv in list(user.logs):
             self.unfollow(user, conv)
-        self._drop(user.own)
+        self.drop(user.own)
 
     def arrived(self, uid: Uid) -> User | None:
         """The user, if it is here and follows its logs already."""
@@ -234,7 +139,3 @@ class Roster:
         """The live devices of a user here."""
         user = self.users.get(uid)
         return user.devices if user is not None else ()
-
-
-async def _nothing_is_behind(_: Sequence[FollowedLog]) -> None:
-    """Until somebody says how to catch up."""
