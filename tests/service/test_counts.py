@@ -31,9 +31,10 @@ async def test_only_counts_that_changed_are_told(world: World) -> None:
 
     store: Any = world.store
     store.positions = stored = Stored()
-    readers = ReadPositions(store, world.profiles, world.clock, spawn, ReceiptSettings())
     told: list[Counts] = []
-    readers.counted = told.append
+    readers = ReadPositions(
+        store, world.profiles, world.clock, spawn, told.append, ReceiptSettings()
+    )
     for stored.delivered in (5, 5, 6):
         readers.count_later(G, [HELLO])
         world.clock.advance(1)
@@ -49,9 +50,10 @@ async def test_counts_that_were_not_heard_are_made_and_told_again(world: World) 
 
     store: Any = world.store
     store.positions = Stored()
-    readers = ReadPositions(store, world.profiles, world.clock, spawn, ReceiptSettings())
     told: list[Counts] = []
-    readers.counted = told.append
+    readers = ReadPositions(
+        store, world.profiles, world.clock, spawn, told.append, ReceiptSettings()
+    )
     readers.count_later(G, [HELLO])
     for _ in range(2):
         world.clock.advance(1)
@@ -83,9 +85,10 @@ async def test_while_counts_take_long_no_others_are_begun_and_none_is_forgotten(
 
     store: Any = world.store
     store.positions = stored = Slow()
-    readers = ReadPositions(store, world.profiles, world.clock, spawn, ReceiptSettings())
     told: list[Counts] = []
-    readers.counted = told.append
+    readers = ReadPositions(
+        store, world.profiles, world.clock, spawn, told.append, ReceiptSettings()
+    )
     for _ in range(3):
         readers.count_later(G, [HELLO])
         world.clock.advance(1)

@@ -28,6 +28,7 @@ from webchat.chat.hub import Hub
 from webchat.chat.notices import Notices
 from webchat.chat.packets import ack_of_entry
 from webchat.chat.publishing import Publishing
+from webchat.chat.repeating import Repeating
 from webchat.chat.restarting import Restarting
 from webchat.model import NO_HEAD, NO_POSITION, Invitation, InviteLink, seal
 from webchat.ports.bus import PublishDone
@@ -321,7 +322,7 @@ SABOTAGES: Final = (
     ),
     Sabotage(
         "says no receipts again to who had no bus", (TOLD,),
-        instead=((Notices, "heard_back", _leave),),
+        instead=((Repeating, "heard_back", _leave),),
     ),
     Sabotage(
         "leaves held what is held when its sender comes in", (HELD,),

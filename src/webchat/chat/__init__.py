@@ -36,6 +36,7 @@ Repair:
     gaps        entries that did not come by
     comparing   heads here and in the store
     unheard     news of receipts that the bus did not take, or not every node has heard
+    repeating   said again to who may not have heard
     reminding   positions, after an outage of the bus
     patience    a store that does not answer
 

@@ -11,7 +11,7 @@ from webchat.chat.arriving import Arriving
 from webchat.chat.attendance import Attendance
 from webchat.chat.backlog import Backlog
 from webchat.chat.comparing import Comparing
-from webchat.chat.confirming import Confirming
+from webchat.chat.confirming import Answering, Confirming
 from webchat.chat.gaps import Gaps
 from webchat.chat.governing import Governing
 from webchat.chat.grouping import Groups, GroupSettings
@@ -27,6 +27,7 @@ from webchat.chat.patience import Patience
 from webchat.chat.publishing import Publishing
 from webchat.chat.recents import Recents
 from webchat.chat.reminding import Reminding
+from webchat.chat.repeating import Repeating
 from webchat.chat.restarting import Restarting
 from webchat.chat.roster import Roster
 from webchat.chat.sending import Sender
@@ -104,24 +105,39 @@ class Chat:
         publishing = Publishing(tools, settings.repair)
 
         # Receipts
-        readers = ReadPositions(store, profiles, clock, spawn, settings.receipts)
-        telling = Telling(store, readers, profiles, clock, spawn, settings.receipts)
-        self.receipts = receipts = Receipts(store.positions, telling, clock, settings.receipts)
         keeping = Keeping(roster, profiles, tools, settings.kept)
         most = settings.repair.failed_notices
         unheard, said = Unheard(most), Said(most, clock)
-        notices = Notices(roster, readers, profiles, keeping, unheard, said, tools)
-        confirming = Confirming(store.log, receipts, stats)
-        receipts.stored = confirming.stored
-        receipts.moved = notices.reader_moved
-        telling.listener = notices
-        readers.counted = notices.author_counted
+        notices = Notices(roster, keeping, unheard, said, tools)
+        readers = ReadPositions(
+            store, profiles, clock, spawn, notices.author_counted, settings.receipts
+        )
+        telling = Telling(store, readers, notices, profiles, clock, spawn, settings.receipts)
+        self.receipts = receipts = Receipts(
+            store.positions,
+            telling,
+            Answering(stats).stored,
+            notices.reader_moved,
+            clock,
+            settings.receipts,
+        )
+        confirming = Confirming(store.log, receipts)
+        repeating = Repeating(notices, readers, profiles, unheard, said, tools)
         reminding = Reminding(roster, tools, settings.repair)
         snapshots = Snapshots(roster, readers, tools, settings.join.snapshots)
         self._recents = recents = Recents(profiles, tools)
         bus.listen(
             Listening(
-                hub, notices, keeping, publishing, comparing, reminding, snapshots, recents, spawn
+                hub,
+                notices,
+                repeating,
+                keeping,
+                publishing,
+                comparing,
+                reminding,
+                snapshots,
+                recents,
+                spawn,
             )
         )
 

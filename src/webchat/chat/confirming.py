@@ -32,15 +32,38 @@ class _Asked(msgspec.Struct, gc=False):
     ack_ids: list[int | None]
 
 
-class Confirming:
-    """Receipts that connections send. They are never refused for coming fast."""
+class Answering:
+    """Tells connections that their receipts are stored, or why not."""
 
-    def __init__(self, log: Log, receipts: Receipts, stats: Stats) -> None:
-        self._log = log
-        self._receipts = receipts
+    def __init__(self, stats: Stats) -> None:
         self._stats = stats
         self._answered: tuple[str, ConvID] | None = None
         self._answer = b""
+
+    def stored(self, conv: ConvID, waiting: Sequence[_Asked], error: Exception | None) -> None:
+        """Answer what has been asked for."""
+        for asked in waiting:
+            if isinstance(error, WebchatError):
+                self._stats.refused += len(asked.ack_ids)
+                for ack_id in asked.ack_ids:
+                    asked.client.refuse(ack_id, error, asked.msg_id)
+                continue
+            # Without a MsgID all answers of a conversation are the same.
+            answered = (asked.msg_id, conv)
+            if self._answered != answered:
+                self._answered, self._answer = answered, ack_of_receipt(*answered)
+            asked.client.socket.ack_all(asked.ack_ids, self._answer)
+
+
+class Confirming:
+    """Receipts that connections send. They are never refused for coming fast.
+
+    What it has wait in `receipts` is for Answering.
+    """
+
+    def __init__(self, log: Log, receipts: Receipts) -> None:
+        self._log = log
+        self._receipts = receipts
 
     def receipt(
         self, client: Client, device: Device, envelope: Envelope, ack_id: int | None
@@ -122,20 +145,6 @@ class Confirming:
                 delivered = run_on
         waiting = self._receipts.move(user.uid, conv, delivered, displayed, device, named, run_on)
         waiting.append(_Asked(act.client, envelope.msg_id, [act.ack_id]))
-
-    def stored(self, conv: ConvID, waiting: Sequence[_Asked], error: Exception | None) -> None:
-        """Answer what has been asked for."""
-        for asked in waiting:
-            if isinstance(error, WebchatError):
-                self._stats.refused += len(asked.ack_ids)
-                for ack_id in asked.ack_ids:
-                    asked.client.refuse(ack_id, error, asked.msg_id)
-                continue
-            # Without a MsgID all answers of a conversation are the same.
-            answered = (asked.msg_id, conv)
-            if self._answered != answered:
-                self._answered, self._answer = answered, ack_of_receipt(*answered)
-            asked.client.socket.ack_all(asked.ack_ids, self._answer)
 
 
 def _not_its_readers() -> WebchatError:

@@ -12,6 +12,7 @@ from webchat.chat.notices import Notices
 from webchat.chat.publishing import Publishing
 from webchat.chat.recents import Recents
 from webchat.chat.reminding import Reminding
+from webchat.chat.repeating import Repeating
 from webchat.chat.snapshots import Snapshots
 from webchat.chat.tasks import OneAtATime, Spawn
 from webchat.chat.topics import (
@@ -40,6 +41,7 @@ class Listening:
         self,
         hub: Hub,
         notices: Notices,
+        repeating: Repeating,
         keeping: Keeping,
         publishing: Publishing,
         comparing: Comparing,
@@ -50,6 +52,7 @@ class Listening:
     ) -> None:
         self._hub = hub
         self._notices = notices
+        self._repeating = repeating
         self._keeping = keeping
         self._comparing = comparing
         self._reminding = reminding
@@ -78,7 +81,7 @@ class Listening:
             elif kind == RECENT:
                 self._recents.heard(said)
             elif kind == BACK:
-                self._notices.heard_back(said)
+                self._repeating.heard_back(said)
         except msgspec.DecodeError:
             _log.warning("a publish that cannot be read", topic=topic, kind=repr(kind))
 
@@ -86,14 +89,14 @@ class Listening:
         """Publishes do not arrive for now."""
         _log.warning("bus lost", why=why)
         self._comparing.lost()
-        self._notices.lost()
+        self._repeating.lost()
 
     def regained(self) -> None:
         """They do again: what did not get through is said now, in either direction."""
         _log.info("bus regained")
         self._comparing.regained()
         self._make_up.ask()
-        self._notices.make_up()
+        self._repeating.make_up()
         self._keeping.look_again()
         self._reminding.remind()
         self._snapshots.show_again()

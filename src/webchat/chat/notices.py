@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-
 import msgspec
 
 from webchat.chat.keeping import Keeping
@@ -17,12 +14,11 @@ from webchat.chat.packets import (
 )
 from webchat.chat.roster import Roster
 from webchat.chat.tools import Tools
-from webchat.chat.topics import BACK, COUNTS, NODES, NOTICE, POSITION
-from webchat.chat.unheard import UNNOTICED_S, Said, Unheard, undisplayed, unnamed
+from webchat.chat.topics import COUNTS, NOTICE, POSITION
+from webchat.chat.unheard import Said, Unheard, unnamed
 from webchat.model import NO_POSITION, ConvID, Position, Seq, Uid, user_log
 from webchat.protocol.socketio import Packet
-from webchat.service.profiles import Profiles
-from webchat.service.read_positions import Counts, ReadPositions
+from webchat.service.read_positions import Counts
 from webchat.service.telling import Notice
 
 _encode = msgspec.json.Encoder().encode
@@ -36,18 +32,9 @@ class Notices:
     """The ReceiptListener of the product, and what hears of other nodes' receipts."""
 
     def __init__(
-        self,
-        roster: Roster,
-        readers: ReadPositions,
-        profiles: Profiles,
-        keeping: Keeping,
-        unheard: Unheard,
-        said: Said,
-        tools: Tools,
+        self, roster: Roster, keeping: Keeping, unheard: Unheard, said: Said, tools: Tools
     ) -> None:
         self._roster = roster
-        self._readers = readers
-        self._profiles = profiles
         self._bus = tools.bus
         self._positions = tools.store.positions
         self._keeping = keeping
@@ -56,15 +43,16 @@ class Notices:
         self._spawn = tools.spawn
         self._unheard = unheard
         self._said = said
-        self._lost_s = self._back_s = -math.inf
 
     def reader_moved(self, conv: ConvID, uid: Uid, position: Position, source: object) -> None:
         """The user's other devices hear where it is now; `source`: the one that did it."""
         self._show_position(conv, uid, position, source)
         if not self._bus.is_alone:
-            self._publish_position(uid, conv, position)
+            self.publish_position(uid, conv, position)
 
-    def _publish_position(self, uid: Uid, conv: ConvID, position: Position) -> None:
+    def publish_position(self, uid: Uid, conv: ConvID, position: Position) -> None:
+        """The user's devices on other nodes hear where it is now."""
+
         def published(heard: int | Exception) -> None:
             if isinstance(heard, Exception):
                 self._unheard.keep_position(uid, conv, position)
@@ -110,9 +98,11 @@ class Notices:
 
     def author_told(self, notice: Notice) -> None:
         """The author's devices hear of it; who is nowhere has it kept, in open mode."""
-        self._publish_notice(notice, shown=self._show_notice(notice))
+        self.publish_notice(notice, shown=self._show_notice(notice))
 
-    def _publish_notice(self, notice: Notice, *, shown: bool, is_news: bool = True) -> None:
+    def publish_notice(self, notice: Notice, *, shown: bool, is_news: bool = True) -> None:
+        """The author's devices on other nodes hear of it. `shown`: some here have; if none has
+        anywhere, it is kept. `is_news`: it is not said again."""
         if self._bus.is_alone:
             if not shown:
                 self._keep(notice)
@@ -191,57 +181,3 @@ class Notices:
         """Another node moved a user's position. Raises msgspec.DecodeError."""
         conv, delivered, displayed, n = _decode_position(payload)
         self._show_position(conv, uid, Position(delivered, displayed, n))
-
-    # After an outage of the bus
-
-    def lost(self) -> None:
-        """The bus is lost: what others say from now on is not heard here, and if it was back only
-        just, neither is what they say again of the time before."""
-        now_s = self._clock.monotonic_s()
-        if self._back_s < now_s - UNNOTICED_S:
-            self._lost_s = now_s
-
-    def make_up(self) -> None:
-        """The bus is back: publish what it did not take, and what it took last, which may have
-        reached nobody; say for how long what others have said was not heard here."""
-        for (uid, conv), position in self._unheard.take_positions().items():
-            self._publish_position(uid, conv, position)
-        self._publish_all(self._unheard)
-        self._back_s = now_s = self._clock.monotonic_s()
-        self._said.say_again(now_s - self._lost_s, self._say_again)
-        self._say_back(is_again=False)
-
-    def _say_back(self, *, is_again: bool) -> None:
-        since_s = self._clock.monotonic_s() - self._lost_s
-        self._bus.publish((NODES,), BACK + _encode((since_s, is_again)))
-
-    def heard_back(self, payload: bytes) -> None:
-        """Another node is back on the bus, and has not heard what this one has said meanwhile,
-        perhaps not even that this one is back. Raises msgspec.DecodeError."""
-        out_s, is_again = _decode_back(payload) if payload else (0.0, True)
-        if not is_again and self._back_s >= self._clock.monotonic_s() - out_s - UNNOTICED_S:
-            self._say_back(is_again=True)
-        self._said.say_again(out_s, self._say_again)
-
-    def _say_again(self, news: Unheard) -> None:
-        self._publish_all(news, is_news=False)
-
-    def _publish_all(self, news: Unheard, *, is_news: bool = True) -> None:
-        for (conv, author), seqs in news.take_counted().items():
-            self._readers.count_again(conv, author, seqs)
-        if notices := news.take_notices():
-            self._spawn(self._publish_notices(notices, is_news=is_news))
-
-    async def _publish_notices(
-        self, notices: Sequence[tuple[Notice, bool]], *, is_news: bool
-    ) -> None:
-        """As it is by now: somebody may have turned display receipts off since they were told."""
-        displays = [notice for notice, _ in notices if notice.displayed or notice.newly_displayed]
-        uids = list({uid for notice in displays for uid in (notice.author, notice.reader)})
-        hiding = await self._patience.insist(
-            lambda: self._profiles.hiding(uids), "who hides displays"
-        )
-        for notice, shown in notices:
-            is_hidden = notice.author in hiding or notice.reader in hiding
-            told = undisplayed(notice) if is_hidden else notice
-            self._publish_notice(told, shown=shown, is_news=is_news)

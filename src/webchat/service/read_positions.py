@@ -54,6 +54,7 @@ class ReadPositions:
         profiles: Profiles,
         clock: Clock,
         spawn: Callable[[Coroutine[Any, Any, None]], object],
+        counted: Callable[[Counts], None],
         settings: ReceiptSettings,
     ) -> None:
         self._positions = store.positions
@@ -62,6 +63,7 @@ class ReadPositions:
         self._profiles = profiles
         self._clock = clock
         self._spawn = spawn
+        self._counted = counted
         self._settings = settings
         self._uncounted: dict[tuple[ConvID, Uid], set[Seq]] = {}
         self._told: dict[tuple[ConvID, Uid], list[_Count]] = {}
@@ -70,7 +72,6 @@ class ReadPositions:
         """Of whom what was told last counts for nothing at the next count."""
         self._is_counting = False
         """Or is about to."""
-        self.counted: Callable[[Counts], None] = lambda _: None
 
     # Snapshots
 
@@ -152,7 +153,7 @@ class ReadPositions:
             is_unheard = (conv, author) in unheard
             before = () if is_unheard else self._told.get((conv, author), ())
             if changed := tuple([row for row in rows if row not in before]):
-                self.counted(Counts(author, conv, changed))
+                self._counted(Counts(author, conv, changed))
         self._told = told
 
     async def _count(self, conv: ConvID, author: Uid, seqs: Sequence[Seq]) -> list[_Count]:

@@ -56,10 +56,18 @@ class Receipts:
     """
 
     def __init__(
-        self, positions: Positions, telling: Telling, clock: Clock, settings: ReceiptSettings
+        self,
+        positions: Positions,
+        telling: Telling,
+        stored: Stored,
+        moved: ReaderMoved,
+        clock: Clock,
+        settings: ReceiptSettings,
     ) -> None:
         self._positions = positions
         self._telling = telling
+        self._stored = stored
+        self._moved = moved
         self._clock = clock
         self._settings = settings
         self._pending: dict[tuple[ConvID, Uid], _Pending] = {}
@@ -67,8 +75,6 @@ class Receipts:
         """How far moves went that failed, and so were not told, but may have been stored."""
         self._timer: Timer | None = None
         self._last_write_s = float("-inf")
-        self.stored: Stored = lambda conv, waiting, error: None
-        self.moved: ReaderMoved = lambda conv, uid, position, source: None
 
     def move(
         self,
@@ -143,7 +149,7 @@ class Receipts:
             for (conv, uid), pending in gathered.items():
                 self._note_unsure(conv, uid, _as_far_as(pending), result)
                 if pending.waiting:
-                    self.stored(conv, pending.waiting, result)
+                    self._stored(conv, pending.waiting, result)
             return
         if self._unsure:
             result = [self._sure(moved) for moved in result]
@@ -151,10 +157,10 @@ class Receipts:
             if moved.refused is not None:
                 self._note_unsure(moved.conv, moved.uid, _as_far_as(pending), moved.refused)
             if pending.waiting:
-                self.stored(moved.conv, pending.waiting, moved.refused)
+                self._stored(moved.conv, pending.waiting, moved.refused)
         for moved, pending in zip(result, gathered.values(), strict=True):
             if moved.before != moved.after:
-                self.moved(moved.conv, moved.uid, moved.after, pending.source)
+                self._moved(moved.conv, moved.uid, moved.after, pending.source)
                 if pending.is_of_all:
                     self._telling.add(moved, None, pending.said)
             if pending.named is not None and moved.refused is None:

@@ -98,6 +98,7 @@ class Telling:
         self,
         store: Store,
         readers: ReadPositions,
+        listener: ReceiptListener,
         profiles: Profiles,
         clock: Clock,
         spawn: Callable[[Coroutine[Any, Any, None]], object],
@@ -106,6 +107,7 @@ class Telling:
         self._log = store.log
         self._members = store.members
         self._readers = readers
+        self._listener = listener
         self._profiles = profiles
         self._clock = clock
         self._spawn = spawn
@@ -113,7 +115,6 @@ class Telling:
         self._untold: defaultdict[ConvID, list[Step]] = defaultdict(list)
         self._is_telling = False
         self._passed_over = PassedOver(settings.receipt_entries)
-        self.listener: ReceiptListener | None = None
 
     def add(self, moved: Moved, named: set[Seq] | None = None, delivered: Seq = 0) -> None:
         """Have authors told of a move, soon. `named`: see Step. `delivered`: up to which `Seq` the
@@ -200,14 +201,14 @@ class Telling:
 
     def _hearing_one_by_one(self, authors: dict[Uid, None], size: int) -> dict[Uid, None]:
         """Who of these authors still hears of each reader in a group with counts."""
-        if size > self._settings.told_seed_members or self.listener is None:
+        if size > self._settings.told_seed_members:
             return {}
-        return dict.fromkeys(filter(self.listener.hears_one_by_one, authors))
+        return dict.fromkeys(filter(self._listener.hears_one_by_one, authors))
 
     def _tell(self, window: _Window, seen: _Seen) -> None:
         if seen.is_counted:
             self._readers.count_later(window.conv, _passed(window, seen.entries))
-        if not seen.authors or self.listener is None:
+        if not seen.authors:
             return
         for step in window.steps:
             by_author: dict[Uid, list[Entry]] = {}
@@ -217,7 +218,7 @@ class Telling:
                 if author in seen.authors:
                     notice = _notice(author, step, theirs, seen)
                     if notice.newly_delivered or notice.newly_displayed:
-                        self.listener.author_told(notice)
+                        self._listener.author_told(notice)
 
 
 def _parted(moved: Moved) -> tuple[Moved, Moved]:

@@ -1,0 +1,98 @@
+"""What was said of receipts while the bus was away, here or at another node, is said again.
+
+Source: docs/architecture.md, "Many nodes".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+
+from webchat.chat.notices import Notices
+from webchat.chat.tools import Tools
+from webchat.chat.topics import BACK, NODES
+from webchat.chat.unheard import UNNOTICED_S, Said, Unheard, undisplayed
+from webchat.service.profiles import Profiles
+from webchat.service.read_positions import ReadPositions
+from webchat.service.telling import Notice
+
+_encode = msgspec.json.Encoder().encode
+_decode_back = msgspec.json.Decoder(tuple[float, bool]).decode
+
+
+class Repeating:
+    """What notices leave in `unheard` and `said` is published again; counts are made anew."""
+
+    def __init__(
+        self,
+        notices: Notices,
+        readers: ReadPositions,
+        profiles: Profiles,
+        unheard: Unheard,
+        said: Said,
+        tools: Tools,
+    ) -> None:
+        self._notices = notices
+        self._readers = readers
+        self._profiles = profiles
+        self._unheard = unheard
+        self._said = said
+        self._bus = tools.bus
+        self._patience = tools.patience
+        self._clock = tools.clock
+        self._spawn = tools.spawn
+        self._lost_s = self._back_s = -math.inf
+
+    def lost(self) -> None:
+        """The bus is lost: what others say from now on is not heard here, and if it was back only
+        just, neither is what they say again of the time before."""
+        now_s = self._clock.monotonic_s()
+        if self._back_s < now_s - UNNOTICED_S:
+            self._lost_s = now_s
+
+    def make_up(self) -> None:
+        """The bus is back: publish what it did not take, and what it took last, which may have
+        reached nobody; say for how long what others have said was not heard here."""
+        for (uid, conv), position in self._unheard.take_positions().items():
+            self._notices.publish_position(uid, conv, position)
+        self._publish_all(self._unheard)
+        self._back_s = now_s = self._clock.monotonic_s()
+        self._said.say_again(now_s - self._lost_s, self._say_again)
+        self._say_back(is_again=False)
+
+    def _say_back(self, *, is_again: bool) -> None:
+        since_s = self._clock.monotonic_s() - self._lost_s
+        self._bus.publish((NODES,), BACK + _encode((since_s, is_again)))
+
+    def heard_back(self, payload: bytes) -> None:
+        """Another node is back on the bus, and has not heard what this one has said meanwhile,
+        perhaps not even that this one is back. Raises msgspec.DecodeError."""
+        out_s, is_again = _decode_back(payload) if payload else (0.0, True)
+        if not is_again and self._back_s >= self._clock.monotonic_s() - out_s - UNNOTICED_S:
+            self._say_back(is_again=True)
+        self._said.say_again(out_s, self._say_again)
+
+    def _say_again(self, news: Unheard) -> None:
+        self._publish_all(news, is_news=False)
+
+    def _publish_all(self, news: Unheard, *, is_news: bool = True) -> None:
+        for (conv, author), seqs in news.take_counted().items():
+            self._readers.count_again(conv, author, seqs)
+        if notices := news.take_notices():
+            self._spawn(self._publish_notices(notices, is_news=is_news))
+
+    async def _publish_notices(
+        self, notices: Sequence[tuple[Notice, bool]], *, is_news: bool
+    ) -> None:
+        """As it is by now: somebody may have turned display receipts off since they were told."""
+        displays = [notice for notice, _ in notices if notice.displayed or notice.newly_displayed]
+        uids = list({uid for notice in displays for uid in (notice.author, notice.reader)})
+        hiding = await self._patience.insist(
+            lambda: self._profiles.hiding(uids), "who hides displays"
+        )
+        for notice, shown in notices:
+            is_hidden = notice.author in hiding or notice.reader in hiding
+            told = undisplayed(notice) if is_hidden else notice
+            self._notices.publish_notice(told, shown=shown, is_news=is_news)
