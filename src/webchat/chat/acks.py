@@ -23,8 +23,7 @@ class OwnAck(msgspec.Struct, eq=False):
     it that the publish failed (`is_published`).
 
     `ack_id`: None if the client asked for no ack. `entry`: what it acknowledges; None until its
-    place among what the connection is sent is known. `is_awaited`: the bus did not answer at once,
-    so this ack counts among those that wait for it.
+    place among what the connection is sent is known, and then it is not due either.
     """
 
     device: Device
@@ -32,32 +31,19 @@ class OwnAck(msgspec.Struct, eq=False):
     conv: ConvID
     publishing: Publishing
     entry: Entry | None = None
-    is_published: bool = False
     is_due: bool = False
-    is_awaited: bool = False
+    is_published: bool = False
 
     def await_bus(self) -> None:
-        """The bus has been asked, and has not answered yet."""
-        self.is_awaited = True
+        """The bus is asked: `published` has its answer, at once or later."""
         self.publishing.stats.waiting_acks += 1
 
     def published(self, result: int | Exception) -> None:
         """The bus has answered, well or not."""
+        self.publishing.stats.waiting_acks -= 1
         if isinstance(result, Exception):
             self.publishing.failed(self.conv)
-        self.is_published = True  # as `bus_answered`, written out: each message comes by here
-        if self.is_awaited or self.entry is not None:
-            self._go_on()
-
-    def bus_answered(self) -> None:
-        """All that the ack waits for has been published, or has failed to be."""
         self.is_published = True
-        if self.is_awaited or self.entry is not None:
-            self._go_on()
-
-    def _go_on(self) -> None:
-        if self.is_awaited:
-            self.publishing.stats.waiting_acks -= 1
         if self.entry is not None:
             self.device.go_on_after(self, self.entry)
 

@@ -35,12 +35,14 @@ class Lag:
     `end`: where the log ended when the device said its cursor. Of what lies in between the oldest
     part is skipped if it is too much; what is appended later is never skipped. `begun`: counts up
     when the cursor is said anew, or when what the user may see of the log changes: a run of the
-    backlog that began before that ends. `waiting`: the cursor is still to come. `skip_only`: the
-    join has used up the entries it may ask for, so the log is skipped to its end. `acks`: by `Seq`,
-    own acks that wait for their turn. `queue`: where nothing but an ack that waits for the bus
-    holds the log up, what comes after that, each entry with its packet (None: the device does not
-    get it); None: what is missing is read from the log. `page`: entries that were read ahead,
-    together with those of other logs.
+    backlog that began before that ends. `acks`: by `Seq`, own acks that wait for their turn.
+    `page`: entries that were read ahead, together with those of other logs.
+
+    What is missing is read from the log, unless one of three is so, of which no two are at once.
+    `waiting`: the cursor is still to come. `skip_only`: the join has used up the entries it may ask
+    for, so the log is skipped to its end. `queue`: nothing but an ack that waits for the bus holds
+    the log up, and this is what comes after that, each entry with its packet (None: the device does
+    not get it).
     """
 
     __slots__ = (

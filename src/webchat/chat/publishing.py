@@ -45,7 +45,8 @@ class Publishing:
 
     def publish_all(self, entries: Sequence[Entry], answered: Callable[[], None]) -> None:
         """Tell the other nodes of entries, at least one; `answered`: the bus has, for all of them,
-        well or not. It answers in order, so the last answer is the one to wait for."""
+        well or not, of which `failed` knows. It answers in order, so the last answer is the one to
+        wait for."""
 
         def done(result: int | Exception) -> None:
             self._published(entries[-1].conv, result)

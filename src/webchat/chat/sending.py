@@ -208,13 +208,13 @@ class Sender:
         """Bring what is durable now to everybody, and the ack to whoever asked for it."""
         entry, followed = appended.entries[0], appended.followed
         if followed:
-            self.publishing.publish_all((entry, *followed), ack.bus_answered)
-        elif ack.entry is None and self._bus.is_alone:  # as below, two calls less a message
+            ack.await_bus()
+            self.publishing.publish_all((entry, *followed), partial(ack.published, 0))
+        elif ack.entry is None and self._bus.is_alone:  # as below, three calls less a message
             ack.is_published = True
         else:
-            self.publishing.publish(entry, ack.published)
-        if not ack.is_published:
             ack.await_bus()
+            self.publishing.publish(entry, ack.published)
         if ack.entry is None:  # else it is in its place, since a gap was read meanwhile
             self.hub.pass_on(entry, ack)
         for each in followed:
