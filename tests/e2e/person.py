@@ -71,6 +71,13 @@ class Person:
         self.page.get_by_label("Password").fill(password)
         self.page.get_by_role("button", name="Log in").click()
 
+    def log_in_elsewhere(self, browser: Browser, url: str) -> Person:
+        """Log in to the same account at another browser, too."""
+        elsewhere = Person.arrive(browser, url, self.uid)
+        elsewhere.log_in()
+        expect(elsewhere.conversations).to_be_visible()
+        return elsewhere
+
     # What is on the page
 
     @property
@@ -105,6 +112,11 @@ class Person:
     def status(self) -> Locator:
         """What is said of the connection."""
         return self.page.get_by_role("status")
+
+    @property
+    def session_endings(self) -> Locator:
+        """The settings' buttons that end sessions at other browsers, one by one."""
+        return self.page.get_by_role("button", name=re.compile("^End the session"))
 
     # What they do
 

@@ -100,17 +100,15 @@ def test_a_session_ended_elsewhere_leads_to_log_in(
     newcomer: Newcomer, browser: Browser, shared_server: Server
 ) -> None:
     ann = newcomer("Ann")
-    elsewhere = Person.arrive(browser, shared_server.url, ann.uid)
-    elsewhere.log_in()
-    expect(elsewhere.conversations).to_be_visible()
+    elsewhere = ann.log_in_elsewhere(browser, shared_server.url)
     ann.choose_from_account("Settings")
-    ann.page.get_by_role("button", name=re.compile("^End the session")).click()
+    ann.session_endings.click()
     expect(elsewhere.page.get_by_role("button", name="Log in")).to_be_visible()
     expect(elsewhere.page.get_by_role("alert")).to_have_text("You were logged out on this device.")
     elsewhere.page.reload()
     expect(elsewhere.page.get_by_role("button", name="Log in")).to_be_visible()
     expect(elsewhere.page.get_by_role("alert")).to_have_count(0)
-    expect(ann.page.get_by_role("button", name=re.compile("^End the session"))).to_have_count(0)
+    expect(ann.session_endings).to_have_count(0)
     elsewhere.leave()
 
 
@@ -118,10 +116,7 @@ def test_all_other_sessions_are_ended_at_once(
     newcomer: Newcomer, browser: Browser, shared_server: Server
 ) -> None:
     ann = newcomer("Ann")
-    others = [Person.arrive(browser, shared_server.url, ann.uid) for _ in range(2)]
-    for other in others:
-        other.log_in()
-        expect(other.conversations).to_be_visible()
+    others = [ann.log_in_elsewhere(browser, shared_server.url) for _ in range(2)]
     ann.choose_from_account("Settings")
     ann.page.get_by_role("button", name="End all others").click()
     for other in others:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from playwright.sync_api import Browser, Locator, expect
 
 from tests.e2e.conftest import Newcomer
-from tests.e2e.person import Person
 from tests.servers import Server
 
 
@@ -60,13 +57,10 @@ def test_a_session_that_is_ended_leads_to_the_others(
     newcomer: Newcomer, browser: Browser, shared_server: Server
 ) -> None:
     ann = newcomer("Ann")
-    elsewhere = Person.arrive(browser, shared_server.url, ann.uid)
-    elsewhere.log_in()
-    expect(elsewhere.conversations).to_be_visible()
+    elsewhere = ann.log_in_elsewhere(browser, shared_server.url)
     ann.choose_from_account("Settings")
-    ending = ann.page.get_by_role("button", name=re.compile("^End the session"))
-    _press(ending)
-    expect(ending).to_have_count(0)
+    _press(ann.session_endings)
+    expect(ann.session_endings).to_have_count(0)
     expect(ann.page.get_by_role("list", name="Sessions")).to_be_focused()
     elsewhere.leave()
 
