@@ -96,6 +96,12 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a SQLite store is, or is to be."""
+    return tmp_path / "webchat.db"
+
+
 @pytest.fixture(params=STORES)
 async def store(
     request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock

@@ -36,11 +36,6 @@ from webchat.ports.store import StoreRefused
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "webchat.db"
-
-
-@pytest.fixture
 async def store(path: Path, clock: ManualClock) -> AsyncIterator[SqliteStore]:
     """A served store with a group whose members came, left and came back, a pair, and a group with
     entries that were changed, somebody who was put out and somebody who is invited."""

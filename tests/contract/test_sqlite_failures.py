@@ -20,11 +20,6 @@ from webchat.ports.log import Append, Appended
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "webchat.db"
-
-
-@pytest.fixture
 async def store(path: Path, clock: ManualClock) -> AsyncIterator[SqliteStore]:
     settings = SqliteSettings(busy_timeout_ms=20, max_waiting=100, max_heads=2)
     made = SqliteStore(path, settings, clock)

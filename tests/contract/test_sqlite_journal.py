@@ -30,11 +30,6 @@ DEADLINE_S: Final = 10
 POLL_S: Final = 0.01
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "webchat.db"
-
-
 async def opened(path: Path, clock: ManualClock, settings: SqliteSettings) -> SqliteStore:
     store = SqliteStore(path, settings, clock)
     await store.open("secured")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import random
 import sqlite3
-from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.contract.asking import message, send
+from tests.contract.early_folding import SETTINGS, one
+from tests.contract.early_folding import store as store
 from tests.memory import ManualClock
 from webchat.adapters.sqlite import SqliteSettings, SqliteStore, keyfilter, keyjournal, schema
 from webchat.adapters.sqlite.keyfilter import KeyFilter
@@ -21,25 +22,7 @@ from webchat.model import Draft, seal
 from webchat.ports.log import Append
 from webchat.ports.transfer import EntryRecord
 
-SETTINGS = SqliteSettings(journal_entries=4, journal_keys=4, fold_interval_ms=60_000)
 PAGE_BYTES = 4096
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "webchat.db"
-
-
-@pytest.fixture
-async def store(path: Path, clock: ManualClock) -> AsyncIterator[SqliteStore]:
-    made = SqliteStore(path, SETTINGS, clock)
-    await made.open("secured")
-    yield made
-    await made.close()
-
-
-def one(msg_id: str) -> Append:
-    return Append("group_x", (message("ann", msg_id),))
 
 
 async def looks_of(store: SqliteStore, msg_id: str) -> int:

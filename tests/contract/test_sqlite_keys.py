@@ -6,7 +6,7 @@ import asyncio
 import gc
 import sqlite3
 import tracemalloc
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from itertools import islice, pairwise
 from pathlib import Path
@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.contract.asking import message, send
+from tests.contract.early_folding import SETTINGS, one
+from tests.contract.early_folding import store as store
 from tests.contract.killed import as_if_killed
 from tests.memory import ManualClock
 from webchat.adapters.sqlite import (
@@ -32,25 +34,6 @@ from webchat.ports.log import Append
 from webchat.ports.store import StoreRefused
 
 REFUSE = "CREATE TRIGGER refuse BEFORE INSERT ON entry_key BEGIN SELECT RAISE(ABORT, 'no'); END"
-SETTINGS = SqliteSettings(journal_entries=4, journal_keys=4, fold_interval_ms=60_000)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "webchat.db"
-
-
-@pytest.fixture
-async def store(path: Path, clock: ManualClock) -> AsyncIterator[SqliteStore]:
-    made = SqliteStore(path, SETTINGS, clock)
-    await made.open("secured")
-    yield made
-    await made.close()
-    assert check(path) == []
-
-
-def one(msg_id: str) -> Append:
-    return Append("group_x", (message("ann", msg_id),))
 
 
 def count_in(db: sqlite3.Connection, table: str) -> int:
