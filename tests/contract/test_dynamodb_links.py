@@ -10,6 +10,7 @@ from tests.contract.dynamodb_nodes import FaultyTable, Node, timed_out
 from tests.contract.late_table import LateTable
 from tests.contract.plain_table import PlainTable
 from webchat.adapters.dynamodb import DynamoSettings
+from webchat.adapters.dynamodb.links import DynamoInviteLinks
 from webchat.adapters.dynamodb.table import Item
 from webchat.adapters.memory import LoopClock
 from webchat.errors import WebchatError
@@ -59,6 +60,21 @@ async def test_a_link_whose_maker_died_before_it_counted_is_not_one_of_the_group
     with pytest.raises(WebchatError):
         await dying.links.add(b"2", InviteLink("l-2", "group_x", "ann", 2**53, 2), 50, 0)
     assert [link.id for link in await node.links.of_group("group_x", 0)] == ["l-1"]
+    assert await node.links.add(b"3", InviteLink("l-3", "group_x", "ann", 2**53, 2), 2, 0)
+    assert [link.id for link in await node.links.of_group("group_x", 0)] == ["l-1", "l-3"]
+
+
+async def test_who_adds_a_further_link_reads_once(node: Node) -> None:
+    node.faulty.reads.clear()
+    assert await node.links.add(b"2", InviteLink("l-2", "group_x", "ann", 2**53, 2), 50, 0)
+    assert node.faulty.reads == {"get": 1}
+
+
+async def test_links_that_were_restored_count_for_who_adds_the_first_to_them() -> None:
+    node = Node(FaultyTable(PlainTable()), DynamoSettings("nowhere", "none"), LoopClock())
+    assert isinstance(node.links, DynamoInviteLinks)
+    await node.links.restore(b"1", InviteLink("l-1", "group_x", "ann", 2**53, 2))
+    assert not await node.links.add(b"2", InviteLink("l-2", "group_x", "ann", 2**53, 2), 1, 0)
     assert await node.links.add(b"3", InviteLink("l-3", "group_x", "ann", 2**53, 2), 2, 0)
     assert [link.id for link in await node.links.of_group("group_x", 0)] == ["l-1", "l-3"]
 

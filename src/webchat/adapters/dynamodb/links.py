@@ -31,17 +31,19 @@ class DynamoInviteLinks:
     async def add(self, code_hash: bytes, link: InviteLink, most: int, now: int) -> bool:
         """Keep a link, unless its group has too many: all is there before the one item is written
         that says which links a group has, and so of those who add one at once one is first."""
-        there = {each.id: each.expires_at for each in await self.of_group(link.conv, now)}
+        listed = await self._table.get(keys.links(link.conv))
+        # Those that were restored are on no list until the first is added to them.
+        restored = [] if listed else await self._all_of(link.conv)
         await self.restore(code_hash, link)
 
         def add(item: Item | None) -> Item | None:
-            ids = _decode_ids(as_bytes(item["ids"])) if item else there
+            ids = _listed(item) if item else {each.id: each.expires_at for each in restored}
             live = {id_: at for id_, at in ids.items() if at > now and id_ != link.id}
             if len(live) >= most:
                 return None
             return {"ids": msgspec.json.encode({**live, link.id: link.expires_at})}
 
-        if await self._table.change(keys.links(link.conv), add) is not None:
+        if await self._table.change(keys.links(link.conv), add, guess=listed) is not None:
             return True
         await self._drop(link, code_hash)
         return False
@@ -66,11 +68,14 @@ class DynamoInviteLinks:
         """The links to a group that have not expired. What somebody began to add and never came to
         the end with is none: nobody was told its code."""
         listed = await self._table.get(keys.links(conv))
-        ids = None if listed is None else _decode_ids(as_bytes(listed["ids"]))
-        span = keys.prefixed(keys.log(conv), keys.LINK)
-        links = [read_link(item) async for item in self._table.items(span)]
+        ids = _listed(listed) if listed else None
+        links = await self._all_of(conv)
         live = [link for link in links if link.expires_at > now and (ids is None or link.id in ids)]
         return sorted(live, key=lambda link: (link.expires_at, link.id))
+
+    async def _all_of(self, conv: ConvID) -> Sequence[InviteLink]:
+        span = keys.prefixed(keys.log(conv), keys.LINK)
+        return [read_link(item) async for item in self._table.items(span)]
 
     async def use(self, link_id: str, visit: str) -> bool:
         """Use a link once for a visit."""
@@ -133,7 +138,7 @@ class DynamoInviteLinks:
 
     async def _drop(self, link: InviteLink, code_hash: bytes) -> None:
         def drop(item: Item | None) -> Item | None:
-            ids = _decode_ids(as_bytes(item["ids"])) if item else {}
+            ids = _listed(item) if item else {}
             if ids.pop(link.id, None) is None:
                 return None
             return {"ids": msgspec.json.encode(ids)}
@@ -147,6 +152,11 @@ class DynamoInviteLinks:
 def read_link(item: Item) -> InviteLink:
     """The link that `item` is."""
     return _decode(as_bytes(item["link"]))
+
+
+def _listed(item: Item) -> dict[str, int]:
+    """The ids of a group's links, and when each expires."""
+    return _decode_ids(as_bytes(item["ids"]))
 
 
 def _visits(item: Item) -> list[str]:
