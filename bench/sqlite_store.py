@@ -68,7 +68,7 @@ async def measure(options: argparse.Namespace) -> None:
     """Print the table."""
     chance = random.Random(1)
     with tempfile.TemporaryDirectory() as directory:
-        store = SqliteStore(Path(directory, "bench.db"), SqliteSettings(), LoopClock())
+        store = SqliteStore(Path(directory, "bench.db"), SqliteSettings(gather_ms=0), LoopClock())
         await store.open("secured")
         fill = (request(p, chance) for _ in range(options.filled) for p in range(options.pairs))
         await run(store, fill, 2_000)

@@ -3,25 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from webchat import tuning
+from webchat.app.vendors import dynamodb, postgresql, redis, sqlite
 from webchat.config import Settings
 
-TUNERS: list[Callable[[Settings], Any]] = [
-    tuner for name, tuner in vars(tuning).items() if name.endswith("_settings")
+SETTINGS = Settings(store="dynamodb://eu-west-1/webchat")
+Tuner = Callable[[Settings], Any]
+
+
+def tuners_of(module: ModuleType) -> list[Any]:
+    return [
+        pytest.param(tuner, id=f"{module.__name__.rpartition('.')[2]}.{name}")
+        for name, tuner in vars(module).items()
+        if name.endswith("_settings")
+    ]
+
+
+TUNERS = [
+    each for module in (tuning, dynamodb, postgresql, redis, sqlite) for each in tuners_of(module)
 ]
 NO_SETTINGS = {"version", "kept_cookie"}
 """What a part is told by the product, whatever its settings."""
 
 
-@pytest.mark.parametrize("tuner", TUNERS, ids=lambda tuner: tuner.__name__)
-def test_a_part_has_the_defaults_of_the_settings(tuner: Callable[[Settings], Any]) -> None:
-    tuned = tuner(Settings())
-    assert dict(values(tuned)) == dict(values(type(tuned)()))
+@pytest.mark.parametrize("tuner", TUNERS)
+def test_a_part_has_the_defaults_of_the_settings(tuner: Tuner) -> None:
+    tuned = tuner(SETTINGS)
+    assert dict(values(tuned)) == dict(values(alone(tuned)))
+
+
+def alone(part: Any) -> Any:
+    """The struct with all its defaults; what has none is as in `part`."""
+    has_none = [
+        spec.name
+        for spec in fields(part)
+        if spec.default is MISSING and spec.default_factory is MISSING
+    ]
+    return type(part)(**{name: getattr(part, name) for name in has_none})
 
 
 def values(part: Any, where: str = "") -> Iterator[tuple[str, object]]:

@@ -25,6 +25,8 @@ from webchat.adapters.redis.subscriptions import Subscriptions
 from webchat.errors import Code, WebchatError
 
 MEBIBYTE = 1024 * 1024
+CHANNEL = SETTINGS.channel_prefix + "t"
+"""On which what is published to the topic `t` is heard."""
 
 
 def _note(events: list[object], number: int, outcome: int | Exception) -> None:
@@ -204,7 +206,7 @@ async def test_a_node_that_is_too_slow_to_listen_loses_the_bus_and_comes_back(
     with redis.Redis(port=server.port) as other:
         other.config_set("client-output-buffer-limit", f"pubsub {MEBIBYTE} {MEBIBYTE} 1")
         for _ in range(200):  # the loop stands still meanwhile
-            other.publish("webchat:t", b"\x01" + b"a foreign node's tag" + bytes(MEBIBYTE // 4))
+            other.publish(CHANNEL, b"\x01" + b"a foreign node's tag" + bytes(MEBIBYTE // 4))
     await second.heard.until("lost")
     await second.heard.until("regained")
 
@@ -225,8 +227,8 @@ async def test_payloads_of_another_version_and_of_no_node_are_passed_over(
 ) -> None:
     first, second = await pair(server, join)
     with redis.Redis(port=server.port) as other:
-        other.publish("webchat:t", b"\x02from the future")
-        other.publish("webchat:t", b"")
+        other.publish(CHANNEL, b"\x02from the future")
+        other.publish(CHANNEL, b"")
     await publish(first, "t", b"1")
     await second.heard.until(("t", b"1"))
     assert second.heard.events == [("t", b"1")]
@@ -237,7 +239,7 @@ async def test_who_was_counted_hears_what_is_on_its_way_though_it_drops_the_topi
 ) -> None:
     _, second = await pair(server, join)
     with redis.Redis(port=server.port) as other:
-        assert other.publish("webchat:t", b"\x01" + bytes(8) + b"x") == 1
+        assert other.publish(CHANNEL, b"\x01" + bytes(8) + b"x") == 1
     second.bus.unsubscribe("t")
     await second.bus.subscribe("u")
     assert second.heard.events == [("t", b"x")]

@@ -20,7 +20,7 @@ class RedisBusSettings:
     is enough.
     """
 
-    channel_prefix: str = "webchat:"
+    channel_prefix: str = "webchat:bus:"
     connect_timeout_ms: int = 3_000
     ack_timeout_ms: int = 500
     ping_interval_ms: int = 1_000

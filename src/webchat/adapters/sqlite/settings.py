@@ -26,7 +26,7 @@ class SqliteSettings:
     the file.
     """
 
-    gather_ms: float = 0.0
+    gather_ms: float = 2.0
     max_batch: int = 1_000
     max_waiting: int = 100_000
     max_heads: int = 50_000

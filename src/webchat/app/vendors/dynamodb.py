@@ -9,10 +9,11 @@ from webchat.ports.clock import Clock
 
 def store(settings: Settings, clock: Clock) -> DynamoStore:
     """For any process."""
-    return DynamoStore(_settings(settings), clock)
+    return DynamoStore(store_settings(settings), clock)
 
 
-def _settings(settings: Settings) -> DynamoSettings:
+def store_settings(settings: Settings) -> DynamoSettings:
+    """Where the store is, and its bounds and times."""
     place = dynamo_place(settings.store)
     return DynamoSettings(
         region=place.region,

@@ -9,10 +9,11 @@ from webchat.ports.clock import Clock
 
 def store(settings: Settings, clock: Clock) -> PostgresStore:
     """For any process."""
-    return PostgresStore(settings.store, _settings(settings), clock)
+    return PostgresStore(settings.store, store_settings(settings), clock)
 
 
-def _settings(settings: Settings) -> PostgresSettings:
+def store_settings(settings: Settings) -> PostgresSettings:
+    """Bounds and times of the store."""
     return PostgresSettings(
         read_connections=settings.postgresql_read_connections,
         statement_timeout_ms=settings.postgresql_statement_timeout_ms,

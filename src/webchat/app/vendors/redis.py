@@ -25,13 +25,13 @@ class RedisJoint:
 
     def __init__(self, settings: Settings, clock: Clock, node_id: str) -> None:
         """Raises BusRefused for a URL that cannot be read."""
-        bus = RedisBus(settings.bus, _bus(settings), clock, node_id)
+        bus = RedisBus(settings.bus, bus_settings(settings), clock, node_id)
         self.bus: Bus = bus
         self.stats: BusCounts | None = bus.stats
         beside = RedisBus(settings.bus, _beside(settings), clock, f"{node_id}:cache")
-        self._cache = RedisProfileCache(beside, _cache(settings), clock)
+        self._cache = RedisProfileCache(beside, cache_settings(settings), clock)
         self.cache: ProfileCache = self._cache
-        self.limits: Limits = RedisLimits(beside, _limits(settings), clock)
+        self.limits: Limits = RedisLimits(beside, limits_settings(settings), clock)
 
     async def open(self) -> None:
         """Connect. Raises BusRefused: unreachable, wrong credentials, unfit."""
@@ -44,7 +44,8 @@ class RedisJoint:
         await self.bus.close()
 
 
-def _bus(settings: Settings) -> RedisBusSettings:
+def bus_settings(settings: Settings) -> RedisBusSettings:
+    """Names, times and bounds of the bus."""
     return RedisBusSettings(
         channel_prefix=settings.redis_prefix + "bus:",
         connect_timeout_ms=settings.bus_connect_timeout_ms,
@@ -60,14 +61,15 @@ def _bus(settings: Settings) -> RedisBusSettings:
 def _beside(settings: Settings) -> RedisBusSettings:
     """Of the connections for profiles and limits, which the chat's publishes do not wait behind."""
     return replace(
-        _bus(settings),
+        bus_settings(settings),
         channel_prefix=settings.redis_prefix + "cache:",
         ack_timeout_ms=settings.redis_timeout_ms,
         logs_why=False,
     )
 
 
-def _cache(settings: Settings) -> RedisCacheSettings:
+def cache_settings(settings: Settings) -> RedisCacheSettings:
+    """Names and bounds of the profile cache."""
     return RedisCacheSettings(
         key_prefix=settings.redis_prefix + "profile:",
         ttl_s=settings.profile_cache_s,
@@ -75,5 +77,6 @@ def _cache(settings: Settings) -> RedisCacheSettings:
     )
 
 
-def _limits(settings: Settings) -> RedisLimitsSettings:
+def limits_settings(settings: Settings) -> RedisLimitsSettings:
+    """Names of the limits."""
     return RedisLimitsSettings(key_prefix=settings.redis_prefix + "limit:")

@@ -9,15 +9,16 @@ from webchat.ports.clock import Clock
 
 def serving(settings: Settings, clock: Clock) -> SqliteStore:
     """For the one process that serves the file."""
-    return SqliteStore(settings.sqlite_path(), _settings(settings), clock)
+    return SqliteStore(settings.sqlite_path(), store_settings(settings), clock)
 
 
 def beside(settings: Settings, clock: Clock) -> SqliteStore:
     """For a command, whether or not a process serves the file."""
-    return SqliteStore.beside(settings.sqlite_path(), _settings(settings), clock)
+    return SqliteStore.beside(settings.sqlite_path(), store_settings(settings), clock)
 
 
-def _settings(settings: Settings) -> SqliteSettings:
+def store_settings(settings: Settings) -> SqliteSettings:
+    """Bounds and times of the store."""
     return SqliteSettings(
         gather_ms=settings.sqlite_gather_ms,
         journal_entries=settings.sqlite_journal_entries,
