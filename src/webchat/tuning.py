@@ -55,9 +55,7 @@ def account_settings(settings: Settings) -> AccountSettings:
 
 def token_settings(settings: Settings) -> TokenSettings:
     """How long a login lives, and how many an account may have."""
-    return TokenSettings(
-        session_days=settings.session_days, logins_per_user=settings.logins_per_user
-    )
+    return TokenSettings(login_days=settings.session_days, logins_per_user=settings.logins_per_user)
 
 
 def chat_settings(settings: Settings) -> ChatLayerSettings:
@@ -94,9 +92,9 @@ def chat_settings(settings: Settings) -> ChatLayerSettings:
             failed_logs=settings.failed_logs,
             failed_notices=settings.failed_notices,
         ),
-        sessions_per_user=settings.sessions_per_user,
+        connections_per_user=settings.sessions_per_user,
         revocation_sweep_ms=settings.revocation_sweep_ms,
-        session_days=settings.session_days,
+        login_days=settings.session_days,
     )
 
 

@@ -89,7 +89,7 @@ async def test_a_connection_counts_as_a_use_of_its_login(home: World) -> None:
 
 
 async def test_a_login_with_a_short_life_is_used_by_its_connection_in_time() -> None:
-    world = World(Settings(session_days=1))
+    world = World(Settings(login_days=1))
     await world.register("anna")
     await log_in(world, "phone", lives_s=DAY_S)
     phone = await connected(world, "phone")
@@ -131,7 +131,7 @@ async def test_a_token_nobody_has_is_refused_with_its_code(world: World) -> None
 
 
 async def test_one_user_has_so_many_connections_and_no_more_until_one_of_them_ends() -> None:
-    world = World(Settings(sessions_per_user=2))
+    world = World(Settings(connections_per_user=2))
     await world.register("anna", "ben")
     phone, laptop = await world.joined("anna"), await world.joined("anna")
     for _ in range(2):
@@ -146,14 +146,14 @@ async def test_one_user_has_so_many_connections_and_no_more_until_one_of_them_en
 
 
 async def test_who_asks_for_many_connections_at_once_gets_no_more_than_there_may_be() -> None:
-    world = World(Settings(sessions_per_user=2))
+    world = World(Settings(connections_per_user=2))
     await world.register("anna")
     came = await asyncio.gather(*(world.person("anna") for _ in range(5)), return_exceptions=True)
     assert [isinstance(each, ConnectRefused) for each in came].count(True) == 3
 
 
 async def test_in_open_mode_connections_of_one_name_are_not_counted() -> None:
-    world = World(Settings(open_mode=True, sessions_per_user=1))
+    world = World(Settings(open_mode=True, connections_per_user=1))
     for _ in range(3):
         await world.joined("anna")
 

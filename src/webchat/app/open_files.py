@@ -23,14 +23,14 @@ def allow_open_files() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def warn_of_few_files(sessions: int) -> None:
-    """Log it if so many sessions do not fit into the limit: there connections would be left waiting
-    without a word. To be called once the server listens: what keeps it from that stands alone."""
+def warn_of_few_files(connections: int) -> None:
+    """Log it if so many connections do not fit into the limit: some would be left waiting without a
+    word. To be called once the server listens: what keeps it from that stands alone."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if limit != resource.RLIM_INFINITY and limit < sessions + RESERVE:
+    if limit != resource.RLIM_INFINITY and limit < connections + RESERVE:
         _log.warning(
             "fewer files may be open than --sessions needs: raise the limit (ulimit -n, "
             "LimitNOFILE) or lower --sessions",
             limit=limit,
-            needed=sessions + RESERVE,
+            needed=connections + RESERVE,
         )

@@ -63,9 +63,9 @@ class Settings:
     repair: RepairSettings = field(default_factory=RepairSettings)
     held: HeldLimits = field(default_factory=HeldLimits)
     groups: GroupSettings = field(default_factory=GroupSettings)
-    sessions_per_user: int = 1_000
+    connections_per_user: int = 1_000
     revocation_sweep_ms: int = 500
-    session_days: float = 30
+    login_days: float = 30
 
 
 class Chat:
@@ -148,7 +148,9 @@ class Chat:
         restarting = None
         if settings.open_mode:
             restarting = Restarting(standings, sender, tools, settings.held)
-        self._identity = Identity(authenticate, profiles.forget, tools, settings.sessions_per_user)
+        self._identity = Identity(
+            authenticate, profiles.forget, tools, settings.connections_per_user
+        )
         joining = Joining(
             roster,
             Arriving(roster, gaps, comparing, attendance, tools),
@@ -181,7 +183,7 @@ class Chat:
         self._tasks.spawn(self._comparing.sweep())
         if not self._settings.open_mode:
             self._tasks.spawn(self._identity.watch(self._settings.revocation_sweep_ms))
-            self._tasks.spawn(self._identity.keep(self._settings.session_days))
+            self._tasks.spawn(self._identity.keep(self._settings.login_days))
 
     async def _hear_all(self) -> None:
         await self.roster.hear_all()

@@ -101,11 +101,11 @@ class Identity:
             last = last if newest is None else newest
             await pause(self._clock, interval_ms / 1000)
 
-    async def keep(self, session_days: float) -> None:
+    async def keep(self, login_days: float) -> None:
         """Count connections as uses of their logins, which end so long after their last one, and
         close those of logins that have expired. Each user is looked at once a day, or once in a
         tenth of that time, whichever is less; spread over it, as nobody waits for it."""
-        life_ms = round(session_days * _DAY_MS)
+        life_ms = round(login_days * _DAY_MS)
         interval_ms = min(_DAY_MS, life_ms // 10)
         while True:
             uids = list(self._clients) or [""]

@@ -30,7 +30,7 @@ class TokenSettings:
     """How long a login lives since its last use, how many a user may have, and how exactly that use
     is noted: once in `touch_interval_s`, written with others' after `noted_after_ms`."""
 
-    session_days: float = 30
+    login_days: float = 30
     logins_per_user: int = 1_000
     touch_interval_s: float = 60
     noted_after_ms: int = 250
@@ -132,7 +132,7 @@ class Tokens:
             _log.warning("uses of logins are not noted", why=error.message)
 
     def _expiry(self, now: int) -> int:
-        return now + round(self._settings.session_days * _DAY_MS)
+        return now + round(self._settings.login_days * _DAY_MS)
 
 
 def _worth(login: Login) -> tuple[bool, int]:
