@@ -93,6 +93,7 @@ class Chat:
         self.roster = roster = Roster(tools)
         gaps = Gaps(
             roster,
+            # The hub finds the gaps, and gets what was missing in them.
             lambda log, entry, ack: hub.fan_out(log, entry, ack),
             lambda entry, ack: hub.pass_on(entry, ack),
             tools,
