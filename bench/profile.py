@@ -22,7 +22,7 @@ from bench import cases, servers
 from bench.cases import Pace, Start
 from bench.group_store import group_of
 from bench.report import TARGET
-from bench.rows import CONVERSATIONS, ENTRIES, secured
+from bench.rows import CONVERSATIONS, ENTRIES, rested
 from bench.running import Running, raise_open_files
 from bench.stores import Talks
 
@@ -35,7 +35,7 @@ PATHS: Mapping[str, tuple[Start, Callable[[Start, Pace], object]]] = {
         lambda start, pace: cases.fan_out(start, pace, ONLINE, 8, 250),
     ),
     "returning": (
-        secured(Talks("secured", DEVICES, CONVERSATIONS, ENTRIES)),
+        rested(Talks("secured", DEVICES, CONVERSATIONS, ENTRIES)),
         lambda start, pace: cases.returning(start, pace, DEVICES, CONVERSATIONS, ENTRIES),
     ),
 }

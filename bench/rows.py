@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import contextmanager
 from functools import partial
 
 from bench import answers, cases, centrifugo, nodes, servers, tinode
 from bench.cases import MESSAGES
 from bench.group_store import group_of, last_seq
 from bench.nodes import NPM, OURS
+from bench.running import Running
 from bench.samples import Row
 from bench.sizes import Sizes
-from bench.stores import LongTalk, Talks, copy_of
+from bench.stores import Contents, LongTalk, Talks, copy_of
 from webchat.model import pair_conv
 
 PYTHON, RUST, BARE = "python-socketio", "socketioxide", "bare C loop"
 GO, GO_KEEPING, TINODE = "Centrifugo", "Centrifugo with history", "Tinode"
 CONVERSATIONS, ENTRIES = 20, 2
 """Of a user that comes back, and in each of its conversations."""
-KEYS_READ_PER_S = 400_000
-"""So fast a server that has just started reads, in a rest, the keys of what is stored."""
+_KEYS_READ_PER_S = 200_000
+"""So fast at least a server that has just started reads the keys of what is stored."""
 MOST_PREPARED = 100_000
 """Conversations in a store of people who come back; with many each, fewer people do."""
 
@@ -117,7 +119,7 @@ def _connections(sizes: Sizes) -> Iterator[Row]:
     )
     for conversations in sizes.returning_talks:
         devices = min(sizes.returning, MOST_PREPARED // conversations)
-        back = secured(Talks("secured", devices, conversations, ENTRIES))
+        back = rested(Talks("secured", devices, conversations, ENTRIES))
         run = partial(cases.returning, back, pace, devices, conversations, ENTRIES)
         yield Row(
             f"returning-{conversations}",
@@ -125,7 +127,7 @@ def _connections(sizes: Sizes) -> Iterator[Row]:
             {OURS: run},
         )
     known = (CONVERSATIONS, ENTRIES)
-    back = secured(Talks("secured", sizes.storm, *known, bystanders=2 * sizes.calm[0]))
+    back = rested(Talks("secured", sizes.storm, *known, bystanders=2 * sizes.calm[0]))
     yield Row(
         "storm",
         f"{sizes.storm:,} devices at once, {CONVERSATIONS} messages to fetch each",
@@ -147,12 +149,11 @@ def _curves(sizes: Sizes) -> Iterator[Row]:
         run = partial(cases.chat_among, servers.webchat, pace, idle, pairs, in_flight, size)
         yield Row(f"among-{idle}", f"{pairs} pairs among {idle:,} connections", {OURS: run})
     for stored in sizes.stored:
-        rested = replace(pace, settle_s=pace.settle_s + stored / KEYS_READ_PER_S)
-        ours = partial(servers.webchat, copy_of(LongTalk("open", stored)))
-        run = partial(cases.chat, ours, rested, 1, in_flight, size)
+        ours = rested(LongTalk("open", stored))
+        run = partial(cases.chat, ours, pace, 1, in_flight, size)
         yield Row(f"stored-{stored}", f"one pair with {stored:,} messages", {OURS: run})
     for talks in sizes.talks:
-        ours = partial(servers.webchat, copy_of(Talks("open", 2, talks, 1)))
+        ours = rested(Talks("open", 2, talks, 1))
         run = partial(cases.chat, ours, pace, 1, in_flight, size)
         yield Row(f"talks-{talks}", f"one pair, {talks:,} conversations each", {OURS: run})
 
@@ -191,6 +192,14 @@ def _built_peers(sizes: Sizes) -> dict[str, cases.Start]:
     return starts
 
 
-def secured(talks: Talks) -> cases.Start:
-    """webchat on a copy of these, with accounts and logins."""
-    return partial(servers.webchat, copy_of(talks), servers.SECURED)
+def rested(contents: Contents) -> cases.Start:
+    """webchat on a copy of these, which has read which keys it has: no part of what follows."""
+
+    @contextmanager
+    def start() -> Iterator[Running]:
+        mode = servers.SECURED if contents.mode == "secured" else servers.OPEN
+        with servers.webchat(copy_of(contents), mode) as server:
+            time.sleep(contents.keys / _KEYS_READ_PER_S)
+            yield server
+
+    return start

@@ -60,6 +60,11 @@ class Talks:
     entries: int
     bystanders: int = 0
 
+    @property
+    def keys(self) -> int:
+        """Of idempotence, one of each entry, those of users' own logs as well."""
+        return self.users * self.friends * (self.entries + 2)
+
     def records(self) -> Iterator[Record]:
         """All of it, a log's entries next to each other."""
         at = int(time.time() * 1000) - _DAY_MS
@@ -82,6 +87,11 @@ class LongTalk:
 
     mode: Mode
     entries: int
+
+    @property
+    def keys(self) -> int:
+        """Of idempotence, as above."""
+        return self.entries + 2
 
     def records(self) -> Iterator[Record]:
         """All of it."""
