@@ -25,6 +25,7 @@ from webchat.session.client import SocketIO, SocketSettings
 from webchat.session.deadlines import Deadlines
 from webchat.session.endpoint import Endpoint, EngineSettings
 from webchat.session.handler import Request
+from webchat.session.pacing import Sharing
 from webchat.transport.websocket import WebSocket
 
 _PACKAGE = str(Path(webchat.__file__).parent)
@@ -111,6 +112,7 @@ class Node:
         )
         self.sockets: set[Any] = set()
         self.closing: Deadlines[WebSocket] = Deadlines(self.clock, 5.0, WebSocket.abort)
+        self.turns = Sharing(asyncio.get_running_loop().call_soon)
 
     async def person(self, uid: str) -> Person:
         """Somebody who is connected and has joined."""
@@ -134,7 +136,7 @@ class Person:
     def __init__(self, node: Node, uid: str) -> None:
         self.uid = uid
         self.wire = Wire()
-        self.socket = WebSocket(self.wire, node.sockets, node.closing, 1_000_000)
+        self.socket = WebSocket(self.wire, node.sockets, node.closing, node.turns, 1_000_000)
         request = Request({}, {"EIO": "4"}, "127.0.0.1", 4, websocket=True)
         self.connection = node.endpoint.open(request, self.socket)
 

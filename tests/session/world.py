@@ -30,7 +30,7 @@ async def turn() -> None:
 
 class FakeWire:
     """A WebSocket. `writes`: what each single write carried; `closed`: (code, reason);
-    `max_message_bytes`: what it was told last."""
+    `max_message_bytes`: what it was told last; `is_held`: nothing more is read of the peer."""
 
     most_packets = 0
 
@@ -39,6 +39,13 @@ class FakeWire:
         self.writes: list[list[str]] = []
         self.closed: tuple[int, str] | None = None
         self.max_message_bytes = 0
+        self.is_held = False
+
+    def hold(self) -> None:
+        self.is_held = True
+
+    def release(self) -> None:
+        self.is_held = False
 
     def limit(self, max_message_bytes: int) -> None:
         self.max_message_bytes = max_message_bytes

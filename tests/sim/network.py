@@ -91,6 +91,12 @@ class Link:
         self._down(partial(self._arrived, [_text(packet) for packet in packets]))
         return not self._is_paused
 
+    def hold(self) -> None:
+        """Devices here say too little for that."""
+
+    def release(self) -> None:
+        """Nothing was held."""
+
     def limit(self, max_message_bytes: int) -> None:
         """Devices here say nothing long."""
 

@@ -55,5 +55,11 @@ class Wire(Sink, Protocol):
     def limit(self, max_message_bytes: int) -> None:
         """Refuse messages from the peer that are longer, from now on."""
 
+    def hold(self) -> None:
+        """Read nothing more of the peer, but what is left of the piece that is being read."""
+
+    def release(self) -> None:
+        """Read on, if it was held."""
+
     def close(self, code: int, reason: str) -> None:
         """Send a close frame; the TCP connection ends when the peer has answered it, or in time."""

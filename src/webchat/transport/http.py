@@ -23,7 +23,7 @@ from webchat.protocol.handshake import HandshakeRefused, accept
 from webchat.session.deadlines import Deadlines
 from webchat.session.endpoint import Busy, Endpoint
 from webchat.session.handler import Request
-from webchat.session.pacing import Pacing
+from webchat.session.pacing import Pacing, Sharing
 from webchat.transport.admission import Refused, Unavailable, admit, find
 from webchat.transport.headers import Headers
 from webchat.transport.proxy import Client, Proxies
@@ -39,7 +39,7 @@ class Hosting:
     """What all connections of a site share. `passed_on`: paths that other nodes serve for it;
     `heads`: who has to send the rest of a request; `idle`: who may send the next one; `readers`:
     everybody, to be looked at for answers that nobody reads; `pacing`: of the first that each
-    connection says."""
+    connection says; `pieces`: turns of those that sent much at once."""
 
     endpoints: Mapping[str, Endpoint]
     passed_on: Mapping[str, ToRole]
@@ -52,6 +52,7 @@ class Hosting:
     readers: Deadlines[HttpProtocol]
     closing: Deadlines[WebSocket]
     pacing: Pacing
+    pieces: Sharing
 
     def endpoint(self, path: str) -> Endpoint | None:
         """Whose path it is, with or without a trailing slash."""
@@ -348,9 +349,12 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _wire(self, endpoint: Endpoint, engine: int, answer: bytes = b"") -> WebSocket:
         self.connections.discard(self)
-        settings, closing = endpoint.settings, self._hosting.closing
+        settings, hosting = endpoint.settings, self._hosting
         form = WebSocket if engine == 4 else WebSocketV3
-        wire = form(self.transport, self.connections, closing, settings.max_payload_bytes, answer)
+        wire = form(
+            self.transport, self.connections, hosting.closing, hosting.pieces,
+            settings.max_payload_bytes, answer,
+        )  # fmt: skip
         self.transport.set_write_buffer_limits(high=settings.low_water_bytes)
         self.transport.set_protocol(wire)
         return wire

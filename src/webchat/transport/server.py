@@ -27,7 +27,7 @@ import uvicorn
 from webchat.ports.clock import Clock
 from webchat.session.deadlines import Deadlines
 from webchat.session.endpoint import Endpoint
-from webchat.session.pacing import Pacing
+from webchat.session.pacing import Pacing, Sharing
 from webchat.transport.admission import Refused
 from webchat.transport.asgi import Receive, Scope, Send, respond
 from webchat.transport.http import Hosting, HostingConfig, HttpProtocol
@@ -139,6 +139,7 @@ class Server:
         self._closing: Deadlines[WebSocket] = Deadlines(
             clock, settings.close_timeout_ms / 1000, WebSocket.abort
         )
+        self._pieces = Sharing(asyncio.get_running_loop().call_soon)
         self._hosts = [_Host(self._config(site, settings, proxies)) for site in sites]
         self._running: list[asyncio.Task[None]] = []
 
@@ -196,6 +197,7 @@ class Server:
             readers=self._readers,
             closing=self._closing,
             pacing=Pacing(call_soon, settings.new_connections_per_turn),
+            pieces=self._pieces,
         )
         config = HostingConfig(
             _Router(site.app, hosting, settings.body_timeout_ms),

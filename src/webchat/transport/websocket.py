@@ -13,24 +13,28 @@ from webchat.protocol import websocket
 from webchat.protocol.engineio import Packet
 from webchat.protocol.websocket import Closed, Event, Parser, Ping, Refused
 from webchat.session.deadlines import Deadlines
+from webchat.session.pacing import Sharing
 from webchat.session.roles import Receiver
 
 _PIECE_BYTES: Final = 8_192
-"""How much of one peer's is dealt with in a turn: small packets are the dearest, and a read has up
-to 256 KiB of them."""
+"""How much of one read is dealt with at once: small packets are the dearest, and a read has up to
+256 KiB of them."""
+_NEXT_BYTES: Final = 2_048
+"""And then at a time, in turns that all peers share who sent that much: 150 packets are a
+millisecond or two."""
 
 
 class WebSocket(asyncio.Protocol):
     """The `Wire` of a connection of Engine.IO 4.
 
-    A peer that sends much at once is read piece by piece, so that others have their turns.
-    `peers` is the server's own set of its TCP connections, to which it belongs while it lives;
-    `closing` ends it if its peer does not, once a close frame was sent. `answer`: to the request,
-    written with what is said first; b"": it has been written.
+    A peer that sends much at once is read piece by piece, so that others have their turns; `turns`
+    are those of all such peers. `peers` is the server's own set of its TCP connections, to which it
+    belongs while it lives; `closing` ends it if its peer does not, once a close frame was sent.
+    `answer`: to the request, written with what is said first; b"": it has been written.
     """
 
-    __slots__ = ("_closing", "_has_pieces", "_is_closing", "_is_paused", "_parser",
-                 "_peers", "_transport", "_unsaid", "receiver")  # fmt: skip
+    __slots__ = ("_closing", "_is_closing", "_is_held", "_is_in_turn", "_is_paused", "_parser",
+                 "_peers", "_pieces", "_transport", "_turns", "_unsaid", "receiver")  # fmt: skip
 
     most_packets = 0
 
@@ -39,6 +43,7 @@ class WebSocket(asyncio.Protocol):
         transport: asyncio.Transport,
         peers: MutableSet[Any],
         closing: Deadlines[WebSocket],
+        turns: Sharing,
         max_message_bytes: int,
         answer: bytes = b"",
     ) -> None:
@@ -48,7 +53,10 @@ class WebSocket(asyncio.Protocol):
         self._peers = peers
         self._closing = closing
         self._parser = Parser(max_message_bytes)
-        self._has_pieces = False
+        self._turns = turns
+        self._pieces: tuple[bytes, int] | None = None
+        self._is_in_turn = False
+        self._is_held = False
         self._is_paused = False
         self._is_closing = False
         peers.add(self)
@@ -72,12 +80,31 @@ class WebSocket(asyncio.Protocol):
         """Refuse what is longer from now on."""
         self._parser.max_message_bytes = max_message_bytes
 
+    def hold(self) -> None:
+        """Read nothing more of the peer until `release`, but what is left of a piece."""
+        if self._is_held or self._is_closing or self._transport.is_closing():
+            return
+        self._is_held = True
+        if self._pieces is None:
+            self._transport.pause_reading()
+
+    def release(self) -> None:
+        """Read on."""
+        if not self._is_held:
+            return
+        self._is_held = False
+        if self._pieces is not None:
+            self._wait_for_turn()
+        elif not self._transport.is_closing():
+            self._transport.resume_reading()
+
     def close(self, code: int, reason: str) -> None:
         """Begin the close handshake; what comes in from now on is passed over."""
         if self._is_closing:
             return
         self._is_closing = True
         self.receiver = None
+        self.release()
         self._transport.write(websocket.close_frame(code, reason))
         self._closing.add(self)
 
@@ -114,8 +141,10 @@ class WebSocket(asyncio.Protocol):
         self._is_closing = True
         self._closing.discard(self)
         self._peers.discard(self)
-        if not self._has_pieces:
+        if self._pieces is None:
             self._lose()
+        else:
+            self.release()
 
     def shutdown(self) -> None:
         """The server ends, and the session has not said why."""
@@ -125,22 +154,38 @@ class WebSocket(asyncio.Protocol):
     def _first_piece(self, data: bytes) -> bytes:
         """Nothing more is read until all of `data` has been dealt with."""
         self._transport.pause_reading()
-        self._has_pieces = True
-        asyncio.get_running_loop().call_soon(self._go_on, data, _PIECE_BYTES)
+        self._pieces = data, _PIECE_BYTES
+        self._is_in_turn = True
+        asyncio.get_running_loop().call_soon(self._go_on)
         return data[:_PIECE_BYTES]
 
-    def _go_on(self, data: bytes, at: int) -> None:
+    def _go_on(self) -> None:
         """The next piece. What only fills up a long frame needs no turns of its own."""
-        size = max(_PIECE_BYTES, self._parser.missing_bytes)
-        self.data_received(data[at : at + size], size)
-        if at + size < len(data):
-            asyncio.get_running_loop().call_soon(self._go_on, data, at + size)
+        self._is_in_turn = False
+        if self._pieces is None or self._is_held:
             return
-        self._has_pieces = False
+        data, at = self._pieces
+        size = max(_NEXT_BYTES, self._parser.missing_bytes)
+        end = at + size
+        self._pieces = data, end
+        self.data_received(data[at:end], size)
+        if end < len(data):
+            self._wait_for_turn()
+            return
+        self._pieces = None
         if self._transport.is_closing():
             self._lose()
-        else:
+        elif not self._is_held:
             self._transport.resume_reading()
+
+    def _wait_for_turn(self) -> None:
+        if self._is_in_turn:
+            return
+        self._is_in_turn = True
+        if self._parser.missing_bytes > _NEXT_BYTES:
+            asyncio.get_running_loop().call_soon(self._go_on)
+        else:
+            self._turns.put_off(self._go_on)
 
     def _take(self, event: Event) -> None:
         if isinstance(event, str):
