@@ -24,7 +24,8 @@ RECEIPTS = ("delivery", "display")
 
 
 class FakeSocket:
-    """A Socket that keeps what it is given. `takes`: cleared, its reader takes nothing."""
+    """A Socket that keeps what it is given. `takes`: cleared, its reader takes nothing; `rests`:
+    how often it was to rest."""
 
     def __init__(self, engine: int = 4) -> None:
         self.namespace = "/"
@@ -35,6 +36,7 @@ class FakeSocket:
         self.closed = False
         self.polling = False
         self.why: Closing | None = None
+        self.rests = 0
         self.takes = asyncio.Event()
         self.takes.set()
 
@@ -57,6 +59,9 @@ class FakeSocket:
         for ack_id in ack_ids:
             if ack_id is not None:
                 self.ack(ack_id, args)
+
+    def rest(self) -> None:
+        self.rests += 1
 
     async def drained(self) -> None:
         await self.takes.wait()

@@ -17,5 +17,6 @@ Engine.IO:
 Time:
     heartbeat   pings and pongs
     deadlines   many waits on one timer
-    pacing      turns for those who come in
+    pacing      turns for those who come in, or say much
+    resting     whoever says far too much is not read for a while
 """

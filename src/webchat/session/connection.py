@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Args = TypeVarTuple("Args")
 
 _log = logging.getLogger(__name__)
-_PACKETS_A_TURN: Final = 256
+_PACKETS_A_TURN: Final = 64
 """Of one payload."""
 
 
@@ -130,7 +130,7 @@ class Connection:
         """The body of a POST came; False if it was malformed, which closes the connection.
 
         The packets before the malformed one count. If they are many, others have their turns in
-        between: see `posting`.
+        between, and who rests is answered after that: see `posting`.
         """
         try:
             for number, packet in enumerate(engineio.decode_payload(body, self.request.engine), 1):
@@ -140,8 +140,10 @@ class Connection:
                     self.guarded(self.application.message, packet)
                 if number % _PACKETS_A_TURN == 0:
                     await asyncio.sleep(0)
+                    await self._endpoint.resting.over(self)
                 if not self.is_open:
                     break
+            await self._endpoint.resting.over(self)
         except ProtocolError as error:
             self.close(Closing.PROTOCOL_ERROR, str(error))
             self._finish()
@@ -180,6 +182,17 @@ class Connection:
             self.application.message(engineio.decode_v3_packet(text))
         elif kind != engineio.NOOP:
             raise ProtocolError("unknown packet type")
+
+    def rest(self) -> None:
+        """Read nothing more of the peer for a while; what came with the last may still count."""
+        if self.is_open and self._endpoint.resting.begin(self) and self._wire is not None:
+            self._wire.hold()
+
+    def go_on(self) -> None:
+        """It has rested. Of one that was not read it is not known what it has answered."""
+        self._endpoint.heartbeat.heard(self)
+        if self._wire is not None:
+            self._wire.release()
 
     # Polling.
 
@@ -244,6 +257,8 @@ class Connection:
         self.release_poll()
         self.upgrade_over()
         self._take(wire)
+        if self in self._endpoint.resting:
+            wire.hold()
 
     def upgrade_over(self) -> None:
         """The upgrade succeeded or failed; another may begin."""
@@ -295,7 +310,10 @@ class Connection:
         self.outbox.put(engineio.PING_PACKET)
 
     def timed_out(self) -> None:
-        """The peer is silent for too long."""
+        """The peer is silent for too long, if it was listened to."""
+        if self in self._endpoint.resting:
+            self._endpoint.heartbeat.spare(self)
+            return
         if self._wire is not None:
             self._wire.close(websocket.GOING_AWAY, "ping timeout")
         self._finish()
@@ -350,6 +368,7 @@ class Connection:
         if not was_open:
             return
         self._endpoint.heartbeat.end(self)
+        self._endpoint.resting.end(self)
         if self._upgrade is not None:
             self._upgrade.fail()
         self.application.closed()

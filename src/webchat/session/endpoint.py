@@ -20,6 +20,7 @@ from webchat.session.deadlines import Deadlines
 from webchat.session.handler import Request
 from webchat.session.heartbeat import Heartbeat
 from webchat.session.outbox import Bounds, Flusher
+from webchat.session.resting import Resting
 from webchat.session.roles import Application, Wire
 from webchat.session.sids import new_sid
 from webchat.session.upgrade import Upgrade
@@ -43,9 +44,10 @@ class EngineSettings:
     `max_connections` may poll, those that have not upgraded yet among them. `drain_spread_ms`: over
     how long clients are asked to come back when the server ends. `late_poll_delay_ms`: how long a
     poll that comes after the upgrade waits for its refusal. `allow_engine3`: Engine.IO 3 besides 4.
-    `max_poll_packets`: in one answer to a poll, 0: any number; python-engineio's client gives its
-    connection up over more than 16. `kept_cookie`: the one that an open connection keeps of its
-    request's; "": none.
+    `rest_ms`: for how long nothing is read of a connection that rests, less than clients wait for
+    the answer to a POST. `max_poll_packets`: in one answer to a poll, 0: any number;
+    python-engineio's client gives its connection up over more than 16. `kept_cookie`: the one that
+    an open connection keeps of its request's; "": none.
     """
 
     ping_interval_ms: int = 25_000
@@ -60,6 +62,7 @@ class EngineSettings:
     close_timeout_ms: int = 5_000
     drain_spread_ms: int = 5_000
     late_poll_delay_ms: int = 10
+    rest_ms: int = 1_000
     allow_engine3: bool = False
     max_poll_packets: int = 16
     kept_cookie: str = ""
@@ -102,6 +105,7 @@ class Endpoint:
         self.upgrades: Deadlines[Upgrade] = Deadlines(
             clock, settings.upgrade_timeout_ms / 1000, Upgrade.fail
         )
+        self.resting = Resting(clock, settings.rest_ms / 1000)
         self.posting: set[Connection] = set()
         self.limits: dict[Connection, int] = {}
         self.outside: dict[Connection, None] = {}
@@ -164,6 +168,7 @@ class Endpoint:
         for connection in list(self._connections.values()):
             connection.abandon()
         self.heartbeat.stop()
+        self.resting.stop()
         self.upgrades.stop()
         self._lingering.stop()
 

@@ -73,6 +73,10 @@ class Socket(Protocol):
     def polling(self) -> bool:
         """It is served by long polling at the moment, and not by a WebSocket."""
 
+    def rest(self) -> None:
+        """Read nothing more of the client for a while, so that TCP holds it back; a little that has
+        come already is still an event. While it rests: nothing."""
+
     async def drained(self) -> None:
         """Return when no longer congested, or closed."""
 

@@ -37,6 +37,13 @@ class Heartbeat:
         elif self._pongs.discard(connection):
             self._pings.add(connection)
 
+    def spare(self, connection: Connection) -> None:
+        """Its time was up, but it was not listened to: begin anew."""
+        if connection.request.engine == 4:
+            self._ping(connection)
+        else:
+            self._silences.add(connection)
+
     def end(self, connection: Connection) -> None:
         """Watch no longer."""
         for waiting in (self._pings, self._pongs, self._silences):

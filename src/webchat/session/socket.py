@@ -81,6 +81,10 @@ class ClientSocket:
         if self.stage is CONNECTED:
             self._outbox.put_all(ack_packets(ack_ids, args, self.namespace))
 
+    def rest(self) -> None:
+        """Read nothing more of the client for a while."""
+        self._connection.rest()
+
     async def drained(self) -> None:
         """Return when no longer congested, or closed."""
         await self._outbox.drained()
