@@ -201,3 +201,77 @@ async def test_a_rejoin_with_a_long_list_counts_like_any_list(slow_world: World)
     body = json.dumps([f"p{at}" for at in range(1_000)])
     answers = [await anna.do("rejoin", "group_1", Body=body) for _ in range(3)]
     assert [answer["ok"] for answer in answers] == [True, False, False]
+
+
+@pytest.fixture
+async def strict_world() -> AsyncIterator[World]:
+    """A connection may say 10 things at once, and then 10 a second; 30 are refused at once."""
+    settings = ChatSettings(rate_events_per_s=10, rate_burst=10, refusals_burst=30)
+    made = World(Settings(chat=settings))
+    await made.register("anna", "ben")
+    yield made
+    await made.chat.close()
+
+
+def say_many(person: Person, count_: int) -> list[int]:
+    """Send messages without a pause; their ack ids."""
+    return [person.say("chat", person.message("ben", f"m-{next(_ids)}")) for _ in range(count_)]
+
+
+async def test_who_goes_on_though_it_is_refused_rests(strict_world: World) -> None:
+    anna = await strict_world.joined("anna")
+    assert (await anna.send("ben", "hello"))["ok"]
+    asked = say_many(anna, 8 + 30)
+    assert anna.socket.rests == 0
+    asked += say_many(anna, 5)
+    await settle()
+    assert anna.socket.rests == 5
+    answers = [anna.socket.acks[ack_id] for ack_id in asked]
+    assert [answer["ok"] for answer in answers] == [True] * 8 + [False] * 35
+    assert {answer["error"]["code"] for answer in answers[8:]} == {"rate_limited"}
+
+
+async def test_who_is_a_little_too_fast_never_rests(strict_world: World) -> None:
+    anna = await strict_world.joined("anna")
+    for _ in range(60):
+        say_many(anna, 19)
+        await strict_world.pass_time(1)
+    assert anna.socket.rests == 0
+
+
+async def test_who_was_patient_for_a_while_is_refused_as_often_again(strict_world: World) -> None:
+    anna = await strict_world.joined("anna")
+    say_many(anna, 9 + 31)
+    await settle()
+    assert anna.socket.rests == 1
+    await strict_world.pass_time(60)
+    say_many(anna, 10 + 30)
+    assert anna.socket.rests == 1
+
+
+async def test_what_is_no_event_at_all_counts_as_refused(strict_world: World) -> None:
+    anna = await strict_world.joined("anna")
+    for _ in range(30):
+        anna.say("chat", {"EvtType": 1})
+    assert anna.socket.rests == 0
+    anna.say("chat", {"EvtType": 1})
+    assert anna.socket.rests == 1
+
+
+async def test_one_connections_refusals_are_not_anothers(strict_world: World) -> None:
+    anna, also = await strict_world.joined("anna"), await strict_world.joined("anna")
+    say_many(anna, 100)
+    say_many(also, 9 + 30)
+    assert also.socket.rests == 0
+
+
+async def test_as_many_are_refused_at_once_as_may_be_said_at_once() -> None:
+    made = World(Settings(open_mode=True, chat=ChatSettings(rate_burst=2_000)))
+    anna = await made.person("anna")
+    assert (await anna.ask("join", {"uid": "anna", "device": "d", "cursors": {}}))["ok"]
+    for _ in range(1_999 + 2_000):
+        anna.say("x")
+    assert anna.socket.rests == 0
+    anna.say("x")
+    assert anna.socket.rests == 1
+    await made.chat.close()

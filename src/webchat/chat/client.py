@@ -22,12 +22,13 @@ class Client(Bucket):
     `login_id`: of the token. `gate`: while something it sent is being looked up, what it sent
     after that waits here, in order. `again`: how many of its messages were refused since members
     changed, and are decided anew in their `turn`. `settling`: set when one of what it is having
-    appended has come to an end, while something waits for that. It is the bucket of its own rate.
+    appended has come to an end, while something waits for that. It is the bucket of its own rate;
+    `refusals`: that of what is refused for nothing but its coming, None: nothing was yet.
     """
 
     __slots__ = (
-        "_turn", "again", "device", "gate", "login_id", "more_timer", "settling", "socket",
-        "uid",
+        "_turn", "again", "device", "gate", "login_id", "more_timer", "refusals", "settling",
+        "socket", "uid",
     )  # fmt: skip
 
     def __init__(self, socket: Socket, uid: Uid | None, login_id: str) -> None:
@@ -38,6 +39,7 @@ class Client(Bucket):
         self.device: Device | None = None
         self.gate: Gate | None = None
         self.more_timer: Timer | None = None
+        self.refusals: Bucket | None = None
         self.again = 0
         self.settling: asyncio.Event | None = None
         self._turn: asyncio.Lock | None = None

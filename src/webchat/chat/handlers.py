@@ -64,12 +64,15 @@ _log = structlog.get_logger()
 class ChatSettings:
     """`text_bytes`: of a message in UTF-8; `extension_bytes`: of optional fields in an envelope;
     `gated_events`, `gated_bytes`: how many events of one connection may wait behind a look into
-    the store, and how much memory they may take."""
+    the store, and how much memory they may take; `refusals_burst`: how many events of a connection
+    are refused at once for coming fast, or for being none, and then as many a second as it may say;
+    one that sends still more is not read for a while."""
 
     text_bytes: int = 16 * 1024
     extension_bytes: int = 4_096
     rate_events_per_s: float = 30.0
     rate_burst: int = 300
+    refusals_burst: int = 1_000
     gated_events: int = 10_000
     gated_bytes: int = 4_194_304
 
@@ -103,6 +106,11 @@ class ChatHandler:
         self._event_chars = _LISTS_CHARS + free_chars
         self._rates = Rates(
             settings.rate_events_per_s, settings.rate_burst, by_user=not tools.open_mode
+        )
+        self._refusals = Rates(
+            settings.rate_events_per_s,
+            max(settings.refusals_burst, settings.rate_burst),
+            by_user=False,
         )
         self._sought = Rates(_SOUGHT_PER_S, _SOUGHT_BURST, by_user=True)
         self._draining = False
@@ -193,6 +201,8 @@ class ChatHandler:
         except WebchatError as error:
             if said is None:
                 msg_id = error.msg_id
+            if said is None or error.code is Code.RATE_LIMITED:
+                self._count_refusal(client)
             self._sender.refuse(client, ack_id, error, msg_id)
             return None
         except ProtocolError:
@@ -211,6 +221,13 @@ class ChatHandler:
             self._sender.refuse(client, ack_id, error, msg_id)
         except Exception:
             self._fail(client, ack_id, msg_id)
+
+    def _count_refusal(self, client: Client) -> None:
+        """A refusal costs nearly as much as what is refused: whoever asks for many is held back."""
+        if client.refusals is None:
+            client.refusals = Bucket()
+        if self._refusals.take(client.refusals, None, self._clock.monotonic_s()):
+            client.socket.rest()
 
     def _fail(self, client: Client, ack_id: int | None, msg_id: str | None) -> None:
         """A fault of our own: the events behind it are dealt with all the same."""
