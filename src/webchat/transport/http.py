@@ -350,11 +350,9 @@ class HttpProtocol(HttpToolsProtocol):
     def _wire(self, endpoint: Endpoint, engine: int, answer: bytes = b"") -> WebSocket:
         self.connections.discard(self)
         settings, hosting = endpoint.settings, self._hosting
+        shared, most_bytes = (hosting.closing, hosting.pieces), settings.max_payload_bytes
         form = WebSocket if engine == 4 else WebSocketV3
-        wire = form(
-            self.transport, self.connections, hosting.closing, hosting.pieces,
-            settings.max_payload_bytes, answer,
-        )  # fmt: skip
+        wire = form(self.transport, self.connections, *shared, most_bytes, answer)
         self.transport.set_write_buffer_limits(high=settings.low_water_bytes)
         self.transport.set_protocol(wire)
         return wire
