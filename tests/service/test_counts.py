@@ -23,45 +23,6 @@ class Stored:
         return dict.fromkeys(seqs, (self.delivered, 0))
 
 
-async def test_only_counts_that_changed_are_told(world: World) -> None:
-    tasks: list[asyncio.Task[None]] = []
-
-    def spawn(work: Coroutine[Any, Any, None]) -> None:
-        tasks.append(asyncio.ensure_future(work))
-
-    store: Any = world.store
-    store.positions = stored = Stored()
-    told: list[Counts] = []
-    readers = ReadPositions(
-        store, world.profiles, world.clock, spawn, told.append, ReceiptSettings()
-    )
-    for stored.delivered in (5, 5, 6):
-        readers.count_later(G, [HELLO])
-        world.clock.advance(1)
-        await asyncio.gather(*tasks)
-    assert [counts.rows for counts in told] == [((2, 5, 0),), ((2, 6, 0),)]
-
-
-async def test_counts_that_were_not_heard_are_made_and_told_again(world: World) -> None:
-    tasks: list[asyncio.Task[None]] = []
-
-    def spawn(work: Coroutine[Any, Any, None]) -> None:
-        tasks.append(asyncio.ensure_future(work))
-
-    store: Any = world.store
-    store.positions = Stored()
-    told: list[Counts] = []
-    readers = ReadPositions(
-        store, world.profiles, world.clock, spawn, told.append, ReceiptSettings()
-    )
-    readers.count_later(G, [HELLO])
-    for _ in range(2):
-        world.clock.advance(1)
-        await asyncio.gather(*tasks)
-        readers.count_again(G, "ann", {2})
-    assert [counts.rows for counts in told] == [((2, 5, 0),)] * 2
-
-
 class Slow(Stored):
     """Positions that take a while to be counted."""
 
@@ -75,28 +36,84 @@ class Slow(Stored):
         return await super().counts(conv, author, seqs)
 
 
+class Counting:
+    """One who counts what is `stored`, and what it told."""
+
+    def __init__(self, world: World, stored: Stored) -> None:
+        store: Any = world.store
+        store.positions = stored
+        self.told: list[Counts] = []
+        self.clock = world.clock
+        self.tasks: list[asyncio.Task[None]] = []
+        self.readers = ReadPositions(
+            store, world.profiles, world.clock, self._spawn, self.told.append, ReceiptSettings()
+        )
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        self.tasks.append(asyncio.ensure_future(work))
+
+    async def pass_time(self, seconds: int = 1) -> None:
+        for _ in range(seconds):
+            self.clock.advance(1)
+            await asyncio.gather(*self.tasks)
+
+    @property
+    def rows(self) -> list[tuple[tuple[int, int, int], ...]]:
+        return [counts.rows for counts in self.told]
+
+
+async def test_only_counts_that_changed_are_told(world: World) -> None:
+    counting = Counting(world, stored := Stored())
+    for stored.delivered in (5, 5, 6):
+        counting.readers.count_later(G, [HELLO])
+        await counting.pass_time()
+    assert counting.rows == [((2, 5, 0),), ((2, 6, 0),)]
+
+
+async def test_counts_that_were_not_heard_are_made_and_told_again(world: World) -> None:
+    counting = Counting(world, Stored())
+    counting.readers.count_later(G, [HELLO])
+    for _ in range(2):
+        await counting.pass_time()
+        counting.readers.count_again(G, "ann", {2})
+    assert counting.rows == [((2, 5, 0),)] * 2
+
+
+async def test_counts_that_crossed_those_of_another_node_are_made_and_told_again(
+    world: World,
+) -> None:
+    counting = Counting(world, stored := Stored())
+    counting.readers.count_later(G, [HELLO])
+    await counting.pass_time()
+    counting.readers.heard(Counts("ann", G, ((2, 4, 0),)))  # counted before, and came after
+    await counting.pass_time(10)
+    assert counting.rows == [((2, 5, 0),)] * 2
+    stored.delivered = 4  # somebody has left, long after
+    counting.readers.heard(Counts("ann", G, ((2, 4, 0),)))
+    await counting.pass_time(10)
+    assert len(counting.rows) == 2
+
+
+async def test_news_of_another_node_are_not_counted_here_too(world: World) -> None:
+    counting = Counting(world, Stored())
+    counting.readers.count_later(G, [HELLO])
+    await counting.pass_time()
+    counting.readers.heard(Counts("ann", G, ((2, 6, 0),)))
+    await counting.pass_time(10)
+    assert counting.rows == [((2, 5, 0),)]
+
+
 async def test_while_counts_take_long_no_others_are_begun_and_none_is_forgotten(
     world: World,
 ) -> None:
-    tasks: list[asyncio.Task[None]] = []
-
-    def spawn(work: Coroutine[Any, Any, None]) -> None:
-        tasks.append(asyncio.ensure_future(work))
-
-    store: Any = world.store
-    store.positions = stored = Slow()
-    told: list[Counts] = []
-    readers = ReadPositions(
-        store, world.profiles, world.clock, spawn, told.append, ReceiptSettings()
-    )
+    counting = Counting(world, stored := Slow())
     for _ in range(3):
-        readers.count_later(G, [HELLO])
+        counting.readers.count_later(G, [HELLO])
         world.clock.advance(1)
         await asyncio.sleep(0)
     assert stored.asked == 1
     stored.go_on.set()
-    await asyncio.gather(*tasks)
+    await asyncio.gather(*counting.tasks)
     stored.delivered = 6
-    world.clock.advance(1)
-    await asyncio.gather(*tasks)
-    assert [counts.rows for counts in told] == [((2, 5, 0),), ((2, 6, 0),)]
+    await counting.pass_time()
+    assert counting.rows == [((2, 5, 0),), ((2, 6, 0),)]

@@ -201,10 +201,7 @@ class Device(Visitor):
             rows = json.loads(envelope["Body"])
             self.memory.snapshots[conv] = rows
             counts = self.counted.setdefault(conv, {})
-            for seq, *now in rows:
-                if isinstance(seq, int):  # those of two nodes may have crossed on their way
-                    before = counts.get(seq, (0, 0))
-                    counts[seq] = (max(before[0], now[0]), max(before[1], now[1]))
+            counts |= {row[0]: (row[1], row[2]) for row in rows if isinstance(row[0], int)}
         elif kind in ("delivery", "display"):
             reader = envelope["Originated"] or envelope["From"]
             require(envelope["To"] == self.uid, "receipts", f"{self.name} got another's")

@@ -45,8 +45,8 @@ def check_authors_are_told(
 def check_counts(
     author: Device, conv: str, seqs: Iterable[int], ledger: Ledger, places: Mapping[str, Position]
 ) -> None:
-    """Raises Violation unless its author was told, at one time or another, that as many have each
-    of these as have it by now."""
+    """Raises Violation unless its author was told last that as many have each of these as have it
+    by now."""
     since = {uid: ledger.spans[uid][-1][0] for uid in ledger.members() if uid != author.uid}
     for seq in seqs:
         at = [places.get(uid, NO_POSITION) for uid, came in since.items() if came < seq]

@@ -69,7 +69,7 @@ class Listening:
             elif kind == NOTICE:
                 self._notices.heard_notice(said)
             elif kind == COUNTS:
-                self._notices.heard_counts(said)
+                self._repeating.heard_counts(said)
             elif kind == POSITION:
                 self._notices.heard_position(user_of(topic) or "", said)
             elif kind == KEPT:

@@ -22,9 +22,7 @@ from webchat.service.read_positions import Counts
 from webchat.service.telling import Notice
 
 _encode = msgspec.json.Encoder().encode
-_decode_counts = msgspec.json.Decoder(Counts).decode
 _decode_notice = msgspec.json.Decoder(Notice).decode
-_decode_back = msgspec.json.Decoder(tuple[float, bool]).decode
 _decode_position = msgspec.json.Decoder(tuple[ConvID, Seq, Seq, int]).decode
 
 
@@ -143,7 +141,7 @@ class Notices:
 
     def author_counted(self, counts: Counts) -> None:
         """The author's devices hear how many have its messages, in a large group."""
-        self._show_counts(counts)
+        self.show_counts(counts)
         self._publish_counts(counts)
 
     def _publish_counts(self, counts: Counts) -> None:
@@ -158,15 +156,13 @@ class Notices:
 
         self._bus.publish((user_log(counts.author),), COUNTS + _encode(counts), published)
 
-    def _show_counts(self, counts: Counts) -> None:
+    def show_counts(self, counts: Counts) -> bool:
+        """The author's devices here hear of them; whether there are any."""
         packet = receipts_packet(counts.conv, counts.rows)
-        for device in self._roster.devices_of(counts.author):
-            if device.full:
-                device.socket.emit(packet)
-
-    def heard_counts(self, payload: bytes) -> None:
-        """Another node counted. Raises msgspec.DecodeError."""
-        self._show_counts(_decode_counts(payload))
+        devices = [each for each in self._roster.devices_of(counts.author) if each.full]
+        for device in devices:
+            device.socket.emit(packet)
+        return bool(devices)
 
     def heard_notice(self, payload: bytes) -> None:
         """Another node told an author's. Raises msgspec.DecodeError.

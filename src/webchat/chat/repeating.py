@@ -15,10 +15,11 @@ from webchat.chat.tools import Tools
 from webchat.chat.topics import BACK, NODES
 from webchat.chat.unheard import UNNOTICED_S, Said, Unheard, undisplayed
 from webchat.service.profiles import Profiles
-from webchat.service.read_positions import ReadPositions
+from webchat.service.read_positions import Counts, ReadPositions
 from webchat.service.telling import Notice
 
 _encode = msgspec.json.Encoder().encode
+_decode_counts = msgspec.json.Decoder(Counts).decode
 _decode_back = msgspec.json.Decoder(tuple[float, bool]).decode
 
 
@@ -73,6 +74,13 @@ class Repeating:
         if not is_again and self._back_s >= self._clock.monotonic_s() - out_s - UNNOTICED_S:
             self._say_back(is_again=True)
         self._said.say_again(out_s, self._say_again)
+
+    def heard_counts(self, payload: bytes) -> None:
+        """Another node counted; if that crossed another's on its way, it is counted again. Raises
+        msgspec.DecodeError."""
+        counts = _decode_counts(payload)
+        if self._notices.show_counts(counts):
+            self._readers.heard(counts)
 
     def _say_again(self, news: Unheard) -> None:
         self._publish_all(news, is_news=False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Sequence, Set
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -20,6 +20,10 @@ from webchat.ports.store import Store
 from webchat.service.profiles import Profiles
 
 _Count = tuple[Seq, int, int]
+
+_CROSSING_S: Final = 5.0
+"""Longer than counts are on their way from one node to another."""
+_UNTOLD: Final = (0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,8 @@ class ReadPositions:
         """The newest counts, which may have had in them already what is counted next."""
         self._unheard: set[tuple[ConvID, Uid]] = set()
         """Of whom what was told last counts for nothing at the next count."""
+        self._lately: dict[tuple[ConvID, Uid], tuple[float, dict[Seq, _Count]]] = {}
+        """The last counts by any node, and when these were told, while others may cross them."""
         self._is_counting = False
         """Or is about to."""
 
@@ -117,6 +123,23 @@ class ReadPositions:
         self._unheard.add((conv, author))
         self._note(conv, author, seqs)
 
+    def heard(self, counts: Counts) -> None:
+        """Another node has told an author who is here."""
+        self._note_told(counts)
+
+    def _note_told(self, counts: Counts) -> None:
+        """Where fewer have a message than was told just before, what two nodes counted may have
+        crossed on its way: it is counted again, and what this tells is newer than both."""
+        key, now_s = (counts.conv, counts.author), self._clock.monotonic_s()
+        for other in list(self._lately):
+            if now_s < self._lately[other][0] + _CROSSING_S:
+                break
+            del self._lately[other]
+        _, rows = self._lately.pop(key, (0.0, {}))
+        if any(_is_fewer(row, rows.get(row[0], _UNTOLD)) for row in counts.rows):
+            self.count_again(counts.conv, counts.author, {row[0] for row in counts.rows})
+        self._lately[key] = now_s, rows | {row[0]: row for row in counts.rows}
+
     def _note(self, conv: ConvID, author: Uid, seqs: set[Seq]) -> None:
         self._uncounted.setdefault((conv, author), set()).update(seqs)
         self._count_soon()
@@ -153,7 +176,9 @@ class ReadPositions:
             is_unheard = (conv, author) in unheard
             before = () if is_unheard else self._told.get((conv, author), ())
             if changed := tuple([row for row in rows if row not in before]):
-                self._counted(Counts(author, conv, changed))
+                counts = Counts(author, conv, changed)
+                self._note_told(counts)
+                self._counted(counts)
         self._told = told
 
     async def _count(self, conv: ConvID, author: Uid, seqs: Sequence[Seq]) -> list[_Count]:
@@ -163,6 +188,10 @@ class ReadPositions:
             (seq, delivered, 0 if is_hidden else displayed)
             for seq, (delivered, displayed) in sorted(counts.items())
         ]
+
+
+def _is_fewer(row: _Count, before: _Count) -> bool:
+    return row[1] < before[1] or row[2] < before[2]
 
 
 def position_as_seen(
