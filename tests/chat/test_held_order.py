@@ -121,6 +121,21 @@ async def test_what_its_sender_writes_next_comes_after_it(open_world: World, tur
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("act", ["refer", "depart"])
+async def test_so_does_what_else_its_sender_does_next(
+    open_world: World, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    anna, ben = await holding(open_world), await open_world.joined("ben")
+    held = open_world.store.held
+    monkeypatch.setattr(held, "of_user", in_its_time(held.of_user, turns=40))
+    anna.say("chat", anna.act("create", G, Body='["ben"]'))
+    anna.say("chat", anna.act(act, G, Body='["cleo"]' if act == "refer" else ""))
+    await open_world.pass_time(2)
+    logged = [entry.kind for entry in await open_world.store.log.read(G, 0, 100)]
+    assert logged == ["create", "message", "join" if act == "refer" else act]
+    assert ben.bodies() == ["held"]
+
+
 async def test_so_does_what_it_writes_right_after_a_reconnect(open_world: World) -> None:
     anna = await holding(open_world)
     anna.leave()

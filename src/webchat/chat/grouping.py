@@ -15,7 +15,7 @@ from webchat.chat.seed import SeedDevice
 from webchat.chat.sending import Sender
 from webchat.chat.tools import Tools
 from webchat.errors import Code, WebchatError
-from webchat.model import Invitation, Uid
+from webchat.model import ConvID, Invitation, Uid, is_group
 from webchat.ports.log import Append
 from webchat.protocol.envelope import Envelope
 from webchat.service.batches import read_each
@@ -156,6 +156,11 @@ class Groups:
                     if await self._sender.is_resent(device, conv, draft.msg_id, ack_id):
                         return
                 raise
+
+    async def append_held(self, device: Device, conv: ConvID) -> None:
+        """What the device's user holds for a group, ahead of whatever else it does there."""
+        if self._restarting is not None and is_group(conv):
+            await self._restarting.append_before_more(device, conv)
 
     # Members
 

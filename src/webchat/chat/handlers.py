@@ -263,15 +263,18 @@ class ChatHandler:
         if kind in _RECEIPTS and is_group(envelope.to):
             later = self._in_time(device.user.uid, later)
         key = (device.user.uid, envelope.msg_id) if envelope.msg_id else client
-        return self._in_turn(client, key, envelope.to, later)
+        return self._in_turn(client, device, key, envelope.to, later)
 
-    async def _in_turn(self, client: Client, key: Hashable, to: str, later: Later) -> None:
-        """Do it behind the connection's messages to that group. What may be under way already, sent
-        over another connection before, is done when that is done: else it could be refused here and
-        done there after all."""
+    async def _in_turn(
+        self, client: Client, device: Device, key: Hashable, to: str, later: Later
+    ) -> None:
+        """Do it behind the connection's messages to that group, those that are held, too. What may
+        be under way already, sent over another connection before, is done when that is done: else
+        it could be refused here and done there after all."""
         with closing(later):
             await client.settled(to)
             async with self._turns.of(key):
+                await self._groups.append_held(device, to)
                 await later
 
     async def _in_time(self, uid: Uid, later: Later) -> None:
