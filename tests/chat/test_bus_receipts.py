@@ -280,6 +280,20 @@ async def test_receipts_that_an_authors_node_did_not_hear_come_when_its_bus_is_b
         await world.chat.close()
 
 
+async def test_a_page_hears_what_only_the_author_s_device_beside_the_reader_was_shown() -> None:
+    node, beside, anna, ben = await on_two_nodes()
+    laptop = await beside.joined("anna")
+    node.bus.cut_off()
+    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    assert [said["Seq"] for said in laptop.got("display")] == [1]
+    node.bus.reconnect()
+    await settle()
+    await beside.pass_time(1.0)
+    assert [said["MsgID"] for said in anna.got("display")] == ["anna-hello"]
+    for world in (node, beside):
+        await world.chat.close()
+
+
 @pytest.mark.parametrize("where", ["the same node", "another node"])
 async def test_who_comes_back_while_receipts_are_being_kept_gets_them_in_order(where: str) -> None:
     beside = World(KEPT)

@@ -113,8 +113,8 @@ class Notices:
             is_for_nobody = not shown and heard == 0
             if is_for_nobody:
                 self._keep(notice)
-            if is_news:
-                named = is_for_nobody and not self._keeping.is_on
+            if is_news:  # nobody elsewhere has heard what is named then, unless it is kept
+                named = heard == 0 and not (is_for_nobody and self._keeping.is_on)
                 self._said.note_notice(notice if named else unnamed(notice), shown=shown)
 
         self._bus.publish((user_log(notice.author),), NOTICE + _encode(notice), published)
