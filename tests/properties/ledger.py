@@ -18,7 +18,8 @@ _AMENDMENTS = ("edit", "delete", "react")
 
 @dataclass
 class Ledger:
-    """What the entries of one conversation say, one after the other. `texts`: by `Seq`."""
+    """What the entries of one conversation say, one after the other. `texts`: by `Seq`; `roles`: of
+    those who are in; `group`: its properties, as `group` and `close` entries name them."""
 
     conv: str
     is_pair: bool
@@ -28,12 +29,21 @@ class Ledger:
     texts: dict[int, str] = field(default_factory=dict)
     reactions: dict[int, dict[str, str]] = field(default_factory=dict)
     deleted: set[int] = field(default_factory=set)
-    owner: str | None = ""
+    roles: dict[str, str] = field(default_factory=dict)
+    group: dict[str, Any] = field(default_factory=dict)
     n: int = 0
 
     def members(self) -> list[str]:
         """Who is in it now."""
         return sorted(uid for uid, spans in self.spans.items() if spans[-1][1] is None)
+
+    def members_at(self, seq: int) -> list[str]:
+        """Who was in it after its entry `seq`."""
+        return sorted(
+            uid
+            for uid, spans in self.spans.items()
+            if any(since <= seq and (until is None or seq < until) for since, until in spans)
+        )
 
     def sees(self, uid: str, seq: int) -> bool:
         """Whether `uid` may see the entry `seq`."""
@@ -53,38 +63,91 @@ class Ledger:
         self.entries.append(envelope)
         if self.is_pair and seq == 1:
             for uid in {envelope["From"], envelope["To"]}:
-                self._come_in(uid, seq)
+                self._come_in(uid, seq, "")
         by_itself = kind == "join" and json.loads(envelope["Body"]) == [actor]
         if kind != "create" and not by_itself:
-            assert self._is_in(actor), f"{self.conv} {seq}: {kind} of {actor}, who is not in"
+            assert self.is_in(actor), f"{self.conv} {seq}: {kind} of {actor}, who is not in"
+        is_closed = self.group.get("closed", False)
+        assert not is_closed or kind == "depart", f"{self.conv} {seq}: {kind}, and it is closed"
+        if kind in ("message", "edit") and self.group.get("announcements", False):
+            assert self._is_admin(actor), f"{self.conv} {seq}: {kind} of {actor}, who is no admin"
         if kind in _AMENDMENTS:
             self._amend(seq, kind, actor, envelope)
         elif kind == "message":
             self.texts[seq] = envelope["Body"]
+        elif kind in ("role", "group", "close"):
+            self._rule(seq, kind, actor, envelope)
+        elif kind in ("depart", "remove"):
+            self._let_out(seq, kind, actor, envelope)
         else:
-            self._change_members(seq, kind, actor, envelope)
+            self._let_in(seq, kind, actor, envelope)
 
-    def _is_in(self, uid: str) -> bool:
+    def is_in(self, uid: str) -> bool:
+        """Whether `uid` is in it now."""
         return uid in self.spans and self.spans[uid][-1][1] is None
 
-    def _come_in(self, uid: str, seq: int) -> None:
-        assert not self._is_in(uid), f"{self.conv} {seq}: {uid} is in already"
-        self.spans.setdefault(uid, []).append((seq, None))
-        self.told.append((uid, "added", seq))
+    def _is_admin(self, uid: str) -> bool:
+        return self.roles.get(uid) in ("owner", "admin")
 
-    def _change_members(self, seq: int, kind: str, actor: str, envelope: dict[str, Any]) -> None:
-        if kind == "depart":
-            self.spans[actor][-1] = (self.spans[actor][-1][0], seq)
-            self.told.append((actor, "left", seq))
-            if actor == self.owner:
-                self.owner = None  # somebody else is, from here on
-            return
+    # Who is in
+
+    def _let_in(self, seq: int, kind: str, actor: str, envelope: dict[str, Any]) -> None:
         assert kind == "join" or (kind == "create" and seq == 1)
         if kind == "create":
-            self.owner = actor
-            self._come_in(actor, seq)
+            self._come_in(actor, seq, "owner")
         for uid in json.loads(envelope["Body"]):
-            self._come_in(uid, seq)
+            self._come_in(uid, seq, "member")
+
+    def _come_in(self, uid: str, seq: int, role: str) -> None:
+        assert not self.is_in(uid), f"{self.conv} {seq}: {uid} is in already"
+        self.spans.setdefault(uid, []).append((seq, None))
+        self.told.append((uid, "added", seq))
+        self.roles[uid] = role
+
+    def _let_out(self, seq: int, kind: str, actor: str, envelope: dict[str, Any]) -> None:
+        own, said = self.roles[actor], f"{self.conv} {seq}: {kind} by {actor}, {envelope}"
+        if kind == "depart":
+            successor = self._successor(actor) if own == "owner" else None
+            assert envelope.get("Owner") == successor, f"{said}, whose successor is {successor}"
+            self._go_out(actor, seq)
+            if successor is not None:
+                self.roles[successor] = "owner"
+            self.group["closed"] = self.group.get("closed", False) or not self.members()
+            return
+        for uid in json.loads(envelope["Body"]):
+            assert self.is_in(uid), said
+            assert uid != actor, said
+            assert own == "owner" or (own == "admin" and not self._is_admin(uid)), said
+            self._go_out(uid, seq)
+
+    def _go_out(self, uid: str, seq: int) -> None:
+        self.spans[uid][-1] = (self.spans[uid][-1][0], seq)
+        self.told.append((uid, "left", seq))
+        del self.roles[uid]
+
+    def _successor(self, owner: str) -> str | None:
+        """Whose the group is when its owner leaves."""
+        others = [uid for uid in self.roles if uid != owner]
+        order = ((self.roles[uid] != "admin", self.spans[uid][-1][0], uid) for uid in others)
+        return min(order, default=(False, 0, None))[2]
+
+    # Who may what
+
+    def _rule(self, seq: int, kind: str, actor: str, envelope: dict[str, Any]) -> None:
+        may = self.roles[actor] == "owner" or (kind == "group" and self._is_admin(actor))
+        said = f"{self.conv} {seq}: {kind} by {actor}, {self.roles[actor]}: {envelope['Body']}"
+        assert may, said
+        if kind == "close":
+            self.group["closed"] = True
+        elif kind == "group":
+            self.group |= json.loads(envelope["Body"])
+        else:
+            change = json.loads(envelope["Body"])
+            assert self.is_in(change["uid"]), said
+            assert change["uid"] != actor, said
+            if change["role"] == "owner":
+                self.roles[actor] = "admin"
+            self.roles[change["uid"]] = change["role"]
 
     def _amend(self, seq: int, kind: str, actor: str, envelope: dict[str, Any]) -> None:
         refers = envelope["Refers"]
@@ -92,8 +155,7 @@ class Ledger:
         assert meant["EvtType"] == "message"
         assert self.sees(actor, refers), f"{actor} does not see {self.conv} {refers}"
         author = meant["Originated"] or meant["From"]
-        is_admin = self.owner in (actor, None)
-        may = kind == "react" or author == actor or (kind == "delete" and is_admin)
+        may = kind == "react" or author == actor or (kind == "delete" and self._is_admin(actor))
         assert may, f"{self.conv} {seq}: {kind} by {actor} of what {author} said"
         if kind == "react":
             reactions = self.reactions.setdefault(refers, {})

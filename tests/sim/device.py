@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tests.sim.history import Ack, Sent, Visit
 from tests.sim.memory import Memory
 from tests.sim.network import Link
+from tests.sim.paging import Paging
 from tests.sim.violations import Violation, require
 from tests.sim.visitor import Visitor
 
@@ -19,11 +20,14 @@ PATIENCE_S: Final = 8.0
 """How long a device waits for an answer before it takes its connection for dead."""
 RETRIED: Final = frozenset({"unavailable", "rate_limited"})
 REFUSALS: Final = frozenset(
-    {"not_a_member", "group_closed", "conflict", "forbidden", "bad_request"}
+    {"not_a_member", "group_closed", "conflict", "forbidden", "bad_request", "unknown_user"}
 )
 ENTRIES: Final = frozenset(
     {"message", "create", "join", "depart", "edit", "delete", "react", "conversation", "setting"}
+    | {"role", "remove", "group", "close"}
 )
+MAY_CHANGE_NOTHING: Final = frozenset({"refer", "rejoin", "role", "remove", "group"})
+"""Acts that are ok without a `Seq` where all is so already."""
 
 
 class Device(Visitor):
@@ -43,6 +47,7 @@ class Device(Visitor):
         self.counted: dict[str, dict[int, tuple[int, int]]] = {}
         self.acts: list[Sent] = []
         self.forgets = 0
+        self._paging = Paging(self.name)
         self._receipts: dict[tuple[str, str], int] = {}
         self._orders = count(1)
         self._ids = count(1)
@@ -120,14 +125,36 @@ class Device(Visitor):
             self._receipts[kind, conv] = seq
             self._send_receipt(kind, conv)
 
-    def sync(self, cursors: dict[str, int], receipts: list[str] | None = None) -> None:
-        """New places, or snapshots."""
-        said = {"cursors": cursors, "receipts": receipts or []}
-        self._ask("sync", Sent("sync", "", said, 0))
+    def sync(
+        self, cursors: dict[str, int], receipts: list[str] | None = None, name: str = "sync"
+    ) -> None:
+        """New places, or snapshots. A further `join`, as `name`, does the same."""
+        self._ask(name, Sent("sync", "", {"cursors": cursors, "receipts": receipts or []}, 0))
 
     def _join(self) -> None:
-        cursors = self._cursors()
-        self._ask("join", Sent("join", "", {"device": self.name, "cursors": cursors}, 0))
+        """With all cursors at once or in pages, the rest of which come sooner or later, or never;
+        what a page names waits for it."""
+        pages, rng, late_s = self._pages(), self.world.rng, 0.0
+        more = len(pages) > 1
+        said = {"device": self.name, "cursors": pages[0], "more": more}
+        self._paging.begin(pages[0], self.world.now_s, more=more)
+        self._ask("join", Sent("join", "", said, 0))
+        for at, cursors in enumerate(pages[1:], 2):
+            late_s += rng.choice((0.0, 0.0, 0.0, 0.3, 2.0))
+            said = {"cursors": cursors, "more": at < len(pages)}
+            self.world.after(late_s, self._turn_page, self.link, said)
+            if rng.random() < 0.1:
+                return
+
+    def _pages(self) -> list[dict[str, int]]:
+        cursors = list(self._cursors().items())
+        self.world.rng.shuffle(cursors)
+        pages = self.world.rng.choice((1, 1, 2, 3)) if len(cursors) > 1 else 1
+        return [dict(cursors[at::pages]) for at in range(pages)]
+
+    def _turn_page(self, link: Link | None, said: dict[str, Any]) -> None:
+        if link is self.link:
+            self._ask("sync", Sent("sync", "", said, 0))
 
     def _cursors(self) -> dict[str, int]:
         """Where it is in each log; a device that forgets has less."""
@@ -189,8 +216,10 @@ class Device(Visitor):
         kind, conv = envelope["EvtType"], envelope["ConvID"]
         require(self.is_live, "one order", f"{self.name}: {kind} ahead of its join's ack")
         if kind in ENTRIES:
+            self._paging.check(conv, self.world.now_s)
             self._entry(conv, envelope)
         elif kind == "skip":
+            self._paging.check(conv, self.world.now_s)
             self.note(f"skips to {envelope['Seq']} of {conv}")
             self.memory.skip(conv, envelope["Seq"], envelope.get("N", 0), more=envelope["more"])
             self._reach(conv)
@@ -242,7 +271,7 @@ class Device(Visitor):
         elif sent.kind == "join":
             self._joined(sent.envelope["cursors"])
         elif sent.kind == "sync":
-            self.memory.go_to(sent.envelope["cursors"])
+            self._goes_on(sent.envelope["cursors"], more=sent.envelope.get("more", False))
         elif sent.kind in ("delivery", "display"):
             self._receipt_stored(sent)
         else:
@@ -255,12 +284,21 @@ class Device(Visitor):
         self.world.history.visits.append(self.visit)
         self._mark_stall()
         self.memory.begin(cursors)
-        for conv, cursor in cursors.items():
-            self.visit.reach(conv, cursor, self.world.now_s)
+        self._reach_all(cursors)
         for conv in list(self.outbox):
             self._send_outbox(conv)
         for kind, conv in list(self._receipts):
             self._send_receipt(kind, conv)
+
+    def _goes_on(self, cursors: dict[str, int], *, more: bool) -> None:
+        self._paging.go_on(cursors, more=more)
+        self.memory.go_to(cursors)
+        self._reach_all(cursors)
+
+    def _reach_all(self, cursors: dict[str, int]) -> None:
+        assert self.visit is not None
+        for conv, cursor in cursors.items():
+            self.visit.reach(conv, cursor, self.world.now_s)
 
     def _receipt_stored(self, sent: Sent) -> None:
         key, seq = (sent.kind, sent.conv), sent.envelope["Seq"]
@@ -270,6 +308,9 @@ class Device(Visitor):
 
     def _refused(self, sent: Sent, code: str) -> None:
         self.note(f"is refused {sent.kind} {sent.msg_id}: {code}")
+        if sent.kind == "sync" and code in {"unavailable", "unauthenticated"}:
+            self._paging.end()  # the next packet may be the last; or its join was refused
+            return
         if code in RETRIED:
             sent.in_flight = False
             self.world.after(self.world.rng.uniform(0.2, 1.0), self._try_again, sent)
@@ -288,7 +329,7 @@ class Device(Visitor):
             self._join()
         elif sent.kind in ("delivery", "display"):
             self._send_receipt(sent.kind, sent.conv)
-        elif sent.kind != "sync":
+        else:
             self._send_outbox(sent.conv)
 
     def _is_done(self, sent: Sent) -> None:
@@ -303,11 +344,13 @@ class Device(Visitor):
             self._acked_at(sent, answer["ConvID"], answer["Seq"], answer["N"])
         elif not answer.get("held"):
             said = f"{self.name}: {sent.kind} acked without Seq"
-            require(sent.kind in ("refer", "rejoin"), "acks", said)
+            require(sent.kind in MAY_CHANGE_NOTHING, "acks", said)
         self._is_done(sent)
 
     def _acked_at(self, sent: Sent, conv: str, seq: int, n: int) -> None:
         assert self.link is not None
+        if sent.tries == 1:  # else it may have been appended before, and its place has gone by
+            self._paging.check(conv, self.world.now_s)
         self.note(f"has the ack of {sent.kind} {seq} of {conv} {sent.msg_id}")
         require(conv == sent.conv, "acks", f"{self.name}: of {conv}, not {sent.conv}")
         again = sent.tries > 1

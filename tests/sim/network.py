@@ -27,6 +27,8 @@ _NOTICE_S: Final = (0.0, 6.0)
 class Peer(Protocol):
     """A device, as its connection knows it."""
 
+    engine: int
+
     def heard(self, link: Link, texts: list[str]) -> None:
         """Packets came."""
 
@@ -43,6 +45,7 @@ class Link:
         self.node = node
         self.receiver: Receiver | None = None
         self.is_over = False
+        self.engine = peer.engine
         self._loop = loop
         self._rng = rng
         self._peer = peer

@@ -15,6 +15,7 @@ from tests.sim.stores import Engine
 from webchat.adapters.memory.cache import MemoryProfileCache
 from webchat.chat.assembly import Chat, Settings
 from webchat.chat.handlers import ChatSettings
+from webchat.chat.joining import JoinSettings
 from webchat.chat.keeping import KeptSettings
 from webchat.chat.lag import BacklogSettings
 from webchat.chat.settings import RepairSettings
@@ -41,8 +42,8 @@ LEASE_S = 6.0
 LAPSES_S = LEASE_S * 4 / 3 + 0.1
 """By when the slowest peer has noticed that a node is dead: it looks each third of a lease."""
 SWEEP_S = 8.0
+MORE_WITHIN_S = 1.5
 LINKS_PER_GROUP = 2
-_REQUEST = Request({}, {"EIO": "4"}, "127.0.0.1", 4, websocket=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ class NodeSettings:
 
     chat: Settings = field(
         default_factory=lambda: Settings(
-            kept=KeptSettings(kept_receipts=5),
+            kept=KeptSettings(kept_receipts=200),
+            join=JoinSettings(sync_more_timeout_s=MORE_WITHIN_S),
             chat=ChatSettings(rate_burst=1_000_000),
             backlog=BacklogSettings(
                 backlog_entries=3, join_entries=15, page_entries=2, queued_entries=1
@@ -209,7 +211,8 @@ class Node:
         if not self.serves.is_set() or self._endpoint is None:
             return False
         self._links[link] = None
-        self._endpoint.open(_REQUEST, link)
+        engine = {"EIO": str(link.engine)}
+        self._endpoint.open(Request({}, engine, "127.0.0.1", link.engine, websocket=True), link)
         return True
 
     def kill(self, *, silently: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Final
 
 from tests.properties.ledger import Ledger
@@ -27,14 +28,15 @@ def check_authors_are_told(
     was written, and has not heard of one who has it by now. `places`: where they are."""
     for visit in world.history.visits:
         author = visit.device
-        if not isinstance(author, Device) or visit.until_s < FOREVER or _is_lossy(world, visit):
+        if not isinstance(author, Device) or visit.until_s < FOREVER or was_lossy(world, visit):
             continue
-        mine = set(_written_in(visit, conv))
+        mine = set(written_in(visit, conv))
         if world.is_counted and conv.startswith("group_"):
             if author.uid in ledger.members():
-                check_counts(author, conv, mine, ledger, places)
+                named = {device.uid for device in world.devices if not device.full}
+                check_counts(author, conv, mine, ledger, places, besides=named)
             continue
-        for reader in _readers(world, ledger, author.uid):
+        for reader in readers_of(world, ledger, author.uid):
             at = places.get(reader, NO_POSITION).delivered
             had = [seq for seq in mine if ledger.spans[reader][0][0] < seq <= at]
             told = author.told.get((conv, reader), 0)
@@ -43,11 +45,17 @@ def check_authors_are_told(
 
 
 def check_counts(
-    author: Device, conv: str, seqs: Iterable[int], ledger: Ledger, places: Mapping[str, Position]
+    author: Device,
+    conv: str,
+    seqs: Iterable[int],
+    ledger: Ledger,
+    places: Mapping[str, Position],
+    besides: AbstractSet[str] = frozenset(),
 ) -> None:
     """Raises Violation unless its author was told last that as many have each of these as have it
-    by now."""
-    since = {uid: ledger.spans[uid][-1][0] for uid in ledger.members() if uid != author.uid}
+    by now. `besides`: readers who may name others' messages only."""
+    others = set(ledger.members()) - {author.uid} - besides
+    since = {uid: ledger.spans[uid][-1][0] for uid in others}
     for seq in seqs:
         at = [places.get(uid, NO_POSITION) for uid, came in since.items() if came < seq]
         has = (sum(p.delivered >= seq for p in at), sum(p.displayed >= seq for p in at))
@@ -57,23 +65,25 @@ def check_counts(
         require(told[0] >= has[0] and told[1] >= has[1], TOLD, said)
 
 
-def _is_lossy(world: World, visit: Visit) -> bool:
+def was_lossy(world: World, visit: Visit, more: AbstractSet[str] = frozenset()) -> bool:
+    """Whether a visit saw what may lose news of receipts; `more`: what else may."""
+    losing = _LOSING | more
     return any(
-        kind in _LOSING and end_s >= visit.since_s for _, end_s, kind, _ in world.faults.disturbed
+        kind in losing and end_s >= visit.since_s for _, end_s, kind, _ in world.faults.disturbed
     )
 
 
-def _readers(world: World, ledger: Ledger, author: str) -> list[str]:
+def readers_of(world: World, ledger: Ledger, author: str) -> list[str]:
     """Who else was in all the time, and is sure to say all that it has."""
     pages = {device.uid for device in world.devices if not device.full}
     stayed = {uid for uid, spans in ledger.spans.items() if len(spans) == 1 and not spans[0][1]}
     return sorted(stayed - pages - {author}) if author in stayed else []
 
 
-def _written_in(visit: Visit, conv: str) -> Iterator[int]:
+def written_in(visit: Visit, conv: str) -> Iterator[int]:
     """The `Seq` of each message that any device of its user wrote, at once, while it was there."""
     for device in visit.device.world.devices:
-        for sent in device.acts if device.uid == visit.device.uid and device.full else ():
+        for sent in device.acts if device.uid == visit.device.uid else ():
             is_written = sent.kind == "message" and sent.conv == conv and sent.tries == 1
             if is_written and sent.said_s >= visit.since_s and "Seq" in (sent.answer or {}):
                 yield sent.answer["Seq"]

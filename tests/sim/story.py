@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import random
-from collections.abc import Callable
-from itertools import count
 from random import Random
 from typing import Any, Final
 
@@ -15,12 +12,12 @@ from structlog.testing import capture_logs
 
 from tests.sim.checks import Checks
 from tests.sim.deadlines import check_deadlines
-from tests.sim.device import Device
 from tests.sim.faults import draw_episodes
 from tests.sim.history import History
 from tests.sim.loop import VirtualLoop
 from tests.sim.node import LAPSES_S
-from tests.sim.races import Races, addressed
+from tests.sim.people import People
+from tests.sim.races import Races
 from tests.sim.sabotage import HONEST, Sabotage
 from tests.sim.violations import Violation
 from tests.sim.world import World
@@ -29,7 +26,6 @@ WITHIN_S: Final = 5.0
 """Promise 6: by when everything has reached everybody once nothing is wrong any more."""
 _REST_WITHIN_S: Final = 45.0
 _LOOKS: Final = 900
-_GROUPS: Final = ("group_a", "group_b")
 
 
 class Story:
@@ -39,7 +35,7 @@ class Story:
         self.world = World(seed, sabotage)
         self.rng: Random = self.world.rng
         self.seed = seed
-        self._ids = count(1)
+        self._people = People(self.world)
         self._races = Races(self.world, Random(seed ^ 0xACE))
 
     @property
@@ -92,13 +88,13 @@ class Story:
                 device.go_online()
         await asyncio.sleep(0.5)
         if not self.world.is_open:
-            self._open_with_a_group()
+            self._people.open_with_a_group()
         until_s = world.now_s + self.rng.uniform(20.0, 70.0)
         for episode in draw_episodes(self.rng, len(world.nodes), until_s - 0.01):
             delay_s = max(episode.start_s - world.now_s, 0.0)
             world.after(delay_s, world.begin_episode, episode)
         for _ in range(self.rng.randint(25, 90)):
-            world.after(self.rng.uniform(0.5, until_s - world.now_s - 0.5), self._act)
+            world.after(self.rng.uniform(0.5, until_s - world.now_s - 0.5), self._people.act)
         for after_s in self._races.times(until_s - world.now_s):
             world.after(after_s, self._races.begin)
         await asyncio.sleep(until_s - world.now_s)
@@ -164,119 +160,6 @@ class Story:
             if kind == "bus lost without notice":
                 until_s = max(until_s, end_s)
         return until_s - now_s + WITHIN_S
-
-    # What people do
-
-    def _open_with_a_group(self) -> None:
-        founder = self._somebody()
-        if founder is not None:
-            others = [uid for uid in self.world.people if uid != founder.uid]
-            founder.act("create", _GROUPS[0], Body=json.dumps(others), MsgID=self._id())
-
-    def _somebody(self) -> Device | None:
-        """A device whose owner is at it."""
-        ready = [d for d in self.world.devices if isinstance(d, Device) and d.wants_online]
-        return self.rng.choice(ready) if ready else None
-
-    def _id(self) -> str:
-        return f"m{next(self._ids)}"
-
-    def _act(self) -> None:
-        acts: list[tuple[int, Callable[[], None]]] = [
-            (10, self._writes), (6, self._writes_a_burst), (4, self._comes_or_goes),
-            (3, self._confirms), (3, self._amends), (2, self._refers), (2, self._departs),
-            (1, self._creates), (2, self._is_cut_off), (2, self._stalls), (1, self._looks_back),
-        ]  # fmt: skip
-        weights = [weight for weight, _ in acts]
-        (act,) = self.rng.choices([act for _, act in acts], weights)
-        act()
-
-    def _writes(self) -> None:
-        device = self._somebody()
-        if device is not None:
-            self._write(device, self._addressee(device))
-
-    def _addressee(self, device: Device) -> str:
-        if self.rng.random() < 0.6:
-            return self.rng.choice(_GROUPS)
-        return self.rng.choice(self.world.people)
-
-    def _write(self, device: Device, to: str) -> None:
-        msg_id = self._id()
-        self.history.texts[msg_id] = f"text of {msg_id}"
-        device.act("message", to, MsgID=msg_id, Body=self.history.texts[msg_id])
-
-    def _writes_a_burst(self) -> None:
-        device = self._somebody()
-        if device is not None:
-            to = self._addressee(device)
-            for _ in range(self.rng.randint(3, 8)):
-                self._write(device, to)
-
-    def _comes_or_goes(self) -> None:
-        device = self.rng.choice(self.world.devices)
-        if device.wants_online:
-            device.go_offline()
-        else:
-            if isinstance(device, Device) and self.rng.random() < 0.2:
-                device.forgets = self.rng.choice((1, 5, 1_000))
-            device.go_online()
-
-    def _is_cut_off(self) -> None:
-        device = self.rng.choice(self.world.devices)
-        if device.link is not None:
-            device.link.drop()
-
-    def _stalls(self) -> None:
-        device = self.rng.choice(self.world.devices)
-        device.stall(True)
-        self.world.after(self.rng.uniform(0.2, 6.0), device.stall, False)
-
-    def _confirms(self) -> None:
-        device = self._somebody()
-        conv = self._conversation(device)
-        if device is not None and conv is not None:
-            seq = max(1, device.memory.of(conv).position - self.rng.choice((0, 0, 1, 3)))
-            device.confirm(self.rng.choice(("delivery", "display")), conv, seq)
-
-    def _conversation(self, device: Device | None) -> str | None:
-        known = [] if device is None else device.memory.known
-        convs = [conv for conv in known if not conv.startswith("user:")]
-        return self.rng.choice(convs) if convs else None
-
-    def _amends(self) -> None:
-        device = self._somebody()
-        conv = self._conversation(device)
-        if device is None or conv is None:
-            return
-        kind = self.rng.choice(("edit", "delete", "react"))
-        seq, msg_id = max(1, device.memory.of(conv).position - self.rng.randint(0, 4)), self._id()
-        body = "" if kind == "delete" else f"{kind} {msg_id}"
-        device.act(kind, addressed(device.uid, conv), Refers=seq, MsgID=msg_id, Body=body)
-
-    def _refers(self) -> None:
-        self._change_members("refer")
-
-    def _creates(self) -> None:
-        self._change_members("create")
-
-    def _change_members(self, kind: str) -> None:
-        device = self._somebody()
-        if device is not None:
-            body = json.dumps(self.rng.sample(self.world.people, self.rng.randint(1, 2)))
-            device.act(kind, self.rng.choice(_GROUPS), Body=body, MsgID=self._id())
-
-    def _departs(self) -> None:
-        device = self._somebody()
-        if device is not None:
-            device.act("depart", self.rng.choice(_GROUPS), MsgID=self._id())
-
-    def _looks_back(self) -> None:
-        """A live device asks for what it has had already."""
-        device = self._somebody()
-        conv = self._conversation(device)
-        if device is not None and conv is not None and device.is_live:
-            device.sync({conv: max(0, device.memory.of(conv).position - self.rng.randint(0, 9))})
 
 
 class _Errors(logging.Handler):

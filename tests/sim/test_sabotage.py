@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.sim.sabotage import SABOTAGES, Sabotage
+from tests.sim import group_sabotages, page_sabotages, sabotages
+from tests.sim.sabotage import Sabotage
 from tests.sim.story import tell
 
 WITHIN_SEEDS = 80
+SABOTAGES = (*sabotages.SABOTAGES, *group_sabotages.SABOTAGES, *page_sabotages.SABOTAGES)
 
 
 @pytest.mark.parametrize("sabotage", SABOTAGES, ids=lambda sabotage: sabotage.name)

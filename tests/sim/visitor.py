@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 class Visitor(ABC):
     """One device of a user. `link`: its connection; `visit`: since it has joined on it.
 
-    `patience_s`: how long it waits before it first asks whether its connection is dead.
+    `patience_s`: how long it waits before it first asks whether its connection is dead; `engine`:
+    the Engine.IO protocol that it speaks.
     """
 
     patience_s: float
+    engine = 4
 
     def __init__(self, world: World, uid: str, name: str) -> None:
         self.world = world

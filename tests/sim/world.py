@@ -95,8 +95,9 @@ class World:
             self.devices.append(Device(self, uid, "phone", self.rng.choice((1, 1, 4))))
             if self.rng.random() < 0.6:
                 self.devices.append(Device(self, uid, "laptop", self.rng.choice((1, 4))))
-            if self.rng.random() < 0.2:
-                self.devices.append(SeedDevice(self, uid))
+            if self.rng.random() < 0.35:
+                engine = self.rng.choice((3, 4)) if self.is_open else 4
+                self.devices.append(SeedDevice(self, uid, engine))
 
     def _new_node(self, index: int) -> Node:
         self._lives += 1

@@ -1,0 +1,89 @@
+"""Promises to the seed's form, and to joins in pages, that are broken on purpose."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.sim.node import Seams
+from tests.sim.page import SEED
+from tests.sim.paging import PAGES
+from tests.sim.receipts import TOLD
+from tests.sim.sabotage import Sabotage, Wrapped
+from webchat.chat.cursors import Cursors
+from webchat.chat.handlers import ChatHandler
+from webchat.chat.notices import Notices
+from webchat.chat.seed import SeedDevice
+from webchat.model import is_group
+from webchat.service.membership import coming_in
+
+if TYPE_CHECKING:
+    from tests.sim.world import World
+
+_NEWEST: Final = 10_000
+_IN_FORM: Final = Notices._in_form
+_JOIN: Final = Cursors.join
+
+
+def _list_who_is_in_now(world: World) -> Seams:
+    def store(inner: Any) -> Any:
+        async def at(conv: str, seq: int, most: int) -> Any:
+            return await inner.members.at(conv, _NEWEST, most)
+
+        return Wrapped(inner, members=Wrapped(inner.members, at=at))
+
+    return Seams(store=store)
+
+
+def _is_for_it(self: Any, entry: Any) -> bool:
+    return entry.kind in ("message", "join", "depart")
+
+
+def _in_full_form_alone(self: Any, notice: Any, *, full: bool) -> Any:
+    return _IN_FORM(self, notice, full=full) if full else []
+
+
+def _begin_at_the_end(self: Any, delivered: Any) -> None:
+    for conv, lag in self.lags.items():
+        lag.waiting, lag.position = False, self.user.logs[conv].last
+
+
+def _is_own_coming_in(self: Any, entry: Any, *, live: bool) -> bool:
+    """As over Engine.IO 4."""
+    is_change = entry.kind in ("create", "remove") and is_group(entry.conv)
+    return is_change or self.user.uid in coming_in(entry)
+
+
+def _no(self: Any, *_: Any) -> bool:
+    return False
+
+
+def _join_at_once(self: Any, device: Any, cursors: Any, *, more: bool) -> None:
+    _JOIN(self, device, cursors, more=False)
+
+
+SABOTAGES: Final = (
+    Sabotage("lists who is in by now", (SEED,), _list_who_is_in_now, first_seed=30),
+    Sabotage(
+        "sends pages their user's own messages", (SEED,),
+        instead=((SeedDevice, "_is_for_it", _is_for_it),),
+    ),
+    Sabotage(
+        "tells pages of no receipts", (TOLD,),
+        instead=((Notices, "_in_form", _in_full_form_alone),),
+    ),
+    Sabotage(
+        "begins pages at the end", ("nobody is forgotten",),
+        instead=((SeedDevice, "begin", _begin_at_the_end),),
+    ),
+    Sabotage(
+        "thinks that the seed's page takes everything", (SEED,), first_seed=214,
+        instead=((SeedDevice, "_is_list", _is_own_coming_in),),
+    ),
+    Sabotage(
+        "joins nobody who has been joined before", ("no error",), first_seed=26,
+        instead=((ChatHandler, "_joins_by_itself", _no),),
+    ),
+    Sabotage(
+        "waits for no further cursors", (PAGES,), instead=((Cursors, "join", _join_at_once),),
+    ),
+)  # fmt: skip
