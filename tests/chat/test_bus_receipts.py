@@ -294,6 +294,28 @@ async def test_a_page_hears_what_only_the_author_s_device_beside_the_reader_was_
         await world.chat.close()
 
 
+async def test_what_could_not_be_said_again_is_named_once_when_it_can() -> None:
+    node, beside, anna, ben = await on_two_nodes()
+    laptop = await beside.joined("anna")
+    node.bus.cut_off()
+    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    third = World(KEPT, beside=node)
+    third.bus.cut_off()
+    third.bus.reconnect()
+    await settle()
+    beside.bus.cut_off()
+    await beside.pass_time(1.0)
+    beside.bus.reconnect()
+    await beside.pass_time(1.0)
+    node.bus.reconnect()
+    await settle()
+    await beside.pass_time(1.0)
+    assert [said["MsgID"] for said in anna.got("display")] == ["anna-hello"]
+    assert {said["Seq"] for said in laptop.got("display")} == {1}
+    for world in (node, beside, third):
+        await world.chat.close()
+
+
 @pytest.mark.parametrize("where", ["the same node", "another node"])
 async def test_who_comes_back_while_receipts_are_being_kept_gets_them_in_order(where: str) -> None:
     beside = World(KEPT)

@@ -143,4 +143,4 @@ def _merged(before: Notice, after: Notice) -> Notice:
 
 
 def _newest(before: tuple[Message, ...], after: tuple[Message, ...]) -> tuple[Message, ...]:
-    return (*before, *after)[-_NAMED_MESSAGES:]
+    return tuple(dict.fromkeys((*before, *after)))[-_NAMED_MESSAGES:]
