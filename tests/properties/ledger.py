@@ -19,7 +19,8 @@ _AMENDMENTS = ("edit", "delete", "react")
 @dataclass
 class Ledger:
     """What the entries of one conversation say, one after the other. `texts`: by `Seq`; `roles`: of
-    those who are in; `group`: its properties, as `group` and `close` entries name them."""
+    those who are in; `group`: its properties, as `group` and `close` entries name them; `was_open`:
+    its history was, at some time, so that members may have read what came before them."""
 
     conv: str
     is_pair: bool
@@ -32,6 +33,7 @@ class Ledger:
     roles: dict[str, str] = field(default_factory=dict)
     group: dict[str, Any] = field(default_factory=dict)
     n: int = 0
+    was_open: bool = False
 
     def members(self) -> list[str]:
         """Who is in it now."""
@@ -141,6 +143,7 @@ class Ledger:
             self.group["closed"] = True
         elif kind == "group":
             self.group |= json.loads(envelope["Body"])
+            self.was_open |= self.group.get("history_open", False)
         else:
             change = json.loads(envelope["Body"])
             assert self.is_in(change["uid"]), said
@@ -153,7 +156,8 @@ class Ledger:
         refers = envelope["Refers"]
         meant = self.entries[refers - 1]
         assert meant["EvtType"] == "message"
-        assert self.sees(actor, refers), f"{actor} does not see {self.conv} {refers}"
+        sees = self.sees(actor, refers) or self.group.get("history_open", False)
+        assert sees, f"{actor} does not see {self.conv} {refers}"
         author = meant["Originated"] or meant["From"]
         may = kind == "react" or author == actor or (kind == "delete" and self._is_admin(actor))
         assert may, f"{self.conv} {seq}: {kind} by {actor} of what {author} said"

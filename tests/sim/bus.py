@@ -182,6 +182,8 @@ class SimBus:
     # Questions and answers, each in order
 
     def _ask(self, question: Callable[[], int], done: PublishDone) -> None:
+        if self._process.is_dead:
+            return  # what unwinds while its process is killed
         self._waiting.append((self._loop.time(), done))
         if len(self._waiting) == 1:
             self._loop.call_later(PUBLISH_TIMEOUT_S, self._check_answers)

@@ -106,6 +106,11 @@ class Checks:
         group = await self.store.members.group(conv)
         stored = {name: getattr(group, name) for name in ledger.group}
         require(stored == ledger.group, RULES, f"{conv} is {stored}, not {ledger.group}")
+        past = PastEntries(self.store.log, self.store.members)
+        for uid in roles:
+            first = (await past.after(uid, conv, 0, 1)).items[0].seq
+            meant = 1 if stored.get("history_open") else ledger.spans[uid][0][0]
+            require(first == meant, RULES, f"{uid} reads {conv} from {first} on, not {meant}")
 
     # Acks (promises 1, 3, 5)
 
@@ -189,9 +194,10 @@ class Checks:
         for skip in device.memory.skips:
             seen = self._visible(device.uid, skip.conv, skip.position, skip.seq)
             said = f"{device.name}: {skip} passes {sorted(seen)}"
-            require(bool(seen) == skip.more, "nobody is forgotten", said)
-            entries = self.ledgers[skip.conv].entries[: skip.seq]
-            n = sum(entry["EvtType"] == "message" for entry in entries)
+            ledger = self.ledgers[skip.conv]
+            is_right = bool(seen) == skip.more or (not seen and ledger.was_open)
+            require(is_right, "nobody is forgotten", said)
+            n = sum(entry["EvtType"] == "message" for entry in ledger.entries[: skip.seq])
             require(skip.n == n, "counts", f"{device.name}: {skip}, N is {n}")
 
     def _check_entries(self, device: Device, conv: str, known: Known) -> None:
@@ -201,7 +207,8 @@ class Checks:
         newest = max(known.entries, default=0)
         too_much = set(known.entries) - self._visible(device.uid, conv, 0, newest)
         said = f"{device.name} has {sorted(too_much)} of {conv}"
-        require(not too_much, MEMBERSHIP, said)
+        was_open = conv in self.ledgers and self.ledgers[conv].was_open
+        require(was_open or not too_much, MEMBERSHIP, said)
         if not conv.startswith("user:"):
             for seq, envelope in known.entries.items():
                 self._check_same(device, envelope, self.ledgers[conv].entries[seq - 1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -9,9 +10,11 @@ import msgspec
 from tests.sim.checks import MEMBERSHIP, RULES
 from tests.sim.node import Seams
 from tests.sim.sabotage import Sabotage, Wrapped, in_log
+from webchat.chat import backlog
 from webchat.model import Membership
 from webchat.ports.log import Append, AppendDone
-from webchat.service import membership_entries, ruling_entries
+from webchat.service import history, membership_entries, ruling_entries
+from webchat.service.seeing import ALL, Span, visible
 from webchat.service.standing import Standing
 
 if TYPE_CHECKING:
@@ -47,6 +50,14 @@ def _whoever(span: Membership) -> Membership:
     return span
 
 
+def _spans_alone(memberships: Sequence[Membership], group: Any) -> tuple[Span, ...]:
+    return visible(memberships, None)
+
+
+def _all(memberships: Sequence[Membership], group: Any) -> tuple[Span, ...]:
+    return ALL
+
+
 def _check_member(self: Standing) -> Membership:
     return self.check_member()
 
@@ -65,6 +76,13 @@ SABOTAGES: Final = (
     Sabotage(
         "lets write where there are announcements", (MEMBERSHIP,),
         instead=((Standing, "all_may_write", True),),
+    ),
+    Sabotage(
+        "opens no history", (RULES,), first_seed=94, instead=((history, "visible", _spans_alone),)
+    ),
+    Sabotage(
+        "sends members what came before them", (MEMBERSHIP, "nobody is forgotten"),
+        instead=((backlog, "visible", _all),),
     ),
     Sabotage(
         "lets act in what is closed", (MEMBERSHIP,),

@@ -106,7 +106,8 @@ class Memory:
             require(again or next_one, "acks in order", f"{self.name} at {at} of {conv}: {seq}")
             if next_one:
                 self.move(conv, seq, n)
-                self._flow(conv, envelope["EvtType"])
+                if not again or envelope["EvtType"] == "depart":
+                    self._flow(conv, envelope["EvtType"])  # else it may have left since
         if seq <= self.at(conv):
             known = self.of(conv)
             known.entries.setdefault(seq, envelope | {"Seq": seq})

@@ -69,6 +69,6 @@ class Rulers:
     def _properties(self) -> dict[str, Any]:
         drawn: list[dict[str, Any]] = [
             {"announcements": True}, {"announcements": False}, {"announcements": False},
-            {"name": f"called u{next(self._ids)}"}, {"public": self._rng.random() < 0.5},
+            {"name": f"called u{next(self._ids)}"}, {"history_open": self._rng.random() < 0.7},
         ]  # fmt: skip
         return self._rng.choice(drawn)
