@@ -9,7 +9,7 @@ from typing import Any
 
 from webchat.chat.client import Act, Client
 from webchat.chat.device import Device
-from webchat.chat.packets import LISTED_MEMBERS, ack_of_receipt, notify_packet
+from webchat.chat.packets import LISTED_MEMBERS, ack_of_held, ack_of_receipt, notify_packet
 from webchat.chat.restarting import Restarting
 from webchat.chat.seed import SeedDevice
 from webchat.chat.sending import Sender
@@ -140,22 +140,23 @@ class Groups:
         async with client.turn:
             if await self._sender.is_resent(device, conv, draft.msg_id, ack_id):
                 return
-            if self._restarting is not None:
-                if not (await self._standings.of(uid, conv)).exists:
-                    await self._restarting.hold(client, device, append, ack_id)
-                    return
-                await self._restarting.append_before_more(device, conv)
             try:
+                if self._restarting is not None:
+                    if not (await self._standings.of(uid, conv)).exists:
+                        await self._restarting.hold(client, device, append, ack_id)
+                        return
+                    await self._restarting.append_before_more(device, conv)
                 await self._sender.append_decided(
                     client, device, conv, draft.msg_id, ack_id, decide
                 )
             except WebchatError as error:
-                if self._restarting is not None and error.code is not Code.UNAVAILABLE:
-                    await self._restarting.forget_refused(device, conv, draft.msg_id)
-                    # If it is held since before, its sender may have come in with it meanwhile.
-                    if await self._sender.is_resent(device, conv, draft.msg_id, ack_id):
-                        return
-                raise
+                if self._restarting is None or error.code is Code.UNAVAILABLE:
+                    raise
+                if await self._restarting.is_held(device, conv, draft.msg_id):
+                    client.answer(ack_id, ack_of_held(draft.msg_id))
+                # If it was held before, its sender may have come in with it meanwhile.
+                elif not await self._sender.is_resent(device, conv, draft.msg_id, ack_id):
+                    raise
 
     async def append_held(self, device: Device, conv: ConvID) -> None:
         """What the device's user holds for a group, ahead of whatever else it does there."""

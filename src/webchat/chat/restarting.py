@@ -54,13 +54,15 @@ class Restarting:
     async def hold(
         self, client: Client, device: Device, append: Append, ack_id: int | None
     ) -> None:
-        """Hold a message to a group that is not known, unless it is known by now."""
+        """Hold a message to a group that is not known, unless it is known by now. Raises
+        WebchatError: it is not held, or was before."""
         uid, conv, (draft,) = device.user.uid, append.conv, append.drafts
+        was_held = await self.is_held(device, conv, draft.msg_id)
         await self._hold(device, append)
         # Before it is looked up: what makes the group may come by meanwhile.
         device.user.hold(conv, self._came_in)
         if (await self._standings.of(uid, conv)).exists:
-            await self._append_after_all(client, device, append, ack_id)
+            await self._append_after_all(client, device, append, ack_id, was_held=was_held)
             return
         client.answer(ack_id, ack_of_held(draft.msg_id))
         client.socket.emit(restart_packet(conv, draft.msg_id, self._clock.now_ms()))
@@ -76,14 +78,14 @@ class Restarting:
             raise
 
     async def _append_after_all(
-        self, client: Client, device: Device, append: Append, ack_id: int | None
+        self, client: Client, device: Device, append: Append, ack_id: int | None, *, was_held: bool
     ) -> None:
         user, conv, msg_id = device.user, append.conv, append.drafts[0].msg_id
 
         async def decide() -> Append:
             async with self._turns.of(user.uid):
                 standing = await self._standings.of(user.uid, conv)
-                if not standing.may_write:
+                if not standing.may_write and not was_held:
                     await self._forget(user, conv, msg_id)
                 standing.check_may_write()
                 await self._append_held(user, conv)
@@ -104,17 +106,22 @@ class Restarting:
         if conv in device.user.holds:
             await self.append_for(device.user, conv)
 
-    async def forget_refused(self, device: Device, conv: ConvID, msg_id: str) -> None:
-        """A message is refused for good: it may be held, since it was not known to be when its
-        sender was answered before."""
-        async with self._turns.of(device.user.uid):
-            await self._forget(device.user, conv, msg_id)
+    async def is_held(self, device: Device, conv: ConvID, msg_id: str) -> bool:
+        """Whether that message of the device's user is held: it stays so, though the group exists
+        by now and its sender is not in it."""
+        if not device.knows_held:
+            await self._look(device)
+        if conv not in device.user.holds:
+            return False
+        return bool(await self._messages(device.user, conv, msg_id))
 
     async def _forget(self, user: User, conv: ConvID, msg_id: str) -> None:
-        if conv in user.holds:
-            waiting = await self._waiting(user.uid)
-            refused = [m for m in waiting if (m.conv, m.draft.msg_id) == (conv, msg_id)]
-            await self._held.drop([message.id for message in refused])
+        refused = await self._messages(user, conv, msg_id)
+        await self._held.drop([message.id for message in refused])
+
+    async def _messages(self, user: User, conv: ConvID, msg_id: str) -> list[HeldMessage]:
+        waiting = await self._waiting(user.uid)
+        return [m for m in waiting if (m.conv, m.draft.msg_id) == (conv, msg_id)]
 
     def _came_in(self, user: User, conv: ConvID) -> None:
         self._spawn(
