@@ -35,7 +35,7 @@ def check_deadlines(world: World, within_s: float) -> None:
             if visit.until_s <= ack.at_s or not _is_for(world, ack, visit):
                 continue
             _check(ack, visit, elsewhere, within_s)
-            if visit.node is ack.node and _follows(visit, ack):
+            if visit.node is ack.node and _follows(world, visit, ack):
                 _check(ack, visit, here, HERE_WITHIN_S)
 
 
@@ -70,9 +70,12 @@ def _is_for(world: World, ack: Ack, visit: Visit) -> bool:
     return False
 
 
-def _follows(visit: Visit, ack: Ack) -> bool:
-    """Whether its node knew that this visit has a part in the log when the entry was acked."""
-    return visit.reached.get(ack.conv, [(0, FOREVER)])[0][1] <= ack.at_s
+def _follows(world: World, visit: Visit, ack: Ack) -> bool:
+    """Whether its node knew that this visit has a part in the log when the entry was acked: of a
+    time there that has ended it may still have named where it was."""
+    spans = world.ledgers[ack.conv].spans[visit.device.uid]
+    since = max(since for since, _ in spans if since <= ack.seq)
+    return visit.reached_s(ack.conv, since) <= ack.at_s
 
 
 def _calm_from(from_s: float, disturbed: Spans, within_s: float) -> float:
