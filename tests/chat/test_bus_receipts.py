@@ -186,6 +186,33 @@ async def test_what_is_said_again_no_device_of_the_seeds_form_hears_twice() -> N
         await world.chat.close()
 
 
+async def test_a_page_that_was_told_before_it_went_to_another_node_is_not_told_again() -> None:
+    node = World(KEPT)
+    beside = World(KEPT, beside=node)
+    ben, anna = await node.joined("ben"), await node.person("anna")
+    await anna.ask("join", "anna")
+    await anna.send("ben", "hello")
+    page = await beside.person("anna")
+    await page.ask("join", "anna")
+    for world in (node, beside):
+        await world.pass_time(1.0)
+    node.bus.cut_off()
+    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    assert [said["MsgID"] for said in anna.got("display")] == ["anna-hello"]
+    for world in (node, beside):
+        await world.pass_time(1.0)
+    anna.leave()
+    anna = await beside.person("anna")
+    await anna.ask("join", "anna")
+    node.bus.reconnect()
+    await settle()
+    await node.pass_time(1.0)
+    assert anna.got("display") == []
+    assert [said["MsgID"] for said in page.got("display")] == ["anna-hello"]
+    for world in (node, beside):
+        await world.chat.close()
+
+
 async def test_what_was_said_long_before_an_outage_is_not_said_again(
     world: World, other: World
 ) -> None:

@@ -228,6 +228,7 @@ class Joining:
             self._backlog,
             self._receipts,
             self._members,
+            self._clock.monotonic_s(),
         )
         device.wait()
         self._enter(client, device, ack_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 from webchat.chat.keeping import Keeping
@@ -13,9 +15,10 @@ from webchat.chat.packets import (
     seed_receipts,
 )
 from webchat.chat.roster import Roster
+from webchat.chat.seed import SeedDevice
 from webchat.chat.tools import Tools
 from webchat.chat.topics import COUNTS, NOTICE, POSITION
-from webchat.chat.unheard import Said, Unheard, unnamed
+from webchat.chat.unheard import Said, Told, Unheard, unnamed
 from webchat.model import NO_POSITION, ConvID, Position, Seq, Uid, user_log
 from webchat.protocol.socketio import Packet
 from webchat.service.read_positions import Counts
@@ -96,26 +99,38 @@ class Notices:
 
     def author_told(self, notice: Notice) -> None:
         """The author's devices hear of it; who is nowhere has it kept, in open mode."""
-        self.publish_notice(notice, shown=self._show_notice(notice))
+        told = Told(notice, self._show_notice(notice), self._clock.monotonic_s())
+        if not self._bus.is_alone:
+            self._publish(told, notice, is_news=True)
+        elif not told.shown:
+            self._keep(notice)
 
-    def publish_notice(self, notice: Notice, *, shown: bool, is_news: bool = True) -> None:
-        """The author's devices on other nodes hear of it. `shown`: some here have; if none has
-        anywhere, it is kept. `is_news`: it is not said again."""
-        if self._bus.is_alone:
-            if not shown:
-                self._keep(notice)
-            return
+    def publish_again(self, told: Told, *, is_news: bool) -> None:
+        """The author's devices on other nodes hear of it, those of the seed's form only if they
+        were there by then, since elsewhere they have heard it. `is_news`: no node has heard it."""
+        notice = told.notice
+        if told.shown:
+            ago_s = self._clock.monotonic_s() - told.at_s
+            notice = msgspec.structs.replace(notice, ago_s=ago_s)
+        if not self._bus.is_alone:
+            self._publish(told, notice, is_news=is_news)
+        elif not told.shown:
+            self._keep(notice)
+
+    def _publish(self, told: Told, notice: Notice, *, is_news: bool) -> None:
+        """If nobody hears it anywhere, it is kept."""
 
         def published(heard: int | Exception) -> None:
             if isinstance(heard, Exception):
-                self._unheard.keep_notice(notice, shown=shown)
+                self._unheard.keep_told(told)
                 return
-            is_for_nobody = not shown and heard == 0
+            is_for_nobody = not told.shown and heard == 0
             if is_for_nobody:
-                self._keep(notice)
+                self._keep(told.notice)
             if is_news:  # nobody elsewhere has heard what is named then, unless it is kept
                 named = heard == 0 and not (is_for_nobody and self._keeping.is_on)
-                self._said.note_notice(notice if named else unnamed(notice), shown=shown)
+                said = told.notice if named else unnamed(told.notice)
+                self._said.note_told(msgspec.structs.replace(told, notice=said))
 
         self._bus.publish((user_log(notice.author),), NOTICE + _encode(notice), published)
 
@@ -124,9 +139,13 @@ class Notices:
             self._keeping.keep(notice.author, envelopes)
 
     def _show_notice(self, notice: Notice) -> bool:
+        """Whether the author is here."""
         devices = self._roster.devices_of(notice.author)
         packets: dict[bool, list[Packet]] = {}
+        since_s = math.inf if notice.ago_s is None else self._clock.monotonic_s() - notice.ago_s
         for device in devices:
+            if isinstance(device, SeedDevice) and device.came_s > since_s:
+                continue
             if device.full not in packets:
                 packets[device.full] = self._in_form(notice, full=device.full)
             for packet in packets[device.full]:
@@ -167,10 +186,11 @@ class Notices:
     def heard_notice(self, payload: bytes) -> None:
         """Another node told an author's. Raises msgspec.DecodeError.
 
-        That node counts on this one, also where the author has just gone or is still arriving.
+        That node counts on this one, also where the author has just gone or is still arriving,
+        unless it was shown elsewhere before.
         """
         notice = _decode_notice(payload)
-        if not self._show_notice(notice):
+        if not self._show_notice(notice) and notice.ago_s is None:
             self._keep(notice)
 
     def heard_position(self, uid: Uid, payload: bytes) -> None:

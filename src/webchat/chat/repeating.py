@@ -13,10 +13,9 @@ import msgspec
 from webchat.chat.notices import Notices
 from webchat.chat.tools import Tools
 from webchat.chat.topics import BACK, NODES
-from webchat.chat.unheard import UNNOTICED_S, Said, Unheard, undisplayed
+from webchat.chat.unheard import UNNOTICED_S, Said, Told, Unheard, undisplayed
 from webchat.service.profiles import Profiles
 from webchat.service.read_positions import Counts, ReadPositions
-from webchat.service.telling import Notice
 
 _encode = msgspec.json.Encoder().encode
 _decode_counts = msgspec.json.Decoder(Counts).decode
@@ -88,19 +87,19 @@ class Repeating:
     def _publish_all(self, news: Unheard, *, is_news: bool = True) -> None:
         for (conv, author), seqs in news.take_counted().items():
             self._readers.count_again(conv, author, seqs)
-        if notices := news.take_notices():
-            self._spawn(self._publish_notices(notices, is_news=is_news))
+        if told := news.take_told():
+            self._spawn(self._publish_told(told, is_news=is_news))
 
-    async def _publish_notices(
-        self, notices: Sequence[tuple[Notice, bool]], *, is_news: bool
-    ) -> None:
+    async def _publish_told(self, told: Sequence[Told], *, is_news: bool) -> None:
         """As it is by now: somebody may have turned display receipts off since they were told."""
-        displays = [notice for notice, _ in notices if notice.displayed or notice.newly_displayed]
+        notices = [each.notice for each in told]
+        displays = [notice for notice in notices if notice.displayed or notice.newly_displayed]
         uids = list({uid for notice in displays for uid in (notice.author, notice.reader)})
         hiding = await self._patience.insist(
             lambda: self._profiles.hiding(uids), "who hides displays"
         )
-        for notice, shown in notices:
+        for each, notice in zip(told, notices, strict=True):
             is_hidden = notice.author in hiding or notice.reader in hiding
-            told = undisplayed(notice) if is_hidden else notice
-            self._notices.publish_notice(told, shown=shown, is_news=is_news)
+            by_now = undisplayed(notice) if is_hidden else notice
+            news = msgspec.structs.replace(each, notice=by_now)
+            self._notices.publish_again(news, is_news=is_news)

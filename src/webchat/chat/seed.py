@@ -32,7 +32,7 @@ _UNCONFIRMED_SPANS: Final = 1_000
 
 
 class SeedDevice(Device):
-    """One connection of the seed's form.
+    """One connection of the seed's form, which came at `came_s`.
 
     `told`: the last entry of each group that this connection was sent. `listed`: as of which entry
     it knows the list of a group. `_sent`: the `Seq` of messages by what receipts name them by.
@@ -42,8 +42,8 @@ class SeedDevice(Device):
     """
 
     __slots__ = (
-        "_confirmed", "_members", "_receipts", "_sent", "_unconfirmed", "_windows", "listed",
-        "told",
+        "_confirmed", "_members", "_receipts", "_sent", "_unconfirmed", "_windows", "came_s",
+        "listed", "told",
     )  # fmt: skip
 
     full = False
@@ -55,8 +55,10 @@ class SeedDevice(Device):
         backlog: Backlog,
         receipts: Receipts,
         members: Members,
+        came_s: float,
     ) -> None:
         super().__init__(socket, user, backlog)
+        self.came_s = came_s
         self._receipts = receipts
         self._members = members
         self._sent: OrderedDict[tuple[ConvID, Uid, str], Seq] = OrderedDict()

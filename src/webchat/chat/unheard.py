@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -31,25 +31,37 @@ _GATHER_S: Final = 0.5
 """Nodes come back close together: what is said again is so for all that came within this time."""
 
 
+class Told(msgspec.Struct, frozen=True):
+    """What an author heard of a reader here, at `at_s`. `shown`: on a device; else nobody of it was
+    here."""
+
+    notice: Notice
+    shown: bool
+    at_s: float
+
+
 class Unheard:
     """At most `limit` of each kind; beyond, the oldest are forgotten."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._positions: dict[tuple[Uid, ConvID], Position] = {}
-        self._notices: dict[tuple[Uid, ConvID, Uid, bool], Notice] = {}
+        self._told: dict[tuple[Uid, ConvID, Uid, int | None], Told] = {}
         self._counted: dict[tuple[ConvID, Uid], set[Seq]] = {}
 
     def keep_position(self, uid: Uid, conv: ConvID, position: Position) -> None:
         """Where a user is now in a conversation."""
         put_newest(self._positions, (uid, conv), position, self._limit)
 
-    def keep_notice(self, notice: Notice, *, shown: bool) -> None:
-        """What an author is to hear of a reader. `shown`: somebody here has been shown it."""
-        key = (notice.author, notice.conv, notice.reader, shown)
-        before = self._notices.get(key)
-        merged = _merged(before, notice) if before is not None else notice
-        put_newest(self._notices, key, merged, self._limit)
+    def keep_told(self, told: Told) -> None:
+        """What an author is to hear of a reader. Where it has been shown on a device, that of
+        each second stands for itself: who came since has heard what was told before."""
+        notice = told.notice
+        key = (notice.author, notice.conv, notice.reader, int(told.at_s) if told.shown else None)
+        before = self._told.get(key)
+        if before is not None:
+            told = msgspec.structs.replace(told, notice=_merged(before.notice, notice))
+        put_newest(self._told, key, told, self._limit)
 
     def keep_counts(self, counts: Counts) -> None:
         """An author is to hear how many have these of its messages."""
@@ -63,10 +75,10 @@ class Unheard:
         taken, self._positions = self._positions, {}
         return taken
 
-    def take_notices(self) -> list[tuple[Notice, bool]]:
-        """All that are kept, each with whether it has been shown, which are kept no more."""
-        taken, self._notices = self._notices, {}
-        return [(notice, shown) for (*_, shown), notice in taken.items()]
+    def take_told(self) -> Sequence[Told]:
+        """All that is kept of readers, which is kept no more."""
+        taken, self._told = self._told, {}
+        return list(taken.values())
 
     def take_counted(self) -> dict[tuple[ConvID, Uid], set[Seq]]:
         """By group and author, of which messages counts are to be told, which are kept no more."""
@@ -83,14 +95,14 @@ class Said:
     def __init__(self, limit: int, clock: Clock) -> None:
         self._limit = limit
         self._clock = clock
-        self._notices: deque[tuple[float, Notice, bool]] = deque(maxlen=limit)
+        self._told: deque[tuple[float, Told]] = deque(maxlen=limit)
         self._counts: deque[tuple[float, Counts]] = deque(maxlen=limit)
         self._since_s = math.inf
         self._saying: Timer | None = None
 
-    def note_notice(self, notice: Notice, *, shown: bool) -> None:
-        """The bus took it. `shown`: see Unheard."""
-        self._notices.append((self._clock.monotonic_s(), notice, shown))
+    def note_told(self, told: Told) -> None:
+        """The bus took it."""
+        self._told.append((self._clock.monotonic_s(), told))
 
     def note_counts(self, counts: Counts) -> None:
         """The bus took them."""
@@ -106,9 +118,9 @@ class Said:
     def _say(self, say: Callable[[Unheard], None]) -> None:
         since_s, self._since_s, self._saying = self._since_s, math.inf, None
         news = Unheard(self._limit)
-        for at_s, notice, shown in self._notices:
+        for at_s, told in self._told:
             if at_s >= since_s:
-                news.keep_notice(notice, shown=shown)
+                news.keep_told(told)
         for at_s, counts in self._counts:
             if at_s >= since_s:
                 news.keep_counts(counts)

@@ -34,7 +34,8 @@ _RETRY_S: Final = 1.0
 class Notice(msgspec.Struct, frozen=True):
     """What an author learns of a reader: new positions (0: that one did not move for its messages)
     and the author's messages that they newly cover, for clients that know no `Seq`. `counted`: in
-    a group so large that other clients get Counts instead."""
+    a group so large that other clients get Counts instead. `ago_s`: it is said again, and so long
+    ago was shown on a device of the author."""
 
     author: Uid
     conv: ConvID
@@ -44,6 +45,7 @@ class Notice(msgspec.Struct, frozen=True):
     newly_delivered: tuple[Message, ...]
     newly_displayed: tuple[Message, ...]
     counted: bool = False
+    ago_s: float | None = None
 
 
 class ReceiptListener(Protocol):
