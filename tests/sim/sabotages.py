@@ -240,7 +240,7 @@ SABOTAGES: Final = (
     ),
     Sabotage("does not mind what became of a message", (DELETED,), in_log(_decide_on_no_state)),
     Sabotage("does not mind who is asked already", (INVITATIONS,), in_log(_ask_whoever)),
-    Sabotage("forgets who uses a link", (LINKS,), _remember_no_visits),
+    Sabotage("forgets who uses a link", (LINKS,), _remember_no_visits, first_seed=170),
     Sabotage("counts a group's links before it adds one", (LINKS,), _count_links_first),
     Sabotage(
         "claims no invitation that is accepted", (INVITATIONS,), _claim_nothing, first_seed=50
@@ -262,7 +262,7 @@ SABOTAGES: Final = (
     ),
     Sabotage(
         "leaves held what is held when its sender comes in", (HELD,),
-        instead=((Restarting, "append_for", _nothing),),
+        instead=((Restarting, "append_for", _nothing),), first_seed=170,
     ),
     Sabotage("closes no gap", (IN_TIME, "comes to rest"), instead=((Gaps, "close", _leave),)),
     Sabotage("passes on ahead of a gap", (ORDER, "acks in order"),
