@@ -100,3 +100,35 @@ def test_a_public_group_is_found_and_joined(trio: Trio, trip: str, newcomer: New
     joining.get_by_role("button", name="Join", exact=True).click()
     expect(dan.messages).to_have_text(["You joined"])
     expect(bob.messages.last).to_have_text("Dan joined")
+
+
+@pytest.mark.parametrize("by_script", [False, True], ids=["navigation", "script"])
+def test_a_second_link_asks_anew_where_the_first_one_is_still_asked_about(
+    newcomer: Newcomer, by_script: bool
+) -> None:
+    ann, dan = newcomer("Ann"), newcomer("Dan")
+    addresses = []
+    for name in ("One", "Two"):
+        ann.make_group(name)
+        ann.open_details()
+        ann.details.get_by_role("button", name="Invite links").click()
+        dialog = ann.page.get_by_role("dialog", name="Invite links")
+        dialog.get_by_role("button", name="Make a link").click()
+        addresses.append(dialog.get_by_role("textbox", name="Invite link").input_value())
+        ann.page.keyboard.press("Escape")
+        ann.page.goto("/")
+    joining = dan.page.get_by_role("dialog", name="Join group")
+    join = joining.get_by_role("button", name="Join", exact=True)
+    dan.page.goto("/#invite=ended")
+    join.click()
+    expect(joining.get_by_role("alert")).to_be_visible()
+    for address in addresses[::-1]:
+        if by_script:
+            dan.page.evaluate("(address) => { location.href = address; }", address)
+        else:
+            dan.page.goto(address)
+        expect(join).to_be_focused()
+        expect(joining.get_by_role("alert")).to_have_count(0)
+    join.click()
+    expect(dan.page.get_by_role("heading", level=1, name="One")).to_be_visible()
+    expect(joining).to_have_count(0)

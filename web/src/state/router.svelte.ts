@@ -39,11 +39,22 @@ export class Router {
   invite = $state<string | null>(null);
   readonly route = $derived(routeOf(this.#path));
   readonly #window: Window;
+  readonly #beforeStep = new Set<() => void>();
 
   constructor(window: Window) {
     this.#window = window;
     this.#read();
-    window.addEventListener("popstate", () => this.#read());
+    window.addEventListener("popstate", () => {
+      for (const act of [...this.#beforeStep]) act();
+      this.#read();
+    });
+  }
+
+  /** Does `act` before each step through the history is followed, until what is returned is called.
+   * A listener of its own would be no sooner: browsers heed no order but that of their addition. */
+  beforeStep(act: () => void): () => void {
+    this.#beforeStep.add(act);
+    return () => this.#beforeStep.delete(act);
   }
 
   /** Goes on without the code in the address. */
