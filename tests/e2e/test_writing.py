@@ -177,3 +177,24 @@ def test_a_text_over_the_limit_is_not_lost(newcomer: Newcomer) -> None:
     expect(ann.messages).to_have_count(0)
     expect(ann.box).to_be_focused()
     expect(ann.box).to_have_value("")
+
+
+_END_COMPOSITION = """(field, text) => {
+  const more = { data: text, bubbles: true };
+  field.dispatchEvent(new CompositionEvent("compositionend", more));
+  const enter = { key: "Enter", keyCode: 229, isComposing: false, bubbles: true, cancelable: true };
+  field.dispatchEvent(new KeyboardEvent("keydown", enter));
+}"""
+"""As Safari does it: the Enter that confirms a composition comes when that has ended."""
+
+
+def test_the_enter_that_confirms_a_composition_sends_nothing(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann")
+    ann.start_with(ann, "Ann")
+    ann.box.fill("日本")
+    ann.box.evaluate(_END_COMPOSITION, "日本")
+    ann.page.evaluate("() => new Promise((resolve) => setTimeout(resolve))")
+    expect(ann.box).to_have_value("日本")
+    expect(ann.messages).to_have_count(0)
+    ann.box.press("Enter")
+    expect(ann.message("日本")).to_be_visible()
