@@ -80,3 +80,33 @@ def test_an_invitation_that_is_declined_leads_to_the_others_or_the_title(
     _press(declining)
     expect(declining).to_have_count(0)
     expect(dan.page.get_by_role("heading", name="Conversations")).to_be_focused()
+
+
+def test_a_message_that_is_deleted_under_its_menu_leads_to_the_messages(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    ann.start_with(bob, "Bob")
+    bob.start_with(ann, "Ann")
+    for text, opened in ("one", True), ("two", False):
+        ann.write(text)
+        _press(bob.message(text).get_by_role("button", name="Message actions"))
+        expect(bob.page.get_by_role("menu")).to_have_count(1)
+        if not opened:
+            bob.page.keyboard.press("Escape")
+        ann.choose_for(text, "Delete")
+        ann.page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+        expect(bob.messages.last).to_contain_text("Message deleted")
+        expect(bob.page.get_by_role("menu")).to_have_count(0)
+        expect(bob.log).to_be_focused()
+
+
+def test_a_member_who_leaves_under_their_menu_leads_to_the_others(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    ann.make_group("Two", bob)
+    ann.open_details()
+    _press(ann.details.get_by_role("button", name="Actions for Bob"))
+    expect(ann.page.get_by_role("menu")).to_have_count(1)
+    bob.conversation("Two").click()
+    bob.open_details()
+    bob.leave_group()
+    expect(ann.members).to_have_count(1)
+    expect(ann.details.get_by_role("list", name="Members")).to_be_focused()
