@@ -56,3 +56,29 @@ def test_what_the_browser_does_not_let_be_copied_is_told_of(newcomer: Newcomer) 
     )
     ann.page.get_by_role("button", name="Dismiss").click()
     expect(ann.page.get_by_role("alert")).to_have_count(0)
+
+
+def test_the_arrows_walk_along_the_reactions_and_past_them(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann")
+    ann.start_with(ann, "Ann")
+    ann.write("a note")
+    opener = ann.message("a note").get_by_role("button", name="Message actions")
+    opener.focus()
+    opener.press("Enter")
+    for key, name in (
+        ("", "React with 👍"),
+        ("ArrowRight", "React with ❤️"),
+        ("ArrowLeft", "React with 👍"),
+        ("ArrowLeft", "React with 😢"),
+        ("ArrowRight", "React with 👍"),
+        ("ArrowDown", "Reply"),
+        ("ArrowRight", "Reply"),
+        ("ArrowUp", "React with 👍"),
+        ("ArrowUp", "Delete"),
+        ("ArrowDown", "React with 👍"),
+        ("End", "Delete"),
+        ("Home", "React with 👍"),
+    ):
+        if key:
+            ann.page.keyboard.press(key)
+        expect(ann.page.get_by_role("menuitem", name=name)).to_be_focused()
