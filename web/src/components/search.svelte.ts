@@ -7,12 +7,16 @@ import { asFailure } from "../wire/failure.ts";
 
 /** How long typing pauses before something is searched for. */
 const PAUSE_MS = 150;
+/** So long what was found for other words is left where it is, so that little moves as one types. */
+const PATIENCE_MS = 600;
 
 /** Made while a component is, and ends with it. */
 export class Search<T> {
   query = $state("");
-  /** null: nothing was asked. */
+  /** null: nothing was asked, or not answered yet. */
   found = $state.raw<readonly T[] | null>(null);
+  /** What is asked is not answered yet; what is `found` is for other words. */
+  waiting = $state(false);
   problem = $state("");
   readonly #find: (query: string) => Promise<T[]>;
   /** How often the same was to be asked again. */
@@ -33,6 +37,7 @@ export class Search<T> {
   /** What to say where there is nothing to show; "" where it is a problem that is told. */
   get emptiness(): string {
     if (this.problem) return "";
+    if (this.waiting) return "Searching…";
     return this.found === null ? "Type a name or a user ID." : "Nobody found by that name or ID.";
   }
 
@@ -48,27 +53,36 @@ export class Search<T> {
   }
 
   #follow(query: string): () => void {
-    let wanted = true;
+    this.waiting = query !== "";
     if (!query) {
       this.found = null;
       this.problem = "";
+      return () => {};
     }
-    const ask = () => void this.#ask(query, () => wanted);
-    const timer = query ? setTimeout(ask, PAUSE_MS) : undefined;
+    let wanted = true;
+    const asking = setTimeout(() => void this.#ask(query, () => wanted), PAUSE_MS);
+    const outdated = setTimeout(() => {
+      if (this.waiting) this.found = null;
+    }, PATIENCE_MS);
     return () => {
       wanted = false;
-      clearTimeout(timer);
+      clearTimeout(asking);
+      clearTimeout(outdated);
     };
   }
 
   async #ask(query: string, wanted: () => boolean): Promise<void> {
     try {
       const found = await this.#find(query);
-      if (!wanted()) return;
-      this.found = found;
-      this.problem = "";
+      if (wanted()) this.#answer(found, "");
     } catch (thrown) {
-      if (wanted()) this.problem = explain(asFailure(thrown));
+      if (wanted()) this.#answer(null, explain(asFailure(thrown)));
     }
+  }
+
+  #answer(found: readonly T[] | null, problem: string): void {
+    this.waiting = false;
+    this.found = found;
+    this.problem = problem;
   }
 }
