@@ -73,3 +73,46 @@ def test_a_browser_with_letters_of_twice_the_size_shows_one_pane_longer(
     bea.page.set_viewport_size({"width": 1440, "height": 720})
     expect(bea.conversations).to_be_visible()
     large.close()
+
+
+def test_back_takes_away_the_details_that_cover_a_phone(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann", viewport={"width": 360, "height": 640})
+    ann.make_group("Alone")
+    address = ann.page.url
+    opener = ann.page.get_by_role("button", name="Group details")
+    ann.open_details()
+    ann.page.go_back()
+    expect(ann.details).to_have_count(0)
+    expect(opener).to_be_focused()
+    assert ann.page.url == address
+    ann.page.go_forward()
+    expect(ann.details).to_be_visible()
+    ann.page.reload()
+    expect(ann.details.get_by_role("button", name="Close")).to_be_focused()
+    ann.page.keyboard.press("Escape")
+    expect(ann.details).to_have_count(0)
+    expect(ann.box).to_be_focused()
+    ann.page.go_back()
+    expect(ann.page.get_by_role("heading", level=1, name="Conversations")).to_be_visible()
+
+
+def test_who_leaves_a_group_on_a_phone_is_a_step_away_from_the_list(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann", viewport={"width": 360, "height": 640})
+    errors: list[object] = []
+    ann.page.on("pageerror", lambda error: errors.append(error))
+    ann.make_group("Alone")
+    ann.open_details()
+    ann.leave_group()
+    expect(ann.messages.last).to_have_text("You left")
+    expect(ann.log).to_be_focused()
+    ann.page.go_back()
+    expect(ann.page.get_by_role("heading", level=1, name="Conversations")).to_be_visible()
+    assert errors == []
+
+
+def test_details_beside_a_conversation_are_no_step_back(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann")
+    ann.make_group("Alone")
+    ann.open_details()
+    ann.page.go_back()
+    expect(ann.page.get_by_role("heading", level=1, name="Conversations")).to_be_visible()

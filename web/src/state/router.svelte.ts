@@ -31,12 +31,17 @@ export function invitePath(code: string): string {
 
 const INVITE = "#invite=";
 
+/** The state of a step of the history that only lies over the one before. */
+const OVER = { over: true };
+
 export class Router {
   #path = $state("/");
   /** Where one wanted to be who came to log in or to register. */
   #wanted = "/";
   /** The code of the invite link that led here, until somebody has taken it up. */
   invite = $state<string | null>(null);
+  /** Something lies over the page, and a step back takes it away. */
+  over = $state(false);
   readonly route = $derived(routeOf(this.#path));
   readonly #window: Window;
   readonly #beforeStep = new Set<() => void>();
@@ -65,8 +70,23 @@ export class Router {
 
   go(path: string): void {
     if (!isEntrance(this.route)) this.#wanted = this.#path;
-    if (path !== this.#window.location.pathname) this.#window.history.pushState(null, "", path);
+    if (this.over) this.replace(path);
+    else if (path !== this.#window.location.pathname) {
+      this.#window.history.pushState(null, "", path);
+    }
     this.#path = path;
+  }
+
+  /** Something comes to lie over the page. */
+  cover(): void {
+    this.#window.history.pushState(OVER, "", this.#path);
+    this.over = true;
+  }
+
+  /** What lies over the page has gone, if something did. */
+  uncover(): void {
+    if (this.over) this.#window.history.back();
+    this.over = false;
   }
 
   /** Goes to log in, and from there to the beginning: somebody else may be next. */
@@ -85,6 +105,7 @@ export class Router {
   #read(): void {
     const { pathname, hash } = this.#window.location;
     this.#path = pathname;
+    this.over = this.#window.history.state?.over === true;
     if (hash.startsWith(INVITE)) this.invite = decoded(hash.slice(INVITE.length));
   }
 
@@ -92,6 +113,7 @@ export class Router {
   replace(path: string): void {
     this.#window.history.replaceState(null, "", path);
     this.#path = path;
+    this.over = false;
   }
 }
 
