@@ -127,6 +127,21 @@ def test_all_other_sessions_are_ended_at_once(
     expect(ann.page.get_by_role("button", name="End all others")).to_have_count(0)
 
 
+def test_the_sessions_that_another_password_ends_are_not_listed(
+    newcomer: Newcomer, browser: Browser, shared_server: Server
+) -> None:
+    ann = newcomer("Ann")
+    elsewhere = ann.log_in_elsewhere(browser, shared_server.url)
+    ann.choose_from_account("Settings")
+    expect(ann.session_endings).to_have_count(1)
+    ann.page.get_by_label("Current password").fill(PASSWORD)
+    ann.page.get_by_label("New password").fill("another password")
+    ann.page.get_by_role("button", name="Change password").click()
+    expect(ann.session_endings).to_have_count(0)
+    expect(ann.status).to_have_text("Password changed")
+    elsewhere.leave()
+
+
 def test_another_login_in_this_browser_ends_the_page_of_the_one_before(
     browser: Browser, shared_server: Server
 ) -> None:
