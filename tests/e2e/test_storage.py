@@ -74,3 +74,17 @@ def test_messages_go_on_where_the_browser_has_cleared_what_it_kept(
     expect(ann.messages).to_have_count(3)
     bob.conversation("Ann").click()
     expect(bob.messages).to_contain_text(["before", "waited", "after"])
+
+
+def test_a_browser_that_never_opens_its_storage_chats_all_the_same(
+    browser: Browser, shared_server: Server
+) -> None:
+    gil = Person.arrive(browser, shared_server.url, "gil")
+    silent = "IDBFactory.prototype.open = () => new EventTarget();"
+    gil.context.add_init_script(silent)
+    gil.page.reload()
+    gil.register("Gil")
+    gil.start_with(gil, "Gil")
+    gil.write("a note")
+    expect(gil.message("a note")).to_contain_text("Sent")
+    gil.leave()

@@ -2,8 +2,8 @@
 
 import { mount } from "svelte";
 import App from "./App.svelte";
-import { type Database, openDatabase } from "./db/database.ts";
-import { MemoryLogs, MemoryOutbox } from "./db/memory.ts";
+import { MemoryLogs } from "./db/memory.ts";
+import { openStores } from "./db/stores.ts";
 import { Attention } from "./state/attention.svelte.ts";
 import { Client, type ClientOwner } from "./state/client.svelte.ts";
 import { Drafts } from "./state/drafts.svelte.ts";
@@ -43,14 +43,6 @@ function storage(): Storage | null {
   }
 }
 
-async function database(uid: string): Promise<Pick<Database, "outbox" | "logs">> {
-  try {
-    return await openDatabase(uid);
-  } catch {
-    return { outbox: new MemoryOutbox(), logs: new MemoryLogs() };
-  }
-}
-
 /** What cannot be forgotten is not gone on from, either. */
 async function emptied(logs: LogStore): Promise<LogStore> {
   try {
@@ -62,7 +54,7 @@ async function emptied(logs: LogStore): Promise<LogStore> {
 }
 
 async function makeClient(uid: string, fresh: boolean, owner: ClientOwner): Promise<Client> {
-  const { outbox, logs: kept } = await database(uid);
+  const { outbox, logs: kept } = await openStores(uid, browserClock);
   const logs = fresh ? await emptied(kept) : kept;
   const channel = new SocketChannel(browserClock, browserNetwork);
   const drafts = new Drafts(uid, storage());
@@ -72,7 +64,7 @@ async function makeClient(uid: string, fresh: boolean, owner: ClientOwner): Prom
 
 async function forget(uid: string): Promise<void> {
   new Drafts(uid, storage()).clear();
-  await (await database(uid)).logs.clear();
+  await (await openStores(uid, browserClock)).logs.clear();
 }
 
 const session = new Session(rest, browserClock, new BrowserLogins(), makeClient, forget);
