@@ -204,3 +204,23 @@ def test_who_does_not_show_reading_is_not_seen_reading(newcomer: Newcomer) -> No
     bob.write("answer")
     expect(ann.message("answer")).to_be_visible()
     expect(ann.message("secret")).to_contain_text("Delivered")
+
+
+def test_who_logs_out_before_all_is_sent_is_asked_first(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann")
+    ann.start_with(ann, "Ann")
+    ann.write("x" * 17_000)
+    expect(ann.messages).to_contain_text("Not sent")
+    ann.choose_from_account("Log out")
+    dialog = ann.page.get_by_role("dialog", name="Log out")
+    expect(dialog).to_contain_text("1 message was not sent. If you log out, it is lost.")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(ann.page.get_by_role("button", name="Account")).to_be_focused()
+    expect(ann.messages).to_contain_text("Not sent")
+    ann.choose_from_account("Log out")
+    dialog.get_by_role("button", name="Log out").click()
+    ann.log_in()
+    ann.start_with(ann, "Ann")
+    ann.write("a note")
+    expect(ann.message("a note")).to_contain_text("Sent")
+    expect(ann.messages).to_have_count(1)

@@ -89,6 +89,18 @@ describe("order", () => {
   });
 });
 
+describe("what is given up", () => {
+  test("is not sent, and kept no longer", async () => {
+    const { outbox, store, bodies } = setup();
+    await outbox.send(CONV, "one");
+    await outbox.send(CONV, "two");
+    outbox.giveUp();
+    outbox.resume();
+    await settle();
+    expect([outbox.items, await store.all(), bodies()]).toEqual([[], [], []]);
+  });
+});
+
 describe("what goes wrong", () => {
   test("nothing leaves before the connection is live", async () => {
     const { outbox, bodies } = setup();

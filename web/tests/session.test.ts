@@ -137,6 +137,23 @@ describe("the session", () => {
     expect([session.phase, forgotten, channel.listener]).toEqual(["out", ["ann"], null]);
   });
 
+  test("that one ends oneself gives up what was not sent, and another way out does not", async () => {
+    const { session, api, channel, outbox } = setup();
+    await session.start();
+    void session.client?.outbox.send("dm:ann:bob", "hello");
+    await settle();
+    api.logout = () => Promise.reject(new Failure(UNREACHABLE, "nobody there"));
+    await expect(session.logout()).rejects.toThrow("nobody there");
+    expect(await outbox.all()).toHaveLength(1);
+    channel.listener?.unauthenticated();
+    await settle();
+    expect(await outbox.all()).toHaveLength(1);
+    await session.login("ann", "secret");
+    api.logout = async () => channel.listener?.unauthenticated();
+    await session.logout();
+    expect(await outbox.all()).toEqual([]);
+  });
+
   test("ends when the server says so", async () => {
     const { session, channel } = setup();
     await session.start();

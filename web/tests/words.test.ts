@@ -12,6 +12,7 @@ import {
   askedText,
   excerpt,
   explain,
+  lossText,
   noticeText,
   previewText,
   sentence,
@@ -130,6 +131,20 @@ describe("who is asked first", () => {
     expect(askedText(["dora", "ed"], nameOf)).toBe(
       "Dora and Ed were invited, and join by accepting.",
     );
+  });
+});
+
+describe("what is lost by logging out", () => {
+  const item = { id: "1", conv: "dm:ann:bob", text: "", at: 1, order: 1, owner: "page-1" };
+
+  test("is counted in messages, or else in changes", () => {
+    const change = { ...item, kind: "react" } as const;
+    expect([[item], [item, change, item], [change], [change, change]].map(lossText)).toEqual([
+      "1 message was not sent. If you log out, it is lost.",
+      "2 messages were not sent. If you log out, they are lost.",
+      "1 change was not sent. If you log out, it is lost.",
+      "2 changes were not sent. If you log out, they are lost.",
+    ]);
   });
 });
 

@@ -143,6 +143,11 @@ export class Outbox {
     this.#store.remove(id).catch(ignore);
   }
 
+  /** Forgets all that waits here: whose it is gives it up. */
+  giveUp(): void {
+    for (const { id } of this.items) this.settle(id);
+  }
+
   resume(): void {
     this.#live = true;
     for (const conv of new Set(this.items.map((item) => item.conv))) this.#pump(conv);

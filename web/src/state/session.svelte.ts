@@ -58,9 +58,11 @@ export class Session {
     await this.#checkIn(() => this.api.register(uid, name, password));
   }
 
-  /** Ends the session; what this browser keeps of the conversations goes with it. */
+  /** Ends the session; what this browser keeps of the conversations goes with it, and what this page
+   * has not sent yet. */
   async logout(): Promise<void> {
     const uid = this.profile?.uid;
+    const outbox = this.client?.outbox;
     this.#loggingOut = true;
     try {
       await this.api.logout();
@@ -69,6 +71,7 @@ export class Session {
     } finally {
       this.#loggingOut = false;
     }
+    outbox?.giveUp();
     this.#leave("");
     if (uid) await this.#forget(uid);
   }

@@ -204,6 +204,16 @@ export function askedText(uids: readonly Uid[], nameOf: NameOf): string {
   return `${listed(uids, nameOf)} ${one ? "was invited, and joins" : "were invited, and join"} by accepting.`;
 }
 
+/** What is lost with `items`, where their author logs out. */
+export function lossText(items: readonly Pending[]): string {
+  const messages = items.filter(({ kind = "message" }) => kind === "message").length;
+  const noun = messages > 0 ? "message" : "change";
+  const count = messages || items.length;
+  return count === 1
+    ? `1 ${noun} was not sent. If you log out, it is lost.`
+    : `${count} ${noun}s were not sent. If you log out, they are lost.`;
+}
+
 /** So many people are named; of more, the rest is counted. */
 const MOST_NAMES = 8;
 
