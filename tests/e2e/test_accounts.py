@@ -224,3 +224,25 @@ def test_who_logs_out_before_all_is_sent_is_asked_first(newcomer: Newcomer) -> N
     ann.write("a note")
     expect(ann.message("a note")).to_contain_text("Sent")
     expect(ann.messages).to_have_count(1)
+
+
+def test_a_user_id_that_is_too_long_is_refused_and_not_cut(
+    browser: Browser, shared_server: Server
+) -> None:
+    long = Person.arrive(browser, shared_server.url, "l" + "o" * 62 + "ng")
+    long.page.get_by_role("link", name="Create an account").click()
+    uid = long.page.get_by_role("textbox", name="User ID")
+    long.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    long.page.evaluate("(uid) => navigator.clipboard.writeText(uid)", long.uid)
+    uid.press("ControlOrMeta+V")
+    expect(uid).to_have_value(long.uid)
+    long.page.get_by_role("textbox", name="Name").fill("Long")
+    long.page.get_by_label("Password").fill(PASSWORD)
+    long.page.get_by_role("button", name="Create account").click()
+    expect(long.page.get_by_role("alert")).to_have_text("User ID is longer than 64 characters.")
+    expect(uid).to_be_focused()
+    uid.press("End")
+    uid.press("Backspace")
+    long.page.get_by_role("button", name="Create account").click()
+    expect(long.conversations).to_be_visible()
+    long.leave()

@@ -329,3 +329,16 @@ def test_the_last_one_in_a_group_is_told_that_it_ends(newcomer: Newcomer) -> Non
     expect(leaving).to_contain_text("You are the last one in “Two”: if you leave, the group ends")
     leaving.get_by_role("button", name="Leave", exact=True).click()
     expect(ann.messages.last).to_have_text("You left")
+
+
+def test_a_group_name_is_as_long_as_it_may_be_and_not_cut(newcomer: Newcomer) -> None:
+    ann = newcomer("Ann")
+    ann.fill_in_group("🎉" * 65)
+    ann.page.get_by_role("button", name="Create group").click()
+    dialog = ann.page.get_by_role("dialog", name="New group")
+    expect(dialog.get_by_role("alert")).to_have_text("Group name is longer than 64 characters.")
+    dialog.get_by_role("textbox", name="Group name").press("End")
+    dialog.get_by_role("textbox", name="Group name").press("Backspace")
+    expect(dialog.get_by_role("alert")).to_have_count(0)
+    ann.page.get_by_role("button", name="Create group").click()
+    expect(ann.page.get_by_role("heading", level=1, name="🎉" * 64, exact=True)).to_be_visible()

@@ -1,9 +1,10 @@
-/** Checks that a form is filled in, in the page's own words rather than the browser's. */
+/** Checks how a form is filled in, in the page's own words rather than the browser's. */
 
-/** What is missing, as a sentence, with the focus on it; "" when nothing is. */
-export function missingIn(form: HTMLFormElement): string {
+/** What is missing or too long, as a sentence, with the focus on it; "" when nothing is. */
+export function faultIn(form: HTMLFormElement): string {
   const field = form.querySelector<HTMLInputElement>("input:invalid");
   if (!field) return "";
   field.focus();
+  if (field.validity.customError) return field.validationMessage;
   return `Fill in ${field.labels?.[0]?.textContent ?? "all fields"}.`;
 }
