@@ -114,6 +114,59 @@ describe("entries", () => {
     expect([seqs()[0], seqs().at(-1), seqs().length]).toEqual([250, 300, 51]);
   });
 
+  test("what somebody reads stays where something was skipped, until they go to the end", async () => {
+    const { channel, client, conversation, seqs } = await live(60);
+    await client.show(CONV);
+    conversation().readsUp = true;
+    channel.tell({ EvtType: "skip", ConvID: CONV, Seq: 299, N: 299, more: true });
+    channel.tell(entry(300));
+    channel.tell(entry(301, { EvtType: "edit", Refers: 20, Body: "better", N: 300 }));
+    expect([seqs().length, seqs().at(-1), conversation().unread]).toEqual([50, 60, 240]);
+    expect(conversation().at(20)?.Body).toBe("better");
+    expect(conversation().at(300)?.Seq).toBe(300);
+    conversation().toEnd();
+    expect([seqs(), conversation().more]).toEqual([[300, 301], true]);
+  });
+
+  test("what was skipped is fetched on from where somebody reads, until it meets the newest", async () => {
+    const { api, channel, client, conversation, seqs } = await live(60);
+    await client.show(CONV);
+    conversation().readsUp = true;
+    api.logs.set(CONV, history(130));
+    channel.tell({ EvtType: "skip", ConvID: CONV, Seq: 128, N: 128, more: true });
+    channel.tell(entry(129));
+    const ends = [];
+    for (let page = 0; page < 3; page += 1) {
+      await client.conversations.loadNewer(conversation());
+      ends.push([seqs().at(-1), conversation().ahead?.length]);
+    }
+    channel.tell(entry(130));
+    expect(ends).toEqual([
+      [110, 1],
+      [129, undefined],
+      [129, undefined],
+    ]);
+    expect(seqs()).toEqual(Array.from({ length: 120 }, (_, at) => at + 11));
+  });
+
+  test("what somebody has gone from is not filled up, and what failed is tried again", async () => {
+    const { api, channel, client, conversation, seqs } = await live(60);
+    await client.show(CONV);
+    conversation().readsUp = true;
+    api.logs.set(CONV, history(300));
+    channel.tell({ EvtType: "skip", ConvID: CONV, Seq: 299, N: 299, more: true });
+    api.failure = new Failure("unavailable", "no store");
+    await client.conversations.loadNewer(conversation());
+    const states = [conversation().filling];
+    client.conversations.resume();
+    states.push(conversation().filling);
+    const underWay = client.conversations.loadNewer(conversation());
+    await client.show(null);
+    await underWay;
+    channel.tell(entry(300));
+    expect([states, seqs()]).toEqual([["failed", "idle"], [300]]);
+  });
+
   test("of a conversation that is not open the newest ones are held, of the open one all", async () => {
     const { channel, client, seqs } = await live(2);
     for (let seq = 3; seq <= 103; seq += 1) channel.tell(entry(seq));

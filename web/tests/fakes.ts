@@ -238,6 +238,13 @@ export class FakeApi implements Api {
     return { items, next: items.length < older.length ? (items[0]?.Seq ?? null) : null };
   }
 
+  async eventsAfter(id: string, after: number, limit: number): Promise<Page<Entry, number>> {
+    this.#check();
+    const newer = (this.logs.get(id) ?? []).filter((entry) => entry.Seq > after);
+    const items = newer.slice(0, limit);
+    return { items, next: items.length < newer.length ? (items.at(-1)?.Seq ?? null) : null };
+  }
+
   async members(id: string, after: string): Promise<Page<Member>> {
     this.#check();
     const all = this.groups.get(id) ?? [];

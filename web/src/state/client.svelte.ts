@@ -288,7 +288,7 @@ export class Client {
     const { id } = conversation;
     const nameOf = (uid: Uid) => this.people.name(uid);
     this.#later(`tell ${id}`, this.#settings.tellDelayMs, () => {
-      const news = conversation.entries.findLast((entry) => this.#isNews(entry));
+      const news = conversation.newest.findLast((entry) => this.#isNews(entry));
       if (!news || news.Seq <= conversation.displayed) return;
       this.#world.notifier.tell(id, conversation.name, previewText(news, this.me, nameOf));
     });

@@ -16,6 +16,7 @@ import {
 } from "../wire/wire.ts";
 import { Roster } from "./roster.svelte.ts";
 import {
+  amended,
   appended,
   changed,
   groupChangeOf,
@@ -67,11 +68,15 @@ export class Conversation {
   displayedCount = $state(0);
   delivered = $state(0);
   displayed = $state(0);
-  /** Ascending and complete from the first one here up to the position. */
+  /** Ascending and complete from the first one here up to the position, or up to the hole. */
   entries = $state.raw<readonly Entry[]>([]);
+  /** What is behind the hole, up to the position, while somebody reads before it; null: no hole. */
+  ahead = $state.raw<readonly Entry[] | null>(null);
   /** Older entries can be fetched. */
   more = $state(true);
   history = $state<LoadState>("idle");
+  /** How the hole is being filled. */
+  filling = $state<LoadState>("idle");
   readonly places = new SvelteMap<Uid, Place>();
   /** Of a large group: how many have each of one's own messages. */
   readonly readers = new SvelteMap<Seq, Place>();
@@ -92,6 +97,8 @@ export class Conversation {
   readonly unread = $derived(this.left ? 0 : Math.max(0, this.count - this.displayedCount));
   /** Where one was reading when it was last open; null: at its end. */
   spot: Spot | null = null;
+  /** Somebody reads further up: what is here stays. */
+  readsUp = false;
   /** The cursor: everything up to it has been met. */
   position: Seq = 0;
   /** The last entry that the list told of. */
@@ -135,6 +142,11 @@ export class Conversation {
     return Math.max(this.position, this.#listed);
   }
 
+  /** The entries that end at the position. */
+  get newest(): readonly Entry[] {
+    return this.ahead ?? this.entries;
+  }
+
   /** Takes what the list says, which may be older or newer than what the channel told. */
   adopt(item: ConversationItem): void {
     const asOf = item.last?.Seq ?? 0;
@@ -161,7 +173,7 @@ export class Conversation {
     if (entry.Seq <= this.position) return "copy";
     if (entry.Seq > this.position + 1) return "gap";
     this.position = entry.Seq;
-    this.entries = appended(this.entries, entry);
+    this.#append(entry);
     this.count = Math.max(this.count, entry.N ?? 0);
     this.#show(entry);
     this.#moveByEntry(entry);
@@ -169,15 +181,35 @@ export class Conversation {
     return "next";
   }
 
-  /** What was passed over and can be fetched is a hole: history begins anew behind it. */
+  /** What was passed over and can be fetched is a hole: history begins anew behind it, unless
+   * somebody reads before it. */
   skip({ Seq: seq, N, more }: Skip): void {
     this.position = seq;
     this.count = Math.max(this.count, N ?? 0);
     if (more) {
-      this.entries = [];
-      this.more = true;
+      this.ahead = [];
+      if (!this.readsUp || this.entries.length === 0) this.toEnd();
     }
     this.roster.outdate();
+  }
+
+  /** Who goes to the newest lets go of what is before the hole. */
+  toEnd(): void {
+    this.readsUp = false;
+    if (this.ahead === null) return;
+    this.entries = this.ahead;
+    this.ahead = null;
+    this.more = true;
+  }
+
+  /** Takes what follows `after`, where the hole begins; `more`: there is more of it to fetch. */
+  fill(after: Seq, newer: readonly Entry[], more: boolean): void {
+    if (this.ahead === null || this.entries.at(-1)?.Seq !== after) return; // gone to the end meanwhile
+    const end = this.ahead[0]?.Seq ?? this.position + 1;
+    const filled = newer.filter(({ Seq }) => Seq < end).reduce(appended, [...this.entries]);
+    const whole = !more || (newer.at(-1)?.Seq ?? 0) >= end - 1;
+    this.entries = whole ? prepended(filled, this.ahead) : filled;
+    if (whole) this.ahead = null;
   }
 
   prepend(older: readonly Entry[], more: boolean): void {
@@ -188,6 +220,7 @@ export class Conversation {
 
   /** Lets go of what is older than the newest `keep` entries. */
   trim(keep: number): void {
+    this.toEnd();
     if (this.entries.length <= keep) return;
     this.entries = this.entries.slice(-keep);
     this.more = true;
@@ -219,7 +252,8 @@ export class Conversation {
 
   /** The entry `seq`, if there is one here. */
   at(seq: Seq | undefined): Entry | undefined {
-    return this.entries[indexOfSeq(this.entries, seq ?? 0)];
+    const at = indexOfSeq(this.entries, seq ?? 0);
+    return this.entries[at] ?? this.ahead?.[indexOfSeq(this.ahead, seq ?? 0)];
   }
 
   /** Of `uids`, whom one wanted to add, those whom `entry` did not bring in. */
@@ -232,6 +266,15 @@ export class Conversation {
   countAt(seq: Seq): number {
     const here = this.entries.findLast((entry) => entry.Seq <= seq);
     return here?.N ?? (seq >= this.position ? this.count : this.displayedCount);
+  }
+
+  #append(entry: Entry): void {
+    if (this.ahead === null) {
+      this.entries = appended(this.entries, entry);
+      return;
+    }
+    this.ahead = appended(this.ahead, entry);
+    if (isChange(entry.EvtType)) this.entries = amended(this.entries, entry);
   }
 
   /** The `last` of the list follows changes of that very entry, too. */

@@ -23,6 +23,9 @@ export interface HistorySettings {
   catchUpEntries: number;
   /** Entries kept of a conversation that is not open; twice as many are let grow before. */
   keptEntries: number;
+  /** So many pages, and so many entries by each, are fetched at most to come to what is far back. */
+  farPages: number;
+  farEntries: number;
   /** One that came up live waits at most so long for its name before it is listed. */
   nameWaitMs: number;
 }
@@ -31,6 +34,8 @@ export const HISTORY_DEFAULTS: HistorySettings = {
   pageEntries: 50,
   catchUpEntries: 150,
   keptEntries: 50,
+  farPages: 20,
+  farEntries: 200,
   nameWaitMs: 1_000,
 };
 
@@ -140,6 +145,15 @@ export class Conversations {
     await underWay;
   }
 
+  /** Fetches what there is from the entry `seq` on, as long as somebody waits for it. */
+  async loadFrom(conversation: Conversation, seq: Seq, isAwaited: () => boolean): Promise<void> {
+    const { farPages, farEntries } = this.#settings;
+    for (let page = 0; page < farPages && (conversation.entries[0]?.Seq ?? 0) > seq; page += 1) {
+      if (!isAwaited() || !conversation.more || conversation.history === "failed") break;
+      await this.loadOlder(conversation, farEntries);
+    }
+  }
+
   async #fetchOlder(conversation: Conversation, most: number): Promise<void> {
     conversation.history = "loading";
     try {
@@ -149,6 +163,23 @@ export class Conversations {
       conversation.history = "idle";
     } catch {
       conversation.history = "failed";
+    }
+  }
+
+  /** Fetches what comes next in the hole before which somebody reads, if there is one. */
+  async loadNewer(conversation: Conversation): Promise<void> {
+    const after = conversation.entries.at(-1)?.Seq;
+    if (conversation.ahead === null || after === undefined) return;
+    if (conversation.filling === "loading") return;
+    conversation.filling = "loading";
+    try {
+      const { id } = conversation;
+      const page = await this.#api.eventsAfter(id, after, this.#settings.pageEntries);
+      conversation.fill(after, page.items, page.next !== null);
+      conversation.filling = "idle";
+      for (const entry of page.items) this.#people.name(authorOf(entry));
+    } catch {
+      conversation.filling = "failed";
     }
   }
 
@@ -181,6 +212,7 @@ export class Conversations {
     this.#unanswered = [];
     for (const conversation of this.#byId.values()) {
       if (conversation.history === "failed") conversation.history = "idle";
+      if (conversation.filling === "failed") conversation.filling = "idle";
     }
   }
 
@@ -202,7 +234,7 @@ export class Conversations {
 
   /** The cursor and newest entries of `conversation`, to keep. */
   keepable(conversation: Conversation): KeptLog {
-    const entries = conversation.entries.slice(-this.#settings.keptEntries);
+    const entries = conversation.newest.slice(-this.#settings.keptEntries);
     return { ConvID: conversation.id, position: conversation.position, entries };
   }
 

@@ -43,6 +43,8 @@ export interface Api {
   conversation(id: ConvID): Promise<ConversationDetails>;
   /** Up to `limit` entries before `before`, ascending; `next` is null when nothing is older. */
   eventsBefore(id: ConvID, before: Seq, limit: number): Promise<Page<Entry, Seq>>;
+  /** Up to `limit` entries after `after`, ascending; `next` is null when nothing is newer. */
+  eventsAfter(id: ConvID, after: Seq, limit: number): Promise<Page<Entry, Seq>>;
   /** The present members by uid, from behind `after` on. */
   members(id: ConvID, after: Uid): Promise<Page<Member>>;
   /** How far each has come who was in before the entry `seq`, but its author. */

@@ -33,7 +33,12 @@ export function isKnown(entry: Entry): boolean {
 
 /** `entries` with `entry` at the end, and with what it changes changed. */
 export function appended(entries: readonly Entry[], entry: Entry): Entry[] {
-  const next = [...entries, entry];
+  return amended([...entries, entry], entry);
+}
+
+/** `entries` with what `entry`, which is elsewhere, changes among them changed. */
+export function amended(entries: readonly Entry[], entry: Entry): Entry[] {
+  const next = [...entries];
   amend(next, entry);
   return next;
 }

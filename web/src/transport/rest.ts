@@ -100,6 +100,10 @@ export class Rest implements Api {
     return this.#call("GET", conversationPath(id, "/events"), { query: { before, limit } });
   }
 
+  eventsAfter(id: string, after: number, limit: number): Promise<Page<Entry, number>> {
+    return this.#call("GET", conversationPath(id, "/events"), { query: { after, limit } });
+  }
+
   members(id: string, after: string): Promise<Page<Member>> {
     const query = { after, limit: this.#settings.listLimit };
     return this.#call("GET", conversationPath(id, "/members"), { query });

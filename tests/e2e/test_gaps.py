@@ -1,0 +1,83 @@
+"""More was missed than a connection brings back: the place is kept, what is missing is fetched."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.e2e.person import Person
+from tests.servers import Server
+
+OLD = 60
+MISSED = 70
+BROUGHT = 10
+"""The last of the missed that come by themselves."""
+
+Pair = tuple[Person, Person]
+
+_pairs = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One that brings little of what was missed."""
+    data = tmp_path_factory.mktemp("data")
+    with Server(data, "--backlog-entries", str(BROUGHT)) as server:
+        yield server
+
+
+@pytest.fixture
+def pair(browser: Browser, server: Server) -> Iterator[Pair]:
+    """Ann has written much to Bob, who has it open at its end."""
+    number = next(_pairs)
+    ann = Person.with_account(browser, server.url, f"ann{number}", "Ann")
+    bob = Person.with_account(browser, server.url, f"bob{number}", "Bob")
+    ann.start_with(bob, "Bob")
+    for number in range(1, OLD + 1):
+        ann.write(f"old {number}.")
+    bob.conversation("Ann").click()
+    expect(ann.message(f"old {OLD}.")).to_contain_text("Read")
+    yield ann, bob
+    ann.leave()
+    bob.leave()
+
+
+def _miss(pair: Pair) -> None:
+    ann, bob = pair
+    bob.context.set_offline(True)
+    expect(bob.status).to_have_text("Offline. Messages will be sent later")
+    for number in range(1, MISSED + 1):
+        ann.write(f"missed {number}.")
+    expect(ann.message(f"missed {MISSED}.")).to_contain_text("Sent")
+    bob.context.set_offline(False)
+    expect(bob.status).to_have_count(0)
+
+
+def _numbers(person: Person) -> list[int]:
+    found = re.findall(r"missed (\d+)\.", person.log.inner_text())
+    return [int(number) for number in found]
+
+
+def test_who_reads_older_messages_keeps_the_place_and_reads_on_without_a_gap(pair: Pair) -> None:
+    ann, bob = pair
+    bob.log.hover()
+    mark = bob.message("old 20.")
+    while mark.count() == 0:
+        bob.page.mouse.wheel(0, -500)
+    mark.scroll_into_view_if_needed()
+    before = mark.bounding_box()
+    _miss(pair)
+    expect(bob.page).to_have_title(f"({MISSED}) webchat")
+    expect(bob.page.get_by_role("button", name="New messages")).to_be_visible()
+    assert mark.bounding_box() == before
+    expect(ann.message("missed 1.")).to_contain_text("Delivered")
+    while bob.message(f"missed {MISSED}.").count() == 0:
+        bob.page.mouse.wheel(0, 1500)
+    assert _numbers(bob) == list(range(1, MISSED + 1))
+    bob.message(f"missed {MISSED}.").scroll_into_view_if_needed()
+    expect(ann.message(f"missed {MISSED}.")).to_contain_text("Read")
+    expect(bob.page).to_have_title("webchat")
