@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { Failure } from "../src/wire/failure.ts";
-import { entry, type FakeApi, item, settle } from "./fakes.ts";
+import { entry, type FakeApi, item, settle, world } from "./fakes.ts";
 import { CONV, live } from "./page.ts";
 
 /** Whom `api` is asked for from now on, each alone. */
@@ -17,6 +17,15 @@ function asking(api: FakeApi): string[] {
 }
 
 describe("names", () => {
+  test("that the list tells are not asked for one by one", async () => {
+    const given = world();
+    const uids = ["bob", "cleo", "dan"];
+    given.api.list = uids.map((uid) => item(entry(1, { ConvID: `dm:ann:${uid}` }), { name: uid }));
+    const asked = asking(given.api);
+    await live(1, given);
+    expect(asked).toEqual([]);
+  });
+
   const AGE_MS = 300_000;
 
   test("of people in the list are asked for again when somebody looks, but not at once", async () => {

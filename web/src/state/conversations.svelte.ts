@@ -247,8 +247,9 @@ export class Conversations {
   }
 
   #take(item: ConversationItem): Conversation {
+    const other = otherOf(item.ConvID, this.me);
+    if (other) this.#people.learn({ uid: other, name: item.name }); // first: it need not be asked for
     const conversation = this.ensure(item.ConvID);
-    if (conversation.other) this.#people.learn({ uid: conversation.other, name: item.name });
     const last = item.last?.Seq ?? 0;
     const kept = this.#usable(item.ConvID, last);
     conversation.begin(kept?.position ?? last, kept?.entries ?? []);
