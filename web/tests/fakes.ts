@@ -94,6 +94,8 @@ export class FakeChannel implements Channel {
   readonly requests: Request[] = [];
   readonly restarts: (number | undefined)[] = [];
   connected = false;
+  /** What a join is told the time is, in ms. */
+  time = 0;
 
   open(listener: ChannelListener): void {
     this.listener = listener;
@@ -115,7 +117,7 @@ export class FakeChannel implements Channel {
     return new Promise((resolve, reject) => {
       const ok = (ack: Partial<Sent> = {}) => resolve({ ...ack, ok: true });
       this.requests.push({ name, body, ok, fail: reject });
-      if (name !== "chat") ok();
+      if (name !== "chat") ok(name === "join" ? { time: this.time } : {});
     });
   }
 

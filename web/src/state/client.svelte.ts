@@ -241,8 +241,9 @@ export class Client {
 
   async #join(): Promise<void> {
     if (!this.#connected || !this.conversations.loaded) return;
+    let since: number;
     try {
-      await this.#feed.join();
+      since = await this.#feed.join();
     } catch (thrown) {
       const failure = asFailure(thrown);
       if (failure.code === "unauthenticated") this.#owner.loggedOut();
@@ -250,7 +251,7 @@ export class Client {
       return;
     }
     if (!this.#connected) return;
-    this.connection.online();
+    this.connection.online(since);
     this.outbox.resume();
     this.#receipts.resume();
     this.people.resume();

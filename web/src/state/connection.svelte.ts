@@ -13,6 +13,8 @@ export const CONNECTION_DEFAULTS: ConnectionSettings = { quietMs: 400 };
 
 export class Connection {
   state = $state<"connecting" | "online" | "offline">("connecting");
+  /** When the server last took this page in, by the server's clock, in ms. */
+  since = $state(0);
   #quiet = $state(true);
   /** It is open, and an answer is late. */
   #silent = $state(false);
@@ -41,8 +43,9 @@ export class Connection {
     });
   }
 
-  online(): void {
+  online(since: number): void {
     this.#cancel?.();
+    this.since = since;
     this.state = "online";
   }
 

@@ -76,8 +76,9 @@ export class Feed {
     this.#ownPosition ??= position;
   }
 
-  /** Asks for everything behind the cursors. Rejects with a Failure. */
-  async join(): Promise<void> {
+  /** Asks for everything behind the cursors; resolves with the server's time, in ms. Rejects with a
+   * Failure. */
+  async join(): Promise<number> {
     this.#syncing.clear();
     const [first, ...further] = this.#cursorPackets();
     const { device } = this.#settings;
@@ -97,6 +98,7 @@ export class Feed {
       throw new Failure("unauthenticated", "somebody else has logged in with this browser");
     }
     this.#joined = true;
+    return joined?.time ?? 0;
   }
 
   disconnected(): void {

@@ -161,6 +161,8 @@ export type Ack =
       StoredAt?: number;
       /** Of a `join`: whose connection this is. */
       uid?: Uid;
+      /** Of a `join`: the server's time, in ms. */
+      time?: number;
     }
   | { ok: false; MsgID?: string; error: WireError };
 
