@@ -98,6 +98,21 @@ def test_who_comes_back_reads_on_where_they_were(ann: Person) -> None:
     expect(ann.messages.last).to_be_in_viewport()
 
 
+def test_the_ends_of_a_long_log_are_one_key_away(ann: Person) -> None:
+    first, last = ann.message("note 1."), ann.message(f"note {MESSAGES}.")
+    _scroll_to_the_first(ann)
+    ann.choose_from_account("Settings")
+    ann.conversation("Writer").click()
+    expect(first).to_be_in_viewport()
+    ann.log.press("End")
+    expect(last).to_be_in_viewport()
+    expect(ann.page.get_by_role("button", name="To the newest")).to_have_count(0)
+    expect(ann.log).to_be_focused()
+    ann.log.press("Home")
+    expect(first).to_be_in_viewport()
+    expect(ann.log).to_be_focused()
+
+
 def test_what_could_not_be_fetched_is_not_read_and_comes_with_the_connection(
     newcomer: Newcomer,
 ) -> None:

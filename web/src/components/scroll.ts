@@ -20,8 +20,18 @@ export function openerIn(article: Element | null | undefined): HTMLElement | nul
   return article?.querySelector<HTMLElement>('[aria-haspopup="menu"]') ?? null;
 }
 
-/** The arrows move from one message's menu to the next message's. */
-export function step(log: HTMLElement, event: KeyboardEvent): void {
+/** The arrows move from one message's menu to the next message's; `ends` are further keys' acts. */
+export function step(
+  log: HTMLElement,
+  event: KeyboardEvent,
+  ends: Readonly<Partial<Record<string, () => void>>>,
+): void {
+  const act = event.altKey || event.metaKey || event.shiftKey ? undefined : ends[event.key];
+  if (act) {
+    event.preventDefault();
+    act();
+    return;
+  }
   const by = event.key === "ArrowUp" ? -1 : event.key === "ArrowDown" ? 1 : 0;
   const openers = by === 0 ? [] : articlesIn(log).flatMap((article) => openerIn(article) ?? []);
   const at = openers.indexOf(event.target as HTMLElement);
