@@ -123,7 +123,7 @@ def test_what_could_not_be_fetched_is_not_read_and_comes_with_the_connection(
     expect(ann.message("For later")).to_contain_text("Sent")
     bob.page.route("**/events?*", lambda route: route.abort())
     bob.page.goto(f"/c/dm:{ann.uid}:{bob.uid}")
-    expect(bob.log.get_by_role("alert")).to_have_text("Older messages could not be fetched.")
+    expect(bob.log.get_by_role("alert")).to_have_text("The messages could not be fetched.")
     ann.write("And this")
     expect(bob.messages).to_have_count(1)
     expect(bob.page).to_have_title("(2) webchat")

@@ -144,6 +144,26 @@ def test_who_was_offline_catches_up(newcomer: Newcomer) -> None:
     expect(ann.message("missed 4")).to_contain_text("Read")
 
 
+def test_what_was_never_opened_here_comes_with_the_network(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    ann.start_with(bob, "Bob")
+    ann.write("before")
+    expect(bob.conversation("Ann")).to_contain_text("1 unread")
+    bob.page.reload()
+    bob.context.set_offline(True)
+    expect(bob.status).to_have_text("Offline. Messages will be sent later")
+    bob.conversation("Ann").click()
+    alert = bob.log.get_by_role("alert")
+    expect(alert).to_have_text(
+        "These messages are not on this device yet. They come with the connection."
+    )
+    bob.write("from bob")
+    expect(bob.message("from bob")).to_contain_text("Sending")
+    bob.context.set_offline(False)
+    expect(bob.messages).to_contain_text(["before", "from bob"])
+    expect(alert).to_have_count(0)
+
+
 def test_a_search_without_the_network_says_why_it_finds_nobody(newcomer: Newcomer) -> None:
     ann = newcomer("Ann")
     ann.page.get_by_role("button", name="New conversation").click()
