@@ -110,3 +110,18 @@ def test_a_member_who_leaves_under_their_menu_leads_to_the_others(newcomer: Newc
     bob.leave_group()
     expect(ann.members).to_have_count(1)
     expect(ann.details.get_by_role("list", name="Members")).to_be_focused()
+
+
+def test_the_list_need_not_be_gone_through_to_come_to_the_messages(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    ann.start_with(bob, "Bob")
+    ann.page.get_by_role("button", name="Account").focus()
+    ann.page.keyboard.press("Tab")
+    skip = ann.page.get_by_role("button", name="To the messages")
+    expect(skip).to_be_focused()
+    assert skip.evaluate("button => getComputedStyle(button).clipPath") == "none"
+    ann.page.keyboard.press("Enter")
+    expect(ann.log).to_be_focused()
+    ann.page.keyboard.press("Tab")
+    expect(ann.box).to_be_focused()
+    assert skip.evaluate("button => getComputedStyle(button).clipPath") != "none"
