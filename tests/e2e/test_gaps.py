@@ -93,6 +93,7 @@ def test_who_reads_older_messages_keeps_the_place_and_reads_on_without_a_gap(pai
     _miss(pair)
     expect(bob.page).to_have_title(f"({MISSED}) webchat")
     expect(bob.page.get_by_role("button", name="New messages")).to_be_visible()
+    expect(bob.page.get_by_role("button", name="new, go to")).to_have_count(0)
     assert abs(_top(mark) - before) <= 1
     expect(ann.message("missed 1.")).to_contain_text("Delivered")
     while bob.message(f"missed {MISSED}.").count() == 0:

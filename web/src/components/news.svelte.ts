@@ -56,9 +56,8 @@ export class News {
       return;
     }
     const mark = newLineIn(log);
-    if (!mark) return;
-    this.isAbove = below(log, mark) < 0;
-    if (!this.isAbove && present) this.missed = 0;
+    this.isAbove = mark !== null && below(log, mark) < 0; // what is not on the page is further down
+    if (mark && !this.isAbove && present) this.missed = 0;
   }
 
   /** Whether there is news before what is on the page. */
