@@ -150,6 +150,7 @@ def test_what_was_never_opened_here_comes_with_the_network(newcomer: Newcomer) -
     ann.write("before")
     expect(bob.conversation("Ann")).to_contain_text("1 unread")
     bob.page.reload()
+    expect(bob.conversation("Ann")).to_contain_text("1 unread")
     bob.context.set_offline(True)
     expect(bob.status).to_have_text("Offline. Messages will be sent later")
     bob.conversation("Ann").click()
