@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 
-import pytest
-
-from tests.chat.watched import WatchedStore
 from tests.chat.world import Person, World, settle
 from webchat.chat.assembly import Settings
 from webchat.chat.joining import JoinSettings
-from webchat.chat.keeping import KeptSettings
 
 CONV = "dm:anna:ben"
-KEPT = Settings(open_mode=True, kept=KeptSettings(kept_receipts=10))
-
-
-async def on_two_nodes() -> tuple[World, World, Person, Person]:
-    """Two nodes in open mode; at the first anna, of the seed's form, has written to ben at the
-    second."""
-    node = World(KEPT)
-    beside = World(KEPT, beside=node)
-    anna, ben = await node.person("anna"), await beside.joined("ben")
-    await anna.ask("join", "anna")
-    await anna.send("ben", "hello")
-    return node, beside, anna, ben
 
 
 async def test_a_position_moved_during_an_outage_is_told_when_the_bus_is_back(
@@ -166,53 +149,6 @@ async def test_counts_published_while_others_are_not_back_on_the_bus_reach_them_
     assert json.loads(anna.got("receipts")[-1]["Body"]) == [[2, 1, 1]]
 
 
-async def test_what_is_said_again_no_device_of_the_seeds_form_hears_twice() -> None:
-    node, beside, anna, ben = await on_two_nodes()
-    laptop = await node.joined("anna")
-    node.bus.cut_off()
-    beside.bus.cut_off()
-    beside.bus.reconnect()
-    node.bus.reconnect()
-    await settle()
-    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
-    third = World(KEPT, beside=node)
-    third.bus.cut_off()
-    third.bus.reconnect()
-    await settle()
-    await beside.pass_time(1.0)
-    assert [said["MsgID"] for said in anna.got("display")] == ["anna-hello"]
-    assert {said["Seq"] for said in laptop.got("display")} == {1}
-    for world in (node, beside, third):
-        await world.chat.close()
-
-
-async def test_a_page_that_was_told_before_it_went_to_another_node_is_not_told_again() -> None:
-    node = World(KEPT)
-    beside = World(KEPT, beside=node)
-    ben, anna = await node.joined("ben"), await node.person("anna")
-    await anna.ask("join", "anna")
-    await anna.send("ben", "hello")
-    page = await beside.person("anna")
-    await page.ask("join", "anna")
-    for world in (node, beside):
-        await world.pass_time(1.0)
-    node.bus.cut_off()
-    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
-    assert [said["MsgID"] for said in anna.got("display")] == ["anna-hello"]
-    for world in (node, beside):
-        await world.pass_time(1.0)
-    anna.leave()
-    anna = await beside.person("anna")
-    await anna.ask("join", "anna")
-    node.bus.reconnect()
-    await settle()
-    await node.pass_time(1.0)
-    assert anna.got("display") == []
-    assert [said["MsgID"] for said in page.got("display")] == ["anna-hello"]
-    for world in (node, beside):
-        await world.chat.close()
-
-
 async def test_what_was_said_long_before_an_outage_is_not_said_again(
     world: World, other: World
 ) -> None:
@@ -274,129 +210,6 @@ async def test_of_the_snapshots_asked_for_the_newest_come_again_after_an_outage(
     await settle()
     again = [said["ConvID"] for said in anna.got("receipts")[asked:]]
     assert again == ["dm:anna:cora", "dm:anna:dan"]
-
-
-async def test_receipts_for_the_seeds_form_are_kept_once_the_bus_says_nobody_is_here() -> None:
-    node = World(Settings(open_mode=True, kept=KeptSettings(kept_receipts=10)))
-    beside = World(beside=node)
-    anna, ben = await node.person("anna"), await beside.joined("ben")
-    await anna.ask("join", "anna")
-    await anna.send("ben", "hello")
-    anna.leave()
-    beside.bus.cut_off()
-    await ben.confirm("delivery", "anna", ConvID=CONV, Seq=1)
-    beside.bus.reconnect()
-    await settle()
-    again = await node.person("anna")
-    await again.ask("join", "anna")
-    assert [said["MsgID"] for said in again.got("delivery")] == ["anna-hello"]
-    for world in (node, beside):
-        await world.chat.close()
-
-
-async def test_receipts_that_an_authors_node_did_not_hear_come_when_its_bus_is_back() -> None:
-    node, beside, anna, ben = await on_two_nodes()
-    node.bus.cut_off()
-    await ben.confirm("delivery", "anna", ConvID=CONV, Seq=1)
-    await settle()
-    assert anna.got("delivery") == []
-    node.bus.reconnect()
-    await settle()
-    assert [said["MsgID"] for said in anna.got("delivery")] == ["anna-hello"]
-    for world in (node, beside):
-        await world.chat.close()
-
-
-async def test_a_page_hears_what_only_the_author_s_device_beside_the_reader_was_shown() -> None:
-    node, beside, anna, ben = await on_two_nodes()
-    laptop = await beside.joined("anna")
-    node.bus.cut_off()
-    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
-    assert [said["Seq"] for said in laptop.got("display")] == [1]
-    node.bus.reconnect()
-    await settle()
-    await beside.pass_time(1.0)
-    assert [said["MsgID"] for said in anna.got("display")] == ["anna-hello"]
-    for world in (node, beside):
-        await world.chat.close()
-
-
-async def test_what_could_not_be_said_again_is_named_once_when_it_can() -> None:
-    node, beside, anna, ben = await on_two_nodes()
-    laptop = await beside.joined("anna")
-    node.bus.cut_off()
-    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
-    third = World(KEPT, beside=node)
-    third.bus.cut_off()
-    third.bus.reconnect()
-    await settle()
-    beside.bus.cut_off()
-    await beside.pass_time(1.0)
-    beside.bus.reconnect()
-    await beside.pass_time(1.0)
-    node.bus.reconnect()
-    await settle()
-    await beside.pass_time(1.0)
-    assert [said["MsgID"] for said in anna.got("display")] == ["anna-hello"]
-    assert {said["Seq"] for said in laptop.got("display")} == {1}
-    for world in (node, beside, third):
-        await world.chat.close()
-
-
-@pytest.mark.parametrize("where", ["the same node", "another node"])
-async def test_who_comes_back_while_receipts_are_being_kept_gets_them_in_order(where: str) -> None:
-    beside = World(KEPT)
-    watched = WatchedStore(beside.store)
-    node = World(KEPT, beside=beside, store=watched)
-    ben = await node.joined("ben")
-    anna = await node.joined("anna")
-    await anna.send("ben", "hello")
-    anna.leave()
-    await ben.confirm("delivery", "anna", ConvID=CONV, Seq=1)
-    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
-    back = await (node if where == "the same node" else beside).person("anna")
-    await back.ask("join", "anna")
-    assert back.got("delivery", "display") == []
-    watched.kept.may_keep.set()
-    await settle()
-    assert [said["EvtType"] for said in back.got("delivery", "display")] == ["delivery", "display"]
-    for world in (node, beside):
-        await world.chat.close()
-
-
-async def test_a_receipt_that_comes_while_its_author_arrives_on_another_node_is_not_lost() -> None:
-    node = World(KEPT)
-    watched = WatchedStore(node.store)
-    watched.kept.may_keep.set()
-    beside = World(KEPT, beside=node, store=watched)
-    anna, ben = await node.person("anna"), await node.joined("ben")
-    await anna.ask("join", "anna")
-    await anna.send("ben", "hello")
-    anna.leave()
-    watched.log.heads_wait = asyncio.Event()
-    back = await beside.person("anna")
-    back.say("join", "anna")
-    await settle()
-    await ben.confirm("delivery", "anna", ConvID=CONV, Seq=1)
-    watched.log.heads_wait.set()
-    await settle()
-    assert [said["MsgID"] for said in back.got("delivery")] == ["anna-hello"]
-    for world in (node, beside):
-        await world.chat.close()
-
-
-async def test_a_receipt_on_its_way_to_a_node_that_its_author_just_leaves_is_kept() -> None:
-    node, beside, anna, ben = await on_two_nodes()
-    node.buses.hold_back()
-    await ben.confirm("delivery", "anna", ConvID=CONV, Seq=1)
-    anna.leave()
-    node.buses.let_go()
-    await settle()
-    again = await node.person("anna")
-    await again.ask("join", "anna")
-    assert [said["MsgID"] for said in again.got("delivery")] == ["anna-hello"]
-    for world in (node, beside):
-        await world.chat.close()
 
 
 async def author_and_reader_of_a_crowd(
