@@ -23,7 +23,6 @@ _Count = tuple[Seq, int, int]
 
 _CROSSING_S: Final = 5.0
 """Longer than counts are on their way from one node to another."""
-_UNTOLD: Final = (0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +73,9 @@ class ReadPositions:
         """The newest counts, which may have had in them already what is counted next."""
         self._unheard: set[tuple[ConvID, Uid]] = set()
         """Of whom what was told last counts for nothing at the next count."""
-        self._lately: dict[tuple[ConvID, Uid], tuple[float, dict[Seq, _Count]]] = {}
-        """The last counts by any node, and when these were told, while others may cross them."""
+        self._lately: dict[tuple[ConvID, Uid, Seq], tuple[float, _Count]] = {}
+        """When an author was told last by any node, and what, while others may cross it; in the
+        order in which it was told."""
         self._is_counting = False
         """Or is about to."""
 
@@ -130,15 +130,16 @@ class ReadPositions:
     def _note_told(self, counts: Counts) -> None:
         """Where fewer have a message than was told just before, what two nodes counted may have
         crossed on its way: it is counted again, and what this tells is newer than both."""
-        key, now_s = (counts.conv, counts.author), self._clock.monotonic_s()
-        for other in list(self._lately):
-            if now_s < self._lately[other][0] + _CROSSING_S:
-                break
-            del self._lately[other]
-        _, rows = self._lately.pop(key, (0.0, {}))
-        if any(_is_fewer(row, rows.get(row[0], _UNTOLD)) for row in counts.rows):
+        lately, now_s, is_fewer = self._lately, self._clock.monotonic_s(), False
+        while lately and next(iter(lately.values()))[0] <= now_s - _CROSSING_S:
+            del lately[next(iter(lately))]
+        for row in counts.rows:
+            message = (counts.conv, counts.author, row[0])
+            _, before = lately.pop(message, (now_s, row))
+            is_fewer = is_fewer or row[1] < before[1] or row[2] < before[2]
+            lately[message] = now_s, row
+        if is_fewer:
             self.count_again(counts.conv, counts.author, {row[0] for row in counts.rows})
-        self._lately[key] = now_s, rows | {row[0]: row for row in counts.rows}
 
     def _note(self, conv: ConvID, author: Uid, seqs: set[Seq]) -> None:
         self._uncounted.setdefault((conv, author), set()).update(seqs)
@@ -188,10 +189,6 @@ class ReadPositions:
             (seq, delivered, 0 if is_hidden else displayed)
             for seq, (delivered, displayed) in sorted(counts.items())
         ]
-
-
-def _is_fewer(row: _Count, before: _Count) -> bool:
-    return row[1] < before[1] or row[2] < before[2]
 
 
 def position_as_seen(
