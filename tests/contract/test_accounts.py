@@ -8,10 +8,12 @@ import msgspec
 import pytest
 
 from tests.profiles import save_profile
+from webchat.adapters.dynamodb import DynamoStore
 from webchat.errors import Code, WebchatError
 from webchat.model import Profile
 from webchat.ports.accounts import Changed
 from webchat.ports.store import Store
+from webchat.ports.transfer import AccountRecord
 
 
 def person(uid: str, name: str = "", *, disabled: bool = False) -> Profile:
@@ -202,12 +204,15 @@ async def test_search_is_paged_by_uid(store: Store) -> None:
 
 
 async def test_search_among_many_matches_is_paged_by_uid_too(store: Store) -> None:
-    uids = [f"ann{number:04}" for number in range(1_200)]
-    await asyncio.gather(*[store.accounts.create(person(uid, "A B"), "", 1) for uid in uids])
+    # From 1,000 matches on SQL asks otherwise; DynamoDB never does, and its engines take long.
+    many = 40 if isinstance(store, DynamoStore) else 1_200
+    people = [person(f"ann{number:04}", "A B") for number in range(many)]
+    await store.transfer.restore([AccountRecord(each, "", 1) for each in people])
     await save_profile(store.accounts, person("ann0001", disabled=True), 2)
     assert await found(store, "an", limit=3) == ["ann0000", "ann0002", "ann0003"]
-    assert await found(store, "", after="ann1197") == ["ann1198", "ann1199"]
-    assert await found(store, "b", after="ann0500", limit=2) == ["ann0501", "ann0502"]
+    last = [each.uid for each in people[-3:]]
+    assert await found(store, "", after=last[0]) == last[1:]
+    assert await found(store, "b", after="ann0005", limit=2) == ["ann0006", "ann0007"]
 
 
 async def test_recent_are_those_last_added_or_saved(store: Store) -> None:

@@ -7,7 +7,9 @@ import re
 from playwright.sync_api import Route, expect
 
 from tests.e2e.conftest import Newcomer
+from tests.e2e.elsewhere import write_elsewhere
 from tests.e2e.person import Person
+from tests.servers import Server
 
 
 def test_a_message_is_sent_then_delivered_then_read(newcomer: Newcomer) -> None:
@@ -231,15 +233,17 @@ def test_what_arrives_while_nobody_looks_is_read_when_they_are_back(newcomer: Ne
     expect(bob.page).to_have_title("webchat")
 
 
-def test_who_comes_back_to_older_messages_has_read_what_is_in_view(newcomer: Newcomer) -> None:
+def test_who_comes_back_to_older_messages_has_read_what_is_in_view(
+    newcomer: Newcomer, shared_server: Server
+) -> None:
     ann, bob = newcomer("Ann"), newcomer("Bob")
     ann.start_with(bob, "Bob")
     ann.write("before")
     bob.conversation("Ann").click()
     expect(ann.message("before")).to_contain_text("Read")
     _look(bob, away=True)
-    for number in range(10, 40):
-        ann.write(f"number {number}")
+    numbers = [f"number {number}" for number in range(10, 40)]
+    write_elsewhere(shared_server, ann, bob.uid, numbers)
     expect(bob.page).to_have_title("(30) webchat")
     bob.log.hover()
     bob.page.mouse.wheel(0, -600)

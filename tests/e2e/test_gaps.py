@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
+from tests.e2e.elsewhere import write_elsewhere
 from tests.e2e.person import Person
 from tests.servers import Server
 
@@ -37,8 +38,7 @@ def pair(browser: Browser, server: Server) -> Iterator[Pair]:
     ann = Person.with_account(browser, server.url, f"ann{number}", "Ann")
     bob = Person.with_account(browser, server.url, f"bob{number}", "Bob")
     ann.start_with(bob, "Bob")
-    for number in range(1, OLD + 1):
-        ann.write(f"old {number}.")
+    write_elsewhere(server, ann, bob.uid, [f"old {number}." for number in range(1, OLD + 1)])
     bob.conversation("Ann").click()
     expect(ann.message(f"old {OLD}.")).to_contain_text("Read")
     yield ann, bob
@@ -46,22 +46,22 @@ def pair(browser: Browser, server: Server) -> Iterator[Pair]:
     bob.leave()
 
 
-def _miss(pair: Pair) -> None:
+def _miss(server: Server, pair: Pair) -> None:
     ann, bob = pair
     bob.context.set_offline(True)
     expect(bob.status).to_have_text("Offline. Messages will be sent later")
-    for number in range(1, MISSED + 1):
-        ann.write(f"missed {number}.")
+    missed = [f"missed {number}." for number in range(1, MISSED + 1)]
+    write_elsewhere(server, ann, bob.uid, missed)
     expect(ann.message(f"missed {MISSED}.")).to_contain_text("Sent")
     bob.context.set_offline(False)
     expect(bob.status).to_have_count(0)
 
 
-def test_who_is_at_the_end_sees_where_what_was_missed_begins(pair: Pair) -> None:
+def test_who_is_at_the_end_sees_where_what_was_missed_begins(server: Server, pair: Pair) -> None:
     ann, bob = pair
     ann.write("seen.")
     expect(ann.message("seen.")).to_contain_text("Read")
-    _miss(pair)
+    _miss(server, pair)
     expect(ann.message(f"missed {MISSED}.")).to_contain_text("Read")
     expect(bob.message(f"missed {MISSED}.")).to_be_in_viewport()
     expect(bob.page).to_have_title("webchat")
@@ -82,7 +82,9 @@ def _numbers(person: Person) -> list[int]:
     return [int(number) for number in found]
 
 
-def test_who_reads_older_messages_keeps_the_place_and_reads_on_without_a_gap(pair: Pair) -> None:
+def test_who_reads_older_messages_keeps_the_place_and_reads_on_without_a_gap(
+    server: Server, pair: Pair
+) -> None:
     ann, bob = pair
     bob.log.hover()
     mark = bob.message("old 20.")
@@ -90,7 +92,7 @@ def test_who_reads_older_messages_keeps_the_place_and_reads_on_without_a_gap(pai
         bob.page.mouse.wheel(0, -500)
     mark.scroll_into_view_if_needed()
     before = _top(mark)
-    _miss(pair)
+    _miss(server, pair)
     expect(bob.page).to_have_title(f"({MISSED}) webchat")
     expect(bob.page.get_by_role("button", name="New messages")).to_be_visible()
     expect(bob.page.get_by_role("button", name="new, go to")).to_have_count(0)

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Route, expect
 
 from tests.e2e.conftest import Newcomer
+from tests.e2e.elsewhere import write_elsewhere
 from tests.e2e.person import Person
 from tests.servers import Server
 
@@ -19,8 +20,8 @@ def writer(browser: Browser, shared_server: Server) -> Iterator[Person]:
     """Somebody with many notes to herself."""
     writer = Person.with_account(browser, shared_server.url, "writer", "Writer")
     writer.start_with(writer, "Writer")
-    for number in range(1, MESSAGES + 1):
-        writer.write(f"note {number}.")
+    notes = [f"note {number}." for number in range(1, MESSAGES + 1)]
+    write_elsewhere(shared_server, writer, writer.uid, notes)
     expect(writer.message(f"note {MESSAGES}.")).to_contain_text("Sent")
     yield writer
     writer.leave()
@@ -181,11 +182,16 @@ def test_a_new_message_does_not_move_who_reads_older_ones(ann: Person, writer: P
     expect(ann.log).to_be_focused()
 
 
-def test_who_follows_a_reply_has_not_read_what_is_below(newcomer: Newcomer) -> None:
+def _lines(first: int, last: int) -> list[str]:
+    return [f"line {number}." for number in range(first, last + 1)]
+
+
+def test_who_follows_a_reply_has_not_read_what_is_below(
+    newcomer: Newcomer, shared_server: Server
+) -> None:
     ann, bob = newcomer("Ann"), newcomer("Bob")
     ann.start_with(bob, "Bob")
-    for number in range(1, 61):
-        ann.write(f"line {number}.")
+    write_elsewhere(shared_server, ann, bob.uid, _lines(1, 60))
     bob.conversation("Ann").click()
     ann.choose_for("line 60.", "Reply")
     ann.write("see there")
@@ -193,8 +199,7 @@ def test_who_follows_a_reply_has_not_read_what_is_below(newcomer: Newcomer) -> N
     bob.log.hover()
     bob.page.mouse.wheel(0, -100)
     expect(bob.page.get_by_role("button", name="To the newest")).to_be_visible()
-    for number in range(62, 91):
-        ann.write(f"line {number}.")
+    write_elsewhere(shared_server, ann, bob.uid, _lines(62, 90))
     expect(ann.message("line 90.")).to_contain_text("Delivered")
     bob.message("see there").get_by_role("button", name="In reply to Ann: line 60.").click()
     expect(
@@ -204,11 +209,12 @@ def test_who_follows_a_reply_has_not_read_what_is_below(newcomer: Newcomer) -> N
     expect(ann.message("line 74.")).to_contain_text("Delivered")
 
 
-def test_who_missed_much_is_led_to_the_first_of_it(newcomer: Newcomer) -> None:
+def test_who_missed_much_is_led_to_the_first_of_it(
+    newcomer: Newcomer, shared_server: Server
+) -> None:
     ann, bob = newcomer("Ann"), newcomer("Bob")
     ann.start_with(bob, "Bob")
-    for number in range(1, 61):
-        ann.write(f"line {number}.")
+    write_elsewhere(shared_server, ann, bob.uid, _lines(1, 60))
     expect(bob.conversation("Ann")).to_contain_text("60 unread")
     bob.conversation("Ann").click()
     expect(bob.message("line 60.")).to_be_in_viewport()
