@@ -134,6 +134,24 @@ async def test_a_groups_owner_deletes_others_messages_and_members_do_not(world: 
     assert (await amend(anna, "edit", G, 2, "polite"))["error"]["code"] == "forbidden"
 
 
+async def test_edits_are_not_sought_of_what_may_not_be_deleted(
+    world: World, near: World, watched: WatchedStore
+) -> None:
+    """They may lie far behind the message, and whoever is refused can ask again and again."""
+    anna, _ = await talk(world)
+    ben = await near.joined("ben")
+    await amend(anna, "edit", "ben", 1, "hello")
+    watched.log.reads.clear()
+    assert (await amend(ben, "delete", "anna", 1))["error"]["code"] == "forbidden"
+    assert watched.log.reads == [CONV]  # the message itself
+    await amend(anna, "delete", "ben", 1)
+    again = await near.joined("anna", {CONV: 3})
+    watched.log.reads.clear()
+    ack = await amend(again, "delete", "ben", 1, MsgID="again")
+    assert ack["error"]["code"] == "bad_request"
+    assert watched.log.reads == [CONV]
+
+
 async def test_an_act_sent_again_while_it_is_decided_waits_for_what_becomes_of_it(
     world: World, near: World, watched: WatchedStore
 ) -> None:

@@ -11,7 +11,14 @@ from webchat.errors import Code, WebchatError
 from webchat.model import ConvID, Entry, Seq, Uid, is_group, is_uid, pair_conv
 from webchat.ports.log import Append, Log
 from webchat.protocol.envelope import Envelope
-from webchat.service.amend import Kind, amend, check_amendment, is_edit_of, what_became_of
+from webchat.service.amend import (
+    Kind,
+    amend,
+    check_amendment,
+    check_may_amend,
+    is_edit_of,
+    what_became_of,
+)
 from webchat.service.membership import check_group_act
 from webchat.service.standing import ADMINS, Standings, not_a_member
 
@@ -51,17 +58,10 @@ class Amending:
             sees = True
         else:
             raise not_a_member()
-        meant = await self._entry(conv, envelope.refers) if sees else None
-        return amend(
-            kind,
-            uid,
-            conv,
-            meant,
-            envelope,
-            is_admin=is_admin,
-            members_as_of=members_as_of,
-            edits=await self._edits_of(meant) if meant is not None and kind == "delete" else (),
-        )
+        seen = await self._entry(conv, envelope.refers) if sees else None
+        meant = check_may_amend(kind, uid, seen, is_admin=is_admin)
+        edits = await self._edits_of(meant) if kind == "delete" else ()
+        return amend(kind, uid, conv, meant, envelope, members_as_of=members_as_of, edits=edits)
 
     async def _edits_of(self, message: Entry) -> list[Seq]:
         """Where a message was edited: the texts that a `delete` takes away, too."""

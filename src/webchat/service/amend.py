@@ -29,31 +29,36 @@ def check_amendment(kind: Kind, envelope: Envelope, text_bytes: int) -> None:
     check_text(envelope.body, text_bytes)
 
 
-def amend(
-    kind: Kind,
-    sender: Uid,
-    conv: ConvID,
-    meant: Entry | None,
-    envelope: Envelope,
-    *,
-    is_admin: bool,
-    members_as_of: Seq | None,
-    edits: Sequence[Seq] = (),
-) -> Append:
-    """The append of a checked amendment of `meant`, as far as the sender may see it.
+def check_may_amend(kind: Kind, sender: Uid, meant: Entry | None, *, is_admin: bool) -> Entry:
+    """The message that is meant; `meant`: as far as the sender may see it.
 
-    The author alone edits; the author or an admin deletes; who sees a message may react. `edits`:
-    of a message to delete, whose texts go with it. On the condition that nothing became of `meant`
-    since: on another node, say, where its text would stay. Raises BAD_REQUEST where nothing, no
-    message, or a deleted one is meant; FORBIDDEN.
+    The author alone edits; the author or an admin deletes; who sees a message may react. Raises
+    BAD_REQUEST where nothing, no message, or a deleted one is meant; FORBIDDEN.
     """
     if meant is None or meant.kind != MESSAGE:
         raise WebchatError(Code.BAD_REQUEST, "Refers means no message you can see")
     if kind != "react" and meant.sender != sender and not (kind == "delete" and is_admin):
         raise WebchatError(Code.FORBIDDEN, f"this message is not yours to {kind}")
-    became = what_became_of(meant)
-    if became.deleted:
+    if what_became_of(meant).deleted:
         raise WebchatError(Code.BAD_REQUEST, "Refers means a message that was deleted")
+    return meant
+
+
+def amend(
+    kind: Kind,
+    sender: Uid,
+    conv: ConvID,
+    meant: Entry,
+    envelope: Envelope,
+    *,
+    members_as_of: Seq | None,
+    edits: Sequence[Seq] = (),
+) -> Append:
+    """The append of an amendment of `meant`, which the sender may amend so.
+
+    `edits`: of a message to delete, whose texts go with it. On the condition that nothing became of
+    `meant` since: on another node, say, where its text would stay.
+    """
     body = "" if kind == "delete" else envelope.body
     in_pair = pair_of(conv) is not None
     said = encode_said(
@@ -70,7 +75,7 @@ def amend(
         members_as_of=members_as_of,
         follow=Follow(
             changes=(
-                Change(kind, envelope.refers, sender, body, as_of=became.edited),
+                Change(kind, envelope.refers, sender, body, as_of=what_became_of(meant).edited),
                 *(Change("delete", seq, sender) for seq in edits),
             )
         ),
