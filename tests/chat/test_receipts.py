@@ -12,7 +12,7 @@ import pytest
 from tests.chat.world import Person, World, settle
 from webchat.chat.assembly import Settings
 from webchat.errors import Code, WebchatError
-from webchat.model import NO_POSITION
+from webchat.model import NO_POSITION, Entry
 from webchat.ports.log import Append, AppendDone
 from webchat.ports.positions import Move, Moved, MoveDone
 from webchat.service.read_positions import ReceiptSettings
@@ -296,6 +296,26 @@ async def test_an_author_is_told_when_the_store_is_back(world: World) -> None:
     world.store.is_down = False
     await world.pass_time(2)
     assert heard(anna) == [("display", "ben", 1)]
+
+
+async def test_while_messages_cannot_be_read_it_is_tried_once_a_second_whatever_is_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna, ben = await talk(world, *map(str, range(20)))
+    tries: list[str] = []
+
+    async def read(conv: str, after: int, limit: int) -> list[Entry]:
+        tries.append(conv)
+        raise WebchatError(Code.UNAVAILABLE, "the store is not answering")
+
+    monkeypatch.setattr(world.store.log, "read", read)
+    for seq in range(1, 17):
+        ben.say("chat", {"EvtType": "display", "From": "ben", "ConvID": CONV, "Seq": seq})
+        await world.pass_time(0.25)
+    assert len(tries) == 4  # in as many seconds
+    monkeypatch.undo()
+    await world.pass_time(1)
+    assert heard(anna)[-1] == ("display", "ben", 16)
 
 
 async def test_receipts_reach_the_author_and_the_own_devices_on_other_nodes(world: World) -> None:

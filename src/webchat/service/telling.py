@@ -14,7 +14,7 @@ import msgspec
 
 from webchat.errors import WebchatError
 from webchat.model import MESSAGE, ConvID, Entry, Position, Seq, Uid, is_group
-from webchat.ports.clock import Clock
+from webchat.ports.clock import Clock, pause
 from webchat.ports.positions import Moved
 from webchat.ports.store import Store
 from webchat.service.batches import all_of
@@ -164,9 +164,10 @@ class Telling:
         try:
             while self._untold:
                 untold, self._untold = self._untold, defaultdict(list)
-                await self._tell_each(untold)
-        except WebchatError:  # the store went down after the write; it is told when it is back
-            self._clock.call_later(_RETRY_S, self._begin)
+                try:
+                    await self._tell_each(untold)
+                except WebchatError:  # the store went down after the write; told when it is back
+                    await pause(self._clock, _RETRY_S)
         finally:
             self._is_telling = False
 
