@@ -196,9 +196,10 @@ class Receipts:
         self._note_unsure(conv, uid, NO_POSITION, error)
 
     def own_message_was_stored(self, entry: Entry) -> None:
-        """It is sent again: if it failed here before, nobody was told how far its sender is."""
-        place = Position(entry.seq, entry.seq, entry.n)
-        self.moved_by_own_message(Moved(entry.conv, entry.sender, place, place))
+        """It is sent again: if something failed here before, nobody was told how far its sender is,
+        which may be further than this, and the write says."""
+        if (entry.conv, entry.sender) in self._unsure:
+            self.move(entry.sender, entry.conv, displayed=entry.seq)
 
 
 def _as_far_as(pending: _Pending) -> Position:
