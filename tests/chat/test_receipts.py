@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.chat.world import Person, World, settle
+from tests.chat.world import Person, World, settle, three
 from webchat.chat.assembly import Settings
 from webchat.errors import Code, WebchatError
 from webchat.model import NO_POSITION, Entry
@@ -18,6 +18,7 @@ from webchat.ports.positions import Move, Moved, MoveDone
 from webchat.service.read_positions import ReceiptSettings
 
 CONV = "dm:anna:ben"
+G = "group_1"
 
 
 def heard(person: Person) -> list[tuple[str, str, int]]:
@@ -249,16 +250,57 @@ async def test_a_receipt_that_was_stored_though_it_was_refused_is_told_when_it_i
     assert heard(anna) == [("display", "ben", 1)]
 
 
-def lose_answers(world: World, monkeypatch: pytest.MonkeyPatch, *, by_itself: bool) -> None:
-    """What the store does to positions from now on is done, and not answered: each by itself, or
-    all together."""
+@pytest.mark.parametrize("by_itself", [True, False])
+async def test_a_receipt_that_was_stored_though_it_was_refused_is_told_with_later_ones(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, by_itself: bool
+) -> None:
+    """Also where one between them was refused, and not stored."""
+    anna, ben, cleo = await three(world, G, "ben", "cleo")
+    for author in (anna, cleo):
+        await author.say_in(G, "hello")
+    bens = {"ConvID": G, "From": G, "Originated": "ben"}
+    for seq, is_stored in ((2, True), (3, False)):
+        lose_answers(world, monkeypatch, by_itself=by_itself, is_stored=is_stored)
+        ack = await ben.confirm("display", G, Seq=seq, **bens)
+        assert ack["error"]["code"] == "unavailable"
+        monkeypatch.undo()
+    assert (await ben.confirm("display", G, Seq=3, **bens))["ok"]
+    for author in (anna, cleo):
+        told = [(said["Originated"], said["Seq"]) for said in author.got("display")]
+        assert told.count(("ben", 3)) == 1
+
+
+async def test_what_was_told_before_the_store_was_away_is_not_told_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna, ben, cleo = await three(world, G, "ben", "cleo")
+    bens = {"ConvID": G, "From": G, "Originated": "ben"}
+    await anna.say_in(G, "hello")
+    await ben.confirm("display", G, Seq=2, **bens)
+    anna.socket.packets.clear()
+    await cleo.say_in(G, "hello")
+    lose_answers(world, monkeypatch, by_itself=False, is_stored=False)
+    for kind in ("delivery", "display"):
+        ack = await ben.confirm(kind, G, Seq=3, **bens)
+        assert ack["error"]["code"] == "unavailable"
+    monkeypatch.undo()
+    assert (await ben.confirm("display", G, Seq=3, **bens))["ok"]
+    assert [said["Originated"] for said in anna.got("delivery", "display")] == ["cleo"]
+    assert [said["Originated"] for said in cleo.got("delivery", "display")] == ["ben"]
+
+
+def lose_answers(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, by_itself: bool, is_stored: bool = True
+) -> None:
+    """What the store does to positions from now on is done, or not, and not answered: each by
+    itself, or all together."""
     positions = world.store.positions
     move = positions.move
 
     def moved(moves: Sequence[Move], done: MoveDone) -> None:
         lost = WebchatError(Code.UNAVAILABLE, "the store is not answering")
         each = [Moved(m.conv, m.uid, NO_POSITION, NO_POSITION, lost) for m in moves]
-        move(moves, lambda _: done(each if by_itself else lost))
+        move(moves if is_stored else (), lambda _: done(each if by_itself else lost))
 
     monkeypatch.setattr(positions, "move", moved)
 

@@ -28,6 +28,8 @@ ReaderMoved = Callable[[ConvID, Uid, Position, object], None]
 
 _UNSURE: Final = 10_000
 """Of so many members and conversations it is remembered that a move may have been stored."""
+_SOMEWHERE: Final = Position(1, 1, 0)
+"""As far as a move went at least of which nobody knows how far."""
 
 
 class _Pending(msgspec.Struct, eq=False):
@@ -72,7 +74,8 @@ class Receipts:
         self._settings = settings
         self._pending: dict[tuple[ConvID, Uid], _Pending] = {}
         self._unsure: dict[tuple[ConvID, Uid], Position] = {}
-        """How far moves went that failed, and so were not told, but may have been stored."""
+        """How far moves went at least that failed, and so were not told, but may have been stored;
+        0: none went that way."""
         self._timer: Timer | None = None
         self._last_write_s = float("-inf")
 
@@ -170,16 +173,21 @@ class Receipts:
 
     def _note_unsure(self, conv: ConvID, uid: Uid, tried: Position, error: Exception) -> None:
         if isinstance(error, WebchatError) and error.code is Code.UNAVAILABLE:
-            put_newest(self._unsure, (conv, uid), tried, _UNSURE)
+            before = self._unsure.get((conv, uid), tried)
+            delivered = _least(tried.delivered, before.delivered)
+            displayed = _least(tried.displayed, before.displayed)
+            put_newest(self._unsure, (conv, uid), Position(delivered, displayed, 0), _UNSURE)
 
     def _sure(self, moved: Moved) -> Moved:
         """The move; from the beginning on, if one that failed before it was stored after all: from
         where that went nobody knows any more."""
+        if moved.refused is not None:
+            return moved
         tried = self._unsure.pop((moved.conv, moved.uid), None)
-        if tried is None or moved.refused is not None:
+        if tried is None:
             return moved
         before = moved.before
-        goes_on = before.delivered >= tried.delivered and before.displayed >= tried.displayed
+        goes_on = 0 < tried.delivered <= before.delivered or 0 < tried.displayed <= before.displayed
         if not goes_on and before != moved.after:
             return moved
         return msgspec.structs.replace(moved, before=NO_POSITION)
@@ -193,7 +201,7 @@ class Receipts:
 
     def own_message_failed(self, conv: ConvID, uid: Uid, error: Exception) -> None:
         """It may have been stored all the same, and then so is the sender's position."""
-        self._note_unsure(conv, uid, NO_POSITION, error)
+        self._note_unsure(conv, uid, _SOMEWHERE, error)
 
     def own_message_was_stored(self, entry: Entry) -> None:
         """It is sent again: if something failed here before, nobody was told how far its sender is,
@@ -204,3 +212,7 @@ class Receipts:
 
 def _as_far_as(pending: _Pending) -> Position:
     return Position(pending.delivered, pending.displayed, 0)
+
+
+def _least(a: Seq, b: Seq) -> Seq:
+    return min(a, b) or max(a, b)
