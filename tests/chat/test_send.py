@@ -11,6 +11,10 @@ from tests.chat.world import World, settle
 from webchat.protocol.socketio import Event
 
 CONV = "dm:anna:ben"
+HUGE = "1" + "0" * 309
+"""More than a double holds."""
+ENDLESS = "1" * 5_000
+"""More than Python reads."""
 
 
 async def test_a_message_reaches_the_other_and_is_acknowledged_with_its_place(world: World) -> None:
@@ -207,8 +211,19 @@ async def test_a_lost_publish_is_read_from_the_log_with_the_next_entry(world: Wo
     await other.chat.close()
 
 
-@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
-async def test_a_number_that_would_be_passed_on_as_null_is_refused(
+@pytest.mark.parametrize(
+    "number",
+    [
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        "1e999",
+        pytest.param(HUGE, id="huge"),
+        pytest.param(f'{{"is": [-{HUGE}]}}', id="hidden"),
+        pytest.param(ENDLESS, id="endless"),
+    ],
+)
+async def test_a_number_that_would_be_null_or_an_infinity_for_others_is_refused(
     world: World, number: str
 ) -> None:
     anna, ben = await world.joined("anna"), await world.joined("ben")
@@ -220,9 +235,23 @@ async def test_a_number_that_would_be_passed_on_as_null_is_refused(
     assert ben.got("message") == []
 
 
+async def test_a_whole_number_that_a_double_holds_is_passed_on(world: World) -> None:
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    await anna.send("ben", "x", Size=[10**308, -(10**308)])
+    assert [said["Size"] for said in ben.got("message")] == [[10**308, -(10**308)]]
+
+
 @pytest.mark.parametrize("as_text", [False, True])
 @pytest.mark.parametrize(
-    ("there", "put"), [('"x"', '"\\ud83d"'), ("[0]", "[NaN]"), ("[0]", "[1e999]")]
+    ("there", "put"),
+    [
+        ('"x"', '"\\ud83d"'),
+        ("[0]", "[NaN]"),
+        ("[0]", "[1e999]"),
+        pytest.param("[0]", HUGE, id="huge"),
+        pytest.param("[0]", ENDLESS, id="endless"),
+        pytest.param('"Timestamp": 1', f'"Timestamp": {ENDLESS}', id="endless time"),
+    ],
 )
 async def test_what_cannot_be_passed_on_is_refused_with_its_msg_id(
     world: World, as_text: bool, there: str, put: str

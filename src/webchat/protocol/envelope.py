@@ -6,7 +6,9 @@ Source: docs/protocol.md, sections 2 and 3. Pure; refusals are WebchatError with
 from __future__ import annotations
 
 import json
+import math
 import re
+import sys
 from contextlib import suppress
 from typing import Annotated, Any, Final, TypeVar
 
@@ -90,6 +92,8 @@ _RECEIPTS: Final = ("delivery", "display")
 """Of a client's events those that name an entry by `ConvID` and `Seq`."""
 _NESTED_LEVELS: Final = 64
 """Of optional fields: what is stored has to be read where the stack is deeper."""
+_NO_NUMBER: Final = "a number is not one that can be passed on"
+"""It would be null for others, or an infinity."""
 _MSG_ID: Final = re.compile(rf'"MsgID"\s*:\s*"([ !#-\[\]-~]{{1,{MAX_MSG_ID_CHARS}}})"')
 """In an event that is not decoded: one that needs no escapes."""
 _CHAT_OBJECT: Final = '["chat",{'
@@ -152,14 +156,20 @@ def _decoded(text: str) -> tuple[object, str]:
     ValueError if it is no JSON, RecursionError."""
     with suppress(msgspec.DecodeError):
         return _any.decode(text), ""
-    said = json.loads(text)
+    said = json.loads(text, parse_int=_number)
     try:
         json.dumps(said, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError:
         return said, "a text is not valid Unicode"
     except ValueError:
-        return said, "a number is not one that can be passed on"  # It would be null for others.
+        return said, _NO_NUMBER
     return said, ""
+
+
+def _number(digits: str) -> float:
+    """A whole number, or the infinity that it is as a double: it may be too long for an `int`."""
+    as_double = float(digits)
+    return int(digits) if math.isfinite(as_double) else as_double
 
 
 def _refusal(wrong: str, envelope: object) -> WebchatError:
@@ -192,10 +202,7 @@ def _lenient(argument: object, max_extras_bytes: int) -> Envelope:
             raise WebchatError(
                 Code.TOO_LARGE, f"the optional fields are over {max_extras_bytes} bytes together"
             )
-        if _is_nested(own, _NESTED_LEVELS):
-            raise WebchatError(
-                Code.BAD_REQUEST, f"the optional fields are nested over {_NESTED_LEVELS} levels"
-            )
+        _check_values(own, _NESTED_LEVELS)
         envelope = _convert(known, Extended)
     except WebchatError as error:
         said = known.get("MsgID", "")
@@ -216,13 +223,20 @@ def _of_text(text: str) -> object:
     return said
 
 
-def _is_nested(value: object, levels: int) -> bool:
-    """Whether arrays and objects in `value` go deeper than `levels`."""
+def _check_values(value: object, levels: int) -> None:
+    """Raises WebchatError(BAD_REQUEST) where arrays and objects in `value` go deeper than `levels`,
+    and for whole numbers beyond what a double holds."""
     if isinstance(value, dict):
         value = list(value.values())
-    if not isinstance(value, list):
-        return False
-    return levels < 0 or any(_is_nested(each, levels - 1) for each in value)
+    if isinstance(value, list):
+        if levels < 0:
+            raise WebchatError(
+                Code.BAD_REQUEST, f"the optional fields are nested over {_NESTED_LEVELS} levels"
+            )
+        for each in value:
+            _check_values(each, levels - 1)
+    elif isinstance(value, int) and abs(value) > sys.float_info.max:
+        raise WebchatError(Code.BAD_REQUEST, _NO_NUMBER)
 
 
 def decode_join(argument: object) -> Join:
