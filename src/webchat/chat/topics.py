@@ -24,7 +24,7 @@ KEPT: Final = b"1k"
 HEAD: Final = b"1h"
 """Where a log ends whose publishes failed, JSON: `[conv, seq]`."""
 COMPARE: Final = b"1a"
-"""More publishes failed than a node remembers: everybody compares; nothing more."""
+"""A node is back on the bus: everybody compares heads; nothing more."""
 BACK: Final = b"1b"
 """A node is back on the bus, and heard of no receipts meanwhile; JSON: since how long ago, in
 seconds, and whether it says so again, or nothing (a version before)."""
