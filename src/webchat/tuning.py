@@ -79,7 +79,7 @@ def chat_settings(settings: Settings) -> ChatLayerSettings:
             receipts_interval_ms=settings.receipts_interval_ms,
             counts_interval_ms=settings.counts_interval_ms,
         ),
-        groups=GroupSettings(list_uids=settings.list_uids, text_bytes=settings.text_bytes),
+        groups=GroupSettings(list_uids=settings.list_uids),
         held=HeldLimits(
             messages_per_user=settings.held_messages,
             bytes_per_group=settings.held_group_bytes,

@@ -11,6 +11,8 @@ import pytest
 
 from tests.chat.watched import WatchedStore
 from tests.chat.world import Person, World, settle, three
+from webchat.chat.assembly import Settings
+from webchat.chat.handlers import ChatSettings
 
 G = "group_1"
 ENTRIES = ("create", "join", "depart", "message")
@@ -54,6 +56,17 @@ async def test_a_message_reaches_the_members_and_nobody_else(world: World) -> No
     assert ben.bodies() == ["hello"]
     assert cleo.got() == []
     assert (await cleo.say_in(G, "me too"))["error"]["code"] == "not_a_member"
+
+
+async def test_texts_may_be_as_long_in_groups_as_in_pairs() -> None:
+    world = World(Settings(chat=ChatSettings(text_bytes=10)))
+    await world.register("anna", "ben")
+    anna = await world.joined("anna")
+    await anna.do("create", G, "ben")
+    for length, code in ((10, None), (11, "too_large")):
+        for ack in (await anna.say_in(G, "x" * length), await anna.send("ben", "x" * length)):
+            assert ack.get("error", {}).get("code") == code
+    await world.chat.close()
 
 
 async def test_refer_comes_to_everybody_and_then_the_ack_with_the_same_seq(world: World) -> None:

@@ -165,14 +165,15 @@ class Chat:
             tools,
             settings.join,
         )
+        text_bytes = settings.chat.text_bytes
         self.handler = ChatHandler(
             self._identity,
             joining,
             sender,
             confirming,
-            Groups(profiles, standings, sender, restarting, tools, settings.groups),
+            Groups(profiles, standings, sender, restarting, tools, settings.groups, text_bytes),
             Governing(store.members, standings, sender, settings.groups.list_uids),
-            Amending(store.log, standings, sender, settings.chat.text_bytes),
+            Amending(store.log, standings, sender, text_bytes),
             profiles,
             tools,
             settings.chat,

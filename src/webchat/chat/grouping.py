@@ -34,7 +34,6 @@ class GroupSettings:
     """`list_uids`: most uids in one list that a client sends."""
 
     list_uids: int = 1_000
-    text_bytes: int = 16 * 1024
 
 
 class Groups:
@@ -48,6 +47,7 @@ class Groups:
         restarting: Restarting | None,
         tools: Tools,
         settings: GroupSettings,
+        text_bytes: int,
     ) -> None:
         self._members = tools.store.members
         self._profiles = profiles
@@ -59,6 +59,7 @@ class Groups:
         self._restarting = restarting
         self._spawn = tools.spawn
         self._settings = settings
+        self._text_bytes = text_bytes
 
     # Messages
 
@@ -68,7 +69,7 @@ class Groups:
         """A message to a group: one plain call where it is at hand that the sender may write."""
         uid = device.user.uid
         conv = check_group_act(uid, envelope)
-        check_body(envelope, self._settings.text_bytes)
+        check_body(envelope, self._text_bytes)
         log = device.user.logs.get(conv)
         last = log.last if log is not None else 0
         append = group_message(uid, envelope, members_as_of=last, moves=device.full)
