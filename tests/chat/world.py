@@ -66,7 +66,7 @@ class FakeSocket:
     async def drained(self) -> None:
         await self.takes.wait()
 
-    def close(self, why: Closing, message: str, *, retry_after_ms: int | None = None) -> None:
+    def close(self, why: Closing, message: str) -> None:
         self.why = why
         self.closed = True
         self.takes.set()

@@ -247,18 +247,21 @@ async def test_of_events_answered_alike_those_get_an_ack_that_asked_for_one() ->
 async def test_a_closing_is_an_error_event_and_a_close_frame_never_a_disconnect() -> None:
     world = SocketWorld()
     wire, socket = await world.connected()
-    socket.close(Closing.SERVER_DRAINING, "Restarting.", retry_after_ms=1_500)
+    socket.close(Closing.SESSION_REVOKED, "Logged out.")
     (text,) = wire.sent
     assert text.startswith("42")
-    assert json.loads(text[2:]) == [
-        "error",
-        {
-            "ok": False,
-            "error": {
-                "code": "server_draining", "message": "Restarting.", "retry_after_ms": 1_500,
-            },
-        },
-    ]  # fmt: skip
+    error = {"code": "session_revoked", "message": "Logged out."}
+    assert json.loads(text[2:]) == ["error", {"ok": False, "error": error}]
+    assert wire.closed == (1008, "session_revoked")
+
+
+async def test_who_is_closed_since_the_server_ends_hears_when_to_come_back() -> None:
+    world = SocketWorld(engine=EngineSettings(drain_spread_ms=1))
+    wire, _ = await world.connected()
+    world.endpoint.drain()
+    (text,) = wire.sent
+    error = {"code": "server_draining", "message": "The server is restarting."}
+    assert json.loads(text[2:])[1]["error"] == error | {"retry_after_ms": 1}
     assert wire.closed == (1012, "server_draining")
 
 

@@ -80,7 +80,7 @@ class Socket(Protocol):
     async def drained(self) -> None:
         """Return when no longer congested, or closed."""
 
-    def close(self, why: Closing, message: str, *, retry_after_ms: int | None = None) -> None:
+    def close(self, why: Closing, message: str) -> None:
         """Close the connection: event `error` if it can still be written, then the transport."""
 
 

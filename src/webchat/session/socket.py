@@ -89,9 +89,9 @@ class ClientSocket:
         """Return when no longer congested, or closed."""
         await self._outbox.drained()
 
-    def close(self, why: Closing, message: str, *, retry_after_ms: int | None = None) -> None:
+    def close(self, why: Closing, message: str) -> None:
         """Close the connection: event `error` if it can still be written, then the transport."""
-        self._connection.close(why, message, retry_after_ms)
+        self._connection.close(why, message)
 
     def wait(self, event: Event, max_events: int, max_bytes: int) -> None:
         """Keep an event until the handler has decided. Raises ProtocolError beyond the bounds."""
