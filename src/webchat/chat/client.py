@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 
 import msgspec
+import structlog
 
 from webchat.chat.device import Device
 from webchat.chat.gate import Gate
 from webchat.chat.packets import refusal_ack, refusal_packet
 from webchat.chat.rates import Bucket
+from webchat.chat.stats import Stats
 from webchat.errors import WebchatError
 from webchat.model import ConvID, Uid
 from webchat.ports.clock import Timer
 from webchat.protocol.envelope import Envelope
 from webchat.session.handler import Socket
+
+_log = structlog.get_logger()
 
 
 class Client(Bucket):
@@ -59,8 +63,13 @@ class Client(Bucket):
             await self.settling.wait()
         self.settling = None
 
-    def refuse(self, ack_id: int | None, error: WebchatError, msg_id: str | None) -> None:
-        """Say why not: as the ack if one was asked for, else as an event `error`."""
+    def refuse(
+        self, ack_id: int | None, error: WebchatError, msg_id: str | None, stats: Stats
+    ) -> None:
+        """Say why not: as the ack if one was asked for, else as an event `error`. It is counted in
+        `stats`."""
+        stats.refused += 1
+        _log.debug("refused", uid=self.uid, code=error.code.wire, why=error.message)
         if ack_id is not None:
             self.socket.ack(ack_id, refusal_ack(error, msg_id))
         else:

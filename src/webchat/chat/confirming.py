@@ -44,9 +44,8 @@ class Answering:
         """Answer what has been asked for."""
         for asked in waiting:
             if isinstance(error, WebchatError):
-                self._stats.refused += len(asked.ack_ids)
                 for ack_id in asked.ack_ids:
-                    asked.client.refuse(ack_id, error, asked.msg_id)
+                    asked.client.refuse(ack_id, error, asked.msg_id, self._stats)
                 continue
             # Without a MsgID all answers of a conversation are the same.
             answered = (asked.msg_id, conv)

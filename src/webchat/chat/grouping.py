@@ -58,6 +58,7 @@ class Groups:
         self._clock = tools.clock
         self._restarting = restarting
         self._spawn = tools.spawn
+        self._stats = tools.stats
         self._settings = settings
         self._text_bytes = text_bytes
 
@@ -108,7 +109,7 @@ class Groups:
         try:
             await self._looked_up(client, device, append, ack_id)
         except WebchatError as error:
-            self._sender.refuse(client, ack_id, error, append.drafts[0].msg_id)
+            client.refuse(ack_id, error, append.drafts[0].msg_id, self._stats)
         finally:
             client.again -= 1
             if client.settling is not None:

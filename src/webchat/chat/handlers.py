@@ -101,6 +101,7 @@ class ChatHandler:
         self._clock = tools.clock
         self._open_mode = tools.open_mode
         self._spawn = tools.spawn
+        self._stats = tools.stats
         self._settings = settings
         free_chars = 6 * (settings.text_bytes + settings.extension_bytes)  # all of it as \\uXXXX
         self._event_chars = _LISTS_CHARS + free_chars
@@ -203,7 +204,7 @@ class ChatHandler:
                 msg_id = error.msg_id
             if said is None or error.code is Code.RATE_LIMITED:
                 self._count_refusal(client)
-            self._sender.refuse(client, ack_id, error, msg_id)
+            client.refuse(ack_id, error, msg_id, self._stats)
             return None
         except ProtocolError:
             raise
@@ -218,7 +219,7 @@ class ChatHandler:
         try:
             await later
         except WebchatError as error:
-            self._sender.refuse(client, ack_id, error, msg_id)
+            client.refuse(ack_id, error, msg_id, self._stats)
         except Exception:
             self._fail(client, ack_id, msg_id)
 
@@ -233,7 +234,7 @@ class ChatHandler:
         """A fault of our own: the events behind it are dealt with all the same."""
         _log.exception("an event failed")
         wrong = WebchatError(Code.INTERNAL, "that went wrong here")
-        self._sender.refuse(client, ack_id, wrong, msg_id)
+        client.refuse(ack_id, wrong, msg_id, self._stats)
 
     # What it says
 

@@ -10,8 +10,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final
 
-import structlog
-
 from webchat.chat.acks import OwnAck
 from webchat.chat.client import Act, Client
 from webchat.chat.device import Device
@@ -32,7 +30,6 @@ DecideIf = Callable[[], Awaitable["Append | None"]]
 """As Decide; None: what is asked for is so already, or nothing of it is left to be done."""
 TRIES = 20
 _DONE_ONCE: Final = frozenset({CREATE, DEPART})
-_log = structlog.get_logger()
 
 
 class Sender:
@@ -42,9 +39,9 @@ class Sender:
         self, hub: Hub, publishing: Publishing, receipts: Receipts, notices: Notices, tools: Tools
     ) -> None:
         self._spawn = tools.spawn
-        self._stats = tools.stats
         self._bus = tools.bus
         self.timing = Sampling(tools.stats.append_s, tools.clock)
+        self.stats = tools.stats
         self.log = tools.store.log
         self.hub = hub
         self.publishing = publishing
@@ -190,14 +187,6 @@ class Sender:
             )
         return entry is not None
 
-    def refuse(
-        self, client: Client, ack_id: int | None, error: WebchatError, msg_id: str | None
-    ) -> None:
-        """Answer with an error."""
-        self._stats.refused += 1
-        _log.debug("refused", uid=client.uid, code=error.code.wire, why=error.message)
-        client.refuse(ack_id, error, msg_id)
-
     def _spread(self, entries: Sequence[Entry], answered: Callable[[], None]) -> None:
         """Bring entries to everybody; `answered`: the bus has, for all of them."""
         self.publishing.publish_all(entries, answered)
@@ -220,7 +209,7 @@ class Sender:
         for each in followed:
             self.hub.pass_on(each)
         if appended.fresh:
-            self._stats.appended += 1
+            self.stats.appended += 1
             if appended.moved is not None:
                 self.receipts.moved_by_own_message(appended.moved)
             elif entry.kind == MESSAGE:
@@ -274,7 +263,7 @@ class _Sending(OwnAck, eq=False, kw_only=True):
             result = WebchatError(Code.INTERNAL, "that could not be stored")
         if self.append.moves_sender:
             sender.receipts.own_message_failed(self.conv, self.device.user.uid, result)
-        sender.refuse(self.client, self.ack_id, result, self.msg_id)
+        self.client.refuse(self.ack_id, result, self.msg_id, sender.stats)
 
 
 class _Outcome:
