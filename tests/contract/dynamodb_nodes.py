@@ -20,11 +20,12 @@ T = TypeVar("T")
 
 
 class FaultyTable:
-    """Passes everything on to `table`, but for what `before_put` and `after_put` say.
+    """Passes everything on to `table`, but for what `before_put`, `after_put` and `before_delete`
+    say.
 
-    Both get the item and may raise, or wait; `after_put` when it is written. `puts` counts by the
-    first letter of `sk`, refused ones too. Once `is_gone` nothing
-    gets through: its process is dead.
+    They get the item, or its key, and may raise, or wait; `after_put` when it is written. `puts`
+    counts by the first letter of `sk`, refused ones too. Once `is_gone` nothing gets through: its
+    process is dead.
     """
 
     def __init__(self, table: Table) -> None:
@@ -33,6 +34,7 @@ class FaultyTable:
         self.reads: Counter[str] = Counter()
         self.before_put: Callable[[Item], Awaitable[None]] | None = None
         self.after_put: Callable[[Item], Awaitable[None]] | None = None
+        self.before_delete: Callable[[Key], Awaitable[None]] | None = None
         self.is_gone = asyncio.Event()
 
     async def die(self, _: Item) -> None:
@@ -60,6 +62,8 @@ class FaultyTable:
         await self._alive(self.table.put_many(items))
 
     async def delete(self, key: Key, expect: Expect) -> None:
+        if self.before_delete is not None:
+            await self.before_delete(key)
         await self._alive(self.table.delete(key, expect))
 
     async def query(self, span: Span, limit: int, after: Key | None = None) -> Page:

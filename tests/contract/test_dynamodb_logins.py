@@ -10,7 +10,8 @@ from tests.contract.late_table import LateTable
 from tests.contract.plain_table import PlainTable
 from tests.memory import ManualClock
 from webchat.adapters.dynamodb import DynamoSettings, keys
-from webchat.adapters.dynamodb.table import Failed, Item
+from webchat.adapters.dynamodb.steady import key_of
+from webchat.adapters.dynamodb.table import Failed, Item, Key
 from webchat.adapters.memory import LoopClock
 from webchat.errors import WebchatError
 from webchat.model import Login
@@ -111,6 +112,43 @@ async def test_a_use_that_was_decided_on_before_its_login_ended_does_not_bring_i
     node.faulty.before_put = end_it
     await node.logins.touch([Login("phone", "ann", 0, 5, 2**53)])
     assert await node.logins.find(b"1") is None
+
+
+async def test_a_login_leaves_the_same_in_the_table_however_often_it_is_used(node: Node) -> None:
+    async def stored() -> set[Key]:
+        return {key_of(item) for item in (await node.faulty.table.scan(1_000)).items}
+
+    before = await stored()
+    for at in range(1, 10):
+        await node.logins.touch([Login("phone", "ann", 0, at, 2**53 + at)])
+    assert await stored() == before
+
+
+async def test_a_login_that_was_used_is_forgotten_when_it_expires_since_then() -> None:
+    node = Node(FaultyTable(PlainTable()), DynamoSettings("nowhere", "none"), ManualClock())
+    await node.logins.add(b"1", Login("phone", "ann", 0, 0, 10))
+    for now, until in ((5, 20), (15, 30)):
+        await node.logins.touch([used := Login("phone", "ann", 0, now, until)])
+        await node.logins.forget_expired(until - 1)
+        assert await node.logins.find(b"1") == used
+    await node.logins.forget_expired(30)
+    assert (await node.faulty.table.scan(1_000)).items == []
+
+
+async def test_a_login_that_is_used_while_it_is_being_forgotten_lives_on_until_it_expires() -> None:
+    node = Node(FaultyTable(PlainTable()), DynamoSettings("nowhere", "none"), ManualClock())
+    await node.logins.add(b"1", Login("phone", "ann", 0, 0, 10))
+    used = Login("phone", "ann", 0, 9, 20)
+
+    async def use(_: Key) -> None:
+        node.faulty.before_delete = None
+        await node.logins.touch([used])
+
+    node.faulty.before_delete = use
+    await node.logins.forget_expired(10)
+    assert await node.logins.find(b"1") == used
+    await node.logins.forget_expired(20)
+    assert (await node.faulty.table.scan(1_000)).items == []
 
 
 async def test_of_an_ended_login_nothing_is_left_after_a_day(node: Node) -> None:

@@ -1,9 +1,10 @@
 """Logins and what ended them, on DynamoDB.
 
 A login lies under its token; two items point to it, by id and from its user's side. They are
-written before it and may outlive it. One that was ended lies there for a day, as ended, so that
-what was to be written of it before and comes late is refused. Revocations have gapless ids: the
-next is put if it is absent.
+written before it and may outlive it. A use writes the login alone: the note of when it may expire
+stays where it is, and is made anew once that time has come. One that was ended lies there for a
+day, as ended, so that what was to be written of it before and comes late is refused. Revocations
+have gapless ids: the next is put if it is absent.
 """
 
 from __future__ import annotations
@@ -75,7 +76,6 @@ class DynamoLogins:
                 )
             )
 
-        await self._expiry.note(_EXPIRES, used.id, used.expires_at)
         await self._table.change(keys.token(as_bytes(pointer["token_hash"])), slide)
 
     async def of_user(self, uid: Uid) -> Sequence[Login]:
@@ -144,16 +144,17 @@ class DynamoLogins:
         await self._forget_revocations(now - REVOCATIONS_KEPT_MS)
 
     async def _expire(self, uid: Uid, login_id: str, pointer: Item, now: int) -> None:
+        """Drop a login, or note when it may expire by now, if it was used since it was noted."""
         key = keys.token(as_bytes(pointer["token_hash"]))
-        item = await self._table.get(key)
-        login = live_login(item) if item else None
-        if item is not None and login is not None:
+        while (item := await self._table.get(key)) and (login := live_login(item)):
             if login.expires_at > now:
+                await self._expiry.note(_EXPIRES, login_id, login.expires_at)
                 return
             try:
                 await self._table.delete(key, version(int(item["ver"])))
             except ConditionFailed:
-                return
+                continue
+            break
         await self._drop(uid, login_id)
 
     async def _drop(self, uid: Uid, login_id: str) -> None:
