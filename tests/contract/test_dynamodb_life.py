@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.contract.asking import send, to_pair
+from tests.contract.dynamodb_nodes import FaultyTable, Node
+from tests.contract.plain_table import PlainTable
 from tests.engines.dynamodb import DynamoServer, shared_server
 from tests.ports import free_port
 from webchat.adapters.dynamodb import DynamoSettings, DynamoStore, keys
@@ -202,3 +204,24 @@ async def test_a_store_that_does_not_answer_says_so_until_it_does(tmp_path: Path
         server.start()
         assert await store.trouble() == ""
         await store.close()
+
+
+async def test_a_table_that_is_read_and_takes_no_writes_is_trouble_until_it_takes_them() -> None:
+    node = Node(FaultyTable(PlainTable()), DynamoSettings("nowhere", "none"), LoopClock())
+    await node.take_mode("secured", "the table")
+
+    async def refuse(_: Item) -> None:
+        raise Failed("PutItem: AccessDeniedException", may_help=False)
+
+    node.faulty.before_put = refuse
+    for number in range(2):
+        with pytest.raises(WebchatError):
+            await send(node, to_pair("ann", "bob", str(number)))
+        assert "AccessDenied" in await node.trouble()
+    node.faulty.before_put = None
+    assert await node.trouble() == ""
+    await send(node, to_pair("ann", "bob", "1"))
+    before = node.faulty.puts.copy()
+    assert await node.trouble() == ""
+    assert node.faulty.puts == before
+    await node.close()

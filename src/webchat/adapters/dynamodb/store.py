@@ -46,6 +46,7 @@ from webchat.urls import shown
 
 VERSION: Final = 1
 _SCHEMA: Final = Key(keys.META, "schema")
+_PROBE: Final[Item] = {"pk": keys.META, "sk": "probe"}
 
 
 class DynamoPorts:
@@ -112,9 +113,11 @@ class DynamoPorts:
         await self._marks.sweep()
 
     async def trouble(self) -> str:
-        """Why the table does not answer, or does not take writes; "": it does."""
+        """Why reads do not answer; or writes, if the last append failed; "": they do."""
         try:
             kept = await self._table.get(_SCHEMA)
+            if self._writer.is_failing:
+                await self._table.put(_PROBE)
         except WebchatError as error:
             return error.why
         return "" if kept else "the table was emptied"

@@ -52,6 +52,8 @@ class LogWriter:
         self._rolling = Rolling(table, reader, self._pages, rows, settings)
         self._answering: Answering
         self._tasks: set[asyncio.Task[None]] = set()
+        self.is_failing = False
+        """An append could not be written, and none has been since."""
 
     def answer_by(self, answering: Answering) -> None:
         """Set who answers; once, before anything else."""
@@ -162,6 +164,7 @@ class LogWriter:
         try:
             base, plan = await self._write(known, batch)
         except Exception as error:
+            self.is_failing = True
             known.head = None
             known.followed.clear()
             self._answering.refuse(known, batch, as_refusal(error), answers)
@@ -203,7 +206,9 @@ class LogWriter:
                 return head, plan
 
     async def _put(self, known: KnownLog, before: LogHead, head: LogHead) -> bool:
-        if not await self._table.put_if(head.item(), version(before.ver)):
+        is_written = await self._table.put_if(head.item(), version(before.ver))
+        self.is_failing = False
+        if not is_written:
             return False
         known.head = head
         if known.window is not None:
