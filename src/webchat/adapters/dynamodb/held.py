@@ -1,7 +1,8 @@
 """Messages that wait for their group, on DynamoDB.
 
 Each lies with its group under its key of idempotence, so it is held once; an item under its number
-finds it again, and one on the user's side tells in which groups something of the user may wait.
+finds it again, and one on the user's side tells in which groups something of the user may wait, and
+when the newest of it was held: it is raised first, and goes once that has expired.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import msgspec
 from webchat.adapters.dynamodb import keys
 from webchat.adapters.dynamodb.head import as_bytes
 from webchat.adapters.dynamodb.steady import SteadyTable, key_of
-from webchat.adapters.dynamodb.table import Item, Key
+from webchat.adapters.dynamodb.table import Item, Key, older
 from webchat.model import ConvID, Draft, Uid
 from webchat.ports.held import HeldLimits, HeldMessage, check_limits
 
@@ -42,7 +43,7 @@ class DynamoHeld:
         place = _place(held)
         await self._table.put({"pk": keys.HELD, "sk": keys.padded(held.id), "at": at,
                                "place_pk": place.pk, "place_sk": place.sk})  # fmt: skip
-        await self._table.put({**_on_users_side(held)._asdict()})
+        await self._table.put_if({**_on_users_side(held)._asdict(), "ver": at}, older(at))
         await self._table.change(place, lambda item: _unless_live(item, held, oldest))
 
     async def of_group(self, conv: ConvID, not_before: int) -> Sequence[HeldMessage]:
@@ -54,11 +55,14 @@ class DynamoHeld:
     async def of_user(self, uid: Uid, not_before: int) -> Sequence[HeldMessage]:
         """All that is held of a user."""
         span = keys.prefixed(keys.user(uid), keys.HOLDS)
-        found: list[HeldMessage] = []
+        convs: list[ConvID] = []
         async for item in self._table.items(span):
-            conv = str(item["sk"]).removeprefix(keys.HOLDS)
-            of_group = await self.of_group(conv, not_before)
-            found += (held for held in of_group if held.uid == uid)
+            if int(item["ver"]) < not_before:
+                await self._table.delete_older(key_of(item), not_before)
+            else:
+                convs.append(str(item["sk"]).removeprefix(keys.HOLDS))
+        of_groups = await self._table.each(lambda conv: self.of_group(conv, not_before), convs)
+        found = [held for of_group in of_groups for held in of_group if held.uid == uid]
         return sorted(found, key=lambda each: each.id)
 
     async def drop(self, ids: Sequence[int]) -> None:
