@@ -98,7 +98,7 @@ class LogWriter:
         if marks:
             known = self._logs.get(conv)
             await self._answering.finish(known, marks)
-            self._wake(known)
+            self.wake(known)
         return found[0]
 
     async def _find(self, head: LogHead, wanted: Sequence[tuple[Uid, str]]) -> list[Entry]:
@@ -118,11 +118,14 @@ class LogWriter:
         await self._answering.finish(known, head.marks)
         if known.head is not None and known.head.ver < head.ver:
             known.head = None
-        self._wake(known)
+        self.wake(known)
 
     def wake(self, known: KnownLog) -> None:
-        """Something is settled and can be taken out of the head."""
-        self._wake(known)
+        """Write what waits, and take out of the head what is settled."""
+        if known.task is None and (known.waiting or known.followed):
+            known.task = asyncio.get_running_loop().create_task(self._run(known))
+            self._tasks.add(known.task)
+            known.task.add_done_callback(self._tasks.discard)
 
     def start(self, work: Coroutine[None, None, None]) -> None:
         """Run `work`; `close` waits for it."""
@@ -138,13 +141,7 @@ class LogWriter:
     def _queue(self, pending: Pending) -> None:
         known = self._logs.get(pending.request.conv)
         known.queue(pending)
-        self._wake(known)
-
-    def _wake(self, known: KnownLog) -> None:
-        if known.task is None and (known.waiting or known.followed):
-            known.task = asyncio.get_running_loop().create_task(self._run(known))
-            self._tasks.add(known.task)
-            known.task.add_done_callback(self._tasks.discard)
+        self.wake(known)
 
     async def _run(self, known: KnownLog) -> None:
         try:
