@@ -64,8 +64,8 @@ class Administration:
         """Refuse the account from now on and end every login of it; its messages stay. Where it
         was interrupted it is done again: a login that is left would still be taken."""
         await self._profile(uid)
-        # The password is locked as well: a node of the version before writes profiles whole, as
-        # they were when it read them, and must not open the account again.
+        # The password is locked as well: the right one is then refused like any other, as late, and
+        # no login is made for it that would have to be ended again.
         await self._accounts.save_password(uid, _locked(await self._password_hash(uid)))
         await self._accounts.change_profile(uid, {"disabled": True}, self._clock.now_ms())
         await self._logins.revoke_all(uid)

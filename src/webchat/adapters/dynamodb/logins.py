@@ -27,11 +27,6 @@ _EXPIRES: Final = "login"
 _ENDED: Final = "ended"
 _ENDED_VER: Final = 2**53
 """No use of a login comes to it, so none that was decided on before its end is written after it."""
-_ENDED_LOGIN: Final[Item] = {
-    "ver": _ENDED_VER,
-    # For nodes of the version before: one that has expired.
-    "login": msgspec.json.encode(Login("", "", 0, 0, 0)),
-}
 _decode: Final = msgspec.json.Decoder(Login).decode
 
 
@@ -122,7 +117,7 @@ class DynamoLogins:
     async def _end_token(self, token_hash: bytes) -> None:
         until = self._clock.now_ms() + REVOCATIONS_KEPT_MS
         await self._expiry.note(_ENDED, token_hash.hex(), until)
-        await self._table.put({**keys.token(token_hash)._asdict(), **_ENDED_LOGIN})
+        await self._table.put({**keys.token(token_hash)._asdict(), "ver": _ENDED_VER})
 
     async def revocations(self, after_id: int | None) -> tuple[int, Sequence[Revocation]]:
         """(highest id, those after `after_id`)."""
@@ -168,11 +163,7 @@ class DynamoLogins:
         return int(str(page.items[0]["sk"])) if page.items else 0
 
     async def _leave_revocation(self, uid: Uid) -> None:
-        # What is empty is there for nodes of the version before.
-        content: Item = {
-            "uid": uid, "login": "", "except": "",
-            "at": self._clock.now_ms(), "is_forgotten": 0,
-        }  # fmt: skip
+        content: Item = {"uid": uid, "at": self._clock.now_ms(), "is_forgotten": 0}
         while True:
             key = Key(keys.REVOCATIONS, keys.padded(await self._last_revocation() + 1))
             if await self._table.change(key, lambda item: None if item else content) is not None:
