@@ -1,4 +1,4 @@
-"""Logins, what ended them, and receipts kept for those who are away, on PostgreSQL."""
+"""Logins and what ended them, on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Final
 
 from webchat.adapters.postgresql.connections import Connection, Connections
-from webchat.adapters.postgresql.values import bounded
 from webchat.model import Login, Uid
 from webchat.ports.accounts import REVOCATIONS_KEPT_MS, Revocation
 from webchat.ports.clock import Clock
@@ -25,19 +24,6 @@ _LEAVE: Final = """
 _REVOCATIONS: Final = """
     SELECT last, id, uid FROM revoked
     LEFT JOIN revocation ON id > coalesce($1, last) ORDER BY id"""
-
-_KEEP: Final = """
-    INSERT INTO kept_receipt (uid, envelope)
-    SELECT $1, envelope FROM unnest($2::bytea[]) WITH ORDINALITY AS said (envelope, place)
-    ORDER BY place"""
-_TRIM: Final = """
-    DELETE FROM kept_receipt WHERE uid = $1 AND id <=
-    (SELECT id FROM kept_receipt WHERE uid = $1 ORDER BY id DESC LIMIT 1 OFFSET $2)"""
-# Of two who take at once one waits, and finds gone what the other took.
-_TAKE: Final = """
-    DELETE FROM kept_receipt WHERE id = ANY(ARRAY(
-        SELECT id FROM kept_receipt WHERE uid = $1 ORDER BY id LIMIT $2 FOR UPDATE
-    )) RETURNING id, envelope"""
 
 
 class PostgresLogins:
@@ -104,24 +90,3 @@ class PostgresLogins:
         """Drop expired logins, and revocations older than a day."""
         await self._execute("DELETE FROM login WHERE expires_at <= $1", now)
         await self._execute("DELETE FROM revocation WHERE at < $1", now - REVOCATIONS_KEPT_MS)
-
-
-class PostgresKeptReceipts:
-    """A bounded queue of receipt envelopes per user. See `ports/kept.py`."""
-
-    def __init__(self, connections: Connections) -> None:
-        self._connections = connections
-
-    async def keep(self, uid: Uid, envelopes: Sequence[bytes], newest: int) -> None:
-        """Append them; beyond `newest` the oldest go."""
-
-        async def run(connection: Connection) -> None:
-            await connection.execute(_KEEP, uid, envelopes)
-            await connection.execute(_TRIM, uid, bounded(newest))
-
-        await self._connections.transact(run)
-
-    async def take(self, uid: Uid, limit: int) -> Sequence[bytes]:
-        """Remove and return the oldest, durably."""
-        rows = await self._connections.fetch(_TAKE, uid, bounded(limit))
-        return [envelope for _, envelope in sorted(rows)]

@@ -14,8 +14,9 @@ from webchat.adapters.postgresql.conversations import PostgresLog, PostgresMembe
 from webchat.adapters.postgresql.following import PostgresFollowing
 from webchat.adapters.postgresql.held import PostgresHeld
 from webchat.adapters.postgresql.invitations import PostgresInvitations
+from webchat.adapters.postgresql.kept import PostgresKeptReceipts
 from webchat.adapters.postgresql.links import PostgresInviteLinks
-from webchat.adapters.postgresql.logins import PostgresKeptReceipts, PostgresLogins
+from webchat.adapters.postgresql.logins import PostgresLogins
 from webchat.adapters.postgresql.nodes import PostgresNodes
 from webchat.adapters.postgresql.positions import PostgresPositions
 from webchat.adapters.postgresql.settings import PostgresSettings

@@ -1,4 +1,4 @@
-"""Logins, what ended them, and receipts kept for those who are away, on SQLite."""
+"""Logins and what ended them, on SQLite."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from webchat.adapters.sqlite.reader import Reader, bounded, first_row
+from webchat.adapters.sqlite.reader import Reader, first_row
 from webchat.adapters.sqlite.writer import Writer
 from webchat.model import Login, Uid
 from webchat.ports.accounts import REVOCATIONS_KEPT_MS, Revocation
@@ -69,21 +69,6 @@ class SqliteLogins:
         return [Login(*row) for row in rows]
 
 
-class SqliteKeptReceipts:
-    """A bounded queue of receipt envelopes per user. See `ports/kept.py`."""
-
-    def __init__(self, writer: Writer) -> None:
-        self._write = writer.write
-
-    async def keep(self, uid: Uid, envelopes: Sequence[bytes], newest: int) -> None:
-        """Append them; beyond `newest` the oldest go."""
-        await self._write(partial(_keep, envelopes=envelopes, newest=newest), uid)
-
-    async def take(self, uid: Uid, limit: int) -> Sequence[bytes]:
-        """Remove and return the oldest, durably."""
-        return await self._write(partial(_take, limit=limit), uid)
-
-
 def _add(db: sqlite3.Connection, login: Login, *, token_hash: bytes) -> None:
     db.execute(
         "INSERT INTO login VALUES (?, ?, ?, ?, ?, ?)",
@@ -130,22 +115,3 @@ def _revocations(
 def _forget_expired(db: sqlite3.Connection, now: int) -> None:
     db.execute("DELETE FROM login WHERE expires_at <= ?", (now,))
     db.execute("DELETE FROM revocation WHERE at < ?", (now - REVOCATIONS_KEPT_MS,))
-
-
-def _keep(db: sqlite3.Connection, uid: Uid, *, envelopes: Sequence[bytes], newest: int) -> None:
-    rows = [(uid, envelope) for envelope in envelopes]
-    db.executemany("INSERT INTO kept_receipt (uid, envelope) VALUES (?, ?)", rows)
-    db.execute(
-        """DELETE FROM kept_receipt WHERE uid = ?1 AND id <=
-        (SELECT id FROM kept_receipt WHERE uid = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)""",
-        (uid, bounded(newest)),
-    )
-
-
-def _take(db: sqlite3.Connection, uid: Uid, *, limit: int) -> Sequence[bytes]:
-    rows = db.execute(
-        "SELECT id, envelope FROM kept_receipt WHERE uid = ? ORDER BY id LIMIT ?",
-        (uid, bounded(limit)),
-    ).fetchall()
-    db.executemany("DELETE FROM kept_receipt WHERE id = ?", [(row[0],) for row in rows])
-    return [row[1] for row in rows]

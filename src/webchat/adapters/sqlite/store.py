@@ -14,9 +14,10 @@ from webchat.adapters.sqlite.conversations import SqliteLog, SqliteMembers
 from webchat.adapters.sqlite.following import SqliteFollowing
 from webchat.adapters.sqlite.held import SqliteHeld
 from webchat.adapters.sqlite.invitations import SqliteInvitations
+from webchat.adapters.sqlite.kept import SqliteKeptReceipts
 from webchat.adapters.sqlite.ledger import Ledger
 from webchat.adapters.sqlite.links import SqliteInviteLinks
-from webchat.adapters.sqlite.logins import SqliteKeptReceipts, SqliteLogins
+from webchat.adapters.sqlite.logins import SqliteLogins
 from webchat.adapters.sqlite.logs import Logs
 from webchat.adapters.sqlite.nodes import SqliteNodes
 from webchat.adapters.sqlite.positions import SqlitePositions
