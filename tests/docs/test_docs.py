@@ -19,6 +19,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 
 _LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 _FENCE = re.compile(r"```(?:sh|bash|console|shell)\n(.*?)```", re.DOTALL)
@@ -43,6 +44,14 @@ def test_each_error_code_is_documented(code: str) -> None:
 )
 def test_each_kind_of_event_is_documented(kind: str) -> None:
     assert re.search(rf"\b{kind}\b", PROTOCOL)
+
+
+def test_each_action_that_is_asked_of_dynamodb_is_among_the_permissions() -> None:
+    client = ROOT / "src" / "webchat" / "adapters" / "dynamodb" / "client.py"
+    called = set(re.findall(r"self\._client\.(\w+)", client.read_text(encoding="utf-8")))
+    actions = {call.title().replace("_", "") for call in called - {"meta"}}
+    assert {"GetItem", "Query"} < actions
+    assert {action for action in actions if f"`{action}`" not in OPERATIONS} == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
