@@ -14,6 +14,7 @@ from webchat.chat.keeping import KeptSettings
 from webchat.chat.lag import BacklogSettings
 from webchat.chat.settings import RepairSettings
 from webchat.config import Settings
+from webchat.config.places import is_wildcard
 from webchat.ports.held import HeldLimits
 from webchat.protocol.cookies import COOKIE
 from webchat.service.accounts import AccountSettings
@@ -132,6 +133,7 @@ def rest_settings(settings: Settings) -> RestSettings:
         open_mode=settings.open,
         body_bytes=settings.body_bytes,
         cookie_days=settings.session_days,
+        at_all_addresses=is_wildcard(settings.host),
     )
 
 

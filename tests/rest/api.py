@@ -39,12 +39,16 @@ class Api:
         static_dir: Path,
         open_mode: bool = False,
         body_timeout_s: float = 20,
+        at_all_addresses: bool = False,
     ) -> None:
         self.world = world
         self.edge = Edge()
         self.registry = CollectorRegistry()
         self.settings = RestSettings(
-            open_mode=open_mode, static_dir=static_dir, body_timeout_s=body_timeout_s
+            open_mode=open_mode,
+            static_dir=static_dir,
+            body_timeout_s=body_timeout_s,
+            at_all_addresses=at_all_addresses,
         )
         self.bus_is_up = True
         services = Services(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import httpx
 import pytest
 from prometheus_client import Gauge
 
 from tests.rest.api import Api, check_problem
+from tests.service.world import World
 from webchat.transport.proxy import Client
 
 
@@ -66,6 +70,34 @@ async def test_metrics_are_for_this_machine_alone(api: Api) -> None:
     for address in ("127.0.0.1", "::1"):
         api.edge.peer = Client(address, secure=False)
         assert (await api.http.get("/metrics")).status_code == 200
+
+
+async def test_metrics_are_for_who_asks_this_machine_from_the_address_that_is_asked(
+    api: Api,
+) -> None:
+    assert await status_of_metrics(api, asked="10.0.0.7", by="10.0.0.7") == 200
+    assert await status_of_metrics(api, asked="10.0.0.7", by="10.0.0.8") == 403
+    proxied = {"X-Forwarded-For": "10.0.0.7"}
+    assert await status_of_metrics(api, asked="10.0.0.7", by="10.0.0.7", headers=proxied) == 403
+
+
+async def test_at_all_addresses_metrics_are_for_the_loopback_alone(
+    world: World, tmp_path: Path
+) -> None:
+    api = Api(world, static_dir=tmp_path, at_all_addresses=True)
+    assert await status_of_metrics(api, asked="10.0.2.100", by="10.0.2.100") == 403
+    assert await status_of_metrics(api, asked="127.0.0.1", by="127.0.0.1") == 200
+    await api.close()
+
+
+async def status_of_metrics(
+    api: Api, asked: str, by: str, headers: dict[str, str] | None = None
+) -> int:
+    """What a connection between two addresses is answered."""
+    api.edge.peer = Client(by, secure=False)
+    transport = httpx.ASGITransport(api.app, client=(by, 50_000))
+    async with httpx.AsyncClient(transport=transport, base_url=f"http://{asked}:4001") as agent:
+        return (await agent.get("/metrics", headers=headers)).status_code
 
 
 @pytest.mark.parametrize("field", ["X-Forwarded-For", "X-Real-IP", "Forwarded", "Via"])

@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
+from starlette.types import Scope
 
 from webchat.errors import Code, WebchatError
 from webchat.transport.proxy import Client
@@ -72,13 +73,27 @@ class Operations:
 
     async def _metrics(self, request: Request) -> Response:
         # A proxy on this machine that nobody said to trust speaks for whoever asked it.
-        if not _BY_PROXIES.isdisjoint(request.headers) or not _is_here(request.scope[CLIENT]):
+        if not _BY_PROXIES.isdisjoint(request.headers) or not self._is_from_here(request.scope):
             raise WebchatError(Code.FORBIDDEN, "Metrics are for this machine alone.")
         return Response(generate_latest(self._services.registry), media_type=CONTENT_TYPE_LATEST)
 
+    def _is_from_here(self, scope: Scope) -> bool:
+        """Whether this machine asks: over the loopback or, where that is not listened on, from the
+        address that it asks. At all addresses that would not tell: what publishes a container's
+        port may connect to it from its own address, whoever asks."""
+        return _is_loopback(scope[CLIENT]) or (
+            not self._settings.at_all_addresses and _is_between_the_same(scope)
+        )
 
-def _is_here(client: Client) -> bool:
+
+def _is_loopback(client: Client) -> bool:
     try:
         return ip_address(client.address).is_loopback
     except ValueError:
         return False
+
+
+def _is_between_the_same(scope: Scope) -> bool:
+    """Whether a connection goes from an address to itself."""
+    client, server = scope["client"], scope["server"]
+    return bool(client and server and client[0] == server[0])

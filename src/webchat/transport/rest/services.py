@@ -46,11 +46,12 @@ class Services:
 @dataclass(frozen=True, slots=True)
 class RestSettings:
     """`static_dir`: the built web client; it may be missing. `cookie_days`: as long as a login
-    lives."""
+    lives. `at_all_addresses`: whether the node listens at all of its machine."""
 
     open_mode: bool = False
     body_bytes: int = 65_536
     body_timeout_s: float = 20
     check_timeout_s: float = 2
     cookie_days: float = 30
+    at_all_addresses: bool = False
     static_dir: Path = field(default=Path(__file__).parents[2] / "static")
