@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 import subprocess
 import time
 from collections.abc import Sequence
@@ -23,16 +24,21 @@ START_TIMEOUT_S = 10.0
 class Balancer:
     """haproxy on a free port; it must not outlive a test.
 
-    The file's own two nodes are the first two ports; more are added as it says one would.
+    The file's own two nodes are the first two ports; more are added as it says one would, and
+    `tls`, a file with a certificate of 127.0.0.1 and its key. `trust`: what its clients need then.
     """
 
-    def __init__(self, directory: Path, node_ports: Sequence[int]) -> None:
+    def __init__(self, directory: Path, node_ports: Sequence[int], tls: Path | None = None) -> None:
         first, second, *more = node_ports
         configuration = directory / "haproxy.cfg"
-        added = [f'  server extra{port} "127.0.0.1:{port}"\n' for port in more]
-        configuration.write_text(CONFIGURATION.read_text(encoding="utf-8") + "".join(added))
+        text = CONFIGURATION.read_text(encoding="utf-8")
+        text += "".join(f'  server extra{port} "127.0.0.1:{port}"\n' for port in more)
+        if tls is not None:
+            text = text.replace('"${WEBCHAT_BIND}"\n', f'"${{WEBCHAT_BIND}}" ssl crt {tls}\n')
+        configuration.write_text(text)
+        self.trust = http.NO_TLS if tls is None else ssl.create_default_context(cafile=tls)
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{self.port}"
         self._said = directory / "haproxy.log"
         with self._said.open("w") as said:
             self._process = self._start(configuration, said, first, second)
@@ -67,7 +73,7 @@ class Balancer:
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
             try:
-                if http.get(f"{self.url}/healthz").status_code == 200:
+                if httpx.get(f"{self.url}/healthz", verify=self.trust).status_code == 200:
                     return
             except httpx.TransportError:
                 pass

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import socket
-import subprocess
 import threading
 from pathlib import Path
 
 import pytest
 import redis
 
+from tests.certificates import certify
 from tests.contract.hearing import eventually, publish
 from tests.contract.redis_node import SETTINGS, Join, RedisNode
 from tests.engines.redis import RedisServer
@@ -213,7 +213,7 @@ async def test_a_unix_socket_serves_as_well(join: Join, tmp_path: Path) -> None:
 
 
 async def test_rediss_speaks_tls_and_checks_who_answers(join: Join, tmp_path: Path) -> None:
-    key, certificate = _certify_localhost(tmp_path)
+    key, certificate = certify(tmp_path, "DNS:localhost")
     port = free_port()
     tls = [f"tls-port {port}", f"tls-cert-file {certificate}", f"tls-key-file {key}"]
     with RedisServer(*tls, "tls-auth-clients no", f"tls-ca-cert-file {certificate}"):
@@ -228,17 +228,3 @@ async def test_rediss_speaks_tls_and_checks_who_answers(join: Join, tmp_path: Pa
         await second.bus.subscribe("t")
         assert await publish(first, "t", bytes(100_000)) == 1
         await second.heard.until(("t", bytes(100_000)))
-
-
-def _certify_localhost(directory: Path) -> tuple[Path, Path]:
-    """A key and a certificate for it, signed by itself."""
-    key, certificate = directory / "key.pem", directory / "certificate.pem"
-    subprocess.run(
-        [
-            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-            "-nodes", "-days", "1", "-subj", "/CN=localhost", "-addext",
-            "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate),
-        ],
-        check=True, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    return key, certificate

@@ -73,6 +73,19 @@ def test_nothing_is_published_beyond_the_own_machine(file: Path) -> None:
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
 
 
+def test_a_container_is_unwell_only_if_its_process_is() -> None:
+    """Where that restarts it, an outage of the store must not end its connections."""
+    text = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^HEALTHCHECK (.+)$", text, re.MULTILINE)
+    assert re.findall(r"/\w+z\b", command) == ["/healthz"]
+
+
+def test_the_seed_s_nodes_are_given_credentials_that_may_be_temporary() -> None:
+    for name, service in services(DEPLOY / "compose.seed.yaml").items():
+        if name != "redis":
+            assert service["environment"]["AWS_SESSION_TOKEN"] == "${AWS_SESSION_TOKEN:-}"
+
+
 def test_the_seed_is_cut_as_its_run_instructions_say() -> None:
     found = services(DEPLOY / "compose.seed.yaml")
     published = {name: found[name]["ports"] for name in ("chat", "profile", "web")}
