@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
+from tests.cli.conftest import Run
 from webchat.adapters.postgresql import masked
 from webchat.cli.serve import serve
 from webchat.config import (
@@ -40,6 +41,15 @@ def test_each_field_is_an_option_and_an_environment_variable() -> None:
         assert option.opts == [option_name(name)]
         assert option.envvar == env_name(name)
         assert option.help
+
+
+def test_what_is_wrong_with_a_variable_is_said_of_it_and_of_an_option_where_that_was_given(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEBCHAT_PORT", "tcp://10.96.0.7:4000")
+    code, _, said = run("serve")
+    assert (code, "WEBCHAT_PORT: 'tcp://10.96.0.7:4000'" in said) == (2, True)
+    assert "'--port': 'many'" in run("serve", "--port", "many")[2]
 
 
 def test_each_time_and_size_has_its_unit_in_its_name() -> None:

@@ -11,6 +11,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import click
+from click.core import ParameterSource
 
 from webchat.config import ENV_PREFIX, Settings, env_name, option_name
 
@@ -41,6 +42,7 @@ def _option(spec: Field[Any]) -> Callable[[F], F]:
     return click.option(
         option_name(spec.name),
         spec.name,
+        cls=_Option,
         envvar=env_name(spec.name),
         default=spec.default,
         show_default=spec.default not in (None, "", (), False),
@@ -68,6 +70,16 @@ def _parsing(hint: Any) -> dict[str, Any]:
     if hint is Path:
         return {"type": _Directory(file_okay=False, path_type=Path)}
     return {"type": hint}
+
+
+class _Option(click.Option):
+    """An option whose complaints name what the value came from: it, or its variable."""
+
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        """What is named in front of what is wrong."""
+        if ctx and ctx.get_parameter_source(self.name) is ParameterSource.ENVIRONMENT:
+            return str(self.envvar)
+        return super().get_error_hint(ctx)
 
 
 class _Directory(click.Path):
