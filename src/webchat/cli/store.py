@@ -42,7 +42,7 @@ _INSTEAD_OF_RESTORE = {
 def backup(target: Path, **where: Any) -> None:
     """Copy a SQLite store to TARGET, a new file, while it is being served.
 
-    Example: webchat backup /var/backups/webchat-monday.db
+    Example: webchat backup ~/monday.db
     """
     settings = Settings(**where)
     if settings.store_kind != "sqlite":
@@ -62,7 +62,7 @@ def restore(backup: Path, **where: Any) -> None:
 
     What was there is kept beside it, under a name that is said.
 
-    Example: webchat restore /var/backups/webchat-monday.db --data ./data
+    Example: webchat restore ~/monday.db --data ./data
     """
     settings = Settings(**where)
     if settings.store_kind != "sqlite":
