@@ -37,6 +37,13 @@ def pids(server: Server) -> list[int]:
     return [line["pid"] for line in server.log if line["event"] == "a worker serves"]
 
 
+def test_each_line_of_a_worker_s_says_whose_it_is(server: Server) -> None:
+    assert server.stop() == 0
+    stopped = [line["pid"] for line in server.log if line["event"] == "stopped"]
+    assert sorted(stopped) == sorted(pids(server))
+    assert len(set(stopped)) == 2
+
+
 def lives(pid: int) -> bool:
     try:
         os.kill(pid, 0)

@@ -32,6 +32,9 @@ async def run(settings: Settings, lifeline: Lifeline | None = None) -> int:
     A SIGINT while it drains: it waits for nobody any more. `lifeline`: of a worker. Raises what
     `Node.start` raises.
     """
+    if lifeline is not None:
+        # Of the lines in a log that several write, which are its own.
+        structlog.contextvars.bind_contextvars(pid=os.getpid())
     asked_to_stop = asyncio.Event()
     node = Node(settings, bind_all(settings, is_worker=lifeline is not None))
 
@@ -52,7 +55,7 @@ async def run(settings: Settings, lifeline: Lifeline | None = None) -> int:
             _log.info("listening", url=node.url, version=__version__)
             warn_of_few_files(settings.sessions)
         else:
-            _log.info("a worker serves", node=node.id, pid=os.getpid())
+            _log.info("a worker serves", node=node.id)
             lifeline.tell_ready()
         await asked_to_stop.wait()
         _log.info("draining", within_s=settings.drain_s)
