@@ -14,7 +14,8 @@ TARGET = Path(__file__).parent.parent / "docs" / "settings.md"
 _HEAD = """# Settings
 
 Each is an option of `webchat serve` and an environment variable; the option wins. The unit is in
-the name. Made from `src/webchat/config/settings.py` by `make docs`.
+the name. In a variable several values of a repeatable one are separated by blanks, and what is off
+is turned on by `true`. Made from `src/webchat/config/settings.py` by `make docs`.
 """
 _TABLE = """
 ## {}
