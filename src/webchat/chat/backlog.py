@@ -69,6 +69,8 @@ class Backlog:
                         )
                     for log in together:
                         await self._catch_up_in_time(device, log)
+                        if device.socket.congested:  # by skips: entries have waited
+                            await device.socket.drained()
         finally:
             self._under_way.discard(device)
 
