@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.chat.watched import WatchedStore
 from tests.chat.world import Person, World, settle
 
 CONV = "dm:anna:ben"
@@ -45,6 +46,23 @@ async def test_what_was_not_confirmed_comes_again(open_world: World) -> None:
     ben.leave()
     again = await seed(open_world, "ben")
     assert again.bodies() == ["two", "three"]
+
+
+async def test_of_what_was_confirmed_nothing_is_read(
+    world: World, near: World, watched: WatchedStore
+) -> None:
+    anna, cleo, ben = [await seed(world, uid) for uid in ("anna", "cleo", "ben")]
+    for sender in (anna, cleo):
+        await sender.send("ben", "had")
+        await ben.confirm("delivery", sender.uid, MsgID=f"{sender.uid}-had")
+    await cleo.send("ben", "not had")
+    ben.leave()
+    again = await seed(near, "ben")
+    assert again.bodies() == ["not had"]
+    assert watched.log.read_together == []
+    assert watched.log.reads == ["dm:ben:cleo"]
+    await anna.send("ben", "live")
+    assert again.bodies() == ["not had", "live"]
 
 
 async def test_offline_messages_come_in_order_and_are_confirmed(open_world: World) -> None:

@@ -77,11 +77,15 @@ class SeedDevice(Device):
                 self.lag_behind(conv, Lag(0, waiting=True))
 
     def begin(self, delivered: Mapping[ConvID, Seq]) -> None:
-        """Start after what the user has had delivered, in every conversation."""
-        for conv, lag in self.lags.items():
+        """Start after what the user has had delivered, in every conversation; in most that is
+        all."""
+        for conv, lag in list(self.lags.items()):
             if lag.waiting:
                 lag.waiting = False
                 lag.position = max(delivered.get(conv, 0), self._confirmed.get(conv, 0))
+                log = self.log_of(conv)
+                if log is not None and lag.position >= log.last:
+                    self.live(log, lag)
 
     # What it gets
 
