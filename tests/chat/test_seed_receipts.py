@@ -238,3 +238,39 @@ async def test_a_display_is_kept_as_it_is() -> None:
     await name(ben, "display", "one")
     assert heard(await seed(world, "anna")) == [("display", "anna-one")]
     await world.chat.close()
+
+
+async def slow_one(world: World) -> Person:
+    """A connection of anna's, whom something is kept for, that takes nothing yet."""
+    anna, ben = await talk(world)
+    anna.leave()
+    await name(ben, "delivery", "one")
+    phone = await world.person("anna")
+    phone.socket.takes.clear()
+    assert (await phone.ask("join", "anna"))["ok"]
+    return phone
+
+
+async def test_what_is_kept_stays_so_if_a_connection_ends_before_it_has_taken_it() -> None:
+    world = World(KEPT)
+    phone = await slow_one(world)
+    phone.leave()
+    phone.socket.takes.set()
+    await world.pass_time(1)
+    assert heard(phone) == []
+    assert heard(await seed(world, "anna")) == [("delivery", "anna-one")]
+    await world.chat.close()
+
+
+async def test_what_is_kept_stays_so_if_a_connection_ends_while_the_store_is_away() -> None:
+    world = World(KEPT)
+    phone = await slow_one(world)
+    world.store.is_down = True
+    phone.socket.takes.set()
+    await world.pass_time(1)
+    phone.leave()
+    world.store.is_down = False
+    again = await seed(world, "anna")
+    await world.pass_time(2)
+    assert heard(again) == [("delivery", "anna-one")]
+    await world.chat.close()

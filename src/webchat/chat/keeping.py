@@ -90,7 +90,7 @@ class Keeping:
             await device.socket.drained()
             async with self._turns.of(uid):  # In the order in which they were kept.
                 envelopes = await self._patience.insist(
-                    lambda: self._kept.take(uid, _PAGE), "kept receipts", uid=uid
+                    lambda: self._take(device), "kept receipts", uid=uid
                 )
                 for envelope in await self._without_hidden(uid, envelopes):
                     if (receipt := read_kept(envelope)) not in given:
@@ -98,6 +98,12 @@ class Keeping:
                         device.socket.emit(kept_packet(envelope))
             if len(envelopes) < _PAGE:
                 return
+
+    async def _take(self, device: Device) -> Sequence[bytes]:
+        """A page of what is kept. It stays kept if the device has gone while this waited."""
+        if device.socket.closed:
+            return ()
+        return await self._kept.take(device.user.uid, _PAGE)
 
     async def _without_hidden(self, uid: Uid, envelopes: Sequence[bytes]) -> list[bytes]:
         """As it is by now: somebody may have turned display receipts off since they were kept."""
