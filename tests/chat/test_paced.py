@@ -11,8 +11,8 @@ from webchat.protocol.socketio import Packet
 
 
 class NarrowSocket(FakeSocket):
-    """One whose reader takes what waits once in each turn of the loop. `room`: beyond so many
-    packets it is congested; `most`: how many have waited at once."""
+    """One whose reader takes what there is when it is waited for. `room`: beyond so many packets it
+    is congested; `most`: how many have waited at once."""
 
     room = 5
 
@@ -35,23 +35,41 @@ class NarrowSocket(FakeSocket):
             self.waiting = 0
 
 
-async def narrow(world: World, uid: str) -> Person:
-    person = Person(world, uid)
-    person.socket = NarrowSocket()
-    return await person.connect()
-
-
-async def test_the_skips_of_a_join_wait_for_the_socket_however_many_they_are() -> None:
-    world = World(Settings(open_mode=True, backlog=BacklogSettings(join_entries=5)))
+async def with_friends(settings: Settings) -> World:
+    """A node on which ben, who has gone, has written to 40 people."""
+    world = World(settings)
     ben = await world.joined("ben")
     for number in range(40):
         await ben.send(f"friend-{number}", "hello")
         await world.pass_time(1)
     ben.leave()
-    phone = await narrow(world, "ben")
+    return world
+
+
+async def narrow(world: World, uid: str) -> tuple[Person, NarrowSocket]:
+    person, socket = Person(world, uid), NarrowSocket()
+    person.socket = socket
+    return await person.connect(), socket
+
+
+async def test_the_skips_of_a_join_wait_for_the_socket_however_many_they_are() -> None:
+    backlog = BacklogSettings(join_entries=5)
+    world = await with_friends(Settings(open_mode=True, backlog=backlog))
+    phone, socket = await narrow(world, "ben")
     assert (await phone.join({"user:ben": 40}))["ok"]
     await settle()
     assert [len(phone.got(kind)) for kind in ("message", "skip")] == [5, 35]
-    assert isinstance(phone.socket, NarrowSocket)
-    assert phone.socket.most <= NarrowSocket.room + 1
+    assert socket.most <= NarrowSocket.room + 1
+    await world.chat.close()
+
+
+async def test_snapshots_wait_for_the_socket_however_many_are_asked_for() -> None:
+    world = await with_friends(Settings(open_mode=True))
+    phone, socket = await narrow(world, "ben")
+    convs = [f"dm:ben:friend-{number}" for number in range(40)]
+    places = dict.fromkeys(convs, 1) | {"user:ben": 40}
+    assert (await phone.join(places, receipts=convs))["ok"]
+    await settle(400)
+    assert [told["ConvID"] for told in phone.got("receipts")] == convs
+    assert socket.most <= NarrowSocket.room + 2
     await world.chat.close()

@@ -48,10 +48,11 @@ class Snapshots:
             self._spawn(self._show_wanted(device))
 
     async def _show_wanted(self, device: Device) -> None:
-        """What is asked for again before it was shown is shown once."""
+        """At the pace of its socket; what is asked for again before it was shown is shown once."""
         wanted = self._wanted[device]
         try:
             while wanted:
+                await device.socket.drained()
                 conv = next(iter(wanted))
                 del wanted[conv]
                 await self._show(device, (conv,))
