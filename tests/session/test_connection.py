@@ -344,3 +344,30 @@ async def test_draining_tells_everybody_and_takes_nobody() -> None:
     assert connection.state is State.CLOSED
     with pytest.raises(Busy):
         world.by_websocket()
+
+
+class FullWire(FakeWire):
+    """A WebSocket whose peer takes nothing. `holds`: how much that is, said at the next write."""
+
+    holds = 0
+
+    def send(self, packets: list[Packet]) -> bool:
+        super().send(packets)
+        holds, self.holds = self.holds, 0
+        if holds and self.receiver is not None:
+            self.receiver.pause(holds)
+        return False
+
+
+async def test_last_words_that_are_too_much_for_a_slow_reader_are_said_all_the_same() -> None:
+    world = EngineWorld(EngineSettings(max_outbox_bytes=1_000))
+    slow, other = FullWire(), FakeWire()
+    for wire in (slow, other):
+        world.endpoint.open(a_request(), wire)
+    slow.holds = 1_001
+    world.endpoint.drain()
+    for wire in (slow, other):
+        assert wire.sent == ["4bye server_draining True"]
+        assert wire.closed == (1012, "server_draining")
+    assert len(world.endpoint) == 0
+    assert [each.closings for each in world.applications] == [1, 1]

@@ -337,12 +337,12 @@ class Connection:
             self._end([], websocket.INTERNAL_ERROR, "internal")
 
     def _end(self, last: list[Packet], code: int, reason: str) -> None:
+        self._stop(State.CLOSING)  # from here on, what is too much for the peer changes nothing
         if self._wire is not None:
             self._wire.send(last)
             self._wire.close(code, reason)
             self._finish()
             return
-        self._stop(State.CLOSING)
         for packet in last:
             self.outbox.put(packet)
         self.outbox.flush()
