@@ -89,3 +89,40 @@ async def test_who_gives_up_as_its_turn_comes_passes_it_on() -> None:
     await counter.end(1)
     await asyncio.gather(third)
     assert second.cancelled()
+
+
+async def test_who_gives_up_just_before_its_turn_comes_takes_nobodys_place() -> None:
+    counter = Counter(Line(1, 5))
+    first, second, third = counter.ask("ann", 3)
+    (ben,) = counter.ask("ben")
+    await settle()
+    counter.may_end.release()
+    second.cancel()
+    await first
+    await counter.end(3)
+    await asyncio.gather(third, ben, *counter.ask("cleo"))
+    assert counter.begun == ["ann", "ann", "ben", "cleo"]
+
+
+async def test_who_gives_up_makes_room_at_once() -> None:
+    counter = Counter(Line(1, 2))
+    asked = counter.ask("ann", 3)
+    await settle()
+    (ben,) = counter.ask("ben")
+    asked[2].cancel()
+    await counter.end(3)
+    await asyncio.gather(ben, *asked[:2])
+    assert counter.begun == ["ann", "ann", "ben"]
+
+
+async def test_who_gives_up_as_it_is_refused_lets_nobody_in() -> None:
+    counter = Counter(Line(1, 2))
+    asked = counter.ask("ann", 3)
+    await settle()
+    (ben,) = counter.ask("ben")
+    await asyncio.sleep(0)
+    asked[2].cancel()
+    await settle()
+    assert counter.begun == ["ann"]
+    await counter.end(3)
+    await asyncio.gather(ben, *asked[:2])

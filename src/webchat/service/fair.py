@@ -45,13 +45,16 @@ class Line:
             await turn
         except asyncio.CancelledError:
             if turn.cancelled():
-                self._take_out(asker, turn)
-            else:  # it had come already
+                self._let_go()
+            elif turn.exception() is None:  # it had come already
                 self._pass_on()
             raise
 
     def _make_room(self, asker: str) -> None:
-        """Refuse the newest of whoever has most waiting."""
+        """Refuse the newest of whoever has most waiting, if nobody gives up."""
+        self._let_go()
+        if self._count < self._most:
+            return
         greedy = max(self._waiting, key=lambda each: len(self._waiting[each]), default=asker)
         if len(self._waiting.get(greedy, ())) <= len(self._waiting.get(asker, ())) + 1:
             raise Full
@@ -66,7 +69,14 @@ class Line:
         if not turns:
             del self._waiting[asker]
 
+    def _let_go(self) -> None:
+        """Take out those who gave up, of whom some may not have got round to it."""
+        for asker, turns in list(self._waiting.items()):
+            for turn in [each for each in turns if each.cancelled()]:
+                self._take_out(asker, turn)
+
     def _pass_on(self) -> None:
+        self._let_go()
         if not self._waiting:
             self._free += 1
             return
