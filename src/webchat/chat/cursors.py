@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from webchat.chat.device import Device
 from webchat.chat.followed import FollowedLog
 from webchat.chat.lag import BacklogSettings, Lag, share_out
-from webchat.model import ConvID, Seq, user_log
+from webchat.model import ConvID, Seq
 
 
 class Cursors:
@@ -84,7 +84,7 @@ def _begin(device: Device, log: FollowedLog, cursor: Seq | None) -> None:
     lag.skip_only = False
     lag.position, lag.end = 0 if cursor is None else cursor, log.last
     lag.begun += 1
-    is_own = log.conv == user_log(device.user.uid)
+    is_own = log.conv == device.user.own
     if cursor is None and is_own:
         device.skip(log, lag, own_end, log.n, more=False)
     elif lag.position > log.last:

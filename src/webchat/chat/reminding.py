@@ -15,7 +15,7 @@ from webchat.chat.roster import Roster
 from webchat.chat.settings import RepairSettings
 from webchat.chat.tasks import OneAtATime
 from webchat.chat.tools import Tools
-from webchat.model import ConvID, user_log
+from webchat.model import ConvID
 from webchat.protocol.socketio import Packet
 
 
@@ -37,7 +37,7 @@ class Reminding:
     async def _remind_all(self) -> None:
         page = self._settings.positions_page
         for user in list(self._roster.users.values()):
-            convs = [conv for conv in user.logs if conv != user_log(user.uid)]
+            convs = [conv for conv in user.logs if conv != user.own]
             for start in range(0, len(convs), page):
                 if any(device.full for device in user.devices):
                     await self._remind(user, convs[start : start + page])

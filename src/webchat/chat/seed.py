@@ -16,7 +16,7 @@ from webchat.chat.device import Device
 from webchat.chat.followed import FollowedLog, User
 from webchat.chat.lag import Lag
 from webchat.chat.packets import LISTED_MEMBERS, ack_of_entry, entry_packet, notify_packet
-from webchat.model import MESSAGE, ConvID, Entry, Seq, Uid, is_group, is_user_log, user_log
+from webchat.model import MESSAGE, ConvID, Entry, Seq, Uid, is_group, is_user_log
 from webchat.ports.members import Members
 from webchat.protocol.socketio import Packet
 from webchat.service.membership import CREATE, DEPART, JOIN, REMOVE, coming_in
@@ -73,7 +73,7 @@ class SeedDevice(Device):
     def wait(self) -> None:
         """Live from now on, though where it begins is still to be read."""
         for conv in self.user.logs:
-            if conv != user_log(self.user.uid):
+            if conv != self.user.own:
                 self.lag_behind(conv, Lag(0, waiting=True))
 
     def begin(self, delivered: Mapping[ConvID, Seq]) -> None:

@@ -14,7 +14,7 @@ from webchat.chat.packets import position_packet, receipts_packet
 from webchat.chat.roster import Roster
 from webchat.chat.tasks import OneAtATime
 from webchat.chat.tools import Tools
-from webchat.model import NO_POSITION, ConvID, user_log
+from webchat.model import NO_POSITION, ConvID
 from webchat.service.read_positions import ReadPositions
 from webchat.service.turns import Turns
 
@@ -38,7 +38,7 @@ class Snapshots:
     def ask(self, device: Device, convs: Sequence[ConvID]) -> None:
         """Show them soon; those that the device's user has no part in are passed over."""
         user = device.user
-        mine = [c for c in dict.fromkeys(convs) if c in user.logs and c != user_log(user.uid)]
+        mine = [c for c in dict.fromkeys(convs) if c in user.logs and c != user.own]
         before = [conv for conv in device.watched if conv not in mine]
         device.watched = (*before, *mine)[-self._remembered :]
         if device in self._wanted:
