@@ -245,7 +245,7 @@ class Groups:
     async def _notify(self, device: Device, standing: Standing) -> None:
         conv, seq = standing.conv, standing.head.last
         if isinstance(device, SeedDevice):
-            seq = device.listed[conv] = device.told.get(conv, seq)
+            seq = device.listed[conv] = device.last_sent.get(conv, seq)
         uids, count = await self._members.at(conv, seq, LISTED_MEMBERS)
         device.socket.emit(notify_packet(conv, uids, count, seq, standing.head.at))
 

@@ -34,16 +34,16 @@ _UNCONFIRMED_SPANS: Final = 1_000
 class SeedDevice(Device):
     """One connection of the seed's form, which came at `came_s`.
 
-    `told`: the last entry of each group that this connection was sent. `listed`: as of which entry
-    it knows the list of a group. `_sent`: the `Seq` of messages by what receipts name them by.
-    `_unconfirmed`: spans of messages that it was sent and has not confirmed, from the first to the
-    last, exact but for the newest span. `_confirmed`: up to where the user has confirmed all of a
-    log, here or on another device. `_windows`: groups that its page is sure to have a window of.
+    `last_sent`: the last entry of each group that this connection was sent. `listed`: as of which
+    entry it knows the list of a group. `_sent`: the `Seq` of messages by what receipts name them
+    by. `_unconfirmed`: spans of messages that it was sent and has not confirmed, from the first to
+    the last, exact but for the newest span. `_confirmed`: up to where the user has confirmed all of
+    a log, here or on another device. `_windows`: groups that its page is sure to have a window of.
     """
 
     __slots__ = (
         "_confirmed", "_members", "_receipts", "_sent", "_unconfirmed", "_windows", "came_s",
-        "listed", "told",
+        "last_sent", "listed",
     )  # fmt: skip
 
     full = False
@@ -64,7 +64,7 @@ class SeedDevice(Device):
         self._sent: OrderedDict[tuple[ConvID, Uid, str], Seq] = OrderedDict()
         self._unconfirmed: dict[ConvID, deque[list[Seq]]] = {}
         self._confirmed: dict[ConvID, Seq] = {}
-        self.told: dict[ConvID, Seq] = {}
+        self.last_sent: dict[ConvID, Seq] = {}
         self.listed: dict[ConvID, Seq] = {}
         self._windows: set[ConvID] = set()
 
@@ -177,7 +177,7 @@ class SeedDevice(Device):
             self._pass_over(entry)
             return
         if is_group(entry.conv):
-            self.told[entry.conv] = entry.seq
+            self.last_sent[entry.conv] = entry.seq
             if entry.kind == MESSAGE:
                 self._windows.add(entry.conv)
         self.socket.emit(packet)
