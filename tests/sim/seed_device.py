@@ -199,7 +199,8 @@ class SeedDevice(Visitor):
 
     def _chat(self, link: Link, envelope: dict[str, Any]) -> None:
         kind = envelope["EvtType"]
-        if self.engine == 3 and not self._reloads:
+        # What it said before it was loaded anew may have brought it in by now.
+        if self.engine == 3 and (not self._reloads or self._asked is not None):
             self._is_there(link)
         require(self.is_live, "one order", f"{self.name}: {kind} ahead of its join's ack")
         conv = envelope.get("ConvID", "")
