@@ -8,6 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from tests.conformance.app import Echo, not_found
 from webchat.adapters.memory.clock import LoopClock
 from webchat.ports.nodes import NodeRow
@@ -38,6 +40,9 @@ class Table:
     def url_of(self, node_id: str) -> str | None:
         row = self.rows.get(node_id)
         return None if row is None else row.url
+
+    def living(self) -> Sequence[NodeRow]:
+        return list(self.rows.values())
 
     def playing(self, role: str) -> Sequence[NodeRow]:
         return [row for row in self.rows.values() if role in row.roles]
@@ -127,6 +132,12 @@ class Nodes:
         for other in self._running:
             if other.peers.rows.pop(node.id, None) is not None:
                 other.relay.forget(node.row)
+
+    async def lapse_of_predecessor(self, node: Running) -> None:
+        """All others hear that the process is gone which was another node where `node` is now."""
+        before = msgspec.structs.replace(node.row, id=f"{node.id}-before")
+        for other in self._running:
+            other.relay.forget(before)
 
     async def close(self) -> None:
         await self._opened.aclose()

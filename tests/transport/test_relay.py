@@ -230,6 +230,21 @@ async def test_a_poll_through_another_node_ends_when_the_owner_s_lease_lapses(
     assert (await poll).status == 503
 
 
+async def test_a_poll_through_another_node_outlives_the_lease_of_its_owner_s_predecessor(
+    town: Nodes,
+) -> None:
+    a, b = await town.add("a"), await town.add("b")
+    sid = await polling_session(a.port, "/engine.io/")
+    connection = a.engine.find(sid)
+    assert connection is not None
+    poll = asyncio.create_task(request(b.port, "GET", f"{POLLING}&sid={sid}"))
+    await eventually(lambda: connection.is_polled)
+    await town.lapse_of_predecessor(a)
+    await request(b.port, "POST", f"{POLLING}&sid={sid}", body="4still here")
+    answer = await poll
+    assert (answer.status, answer.body) == (200, b"4still here")
+
+
 async def test_the_client_s_address_and_scheme_come_with_the_request() -> None:
     proxies = Proxies([ip_network("127.0.0.0/8")])
     async with nodes(proxies=proxies, allowed=OwnOrListed()) as town:

@@ -250,6 +250,17 @@ async def test_when_the_owner_s_lease_lapses_its_clients_are_let_go(town: Nodes)
             await wire.frame()
 
 
+async def test_clients_of_a_node_that_was_started_anew_stay_when_its_former_lease_lapses(
+    town: Nodes,
+) -> None:
+    a, b = await town.add("a"), await town.add("b")
+    sid = await polling_session(a.port, "/engine.io/")
+    async with await upgraded(b, sid) as wire:
+        await town.lapse_of_predecessor(a)
+        wire.say("4hello")
+        assert await wire.message() == "4hello"
+
+
 async def test_at_the_end_of_a_node_what_it_passes_on_ends_in_time(town: Nodes) -> None:
     a, b = await town.add("a"), await town.add("b")
     sid = await polling_session(a.port, "/engine.io/")

@@ -179,7 +179,10 @@ class Relay:
         return _head(method, target, [*_passed_on(fields), *_UPGRADE, *marks])
 
     def forget(self, row: NodeRow) -> None:
-        """A node is gone: end what is under way with it, so that clients come back at once."""
+        """A node is gone: end what is under way with it, so that clients come back at once; but not
+        where another has taken its place at the same URL."""
+        if self.where.is_somebody_at(row.url):
+            return
         self._links.abort(row.url)
         self._splices.abort(row.url)
 

@@ -22,6 +22,9 @@ class OtherNodes(Protocol):
     def url_of(self, node_id: str) -> str | None:
         """How to reach a node that lives; None: there is none of that id."""
 
+    def living(self) -> Sequence[NodeRow]:
+        """The nodes that live."""
+
     def playing(self, role: str) -> Sequence[NodeRow]:
         """The nodes that live and play `role`."""
 
@@ -55,6 +58,10 @@ class Whereabouts:
         if url is None:
             raise Refused(Refusal.SESSION_UNKNOWN)
         return [url]
+
+    def is_somebody_at(self, url: str) -> bool:
+        """Whether a node that lives is reached at `url`."""
+        return any(row.url == url for row in self._peers.living())
 
     async def players(self, role: str) -> Sequence[str]:
         """The URLs of living nodes that play `role`, another one first each time."""
