@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
+
+import msgspec
+import pytest
 
 from tests.chat.watched import WatchedStore
 from tests.chat.world import Person, World, settle
+from tests.profiles import save_profile
 from webchat.errors import Code, WebchatError
+from webchat.service.entering import Entrance
+from webchat.service.profiles import new_profile
+from webchat.service.standing import Standing, Standings
 
 CONV = "dm:anna:ben"
 G = "group_g"
@@ -18,6 +26,11 @@ async def unanswered(watched: WatchedStore, person: Person, envelope: dict[str, 
     person.say("chat", envelope)
     await settle()
     watched.log.tell(instead=WebchatError(Code.UNAVAILABLE, "no answer in time"))
+
+
+async def _anyone(_: Standing) -> str:
+    """They may come in."""
+    return ""
 
 
 class OldMembers:
@@ -145,3 +158,38 @@ async def test_a_first_message_sent_again_brings_what_came_after_it(
     await anna.send("ben", "one")
     await settle()
     assert ben.bodies() == ["one", "two"]
+
+
+async def test_who_came_in_by_rest_without_an_answer_hears_the_group_once_it_has_asked_again(
+    world: World, near: World, watched: WatchedStore
+) -> None:
+    anna, ben = await near.joined("anna"), await world.joined("ben")
+    await anna.do("create", G, "cleo")
+    entrance = Entrance(Standings(watched.log, watched.members), near.chat.appends, near.clock)
+    watched.log.outcomes = []
+    asked = asyncio.create_task(entrance.let_in("ben", G, _anyone, by="ben"))
+    await settle()
+    watched.log.tell(instead=WebchatError(Code.UNAVAILABLE, "no answer in time"))
+    with pytest.raises(WebchatError):
+        await asked
+    assert ben.got("added") == []
+    assert (await entrance.let_in("ben", G, _anyone, by="ben")).seq == 2
+    await settle()
+    assert [entry["EvtType"] for entry in anna.got()][-1] == "join"
+    await anna.say_in(G, "hello")
+    assert ben.bodies() == ["hello"]
+
+
+async def test_who_was_invited_without_an_answer_hears_of_it_once_it_is_asked_again(
+    world: World, near: World, watched: WatchedStore
+) -> None:
+    anna, ben = await near.joined("anna"), await world.joined("ben")
+    careful = msgspec.structs.replace(new_profile("ben", "Ben"), who_may_add_me="shared")
+    await save_profile(world.store.accounts, careful)
+    await anna.do("create", G, "cleo")
+    refer = anna.act("refer", G, Body='["ben"]', MsgID="r1")
+    await unanswered(watched, anna, refer)
+    assert ben.got("invitation") == []
+    await anna.ask("chat", refer)
+    await settle()
+    assert len(ben.got("invitation")) == 1

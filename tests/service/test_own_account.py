@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ import pytest
 
 from tests.service.world import World, code_of
 from webchat.errors import Code, WebchatError
-from webchat.model import user_log
+from webchat.model import ConvID, user_log
 from webchat.ports.log import Appended
 from webchat.service.accounts import ProfileChange
 from webchat.service.appending import Appends, Decide
@@ -41,6 +42,9 @@ class Behind:
         self.begun.set()
         await self.goes_on.wait()
         return await self._appends.decided(decide)
+
+    def tell_again(self, convs: Sequence[ConvID]) -> None:
+        self._appends.tell_again(convs)
 
 
 async def test_what_is_told_is_as_it_is_kept(world: World) -> None:

@@ -61,6 +61,9 @@ class StoreAppends:
             except MembersChanged:
                 continue
 
+    def tell_again(self, convs: Sequence[ConvID]) -> None:
+        """Nobody listens."""
+
     async def append(self, request: Append) -> Appended:
         """One append. Raises why not."""
         appended: asyncio.Future[Appended | Exception] = asyncio.Future()

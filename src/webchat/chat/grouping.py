@@ -15,7 +15,7 @@ from webchat.chat.seed import SeedDevice
 from webchat.chat.sending import Sender
 from webchat.chat.tools import Tools
 from webchat.errors import Code, WebchatError
-from webchat.model import ConvID, Invitation, Uid, is_group
+from webchat.model import ConvID, Invitation, Uid, is_group, user_log
 from webchat.ports.log import Append
 from webchat.protocol.envelope import Envelope
 from webchat.service.batches import read_each
@@ -199,6 +199,8 @@ class Groups:
             absent = [other for other in uids if other not in present]
             consented = await self._consent.to_add(uid, conv, absent)
             await read_each(self._ask, consented.invitations)
+            if consented.waiting:
+                self._sender.tell_again([*map(user_log, consented.waiting)])
             return refer(standing, consented.added, envelope) if consented.added else None
 
         await self._sender.act(act, conv, decide)

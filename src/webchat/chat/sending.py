@@ -217,11 +217,14 @@ class Sender:
         elif entry.kind == MESSAGE and entry.seq > 1 and ack.device.full:
             self.receipts.own_message_was_stored(entry)
         elif not followed and (uids := _told_of(entry)):
-            self._spawn(self._tell_again([entry.conv, *map(user_log, dict.fromkeys(uids))]))
+            self.tell_again([entry.conv, *map(user_log, dict.fromkeys(uids))])
 
-    async def _tell_again(self, convs: Sequence[ConvID]) -> None:
+    def tell_again(self, convs: Sequence[ConvID]) -> None:
         """An act is sent again, so its answer was lost, and with it perhaps what followed from it:
         whoever follows these logs is told up to where they go."""
+        self._spawn(self._tell_again(convs))
+
+    async def _tell_again(self, convs: Sequence[ConvID]) -> None:
         for conv, head in (await self.publishing.publish_heads(convs)).items():
             self.hub.heard_of(conv, head.last)
 

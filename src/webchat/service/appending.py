@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
+from webchat.model import ConvID
 from webchat.ports.log import Append, Appended
 
 Decide = Callable[[], Awaitable[Append]]
@@ -17,3 +18,7 @@ class Appends(Protocol):
     async def decided(self, decide: Decide) -> Appended:
         """Decide and append, again where members changed in between; durable, published and passed
         on to devices on return. Raises what `decide` raises, and UNAVAILABLE."""
+
+    def tell_again(self, convs: Sequence[ConvID]) -> None:
+        """What is asked for is so already, perhaps since it was asked for before and not answered:
+        soon whoever follows these logs is told up to where they go."""

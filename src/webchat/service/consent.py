@@ -18,10 +18,12 @@ _ID_BYTES: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Consented:
-    """`added`: come in at once. `invitations`: for the rest, who have none to that group yet."""
+    """`added`: come in at once. `invitations`: for the rest, who have none to that group yet.
+    `waiting`: who have one."""
 
     added: Sequence[Uid]
     invitations: tuple[Invitation, ...] = ()
+    waiting: Sequence[Uid] = ()
 
 
 class Consent:
@@ -50,7 +52,8 @@ class Consent:
             for uid in uids
             if uid in strangers and uid not in waiting
         )
-        return Consented([uid for uid in uids if uid not in strangers], invitations)
+        added = [uid for uid in uids if uid not in strangers]
+        return Consented(added, invitations, tuple(waiting))
 
     async def to_ask(self, invitation: Invitation, at: int) -> Append | None:
         """The append of an invitation at `at` (ms), to be decided again if another comes first;

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from webchat.errors import Code, WebchatError
-from webchat.model import ConvID, Seq, Uid
+from webchat.model import ConvID, Seq, Uid, user_log
 from webchat.ports.clock import Clock
 from webchat.ports.log import Append
 from webchat.service.appending import Appends
@@ -56,6 +56,7 @@ class Entrance:
         try:
             appended = await self._appends.decided(decide)
         except _IsIn as inside:
+            self._appends.tell_again([conv, user_log(uid)])
             return Entered(conv, inside.since, was_in=True)
         return Entered(conv, appended.entries[0].seq, was_in=False)
 
