@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
+from typing import Any
 
 import pytest
 
 from tests.service.late import answers_late
 from tests.service.world import ADDRESS, PASSWORD, World, code_of, login, noted, refused
-from webchat.errors import Code
+from webchat.errors import Code, WebchatError
 from webchat.model import Profile
 from webchat.ports.accounts import Changed
 from webchat.service.accounts import ProfileChange
@@ -212,6 +214,29 @@ async def test_the_old_password_is_asked_for_and_a_wrong_one_changes_nothing(
     short = world.accounts.change_password(here.login, PASSWORD, "short", ADDRESS)
     assert await code_of(short) is Code.BAD_REQUEST
     assert await login(world)
+
+
+async def test_a_new_password_that_was_set_without_an_answer_ends_the_other_logins_when_sent_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.user("ann")
+    here, there = await login(world), await login(world)
+    save_password = world.store.accounts.save_password
+
+    async def save_unanswered(*args: Any, **options: Any) -> bool:
+        await save_password(*args, **options)
+        raise WebchatError(Code.UNAVAILABLE, "the store did not answer")
+
+    def change() -> Awaitable[None]:
+        return world.accounts.change_password(here.login, PASSWORD, "another password", ADDRESS)
+
+    monkeypatch.setattr(world.store.accounts, "save_password", save_unanswered)
+    assert await code_of(change()) is Code.UNAVAILABLE
+    assert await world.accounts.authenticate(there.token)
+    monkeypatch.undo()
+    await change()
+    assert await world.accounts.authenticate(here.token)
+    assert await world.accounts.authenticate(there.token) is None
 
 
 async def test_a_change_of_oneself_is_seen_from_its_answer_on_and_by_a_fresh_process(

@@ -44,6 +44,17 @@ async def test_all_addresses_of_an_ipv6_subscriber_count_as_one() -> None:
     world.close()
 
 
+async def test_each_password_that_a_change_tries_counts_as_a_guess(world: World) -> None:
+    await world.user("ann")
+    here = await login(world)
+    for guess in range(5):
+        change = world.accounts.change_password(
+            here.login, f"old guess {guess}", f"new guess {guess}", ADDRESS
+        )
+        assert await code_of(change) is Code.FORBIDDEN
+    assert await code_of(login(world)) is Code.RATE_LIMITED
+
+
 async def test_logins_that_succeed_do_not_count_as_guesses(world: World) -> None:
     await world.user("ann")
     for _ in range(70):

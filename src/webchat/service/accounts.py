@@ -130,22 +130,32 @@ class AccountService:
         return changed
 
     async def change_password(self, login: Login, old: str, new: str, address: str) -> None:
-        """Set a new password and end the user's other logins. BAD_REQUEST (`new`), FORBIDDEN
-        (`old` is wrong, or not right any more), RATE_LIMITED as `login`."""
+        """Set a new password and end the user's other logins, also where `new` is the password
+        already. BAD_REQUEST (`new`), FORBIDDEN (`old` is wrong, or not right any more),
+        RATE_LIMITED as `login`."""
         check_password(new)
         uid = login.uid
-        async with self._attempt(uid, address):
-            # Hashing takes a while: the operator may have set another one, or locked the account.
-            asker = _subscriber(address)
-            while await self._is_right(
-                old_hash := await self._accounts.password_hash(uid), old, asker
-            ):
-                new_hash = await self._passwords.hash(new, asker)
-                if await self._accounts.save_password(uid, new_hash, expected=old_hash):
-                    break
-            else:
-                raise WebchatError(Code.FORBIDDEN, "The old password is wrong.")
-            await self._tokens.revoke_all(uid, except_login=login.id)
+        try:
+            async with self._attempt(uid, address):
+                await self._replace(uid, old, new, _subscriber(address))
+        except WebchatError as error:
+            if error.code is not Code.FORBIDDEN:
+                raise
+            # It may be sent again: set before, and not answered, perhaps with no login ended.
+            async with self._attempt(uid, address):
+                password_hash = await self._accounts.password_hash(uid)
+                if not await self._is_right(password_hash, new, _subscriber(address)):
+                    raise
+        await self._tokens.revoke_all(uid, except_login=login.id)
+
+    async def _replace(self, uid: Uid, old: str, new: str, asker: str) -> None:
+        """Set `new` in the place of `old`. Raises FORBIDDEN."""
+        # Hashing takes a while: the operator may have set another one, or locked the account.
+        while await self._is_right(old_hash := await self._accounts.password_hash(uid), old, asker):
+            new_hash = await self._passwords.hash(new, asker)
+            if await self._accounts.save_password(uid, new_hash, expected=old_hash):
+                return
+        raise WebchatError(Code.FORBIDDEN, "The old password is wrong.")
 
     async def logins(self, uid: Uid) -> Sequence[Login]:
         """The user's live logins, newest first."""
