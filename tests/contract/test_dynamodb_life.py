@@ -46,6 +46,14 @@ async def made(settings: DynamoSettings, mode: Mode = "secured") -> DynamoStore:
     return store
 
 
+async def made_by(settings: DynamoSettings, version: int) -> None:
+    """A table of this schema."""
+    store = await made(settings)
+    item: Item = {"pk": keys.META, "sk": "schema", "ver": version, "mode": "secured"}
+    await store.client.put(item, ANY)
+    await store.close()
+
+
 async def test_a_table_that_does_not_exist_is_named_with_what_to_run(
     settings: DynamoSettings,
 ) -> None:
@@ -128,15 +136,24 @@ async def test_it_keeps_the_mode_it_was_made_in(settings: DynamoSettings) -> Non
     assert "start it with --open" in said
 
 
-@pytest.mark.parametrize(("version", "words"), [(VERSION + 1, "newer webchat"), (0, "older than")])
+@pytest.mark.parametrize(("version", "words"), [(VERSION + 2, "newer webchat"), (0, "older than")])
 async def test_another_schema_is_refused(
     settings: DynamoSettings, version: int, words: str
 ) -> None:
-    store = await made(settings)
-    item: Item = {"pk": keys.META, "sk": "schema", "ver": version, "mode": "secured"}
-    await store.client.put(item, ANY)
-    await store.close()
+    await made_by(settings, version)
     assert words in await refused(settings)
+
+
+async def test_a_table_of_the_next_schema_is_still_served_and_says_so(
+    settings: DynamoSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    await made_by(settings, VERSION + 1)
+    store = await made(settings)
+    await send(store, to_pair("ann", "bob", "1"))
+    assert len(await store.log.read(CONV, 0, 9)) == 1
+    await store.close()
+    assert "ready for the next version" in caplog.text
+    assert "was made in secured mode" in await refused(settings, "open")
 
 
 async def test_somebody_elses_table_is_refused(settings: DynamoSettings) -> None:

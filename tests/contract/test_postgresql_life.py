@@ -11,6 +11,7 @@ from tests.contract.asking import create, send
 from tests.engines.postgresql import PASSWORD, shared_server
 from tests.memory import ManualClock
 from webchat.adapters.postgresql import PostgresSettings, PostgresStore, masked
+from webchat.adapters.postgresql.schema import VERSION, version
 from webchat.ports.store import StoreRefused
 
 SETTINGS = PostgresSettings(connect_timeout_ms=500)
@@ -76,6 +77,23 @@ async def test_a_newer_schema_is_refused(store: PostgresStore, url: str) -> None
     assert "newer webchat (schema 99" in await reason(store)
     with pytest.raises(StoreRefused, match="newer webchat"):
         await store.init()
+
+
+async def test_a_database_that_is_ready_for_the_next_version_is_still_served_and_says_so(
+    store: PostgresStore, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await store.init()
+    one_more = "UPDATE webchat.property SET value = value::int + 1 WHERE name = 'version'"
+    await in_database(url, one_more)
+    await store.init()
+    await store.open("secured")
+    (entry,) = (await send(store, create("group_x", "ann", "bob"))).entries
+    assert await store.log.read("group_x", 0, 9) == [entry]
+    await store.close()
+    assert "ready for the next version" in caplog.text
+    connection = await asyncpg.connect(url)
+    assert await version(connection) == VERSION + 1
+    await connection.close()
 
 
 async def test_an_older_schema_says_how_to_bring_it_up_to_date(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Final
 
 from webchat.adapters.dynamodb import keys
@@ -45,8 +46,10 @@ from webchat.ports.transfer import Transfer
 from webchat.urls import shown
 
 VERSION: Final = 1
+"""A table of the next one is served, too: what that has added stays as it is."""
 _SCHEMA: Final = Key(keys.META, "schema")
 _PROBE: Final[Item] = {"pk": keys.META, "sk": "probe"}
+_log = logging.getLogger(__name__)
 
 
 class DynamoPorts:
@@ -95,9 +98,8 @@ class DynamoPorts:
         """Keep the mode of a new store. Raises StoreRefused: another mode, or another schema."""
         fresh: Item = {**_SCHEMA._asdict(), "ver": VERSION, "mode": mode}
         kept = fresh if await self._table.put_if(fresh, ABSENT) else await self._table.get(_SCHEMA)
-        if kept is None or kept["ver"] != VERSION:
-            _refuse_version(name, int(kept["ver"]) if kept else 0)
-        elif kept["mode"] != mode:
+        _check_version(name, int(kept["ver"]) if kept else 0)
+        if kept is not None and kept["mode"] != mode:
             raise made_in_other_mode(name, str(kept["mode"]), mode, "another table")
         if await self._table.get(keys.IMPORTING) is not None:
             raise StoreRefused(
@@ -205,9 +207,12 @@ class DynamoStore(DynamoPorts):
         return f"dynamodb://{settings.region}/{settings.table}{endpoint}"
 
 
-def _refuse_version(name: str, version: int) -> None:
-    if version > VERSION:
+def _check_version(name: str, version: int) -> None:
+    if version > VERSION + 1:
         raise StoreRefused(
             f"{name} was made by a newer webchat (schema {version}): update this one"
         )
-    raise StoreRefused(f"{name} has the schema {version}, older than this webchat can read")
+    if version > VERSION:
+        _log.warning("%s is ready for the next version of webchat, which is to serve it", name)
+    if version < VERSION:
+        raise StoreRefused(f"{name} has the schema {version}, older than this webchat can read")

@@ -7,6 +7,7 @@ which keeps every character. The hot tables have no foreign keys: each would cos
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from itertools import chain
 from typing import Final
@@ -183,12 +184,14 @@ _SECOND: Final = (
 )
 
 STEPS: Final[Sequence[Sequence[str]]] = (_FIRST, _SECOND)
-"""Step i brings a database from version i to i + 1. What was released is never changed."""
+"""Step i brings a database from version i to i + 1. What was released is never changed. A release
+has one new step at most, and that only adds: nodes of the release before go on working."""
 
 VERSION: Final = len(STEPS)
 
 _ONE_AT_A_TIME: Final = 0x77636874
 """The advisory lock that migrations hold: "wcht"."""
+_log = logging.getLogger(__name__)
 
 
 async def version(connection: Connection) -> int:
@@ -201,12 +204,15 @@ async def version(connection: Connection) -> int:
 
 
 def check_version(found: int, shown: str) -> None:
-    """Refuse what a node cannot serve. `shown`: the masked URL. Raises StoreRefused."""
-    if found > VERSION:
+    """Refuse what a node cannot serve; what the next version has made ready for itself it can.
+    `shown`: the masked URL. Raises StoreRefused."""
+    if found > VERSION + 1:
         raise StoreRefused(
             f"{shown} was written by a newer webchat (schema {found}, this one knows {VERSION}); "
             "use that version"
         )
+    if found > VERSION:
+        _log.warning("%s is ready for the next version of webchat, which is to serve it", shown)
     if found < VERSION:
         what = "an older webchat's" if found else "no webchat"
         raise StoreRefused(
@@ -216,7 +222,8 @@ def check_version(found: int, shown: str) -> None:
 
 
 async def migrate(connection: Connection, shown: str) -> None:
-    """Bring the database to VERSION; of two that try at once one waits. Raises StoreRefused."""
+    """Bring the database to VERSION, unless it is beyond; of two that try at once one waits.
+    Raises StoreRefused."""
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _ONE_AT_A_TIME)
         encoding = await connection.fetchval("SHOW server_encoding")
@@ -226,6 +233,7 @@ async def migrate(connection: Connection, shown: str) -> None:
         found = await version(connection)
         if found > VERSION:
             check_version(found, shown)
+            return
         for statement in chain.from_iterable(STEPS[found:]):
             await connection.execute(statement)
         await connection.execute(
