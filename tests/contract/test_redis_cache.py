@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 
+import msgspec
 import pytest
 import redis
 
@@ -172,6 +173,22 @@ async def test_what_could_not_be_changed_in_redis_is_forgotten_there_afterwards(
         return await second.get("ann") is None
 
     await eventually(is_forgotten)
+
+
+async def test_what_was_changed_just_before_redis_was_lost_is_forgotten_there_afterwards(
+    server: RedisServer, join: Join
+) -> None:
+    cache = await join()
+    await cache.put(ann("new"))
+    with redis.Redis(port=server.port) as admin:
+        admin.set(KEY, msgspec.json.encode(ann("old")))  # as has one that takes its place
+        for kind in ("normal", "pubsub"):
+            admin.client_kill_filter(_type=kind, skipme=True)
+
+        async def is_forgotten() -> bool:
+            return admin.get(KEY) is None
+
+        await eventually(is_forgotten)
 
 
 async def test_a_redis_that_stands_still_costs_a_timeout_and_not_one_a_read(

@@ -1,13 +1,14 @@
 """Profiles in Redis for all nodes, and some of them in this process (seed flow 1).
 
 Nodes tell each other over a bus whose profile changed; while that is lost, a profile is at hand for
-a moment only. What could not be changed in Redis is forgotten there afterwards.
+a moment only. What could not be changed in Redis is forgotten there afterwards, and so is what was
+changed just before, perhaps in one that another had taken the place of.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import islice
 from typing import Final
@@ -51,6 +52,7 @@ class RedisProfileCache:
         self._hears_changes = False
         self._reading: dict[Uid, object] = {}
         self._owed: dict[Uid, None] = {}
+        self._told_at_s: dict[Uid, float] = {}  # in the order of these times
         self._repayment: Timer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -112,6 +114,8 @@ class RedisProfileCache:
         self._hears_changes = False
         self._local.clear()
         self._reading.clear()
+        self._note_owed(self._told_at_s)
+        self._told_at_s.clear()
 
     def regained(self) -> None:
         """Changes are heard again; what was put here meanwhile may have been changed since."""
@@ -132,6 +136,7 @@ class RedisProfileCache:
             if self._hears_changes:
                 await self._bus.ask(*command)
                 await self._tell([uid])
+                self._note_told(uid)
                 changed = True
         except _FAILED:
             pass  # it is owed, then
@@ -147,11 +152,25 @@ class RedisProfileCache:
         if isinstance(outcome, Exception):
             raise outcome
 
-    def _owe(self, uids: Sequence[Uid]) -> None:
+    def _note_told(self, uid: Uid) -> None:
+        """For `unnoticed_s` it is not sure that who took it was still the one to tell."""
+        told, settings, now_s = self._told_at_s, self._settings, self._clock.monotonic_s()
+        told.pop(uid, None)
+        told[uid] = now_s
+        while (
+            len(told) > settings.max_owed
+            or now_s - next(iter(told.values())) > settings.unnoticed_s
+        ):
+            del told[next(iter(told))]
+
+    def _note_owed(self, uids: Iterable[Uid]) -> None:
         """Forget these in Redis later; of too many the oldest are left to `ttl_s`."""
         self._owed.update(dict.fromkeys(uids))
         while len(self._owed) > self._settings.max_owed:
             del self._owed[next(iter(self._owed))]
+
+    def _owe(self, uids: Sequence[Uid]) -> None:
+        self._note_owed(uids)
         if self._repayment is None:
             after_s = self._settings.repay_after_ms / 1000
             self._repayment = self._clock.call_later(after_s, self._start_repaying)

@@ -40,7 +40,9 @@ class RedisCacheSettings:
     longest time for which one can be out of date whatever dies. `local_profiles`, `local_ttl_s`:
     how many this process has at hand, and for how long; `outage_ttl_s`: the same while it cannot
     hear that others changed them. `repay_after_ms`: a change that failed is made up for after it.
-    `max_owed`: profiles of which that is remembered; what goes beyond ends with `ttl_s`.
+    `unnoticed_s`: longer than it takes to notice that Redis was lost, or that another has taken its
+    place; what was changed within it is made up for, too. `max_owed`: profiles of which that is
+    remembered; what goes beyond ends with `ttl_s`.
     """
 
     key_prefix: str = "webchat:profile:"
@@ -49,6 +51,7 @@ class RedisCacheSettings:
     local_ttl_s: float = 60.0
     outage_ttl_s: float = 2.0
     repay_after_ms: int = 1_000
+    unnoticed_s: float = 20.0
     max_owed: int = 10_000
 
 
