@@ -28,6 +28,17 @@ describe("joining", () => {
     });
   });
 
+  test("receipts are asked for, too, of what is opened before the join is acked", async () => {
+    const { channel, client } = await live(7);
+    await channel.lose();
+    channel.connected = true;
+    channel.listener?.connected();
+    await client.show(CONV);
+    await settle();
+    expect(channel.bodies("join")[1]?.receipts).toEqual([]);
+    expect(channel.bodies("sync")).toEqual([{ cursors: {}, receipts: [CONV] }]);
+  });
+
   test("over a thousand cursors come in packets", async () => {
     const given = world();
     given.api.list = Array.from({ length: 1001 }, (_, at) =>

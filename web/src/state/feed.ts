@@ -82,7 +82,8 @@ export class Feed {
     this.#syncing.clear();
     const [first, ...further] = this.#cursorPackets();
     const { device } = this.#settings;
-    const receipts = this.#open ? [this.#open] : [];
+    const open = this.#open;
+    const receipts = open ? [open] : [];
     const more = further.length > 0 && { more: true as const };
     const asked = [
       this.#channel.request("join", { device, cursors: first ?? {}, receipts, ...more }),
@@ -98,6 +99,7 @@ export class Feed {
       throw new Failure("unauthenticated", "somebody else has logged in with this browser");
     }
     this.#joined = true;
+    if (this.#open !== open) this.watch(this.#open);
     return joined?.time ?? 0;
   }
 
