@@ -182,11 +182,12 @@ export class Conversation {
   }
 
   /** What was passed over and can be fetched is a hole: history begins anew behind it, unless
-   * somebody reads before it. */
+   * somebody reads before it. What it has changed of quoted entries is asked for. */
   skip({ Seq: seq, N, more }: Skip): void {
     this.position = seq;
     this.count = Math.max(this.count, N ?? 0);
     if (more) {
+      this.quoted.clear();
       this.ahead = [];
       if (!this.readsUp || this.entries.length === 0) this.toEnd();
     }
@@ -268,13 +269,27 @@ export class Conversation {
     return here?.N ?? (seq >= this.position ? this.count : this.displayedCount);
   }
 
+  /** Takes the older entry `seq` that a reply means, as what has come by now changed it. */
+  quote(seq: Seq, meant: Entry | undefined): void {
+    const about = this.newest.filter(({ Refers }) => Refers === seq);
+    const changes = about.filter(({ EvtType }) => isChange(EvtType));
+    this.quoted.set(seq, meant ? changes.reduce(changed, meant) : null);
+  }
+
   #append(entry: Entry): void {
+    this.#changeQuoted(entry);
     if (this.ahead === null) {
       this.entries = appended(this.entries, entry);
       return;
     }
     this.ahead = appended(this.ahead, entry);
     if (isChange(entry.EvtType)) this.entries = amended(this.entries, entry);
+  }
+
+  #changeQuoted(entry: Entry): void {
+    const { EvtType, Refers = 0 } = entry;
+    const quoted = isChange(EvtType) && this.quoted.get(Refers);
+    if (quoted) this.quoted.set(Refers, changed(quoted, entry));
   }
 
   /** The `last` of the list follows changes of that very entry, too. */

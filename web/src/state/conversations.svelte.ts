@@ -196,10 +196,12 @@ export class Conversations {
     return quoted.get(seq);
   }
 
-  async #fetchQuoted({ id, quoted }: Conversation, seq: Seq): Promise<void> {
+  async #fetchQuoted(conversation: Conversation, seq: Seq): Promise<void> {
+    const { id, quoted } = conversation;
     try {
       const { items } = await this.#api.eventsBefore(id, seq + 1, 1);
-      quoted.set(seq, items.find((entry) => entry.Seq === seq) ?? null);
+      const meant = items.find((entry) => entry.Seq === seq);
+      conversation.quote(seq, meant);
     } catch (thrown) {
       quoted.set(seq, null); // a reply without its quote is still read
       if (asFailure(thrown).transient) this.#unanswered.push(() => quoted.delete(seq));
