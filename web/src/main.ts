@@ -3,12 +3,12 @@
 import { mount } from "svelte";
 import App from "./App.svelte";
 import { MemoryLogs } from "./db/memory.ts";
-import { openStores } from "./db/stores.ts";
+import { forgetAllLogs, forgetLogs, openStores } from "./db/stores.ts";
 import { Attention } from "./state/attention.svelte.ts";
 import { Client, type ClientOwner } from "./state/client.svelte.ts";
 import { Drafts } from "./state/drafts.svelte.ts";
 import { Notifier } from "./state/notifier.svelte.ts";
-import type { LogStore } from "./state/ports.ts";
+import type { Keepsakes, LogStore } from "./state/ports.ts";
 import { pathOf, Router } from "./state/router.svelte.ts";
 import { Session } from "./state/session.svelte.ts";
 import { Today } from "./state/today.svelte.ts";
@@ -62,12 +62,13 @@ async function makeClient(uid: string, fresh: boolean, owner: ClientOwner): Prom
   return new Client(uid, { ...world, device: deviceOf(storage()) }, owner);
 }
 
-async function forget(uid: string): Promise<void> {
-  new Drafts(uid, storage()).clear();
-  await (await openStores(uid, browserClock)).logs.clear();
-}
+const keepsakes: Keepsakes = {
+  forgetLogs: (uid) => forgetLogs(uid, browserClock),
+  forgetAllLogs: () => forgetAllLogs(browserClock),
+  forgetDrafts: (uid) => new Drafts(uid, storage()).clear(),
+};
 
-const session = new Session(rest, browserClock, new BrowserLogins(), makeClient, forget);
+const session = new Session(rest, browserClock, new BrowserLogins(), makeClient, keepsakes);
 const today = new Today(browserClock);
 today.follow(document);
 

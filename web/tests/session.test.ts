@@ -22,8 +22,10 @@ function setup(broken?: Error) {
       if (broken) throw broken;
       return new Client(uid, given, owner);
     },
-    async (uid) => {
-      forgotten.push(uid);
+    {
+      forgetLogs: async (uid) => void forgotten.push(`logs of ${uid}`),
+      forgetAllLogs: async () => void forgotten.push("all logs"),
+      forgetDrafts: (uid) => void forgotten.push(`drafts of ${uid}`),
     },
   );
   return { ...given, logins, session, made, forgotten };
@@ -38,10 +40,10 @@ describe("the session", () => {
   });
 
   test("of a stranger asks for a login", async () => {
-    const { session, api } = setup();
+    const { session, api, forgotten } = setup();
     api.failure = new Failure("unauthenticated", "who is it?");
     await session.start();
-    expect(session.phase).toBe("out");
+    expect([session.phase, forgotten]).toEqual(["out", ["all logs"]]);
   });
 
   test("waits for a server that cannot be reached", async () => {
@@ -106,11 +108,12 @@ describe("the session", () => {
   });
 
   test("ends when somebody else logs in with another page of this browser", async () => {
-    const { session, logins, channel } = setup();
+    const { session, logins, channel, forgotten } = setup();
     await session.login("ann", "secret");
     logins.elsewhere("ann");
     expect([session.phase, logins.told]).toEqual(["in", ["ann"]]);
     logins.elsewhere("bob");
+    expect(forgotten).toEqual(["logs of ann"]);
     expect([session.phase, session.client, channel.listener]).toEqual(["out", null, null]);
     expect(session.notice).toBe("You were logged out on this device.");
   });
@@ -134,7 +137,8 @@ describe("the session", () => {
     const { session, channel, forgotten } = setup();
     await session.start();
     await session.logout();
-    expect([session.phase, forgotten, channel.listener]).toEqual(["out", ["ann"], null]);
+    expect([session.phase, channel.listener]).toEqual(["out", null]);
+    expect(forgotten).toEqual(["drafts of ann", "logs of ann"]);
   });
 
   test("that one ends oneself gives up what was not sent, and another way out does not", async () => {
@@ -154,12 +158,13 @@ describe("the session", () => {
     expect(await outbox.all()).toEqual([]);
   });
 
-  test("ends when the server says so", async () => {
-    const { session, channel } = setup();
+  test("ends when the server says so, and what was said is forgotten here", async () => {
+    const { session, channel, forgotten } = setup();
     await session.start();
     channel.listener?.unauthenticated();
     await settle();
     expect([session.phase, session.client]).toEqual(["out", null]);
+    expect(forgotten).toEqual(["logs of ann"]);
     expect(session.notice).toBe("You were logged out on this device.");
   });
 

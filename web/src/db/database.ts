@@ -5,6 +5,7 @@ import type { KeptLog, LogStore, OutboxStore, Pending } from "../state/ports.ts"
 import type { Uid } from "../wire/wire.ts";
 
 const VERSION = 1;
+const PREFIX = "webchat:";
 /** A browser that still clears opens nothing: so long is waited, in ms, before each further try. */
 const WAITS_MS = [50, 150, 300];
 
@@ -24,7 +25,7 @@ function committed(transaction: IDBTransaction): Promise<void> {
 }
 
 async function opened(uid: Uid): Promise<IDBDatabase> {
-  const request = indexedDB.open(`webchat:${uid}`, VERSION);
+  const request = indexedDB.open(PREFIX + uid, VERSION);
   request.onupgradeneeded = () => {
     request.result.createObjectStore("outbox", { keyPath: "id" });
     request.result.createObjectStore("logs", { keyPath: "ConvID" });
@@ -47,6 +48,12 @@ async function openedAgain(uid: Uid): Promise<IDBDatabase> {
 /** What this browser keeps for `uid`. Rejects where the browser offers no storage. */
 export async function openDatabase(uid: Uid): Promise<Database> {
   return new Database(uid, await opened(uid));
+}
+
+/** For whom this browser keeps something, where it tells. Rejects where it offers no storage. */
+export async function knownUids(): Promise<Uid[]> {
+  const found = (await indexedDB.databases?.()) ?? [];
+  return found.flatMap(({ name }) => (name?.startsWith(PREFIX) ? name.slice(PREFIX.length) : []));
 }
 
 export class Database {

@@ -139,6 +139,13 @@ export interface LogStore {
   clear(): Promise<void>;
 }
 
+/** What this browser keeps when a page is closed, and nobody is to find who is not logged in. */
+export interface Keepsakes {
+  forgetLogs(uid: Uid): Promise<void>;
+  forgetAllLogs(): Promise<void>;
+  forgetDrafts(uid: Uid): void;
+}
+
 /** Tells pages of this browser from each other, and when another is gone. */
 export interface Pages {
   /** This page's name, until it is closed. */

@@ -4,7 +4,7 @@ import { asFailure, type Failure } from "../wire/failure.ts";
 import type { Person, Profile, ProfileChange, Uid } from "../wire/wire.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Client, ClientOwner } from "./client.svelte.ts";
-import type { Api, Clock, Logins } from "./ports.ts";
+import type { Api, Clock, Keepsakes, Logins } from "./ports.ts";
 
 /** "broken": something went wrong in the page itself, which asking the server again cannot help. */
 export type Phase = "starting" | "unreachable" | "broken" | "out" | "in" | "open-mode";
@@ -25,7 +25,7 @@ export class Session {
   readonly #clock: Clock;
   readonly #logins: Logins;
   readonly #makeClient: ClientMaker;
-  readonly #forget: (uid: string) => Promise<void>;
+  readonly #keepsakes: Keepsakes;
   #loggingOut = false;
 
   constructor(
@@ -33,12 +33,12 @@ export class Session {
     clock: Clock,
     logins: Logins,
     makeClient: ClientMaker,
-    forget: (uid: string) => Promise<void>,
+    keepsakes: Keepsakes,
   ) {
     this.api = api;
     this.#clock = clock;
     this.#makeClient = makeClient;
-    this.#forget = forget;
+    this.#keepsakes = keepsakes;
     this.#logins = logins;
     logins.heed((uid) => this.#overtaken(uid));
   }
@@ -73,7 +73,9 @@ export class Session {
     }
     outbox?.giveUp();
     this.#leave("");
-    if (uid) await this.#forget(uid);
+    if (uid === undefined) return;
+    this.#keepsakes.forgetDrafts(uid);
+    await this.#keepsakes.forgetLogs(uid);
   }
 
   /** Rejects with a Failure. */
@@ -110,8 +112,10 @@ export class Session {
     await this.#enter(profile, fresh).catch((thrown) => this.#break(thrown));
   }
 
+  /** Whoever's session ended while no page was open is not known any more. */
   #stayOut({ code }: Failure): void {
     this.phase = code === "unauthenticated" ? "out" : "open-mode";
+    if (this.phase === "out") this.#keepsakes.forgetAllLogs().catch(() => {}); // the next login does
   }
 
   /** The cause is for the console: it is nothing that whoever is here could do something about. */
@@ -139,9 +143,12 @@ export class Session {
     await this.client.start();
   }
 
-  /** The server ended the session; it does so, too, where one logs out oneself. */
+  /** The server ended the session; it does so, too, where one logs out oneself. What was said is
+   * forgotten, what was not sent yet is kept for the next login. */
   #ended(): void {
+    const uid = this.profile?.uid;
     this.#leave(this.#loggingOut ? "" : LOGGED_OUT);
+    if (uid) this.#keepsakes.forgetLogs(uid).catch(() => {}); // the next login does
   }
 
   /** The browser's cookie is another user's if that one has logged in with another page. */
