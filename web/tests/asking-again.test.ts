@@ -143,6 +143,28 @@ describe("what nobody could answer", () => {
     expect(quoted()?.Seq).toBe(1);
   });
 
+  test("a name and a quote are asked for again, too, when somebody looks", async () => {
+    const { api, client, clock, conversation } = await live(3);
+    const shown = () => [
+      client.people.name("cleo"),
+      client.conversations.quoted(conversation(), 1)?.Seq,
+    ];
+    const [person, events] = [api.person, api.eventsBefore];
+    const refuse = () => Promise.reject(new Failure("rate_limited", "slow down"));
+    Object.assign(api, { person: refuse, eventsBefore: refuse });
+    shown();
+    await settle();
+    Object.assign(api, { person, eventsBefore: events });
+    api.people.set("cleo", { uid: "cleo", name: "Cleo" });
+    await clock.pass(1_000);
+    expect(shown()).toEqual(["cleo", undefined]);
+    client.freshen();
+    await settle();
+    shown();
+    await settle();
+    expect(shown()).toEqual(["Cleo", 1]);
+  });
+
   test("history may be fetched again with the next connection", async () => {
     const { api, channel, client, conversation } = await live(3);
     api.failure = new Failure("unavailable", "no store");

@@ -183,12 +183,17 @@ export class Client {
   }
 
   /** Somebody comes to look: of new names nothing tells, so they are asked for now and then. The list
-   * has those of pairs, a group's members most of the rest; who is in neither is asked for alone. */
+   * has those of pairs, a group's members most of the rest; who is in neither is asked for alone. What
+   * nobody could answer is asked for again after them. */
   freshen(): void {
     if (!this.#connected || !this.conversations.loaded) return;
     const oldest = this.#world.clock.now() - this.#settings.namesAgeMs;
     const members = this.#onScreen && this.groups.freshen(this.#onScreen, oldest);
-    void Promise.all([this.#listed(oldest), members]).then(() => this.people.freshen(oldest));
+    void Promise.all([this.#listed(oldest), members]).then(() => {
+      this.people.freshen(oldest);
+      this.people.resume();
+      this.conversations.quoteAgain();
+    });
   }
 
   /** Fetches the list unless that was done since `oldest`, in ms; resolves when it is here. */

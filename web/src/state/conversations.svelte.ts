@@ -208,10 +208,15 @@ export class Conversations {
     }
   }
 
-  /** What nobody could answer is asked for again where it is shown. */
-  resume(): void {
+  /** Quoted entries for which nobody could answer are asked for again where they are shown. */
+  quoteAgain(): void {
     for (const forget of this.#unanswered) forget();
     this.#unanswered = [];
+  }
+
+  /** What nobody could answer is asked for again where it is shown. */
+  resume(): void {
+    this.quoteAgain();
     for (const conversation of this.#byId.values()) {
       if (conversation.history === "failed") conversation.history = "idle";
       if (conversation.filling === "failed") conversation.filling = "idle";

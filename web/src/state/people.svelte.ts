@@ -45,7 +45,7 @@ export class People {
 
   /** Asks again for those whom nobody could answer for. */
   resume(): void {
-    const again = this.#unanswered;
+    const again = this.#unanswered.filter((uid) => !this.#names.has(uid));
     this.#unanswered = [];
     for (const uid of again) void this.#fetch(uid);
   }
