@@ -353,9 +353,10 @@ describe("the connection", () => {
 describe("the list", () => {
   test("is asked for again while the server does not answer", async () => {
     const given = world();
-    given.api.failure = new Failure("unavailable", "no store");
+    given.api.failure = new Failure("unavailable", "no store", 1_000);
     const { client, channel } = await live(2, given);
-    await given.clock.pass(2_000);
+    expect([client.conversations.loaded, given.api.listCalls]).toEqual([false, 1]);
+    await given.clock.pass(1_000);
     expect(client.conversations.loaded).toBe(true);
     expect(channel.bodies("join")).toHaveLength(1);
   });

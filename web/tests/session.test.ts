@@ -55,6 +55,21 @@ describe("the session", () => {
     expect(session.phase).toBe("in");
   });
 
+  test("waits longer each time, also for a server that asks for no time at all", async () => {
+    const { session, api, clock } = setup();
+    let refusals = 5;
+    api.me = async () => {
+      if (refusals === 0) return api.profile;
+      refusals -= 1;
+      throw new Failure("unavailable", "no store", 0);
+    };
+    await session.start();
+    await clock.pass(7_000);
+    expect(session.phase).toBe("unreachable");
+    await clock.pass(1_000);
+    expect(session.phase).toBe("in");
+  });
+
   test("says that the page is broken, and does not ask the server again", async () => {
     const broken = new Error("no room");
     const told = vi.spyOn(console, "error").mockImplementation(() => {});

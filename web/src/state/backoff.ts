@@ -39,17 +39,28 @@ export class Patience {
     this.#cancelReset = null;
   }
 
-  /** The wait before the next try, in ms. What was asked for is stretched by the jitter, too. */
+  /** The wait before the next try, in ms. */
   next(): number {
-    const wait = this.#holdMs + backoffMs(this.#attempt, this.#clock.random(), this.#settings);
+    const wait = waitMs(this.#attempt, this.#holdMs, this.#clock.random(), this.#settings);
     this.#attempt += 1;
     this.#holdMs = 0;
     return wait;
   }
 }
 
-/** The wait before try `attempt` (0 is the first): half of the doubled time, and a random half. */
-export function backoffMs(attempt: number, random: number, settings: BackoffSettings): number {
+/** The wait before try `attempt` (0 is the first), in ms. The jitter stretches what was asked for, too:
+ * it may be nothing at all, and is the same for everybody. */
+export function waitMs(
+  attempt: number,
+  askedMs: number | undefined,
+  random: number,
+  settings: BackoffSettings,
+): number {
+  return (askedMs ?? 0) + backoffMs(attempt, random, settings);
+}
+
+/** Half of the doubled time, and a random half. */
+function backoffMs(attempt: number, random: number, settings: BackoffSettings): number {
   const whole = Math.min(settings.maxMs, settings.firstMs * 2 ** Math.min(attempt, 20));
   return Math.round(whole / 2 + (whole / 2) * random);
 }

@@ -11,7 +11,7 @@ import {
   type Uid,
   userLog,
 } from "../wire/wire.ts";
-import { backoffMs } from "./backoff.ts";
+import { waitMs } from "./backoff.ts";
 import { Connection } from "./connection.svelte.ts";
 import type { Conversation } from "./conversation.svelte.ts";
 import { Conversations } from "./conversations.svelte.ts";
@@ -366,9 +366,9 @@ export class Client {
       return;
     }
     const { clock } = this.#world;
-    const backoff = backoffMs(this.#listTries, clock.random(), this.#settings.retry);
+    const { retry } = this.#settings;
+    this.#listSoon(waitMs(this.#listTries, failure.retryAfterMs, clock.random(), retry));
     this.#listTries += 1;
-    this.#listSoon(failure.retryAfterMs ?? backoff);
   }
 
   /** Runs `act` once after `ms`, however often it is asked for meanwhile. */

@@ -11,7 +11,7 @@ import {
   type Seq,
   type Uid,
 } from "../wire/wire.ts";
-import { type BackoffSettings, backoffMs } from "./backoff.ts";
+import { type BackoffSettings, waitMs } from "./backoff.ts";
 import type { Channel, Clock, OutboxStore, Pages, Pending, Sent } from "./ports.ts";
 import { isMoot } from "./refusals.ts";
 
@@ -237,8 +237,9 @@ export class Outbox {
   }
 
   #retryLater(conv: ConvID, lane: Lane, { retryAfterMs }: Failure): void {
-    const backoff = backoffMs(lane.tries - 1, this.#clock.random(), this.#settings.backoff);
-    lane.cancelRetry = this.#clock.after(retryAfterMs ?? backoff, () => {
+    const { backoff } = this.#settings;
+    const wait = waitMs(lane.tries - 1, retryAfterMs, this.#clock.random(), backoff);
+    lane.cancelRetry = this.#clock.after(wait, () => {
       lane.cancelRetry = null;
       this.#pump(conv);
     });

@@ -2,7 +2,7 @@
 
 import { asFailure, type Failure } from "../wire/failure.ts";
 import type { Person, Profile, ProfileChange, Uid } from "../wire/wire.ts";
-import { backoffMs } from "./backoff.ts";
+import { waitMs } from "./backoff.ts";
 import type { Client, ClientOwner } from "./client.svelte.ts";
 import type { Api, Clock, Keepsakes, Logins } from "./ports.ts";
 
@@ -166,7 +166,7 @@ export class Session {
 
   #tryLater(fresh: boolean, attempt: number, { retryAfterMs }: Failure): void {
     this.phase = "unreachable";
-    const wait = retryAfterMs ?? backoffMs(attempt, this.#clock.random(), RETRY);
+    const wait = waitMs(attempt, retryAfterMs, this.#clock.random(), RETRY);
     this.#clock.after(wait, () => {
       this.#find(fresh, attempt + 1).catch((failure) => this.#stayOut(failure));
     });
