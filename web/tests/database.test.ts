@@ -123,3 +123,17 @@ describe("a connection that the browser ends", () => {
     await expect(outbox.all()).rejects.toThrow();
   });
 });
+
+test("a page of a later version is not held up, and what is kept is its from then on", async () => {
+  const { outbox } = await database("later");
+  await outbox.put(pending("a", 1));
+  const request = indexedDB.open("webchat:later", 2);
+  const blocked = vi.fn();
+  request.onblocked = blocked;
+  await vi.waitFor(() => expect(request.readyState).toBe("done"));
+  expect(blocked).not.toHaveBeenCalled();
+  await expect(outbox.put(pending("b", 2))).rejects.toThrow();
+  const kept = request.result.transaction("outbox").objectStore("outbox").count();
+  await vi.waitFor(() => expect(kept.result).toBe(1));
+  request.result.close();
+});

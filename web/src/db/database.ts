@@ -1,5 +1,6 @@
 /** IndexedDB as promises: one database per user, with the outbox and the newest log entries. The browser
- * may end the connection, as when somebody clears what this site keeps: then there is a new one. */
+ * may end the connection, as when somebody clears what this site keeps: then there is a new one. A page
+ * of a later version ends it, too: then nothing more is kept here. */
 
 import type { KeptLog, LogStore, OutboxStore, Pending } from "../state/ports.ts";
 import type { Uid } from "../wire/wire.ts";
@@ -88,6 +89,7 @@ export class Database {
   }
 
   #follow(db: IDBDatabase): void {
+    db.onversionchange = () => db.close(); // and goes without: whoever changes it waits for that
     db.onclose = () => {
       this.#db = null;
       this.#connection().catch(() => {}); // the next act says so, and tries once more
