@@ -163,7 +163,9 @@ def test_many_conversations_are_filtered_by_name(newcomer: Newcomer) -> None:
     expect(links).to_have_count(11)
 
 
-def test_addresses_are_real(newcomer: Newcomer) -> None:
+def test_addresses_are_real_and_what_is_sent_with_one_page_is_gone_from_the_other(
+    newcomer: Newcomer,
+) -> None:
     ann, bob = newcomer("Ann"), newcomer("Bob")
     ann.start_with(bob, "Bob")
     ann.write("to bob")
@@ -181,6 +183,11 @@ def test_addresses_are_real(newcomer: Newcomer) -> None:
     second = ann.context.new_page()
     second.goto(ann.page.url)
     expect(second.get_by_role("heading", level=1, name="Bob")).to_be_visible()
+    box = second.get_by_role("textbox", name="Message")
+    ann.box.fill("once")
+    expect(box).to_have_value("once")
+    ann.box.press("Enter")
+    expect(box).to_have_value("")
 
 
 def test_an_address_that_is_no_conversation_of_ones_own_says_so(newcomer: Newcomer) -> None:

@@ -69,6 +69,7 @@ const keepsakes: Keepsakes = {
 };
 
 const session = new Session(rest, browserClock, new BrowserLogins(), makeClient, keepsakes);
+addEventListener("storage", (event) => session.client?.drafts.follow(event));
 const today = new Today(browserClock);
 today.follow(document);
 

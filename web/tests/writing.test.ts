@@ -102,6 +102,53 @@ describe("a draft", () => {
   });
 });
 
+describe("a draft that two pages show", () => {
+  test("is empty in both when one sends it, with what it was about", () => {
+    const storage = new FakeStorage();
+    const { writing: there } = page(storage);
+    there.reply(1);
+    for (const text of ["h", "he", "hello"]) there.text = text;
+    const { writing: here, drafts } = page(storage);
+    storage.tell();
+    there.sent();
+    storage.tell(drafts);
+    expect([here.text, here.about]).toEqual(["", undefined]);
+  });
+
+  test("follows whoever writes, letter by letter", () => {
+    const storage = new FakeStorage();
+    const [first, second] = [page(storage), page(storage)];
+    for (const text of ["h", "he"]) first.writing.text = text;
+    storage.tell(second.drafts);
+    second.writing.text = "hello";
+    second.writing.rewrite(mine);
+    storage.tell(first.drafts);
+    expect(first.writing.draft).toEqual(second.writing.draft);
+    expect([first.writing.text, first.drafts.get(CONV).text]).toEqual(["at nien", "hello"]);
+  });
+
+  test("is not taken away where there was no room to tell that it is another by now", () => {
+    const storage = new FakeStorage();
+    const [first, second] = [page(storage), page(storage)];
+    first.writing.text = "from the first";
+    storage.tell(second.drafts);
+    storage.full = true;
+    second.writing.text = "from the second";
+    first.writing.sent();
+    storage.tell(second.drafts);
+    expect(second.writing.text).toBe("from the second");
+  });
+
+  test("is another's where another is logged in, or in another conversation", () => {
+    const storage = new FakeStorage();
+    const { drafts, writing } = page(storage);
+    new Drafts("anne", storage).put(CONV, { text: "another's" });
+    new Drafts("ann", storage).put("dm:ann:cleo", { text: "to cleo" });
+    storage.tell(drafts);
+    expect([writing.text, drafts.get("dm:ann:cleo").text]).toEqual(["", "to cleo"]);
+  });
+});
+
 describe("a text", () => {
   test.each(["", " \n\t", "\u200b", "\u2060\ufeff", "\u00ad\u3164\u2800", "\u202e \u200d"])(
     "of nothing to be seen is blank: %j",

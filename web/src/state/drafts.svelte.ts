@@ -72,11 +72,10 @@ export class Drafts {
   }
 
   put(conv: ConvID, draft: Draft): void {
-    const { text, reply, edit } = draft;
     this.#hold(conv, draft);
     try {
-      this.#keep(this.#texts + conv, text);
-      this.#keep(this.#more + conv, reply || edit ? JSON.stringify({ reply, edit }) : "");
+      this.#keep(this.#texts + conv, draft.text);
+      this.#keep(this.#more + conv, aboutOf(draft));
       this.#unkept.delete(conv);
     } catch {
       this.#unkept.add(conv); // A full storage costs the draft of a closed page, nothing else.
@@ -88,6 +87,20 @@ export class Drafts {
     if (!this.#storage || this.#unkept.has(conv)) return;
     const text = this.#storage.getItem(this.#texts + conv) ?? "";
     this.#hold(conv, { text, ...parsed(this.#storage.getItem(this.#more + conv)) });
+  }
+
+  /** Follows what another page of this browser writes, or sends, where this one has the same: what is
+   * written with this page alone is not taken away. */
+  follow({ key, oldValue, newValue }: Pick<StorageEvent, "key" | "oldValue" | "newValue">): void {
+    const [was, now] = [oldValue ?? "", newValue ?? ""];
+    for (const conv of convsOf(key, this.#texts)) {
+      const draft = this.get(conv);
+      if (draft.text === was) this.#hold(conv, { ...draft, text: now });
+    }
+    for (const conv of convsOf(key, this.#more)) {
+      const draft = this.get(conv);
+      if (aboutOf(draft) === was) this.#hold(conv, { text: draft.text, ...parsed(now) });
+    }
   }
 
   /** Forgets all of them. */
@@ -105,12 +118,8 @@ export class Drafts {
     const keys = Array.from({ length: this.#storage?.length ?? 0 }, (_, at) =>
       this.#storage?.key(at),
     );
-    const convs = keys.flatMap((key) =>
-      [this.#texts, this.#more].flatMap((prefix) =>
-        key?.startsWith(prefix) ? key.slice(prefix.length) : [],
-      ),
-    );
-    return new Set(convs);
+    const prefixes = [this.#texts, this.#more];
+    return new Set(keys.flatMap((key) => prefixes.flatMap((prefix) => convsOf(key, prefix))));
   }
 
   #keep(key: string, value: string): void {
@@ -119,9 +128,19 @@ export class Drafts {
   }
 }
 
+/** The conversation that `key` is of, where it begins with `prefix`. */
+function convsOf(key: string | null | undefined, prefix: string): ConvID[] {
+  return key?.startsWith(prefix) ? [key.slice(prefix.length)] : [];
+}
+
+/** As it is kept beside the text; "": there is nothing to keep. */
+function aboutOf({ reply, edit }: Draft): string {
+  return reply || edit ? JSON.stringify({ reply, edit }) : "";
+}
+
 function parsed(json: string | null): Pick<Draft, "reply" | "edit"> {
   try {
-    const { reply, edit } = JSON.parse(json ?? "{}") as Pick<Draft, "reply" | "edit">;
+    const { reply, edit } = JSON.parse(json || "{}") as Pick<Draft, "reply" | "edit">;
     return { reply, edit };
   } catch {
     return {};
