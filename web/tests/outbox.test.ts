@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { MemoryOutbox } from "../src/db/memory.ts";
 import { Outbox } from "../src/state/outbox.svelte.ts";
-import type { OutboxStore, Pages } from "../src/state/ports.ts";
+import type { OutboxStore, Pages, Pending } from "../src/state/ports.ts";
 import { Failure, UNREACHABLE } from "../src/wire/failure.ts";
 import type { Outgoing } from "../src/wire/wire.ts";
 import { FakeBrowser, FakeChannel, ManualClock, settle } from "./fakes.ts";
@@ -177,6 +177,29 @@ describe("what goes wrong", () => {
     await settle();
     expect(strangers()).toBe(1);
     expect(outbox.of(CONV)[0]?.refusal).toBeUndefined();
+  });
+
+  test("a browser that is slow to keep a message sends it meanwhile, and then forgets it", async () => {
+    const store = new MemoryOutbox();
+    const begun: string[] = [];
+    const { outbox, channel, bodies } = setup(
+      Object.assign(store, {
+        put: (item: Pending) => new Promise<void>(() => begun.push(`put ${item.id}`)),
+        remove: async (id: string) => void begun.push(`remove ${id}`),
+      }),
+    );
+    outbox.resume();
+    void outbox.send(CONV, "hello");
+    await settle();
+    expect([begun, bodies()]).toEqual([["put msg-1"], ["hello"]]);
+    channel.requests[0]?.fail(new Failure("forbidden", "no"));
+    await settle();
+    void outbox.retry("msg-1");
+    await settle();
+    expect(bodies()).toEqual(["hello", "hello"]);
+    channel.requests[1]?.ok();
+    await settle();
+    expect(begun.at(-1)).toBe("remove msg-1");
   });
 
   test("a browser without storage sends all the same", async () => {

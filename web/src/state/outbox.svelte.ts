@@ -122,8 +122,7 @@ export class Outbox {
     };
     this.items = [...this.items, item];
     this.#pages.announce();
-    await this.#keep(item);
-    this.#pump(conv);
+    await this.#keepAndPump(item);
   }
 
   /** Sends what was refused once more, as the same message. */
@@ -132,8 +131,7 @@ export class Outbox {
     if (!item) return;
     const { refusal: _, code: __, ...again } = item;
     this.#replace(again);
-    await this.#keep(again);
-    this.#pump(item.conv);
+    await this.#keepAndPump(again);
   }
 
   /** Forgets an act: it is in the log, or whose it is gives it up. */
@@ -216,18 +214,18 @@ export class Outbox {
       this.#listener.sent(act, ack);
       this.settle(item.id);
     } catch (thrown) {
-      await this.#failed(item, lane, asFailure(thrown));
+      this.#failed(item, lane, asFailure(thrown));
     }
   }
 
-  async #failed(item: Pending, lane: Lane, failure: Failure): Promise<void> {
+  #failed(item: Pending, lane: Lane, failure: Failure): void {
     lane.tries += 1;
     if (failure.code === "unauthenticated") {
       this.pause();
       this.#listener.unauthenticated();
     } else if (this.#hopeless(failure, lane)) {
       lane.tries = 0;
-      await this.#refuse(item, failure);
+      this.#refuse(item, failure);
     } else if (this.#live) this.#retryLater(item.conv, lane, failure);
   }
 
@@ -245,18 +243,26 @@ export class Outbox {
     });
   }
 
-  async #refuse(item: Pending, failure: Failure): Promise<void> {
+  #refuse(item: Pending, failure: Failure): void {
     if (isMoot(item, failure)) {
       this.settle(item.id);
       return;
     }
     const refused = { ...item, refusal: failure.message || failure.code, code: failure.code };
     this.#replace(refused);
-    await this.#keep(refused);
+    void this.#keep(refused);
   }
 
   #replace(item: Pending): void {
     this.items = this.items.map((each) => (each.id === item.id ? item : each));
+  }
+
+  /** A storage that takes long, or never answers, holds up nothing. It does things in their order: what
+   * is acked by then is forgotten after it was kept. */
+  async #keepAndPump(item: Pending): Promise<void> {
+    const kept = this.#keep(item);
+    this.#pump(item.conv);
+    await kept;
   }
 
   /** Without storage a message is still sent: it only does not outlive the page. */

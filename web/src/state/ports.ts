@@ -116,7 +116,7 @@ export interface Pending {
   code?: string;
 }
 
-/** Keeps what waits to be sent over a reload. */
+/** Keeps what waits to be sent over a reload; does things in the order in which it is asked to. */
 export interface OutboxStore {
   all(): Promise<Pending[]>;
   put(item: Pending): Promise<void>;
