@@ -8,6 +8,7 @@ import {
   type Entry,
   type Position,
   type ProfileChange,
+  parsed,
   type Receipt,
   type ReceiptRow,
   type Receipts,
@@ -223,12 +224,4 @@ function isEntry(event: Entry): boolean {
 function rowsOf({ Body }: Receipts): ReceiptRow[] {
   const rows = parsed(Body);
   return Array.isArray(rows) ? rows : [];
-}
-
-function parsed(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return null;
-  }
 }

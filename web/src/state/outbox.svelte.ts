@@ -3,11 +3,10 @@
 import { asFailure, Failure } from "../wire/failure.ts";
 import {
   type Act,
+  addressed,
   type ConvID,
   type Creation,
-  isGroup,
   type Outgoing,
-  otherOf,
   type Seq,
   type Uid,
 } from "../wire/wire.ts";
@@ -278,12 +277,9 @@ export class Outbox {
   #message({ conv, id, kind = "message", text, at, refers, name }: Pending): Outgoing | Creation {
     const bytes = new TextEncoder().encode(text).length;
     if (bytes > this.#maxBytes(kind)) throw new Failure("too_large", "the text is too long");
-    const group = isGroup(conv);
     return {
       EvtType: kind,
-      From: group ? conv : this.#me,
-      Originated: group ? this.#me : "",
-      To: group ? conv : (otherOf(conv, this.#me) ?? ""),
+      ...addressed(this.#me, conv),
       MsgID: id,
       Timestamp: Math.floor(at / 1000),
       Body: text,

@@ -1,6 +1,5 @@
 /** What the state needs of the world: REST, the channel, the browser's database, time. */
 
-import type { Failure } from "../wire/failure.ts";
 import type {
   Ack,
   Act,
@@ -91,7 +90,7 @@ export interface Channel {
   request<Name extends keyof ChannelRequests>(
     name: Name,
     body: ChannelRequests[Name],
-  ): Promise<Extract<Ack, { ok: true }>>;
+  ): Promise<Sent>;
 }
 
 /** An act that has no ack yet. `order` ascends as they were done; `at`: ms. */
@@ -175,4 +174,3 @@ export interface Clock {
 }
 
 export type Sent = Extract<Ack, { ok: true }>;
-export type { Failure };

@@ -1,6 +1,6 @@
 /** The own receipts: coalesced, sent in the background, sent again until they are acked. */
 
-import { isGroup } from "../wire/wire.ts";
+import { addressed } from "../wire/wire.ts";
 import type { Conversation } from "./conversation.svelte.ts";
 import type { Channel, Clock } from "./ports.ts";
 
@@ -98,12 +98,9 @@ export class ReceiptSender {
   }
 
   async #send(conv: Conversation, kind: "delivery" | "display", seq: number): Promise<void> {
-    const group = isGroup(conv.id);
     await this.#channel.request("chat", {
       EvtType: kind,
-      From: group ? conv.id : conv.me,
-      Originated: group ? conv.me : "",
-      To: group ? conv.id : (conv.other ?? ""),
+      ...addressed(conv.me, conv.id),
       MsgID: "",
       Timestamp: Math.floor(this.#clock.now() / 1000),
       Body: "",

@@ -5,6 +5,7 @@ import {
   type Entry,
   type GroupChange,
   type GroupSettings,
+  parsed,
   type RoleChange,
   type Seq,
   type Uid,
@@ -149,12 +150,4 @@ export function settingsAfter(now: GroupSettings, change: Partial<GroupSettings>
     public: change.public ?? now.public,
     closed: change.closed ?? now.closed,
   };
-}
-
-function parsed(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return null;
-  }
 }

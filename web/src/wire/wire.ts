@@ -291,6 +291,21 @@ export function otherOf(conv: ConvID, me: Uid): Uid | null {
   return b === me ? a : null;
 }
 
+/** What `me` says in `conv` is from and to. */
+export function addressed(me: Uid, conv: ConvID): Pick<Outgoing, "From" | "Originated" | "To"> {
+  if (isGroup(conv)) return { From: conv, Originated: me, To: conv };
+  return { From: me, Originated: "", To: otherOf(conv, me) ?? "" };
+}
+
+/** What a Body says as JSON; null where it is none. */
+export function parsed(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return null;
+  }
+}
+
 /** Who caused an entry. */
 export function authorOf(entry: { From: string; Originated: string }): Uid {
   return entry.Originated || entry.From;
