@@ -134,6 +134,25 @@ async def test_a_groups_owner_deletes_others_messages_and_members_do_not(world: 
     assert (await amend(anna, "edit", G, 2, "polite"))["error"]["code"] == "forbidden"
 
 
+@pytest.mark.parametrize(("kind", "body"), [("edit", "hello"), ("delete", ""), ("react", "👍")])
+@pytest.mark.parametrize("to", ["cleo", G])
+async def test_what_was_just_sent_can_be_amended_before_its_ack(
+    near: World, watched: WatchedStore, to: str, kind: str, body: str
+) -> None:
+    anna, _ = await talk(near)
+    await anna.do("create", G, "ben")
+    watched.log.outcomes = []
+    how = {"From": "anna", "Originated": "", "To": to} if to != G else {}
+    last = 1 if to == G else 0
+    anna.say("chat", anna.act("message", G, MsgID="m", Body="helo", **how))
+    ack_id = anna.say("chat", anna.act(kind, G, MsgID="a", Refers=last + 1, Body=body, **how))
+    await settle()
+    assert ack_id not in anna.socket.acks
+    watched.log.tell()
+    await settle()
+    assert anna.socket.acks[ack_id]["Seq"] == last + 2
+
+
 async def test_edits_are_not_sought_of_what_may_not_be_deleted(
     world: World, near: World, watched: WatchedStore
 ) -> None:

@@ -269,11 +269,11 @@ class ChatHandler:
     async def _in_turn(
         self, client: Client, device: Device, key: Hashable, to: str, later: Later
     ) -> None:
-        """Do it behind the connection's messages to that group, those that are held, too. What may
-        be under way already, sent over another connection before, is done when that is done: else
-        it could be refused here and done there after all."""
+        """Do it behind what the connection has said in that conversation, what is held, too. What
+        may be under way already, sent over another connection before, is done when that is done:
+        else it could be refused here and done there after all."""
         with closing(later):
-            await client.settled(to)
+            await client.settled(to if is_group(to) else pair_conv(device.user.uid, to))
             async with self._turns.of(key):
                 await self._groups.append_held(device, to)
                 await later
