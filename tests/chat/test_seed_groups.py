@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from typing import Any
+
+import pytest
 
 from tests.chat.test_seed_form import seed
 from tests.chat.world import Person, World, settle
+from tests.service.late import answers_late
 from webchat.chat.assembly import Settings
 from webchat.chat.grouping import GroupSettings
 from webchat.model import Draft
@@ -160,6 +165,50 @@ async def test_over_engine_3_a_rejoin_brings_the_list_that_a_join_goes_on_from(
     await settle()
     await anna.do("refer", G, "cleo")
     assert kinds(again) == ["message", "notify", "join"]
+
+
+async def away_from(world: World) -> tuple[Person, Person]:
+    """anna, who has made the group, and ben, who is away with all of it."""
+    anna, ben = await seed(world, "anna"), await seed(world, "ben")
+    await anna.do("create", G, "ben")
+    await world.pass_time(1)
+    ben.leave()
+    return anna, await world.person("ben")
+
+
+async def test_a_rejoin_right_behind_the_join_lists_who_was_in_before_the_backlog(
+    open_world: World,
+) -> None:
+    anna, ben = await away_from(open_world)
+    await anna.do("refer", G, "cleo")
+    answers_late(open_world.store.positions)
+    ben.say("join", "ben")
+    ben.say("chat", ben.act("rejoin", G))
+    await settle()
+    assert ben.order(G) == [("notify", 1), ("join", 2)]
+    assert lists(ben) == [["anna", "ben"]]
+
+
+async def test_whoever_comes_in_while_the_list_is_read_is_not_missing_from_it(
+    open_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna, ben = await away_from(open_world)
+    await ben.ask("join", "ben")
+    at, is_told = open_world.store.members.at, asyncio.Event()
+
+    async def told_late(*given: Any) -> object:
+        found = await at(*given)
+        await is_told.wait()
+        return found
+
+    monkeypatch.setattr(open_world.store.members, "at", told_late)
+    ben.say("chat", ben.act("rejoin", G))
+    await settle()
+    await anna.do("refer", G, "cleo")
+    is_told.set()
+    await settle()
+    assert ben.order(G) == [("join", 2), ("notify", 2)]
+    assert lists(ben) == [["anna", "ben", "cleo"]]
 
 
 async def test_a_message_to_an_unknown_group_is_held_and_answered_by_restart(

@@ -245,11 +245,12 @@ class Groups:
         act.answer(ack_of_receipt(envelope.msg_id, conv))
 
     async def _notify(self, device: Device, standing: Standing) -> None:
-        conv, seq = standing.conv, standing.head.last
+        conv, head = standing.conv, standing.head
         if isinstance(device, SeedDevice):
-            seq = device.listed[conv] = device.last_sent.get(conv, seq)
-        uids, count = await self._members.at(conv, seq, LISTED_MEMBERS)
-        device.socket.emit(notify_packet(conv, uids, count, seq, standing.head.at))
+            await device.show_list(conv, standing.check_member().since, head.at)
+            return
+        uids, count = await self._members.at(conv, head.last, LISTED_MEMBERS)
+        device.socket.emit(notify_packet(conv, uids, count, head.last, head.at))
 
     async def _check_known(self, uids: Sequence[Uid]) -> None:
         unknown = await self._profiles.unknown_among(uids)

@@ -93,9 +93,15 @@ class Lag:
         return False
 
     def look_again(self) -> None:
-        """Have whoever awaits `until_free` look again."""
+        """Have whoever awaits `until_free` or `until_begun` look again."""
         if self._changed is not None:
             self._changed.set()
+
+    async def until_begun(self) -> None:
+        """Return, at once if so, when the cursor is there. One at a time awaits it."""
+        while self.waiting:
+            self._changed = asyncio.Event()
+            await self._changed.wait()
 
     async def until_free(self, seq: Seq) -> None:
         """Return, at once if so, when nothing holds the entry `seq` back."""

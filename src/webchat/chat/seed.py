@@ -34,16 +34,17 @@ _UNCONFIRMED_SPANS: Final = 1_000
 class SeedDevice(Device):
     """One connection of the seed's form, which came at `came_s`.
 
-    `last_sent`: the last entry of each group that this connection was sent. `listed`: as of which
-    entry it knows the list of a group. `_sent`: the `Seq` of messages by what receipts name them
-    by. `_unconfirmed`: spans of messages that it was sent and has not confirmed, from the first to
-    the last, exact but for the newest span. `_confirmed`: up to where the user has confirmed all of
-    a log, here or on another device. `_windows`: groups that its page is sure to have a window of.
+    `_last_sent`: the last entry of each group that this connection was sent, `_changed`: the last
+    that says who is in it. `_listed`: as of which entry it knows the list of a group. `_sent`: the
+    `Seq` of messages by what receipts name them by. `_unconfirmed`: spans of messages that it was
+    sent and has not confirmed, from the first to the last, exact but for the newest span.
+    `_confirmed`: up to where the user has confirmed all of a log, here or on another device.
+    `_windows`: groups that its page is sure to have a window of.
     """
 
     __slots__ = (
-        "_confirmed", "_members", "_receipts", "_sent", "_unconfirmed", "_windows", "came_s",
-        "last_sent", "listed",
+        "_changed", "_confirmed", "_last_sent", "_listed", "_members", "_receipts", "_sent",
+        "_unconfirmed", "_windows", "came_s",
     )  # fmt: skip
 
     full = False
@@ -64,8 +65,9 @@ class SeedDevice(Device):
         self._sent: OrderedDict[tuple[ConvID, Uid, str], Seq] = OrderedDict()
         self._unconfirmed: dict[ConvID, deque[list[Seq]]] = {}
         self._confirmed: dict[ConvID, Seq] = {}
-        self.last_sent: dict[ConvID, Seq] = {}
-        self.listed: dict[ConvID, Seq] = {}
+        self._last_sent: dict[ConvID, Seq] = {}
+        self._changed: dict[ConvID, Seq] = {}
+        self._listed: dict[ConvID, Seq] = {}
         self._windows: set[ConvID] = set()
 
     # Where it begins
@@ -83,6 +85,7 @@ class SeedDevice(Device):
             if lag.waiting:
                 lag.waiting = False
                 lag.position = max(delivered.get(conv, 0), self._confirmed.get(conv, 0))
+                lag.look_again()
                 log = self.log_of(conv)
                 if log is not None and lag.position >= log.last:
                     self.live(log, lag)
@@ -128,13 +131,13 @@ class SeedDevice(Device):
         if is_group(entry.conv):
             self._windows.add(entry.conv)
             if entry.kind == CREATE:
-                self.listed[entry.conv] = entry.seq
+                self._listed[entry.conv] = entry.seq
 
     async def in_its_form(self, entry: Entry) -> Packet | None:
         """An entry of a backlog as this connection understands it; None: it is left out."""
         if self._is_list(entry, live=False):
             uids, count = await self._members.at(entry.conv, entry.seq, LISTED_MEMBERS)
-            self.listed[entry.conv] = entry.seq
+            self._listed[entry.conv] = entry.seq
             return notify_packet(entry.conv, uids, count, entry.seq, entry.at)
         return entry_packet(entry) if self._is_for_it(entry) else None
 
@@ -149,6 +152,27 @@ class SeedDevice(Device):
         """This form knows no skip: it is just further on."""
         lag.position = max(lag.position, seq)
 
+    async def show_list(self, conv: ConvID, since: Seq, at: int) -> None:
+        """Send the list of a group, into which its user came by the entry `since`: as of what it
+        was sent of that last, so that the changes which come later go on from there."""
+        while True:
+            seq = max(await self._is_at(conv), since)
+            uids, count = await self._members.at(conv, seq, LISTED_MEMBERS)
+            if self._changed.get(conv, 0) <= seq:  # else one came while the list was read
+                break
+        self._listed[conv] = seq
+        self.socket.emit(notify_packet(conv, uids, count, seq, at))
+
+    async def _is_at(self, conv: ConvID) -> Seq:
+        """The last entry of a group that it was sent; where there is none, the one that it begins
+        after."""
+        if conv in self.lags:
+            await self.lags[conv].until_begun()
+        if conv in self._last_sent:
+            return self._last_sent[conv]
+        lag, log = self.lags.get(conv), self.log_of(conv)
+        return lag.position if lag is not None else log.last if log is not None else 0
+
     def _is_list(self, entry: Entry, *, live: bool) -> bool:
         """Whether an entry comes as `notify`: what brings the user in, who was put out, and over
         Engine.IO 3 any change that its page may not be able to take."""
@@ -162,9 +186,9 @@ class SeedDevice(Device):
         """Whether the seed's page takes the change of a group as it is. A list as of the entry, or
         later, has it already. A page that has heard nothing of the group throws; served by
         polling, it then never polls again (by WebSocket it loses a line)."""
-        if self.listed.get(entry.conv, 0) >= entry.seq:
+        if self._listed.get(entry.conv, 0) >= entry.seq:
             return False
-        knows_the_group = entry.conv in self.listed or entry.conv in self._windows
+        knows_the_group = entry.conv in self._listed or entry.conv in self._windows
         return knows_the_group or not self.socket.polling
 
     def _is_for_it(self, entry: Entry) -> bool:
@@ -177,9 +201,11 @@ class SeedDevice(Device):
             self._pass_over(entry)
             return
         if is_group(entry.conv):
-            self.last_sent[entry.conv] = entry.seq
+            self._last_sent[entry.conv] = entry.seq
             if entry.kind == MESSAGE:
                 self._windows.add(entry.conv)
+            else:
+                self._changed[entry.conv] = entry.seq
         self.socket.emit(packet)
         if entry.kind == MESSAGE:
             self._await_delivery(entry)
