@@ -276,3 +276,22 @@ async def test_what_comes_with_the_group_and_its_sender_is_written_or_refused_an
     assert ack["ok"] or ack["error"]["code"] == "not_a_member"
     assert await bodies(open_world) == written
     assert await of_user("anna", 0) == []
+
+
+def told_places(person: Person) -> list[tuple[int, int]]:
+    return [(each["delivered"], each["displayed"]) for each in person.got("position")]
+
+
+@pytest.mark.parametrize("holds_in_full_form", [True, False])
+@pytest.mark.parametrize("kind", ["rejoin", "create"])
+async def test_its_senders_devices_hear_that_it_has_moved_nothing(
+    open_world: World, kind: str, *, holds_in_full_form: bool
+) -> None:
+    """Of an own message they would think otherwise."""
+    anna = await open_world.joined("anna")
+    await (anna if holds_in_full_form else await holding(open_world)).say_in(G, "held")
+    ben = await open_world.joined("ben")
+    await ben.do(kind, G, "anna", "ben")
+    assert anna.places(G) == [1, 2]
+    assert told_places(anna) == [(0, 0)]
+    assert told_places(ben) == []

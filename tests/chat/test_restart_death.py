@@ -15,7 +15,7 @@ from webchat.chat.assembly import Settings
 
 G = "group_1"
 PEOPLE = ("anna", "ben", "cleo")
-MORE_CALLS_THAN_IT_TAKES = 80
+MORE_CALLS_THAN_IT_TAKES = 90
 
 
 async def seeds(world: World) -> list[Person]:

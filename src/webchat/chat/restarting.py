@@ -1,9 +1,9 @@
 """Groups that the server does not know: messages are held, and a member's list makes the group.
 
 Open mode, seed flow 6. What is held is appended when its sender comes into the group, and ahead of
-its next message there. Whatever step the process dies after, a later `rejoin` or `join` of its
-sender has it appended, once: the key of idempotence holds, and where it may be forgotten by now,
-the log is looked into.
+its next message there; it moves no positions. Whatever step the process dies after, a later
+`rejoin` or `join` of its sender has it appended, once: the key of idempotence holds, and where it
+may be forgotten by now, the log is looked into.
 """
 
 from __future__ import annotations
@@ -162,6 +162,7 @@ class Restarting:
                 await self._sender.append_for_all(append)
             except MembersChanged:
                 continue
+            self._sender.notices.say_position(message.conv, message.uid)
             await self._held.drop([message.id])
             return True
         raise too_contended()
@@ -196,7 +197,10 @@ class Restarting:
             raise
         # Of a list that was sent again, or after another, some may be there and some not.
         there = {(entry.sender, entry.msg_id) for entry in appended.entries}
-        await self._held.drop([m.id for m in held if (m.uid, m.draft.msg_id) in there])
+        appended_now = [m for m in held if (m.uid, m.draft.msg_id) in there]
+        for sender in {message.uid for message in appended_now}:
+            self._sender.notices.say_position(conv, sender)
+        await self._held.drop([message.id for message in appended_now])
 
     def _oldest_ms(self) -> int:
         return self._clock.now_ms() - self._limits.lifetime_ms
