@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from tests.chat.watched import WatchedStore
 from tests.chat.world import Person, World, settle
 
@@ -274,3 +276,52 @@ async def test_who_makes_a_group_gets_all_once_though_another_arrives_before_it_
     await anna.say_in(G, "hello")
     assert seqs(ben, G) == [1, 2]
     await near.chat.close()
+
+
+@pytest.mark.parametrize("conv", [CONV, G])
+@pytest.mark.parametrize("join", [{"device": "d", "cursors": {}}, "ben"])
+@pytest.mark.parametrize("where", [{"Seq": 2}, {"MsgID": "anna-second"}])
+async def test_a_receipt_counts_where_its_node_has_not_heard_of_the_conversation(
+    world: World, other: World, conv: str, join: Any, where: dict[str, Any]
+) -> None:
+    anna, ben = await world.joined("anna"), await other.person("ben")
+    await ben.ask("join", join)
+    world.buses.go_down()
+    if conv == G:
+        await anna.do("create", G, "ben")
+        await anna.say_in(G, "second")
+    else:
+        await anna.send("ben", "first")
+        await anna.send("ben", "second")
+    from_ = {"From": G, "Originated": "ben"} if conv == G else {}
+    said = {"ConvID": conv, **from_} if "Seq" in where else from_
+    assert (await ben.confirm("display", "anna", **where, **said))["ok"]
+    (moved,) = (await world.store.positions.of_user("ben", [conv])).values()
+    assert moved.displayed == 2
+
+
+async def test_a_message_can_be_amended_where_its_node_has_not_heard_of_the_pair(
+    world: World, other: World
+) -> None:
+    anna, ben, _ = await apart(world, other)
+    world.buses.go_down()
+    await anna.send("ben", "hello")
+    said = {"EvtType": "react", "From": "ben", "To": "anna", "Refers": 1, "Timestamp": 1}
+    ack_id = ben.say("chat", said | {"MsgID": "r", "Body": "👍"})
+    await settle()
+    assert ben.socket.acks[ack_id]["Seq"] == 2
+    assert ben.order(CONV) == [("message", 1), ("ack", 2)]
+
+
+async def test_a_receipt_in_a_group_that_was_left_on_another_node_counts_up_to_there(
+    world: World, other: World
+) -> None:
+    anna, ben, _ = await apart(world, other)
+    world.buses.go_down()
+    await anna.do("create", G, "ben", "cleo")
+    await (await world.joined("ben")).do("depart", G)
+    await anna.say_in(G, "without ben")
+    receipt = {"ConvID": G, "From": G, "Originated": "ben", "Seq": 9}
+    assert (await ben.confirm("delivery", "anna", **receipt))["ok"]
+    (moved,) = (await world.store.positions.of_user("ben", [G])).values()
+    assert moved.delivered == 2

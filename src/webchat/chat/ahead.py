@@ -1,6 +1,7 @@
 """A device that was further, on another node, than this one has heard of: the store is asked first.
 
-Else its cursors would be taken for wrong ones, and it would be sent again what it has.
+Else its cursors would be taken for wrong ones, and it would be sent again what it has; and what it
+says of a conversation would be refused as somebody else's.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from webchat.chat.attendance import Attendance
 from webchat.chat.followed import User
 from webchat.chat.gaps import Gaps
-from webchat.model import ConvID, Seq, user_of
+from webchat.model import ConvID, Seq, is_group, pair_of, user_of
 from webchat.ports.members import Members
 
 
@@ -33,6 +34,18 @@ class Ahead:
         ahead = [log for log in logs if places[log.conv] > log.last]
         if ahead:
             await self._gaps.catch_up(ahead)
+
+    async def follow(self, user: User, conv: ConvID) -> None:
+        """Follow a conversation, or know that the user has left it, if the store says it is, or
+        was, the user's.
+
+        Raises WebchatError(UNAVAILABLE).
+        """
+        if conv in user.logs or not (is_group(conv) or user.uid in (pair_of(conv) or ())):
+            return
+        spans = await self._members.spans(conv, user.uid)
+        if spans and spans[-1].since > user.left.get(conv, 0):
+            await self._attendance.come_in_late(user, conv, spans[-1].since)
 
     async def _follow_unheard(self, user: User, places: Mapping[ConvID, Seq]) -> None:
         unheard = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from webchat.chat.ahead import Ahead
 from webchat.chat.client import Act
 from webchat.chat.device import Device
 from webchat.chat.sending import Sender
@@ -28,8 +29,11 @@ _PAGE: Final = 200
 class Amending:
     """Entries that change an earlier one."""
 
-    def __init__(self, log: Log, standings: Standings, sender: Sender, text_bytes: int) -> None:
+    def __init__(
+        self, log: Log, ahead: Ahead, standings: Standings, sender: Sender, text_bytes: int
+    ) -> None:
         self._log = log
+        self._ahead = ahead
         self._standings = standings
         self._sender = sender
         self._text_bytes = text_bytes
@@ -54,10 +58,11 @@ class Amending:
                 standing.check_may_write()
             members_as_of = standing.head.last
             sees = standing.sees(envelope.refers)
-        elif conv in device.user.logs:
-            sees = True
         else:
-            raise not_a_member()
+            await self._ahead.follow(device.user, conv)
+            if conv not in device.user.logs:
+                raise not_a_member()
+            sees = True
         seen = await self._entry(conv, envelope.refers) if sees else None
         meant = check_may_amend(kind, uid, seen, is_admin=is_admin)
         edits = await self._edits_of(meant) if kind == "delete" else ()

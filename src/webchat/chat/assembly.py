@@ -102,6 +102,7 @@ class Chat:
         self._comparing = comparing = Comparing(roster, gaps, tools, settings.repair)
         backlog = Backlog(tools, settings.backlog)
         attendance = Attendance(roster, gaps, comparing, backlog, tools)
+        ahead = Ahead(attendance, gaps, store.members)
         hub = Hub(roster, attendance, gaps, stats)
         publishing = Publishing(tools, settings.repair)
 
@@ -122,7 +123,7 @@ class Chat:
             clock,
             settings.receipts,
         )
-        confirming = Confirming(store.log, receipts)
+        confirming = Confirming(store.log, ahead, receipts)
         repeating = Repeating(notices, readers, profiles, unheard, said, tools)
         reminding = Reminding(roster, tools, settings.repair)
         snapshots = Snapshots(roster, readers, tools, settings.join.snapshots)
@@ -155,7 +156,7 @@ class Chat:
         joining = Joining(
             roster,
             Arriving(roster, gaps, comparing, attendance, tools),
-            Ahead(attendance, gaps, store.members),
+            ahead,
             backlog,
             receipts,
             snapshots,
@@ -173,7 +174,7 @@ class Chat:
             confirming,
             Groups(profiles, standings, sender, restarting, tools, settings.groups, text_bytes),
             Governing(store.members, standings, sender, settings.groups.list_uids),
-            Amending(store.log, standings, sender, text_bytes),
+            Amending(store.log, ahead, standings, sender, text_bytes),
             profiles,
             tools,
             settings.chat,

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from webchat.chat.ahead import Ahead
 from webchat.chat.client import Act, Client
 from webchat.chat.device import Device
 from webchat.chat.followed import User
@@ -60,8 +61,9 @@ class Confirming:
     What it has wait in `receipts` is for Answering.
     """
 
-    def __init__(self, log: Log, receipts: Receipts) -> None:
+    def __init__(self, log: Log, ahead: Ahead, receipts: Receipts) -> None:
         self._log = log
+        self._ahead = ahead
         self._receipts = receipts
 
     def receipt(
@@ -107,18 +109,31 @@ class Confirming:
                 self._move(act, conv, sent)
                 return None
         elif not _has_part_in(device.user, conv):
-            raise not_a_member()
+            return self._unheard(act, conv)
         if not seq:
             return self._by_key(act, conv)
         self._move(act, conv, seq)
         return None
 
+    async def _unheard(self, act: Act, conv: ConvID) -> None:
+        """Of a conversation that this node does not know to be the reader's, the store is asked."""
+        await self._ahead.follow(act.device.user, conv)
+        if not _has_part_in(act.device.user, conv):
+            raise not_a_member()
+        if act.envelope.seq:
+            self._move(act, conv, act.envelope.seq)
+        else:
+            await self._by_key(act, conv)
+
     async def _by_key(self, act: Act, conv: ConvID) -> None:
         """A MsgID is sought by the key of idempotence; not found: stored, moves nothing."""
+        user = act.device.user
+        if not _has_part_in(user, conv):
+            await self._ahead.follow(user, conv)
         # Whoever has no part in it is not told by the time that it takes what there is.
-        has_part = _has_part_in(act.device.user, conv)
+        has_part = _has_part_in(user, conv)
         entry = await self._find(conv, act.envelope) if has_part else None
-        if entry is None or not _has_part_in(act.device.user, conv):
+        if entry is None or not _has_part_in(user, conv):
             act.answer(ack_of_receipt(act.envelope.msg_id, conv))
         else:
             self._move(act, conv, entry.seq)
