@@ -331,3 +331,19 @@ async def test_a_notice_does_not_come_again_to_who_is_back_at_once(open_world: W
     again = await seed(open_world, "ben")
     await settle()
     assert kinds(again) == []
+
+
+async def test_what_the_user_wrote_elsewhere_in_the_full_form_confirms_what_came_before(
+    open_world: World,
+) -> None:
+    anna, ben = await seed(open_world, "anna"), await seed(open_world, "ben")
+    phone = await open_world.joined("ben")
+    await anna.do("create", G, "ben")
+    await anna.say_in(G, "hello")
+    await phone.say_in(G, "hi")
+    await anna.do("refer", G, "cleo")
+    assert kinds(ben) == ["notify", "message", "join"]
+    await open_world.pass_time(1)
+    ben.leave()
+    again = await seed(open_world, "ben")
+    assert kinds(again) == []

@@ -80,6 +80,12 @@ class Notices:
             else:
                 device.delivered_elsewhere(conv, position.delivered)
 
+    def delivered_elsewhere(self, conv: ConvID, uid: Uid, position: Position) -> None:
+        """An own message moved the user's position, which devices of the full form know by
+        themselves."""
+        for device in self._roster.devices_of(uid):
+            device.delivered_elsewhere(conv, position.delivered)
+
     def say_position(self, conv: ConvID, uid: Uid) -> None:
         """An own message that moved nothing: devices that think so hear what holds."""
         self._spawn(self._say_position(conv, uid))

@@ -210,8 +210,9 @@ class Sender:
             self.hub.pass_on(each)
         if appended.fresh:
             self.stats.appended += 1
-            if appended.moved is not None:
-                self.receipts.moved_by_own_message(appended.moved)
+            if (moved := appended.moved) is not None:
+                if self.receipts.moved_by_own_message(moved):
+                    self.notices.delivered_elsewhere(moved.conv, moved.uid, moved.after)
             elif entry.kind == MESSAGE:
                 self.notices.say_position(entry.conv, ack.device.user.uid)
         elif entry.kind == MESSAGE and entry.seq > 1 and ack.device.full:

@@ -192,12 +192,15 @@ class Receipts:
             return moved
         return msgspec.structs.replace(moved, before=NO_POSITION)
 
-    def moved_by_own_message(self, moved: Moved) -> None:
-        """An own message is as good as a `display` of all before it; the sender's devices know."""
+    def moved_by_own_message(self, moved: Moved) -> bool:
+        """An own message is as good as a `display` of all before it; the sender's devices know.
+        Returns whether it had not displayed all of that."""
         if self._unsure:
             moved = self._sure(moved)
         if moved.before.displayed < moved.after.displayed - 1:
             self._telling.add(moved)
+            return True
+        return False
 
     def own_message_failed(self, conv: ConvID, uid: Uid, error: Exception) -> None:
         """It may have been stored all the same, and then so is the sender's position."""
