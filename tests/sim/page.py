@@ -16,17 +16,17 @@ class Page:
     list came on this connection; `notified`: each list that ever came, with the group and as of
     which entry; `told`: by conversation and MsgID of own messages, who has or has read them.
 
-    `is_strict`: it is the seed's own, which nobody may be added to twice.
+    Nobody may be added to a list twice, or taken off it who is not there: the seed's own page
+    counts everybody that it is told of.
     """
 
-    def __init__(self, uid: str, name: str, *, is_strict: bool) -> None:
+    def __init__(self, uid: str, name: str) -> None:
         self.uid = uid
         self.got: dict[str, set[int]] = {}
         self.lists: dict[str, list[str]] = {}
         self.notified: list[tuple[str, int, list[str]]] = []
         self.told: dict[tuple[str, str], set[tuple[str, str]]] = {}
         self._name = name
-        self._is_strict = is_strict
         self._at: dict[str, int] = {}
 
     def is_left(self) -> None:
@@ -76,10 +76,10 @@ class Page:
         said = f"{self._name}, which lists {uids} in {conv}, got {envelope}"
         if kind == "join":
             added = json.loads(envelope["Body"])
-            require(not (self._is_strict and set(added) & set(uids)), SEED, said)
+            require(not set(added) & set(uids), SEED, said)
             uids += added
         elif envelope["Originated"] == self.uid:
             del self.lists[conv]
         else:
-            require(not self._is_strict or envelope["Originated"] in uids, SEED, said)
+            require(envelope["Originated"] in uids, SEED, said)
             self.lists[conv] = [uid for uid in uids if uid != envelope["Originated"]]

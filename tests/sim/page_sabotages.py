@@ -13,8 +13,6 @@ from webchat.chat.cursors import Cursors
 from webchat.chat.handlers import ChatHandler
 from webchat.chat.notices import Notices
 from webchat.chat.seed import SeedDevice
-from webchat.model import is_group
-from webchat.service.membership import coming_in
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -47,12 +45,6 @@ def _begin_at_the_end(self: Any, delivered: Any) -> None:
         lag.waiting, lag.position = False, self.user.logs[conv].last
 
 
-def _is_own_coming_in(self: Any, entry: Any, *, live: bool) -> bool:
-    """As over Engine.IO 4."""
-    is_change = entry.kind in ("create", "remove") and is_group(entry.conv)
-    return is_change or self.user.uid in coming_in(entry)
-
-
 def _no(self: Any, *_: Any) -> bool:
     return False
 
@@ -74,10 +66,6 @@ SABOTAGES: Final = (
     Sabotage(
         "begins pages at the end", ("nobody is forgotten",),
         instead=((SeedDevice, "begin", _begin_at_the_end),),
-    ),
-    Sabotage(
-        "thinks that the seed's page takes everything", (SEED,), first_seed=214,
-        instead=((SeedDevice, "_is_list", _is_own_coming_in),),
     ),
     Sabotage(
         "joins nobody who has been joined before", ("no error",), first_seed=26,

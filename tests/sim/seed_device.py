@@ -37,7 +37,7 @@ class SeedDevice(Visitor):
     def __init__(self, world: World, uid: str, engine: int) -> None:
         super().__init__(world, uid, "page")
         self.engine = engine
-        self.page = Page(uid, self.name, is_strict=engine == 3)
+        self.page = Page(uid, self.name)
         self.acts: list[Sent] = []
         self._outbox: list[Sent] = []
         self._asked: Sent | None = None
