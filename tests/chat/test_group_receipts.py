@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.chat.world import Person, World, three
+from tests.chat.world import RECEIPTS, Person, World, three
 from webchat.chat.assembly import Settings
 from webchat.errors import Code, WebchatError
 from webchat.model import NO_POSITION, Entry
@@ -97,6 +97,31 @@ async def test_beyond_a_hundred_members_an_author_gets_counts(world: World) -> N
     assert json.loads(anna.got("receipts")[-1]["Body"]) == [[2, 3, 3]]
     await anna.ask("sync", {"cursors": {}, "receipts": [G]})
     assert json.loads(anna.got("receipts")[-1]["Body"]) == [[2, 3, 3]]
+
+
+async def test_who_has_left_hears_of_readers_up_to_there(world: World, other: World) -> None:
+    anna, ben, cleo = await three(world, G, "ben", "cleo")
+    phone = await other.joined("cleo")
+    await cleo.say_in(G, "one")
+    await anna.do("remove", G, "cleo")
+    for body in ("two", "three"):
+        await anna.say_in(G, body)
+    where = {"ConvID": G, "From": G, "Originated": "ben"}
+    await ben.confirm("delivery", G, Seq=4, **where)
+    await ben.confirm("display", G, Seq=5, **where)
+    for device in (cleo, phone):
+        assert read_by("ben", device) == [("delivery", 3), ("display", 3)]
+    assert read_by("ben", anna) == [("delivery", 4), ("display", 5)]
+    await anna.do("refer", G, "cleo")
+    await cleo.say_in(G, "back")
+    await ben.confirm("display", G, Seq=7, **where)
+    assert read_by("ben", cleo)[-1] == ("display", 7)
+
+
+def read_by(reader: str, author: Person) -> list[tuple[str, int]]:
+    """What a device of the author has heard of one reader."""
+    heard = [told for told in author.got(*RECEIPTS) if told["Originated"] == reader]
+    return [(told["EvtType"], told["Seq"]) for told in heard]
 
 
 async def with_much_unread() -> tuple[Person, Person, Person]:

@@ -145,8 +145,13 @@ class Notices:
             self._keeping.keep(notice.author, envelopes)
 
     def _show_notice(self, notice: Notice) -> bool:
-        """Whether the author is here."""
-        devices = self._roster.devices_of(notice.author)
+        """Whether the author is here. Of a group that it has left it hears up to its own end."""
+        author = self._roster.users.get(notice.author)
+        if author is None:
+            return False
+        devices, end = author.devices, author.left.get(notice.conv)
+        if end is not None:
+            notice = _up_to(end, notice)
         packets: dict[bool, list[Packet]] = {}
         since_s = math.inf if notice.ago_s is None else self._clock.monotonic_s() - notice.ago_s
         for device in devices:
@@ -203,3 +208,9 @@ class Notices:
         """Another node moved a user's position. Raises msgspec.DecodeError."""
         conv, delivered, displayed, n = _decode_position(payload)
         self._show_position(conv, uid, Position(delivered, displayed, n))
+
+
+def _up_to(end: Seq, notice: Notice) -> Notice:
+    """To somebody whose part of the log ends there; messages of its own come before that."""
+    delivered, displayed = min(notice.delivered, end), min(notice.displayed, end)
+    return msgspec.structs.replace(notice, delivered=delivered, displayed=displayed)
