@@ -171,6 +171,12 @@ class Position(msgspec.Struct, frozen=True, gc=False):
 NO_POSITION: Final = Position(0, 0, 0)
 
 
+def furthest(one: Position, other: Position) -> Position:
+    """Where a member is of whom both are known: neither goes back."""
+    displayed, n = max((one.displayed, one.n), (other.displayed, other.n))
+    return Position(max(one.delivered, other.delivered), displayed, n)
+
+
 class Membership(msgspec.Struct, frozen=True, gc=False):
     """One span of a user in a conversation: from its own entry `since` to its `depart` at `until`.
 

@@ -50,6 +50,51 @@ async def test_a_position_that_could_not_be_published_is_published_later(
     assert [said["displayed"] for said in laptop.got("position")] == [2]
 
 
+async def test_a_position_that_another_has_overtaken_takes_nobody_back(
+    world: World, other: World
+) -> None:
+    ben = await world.joined("ben")
+    for body in ("one", "two", "three"):
+        await ben.send("anna", body)
+    phone, laptop = await world.joined("anna"), await other.joined("anna")
+    tablet = await other.joined("anna")
+    world.buses.hold_back()
+    await phone.confirm("delivery", "ben", ConvID=CONV, Seq=3)
+    await phone.confirm("display", "ben", ConvID=CONV, Seq=1)
+    await laptop.confirm("display", "ben", ConvID=CONV, Seq=2)
+    world.buses.let_go()
+    assert (tablet.got("position")[-1]["delivered"], places_displayed(tablet)[-1]) == (3, 2)
+    assert places_displayed(laptop) == [2, 2]
+    assert places_displayed(phone) == [2]
+
+
+async def test_a_position_that_a_bus_took_which_others_had_left_is_told_again(
+    world: World, other: World
+) -> None:
+    phone, laptop = await world.joined("anna"), await other.joined("anna")
+    ben = await world.joined("ben")
+    for body in ("one", "two"):
+        await ben.send("anna", body)
+    other.bus.cut_off()
+    other.bus.reconnect()
+    world.buses.fate = lambda _topic, _payload: 0
+    await phone.confirm("display", "ben", ConvID=CONV, Seq=1)
+    await phone.send("ben", "mine")
+    await world.pass_time(14.0)
+    assert places_displayed(laptop) == [0]
+    world.bus.cut_off()
+    world.buses.fate = lambda _topic, _payload: 1
+    await back_on_the_bus(world, world)
+    assert places_displayed(laptop) == [0, 3]
+    await back_on_the_bus(world, world)
+    assert places_displayed(laptop) == [0, 3]
+
+
+def places_displayed(person: Person) -> list[int]:
+    """How far its user had read each time that this device was told so."""
+    return [said["displayed"] for said in person.got("position")]
+
+
 async def test_receipts_that_could_not_be_published_are_published_later(
     world: World, other: World
 ) -> None:

@@ -16,6 +16,7 @@ from webchat.chat.repeating import Repeating
 from webchat.chat.snapshots import Snapshots
 from webchat.chat.tasks import OneAtATime, Spawn
 from webchat.chat.topics import (
+    AGAIN,
     BACK,
     COMPARE,
     COUNTS,
@@ -72,6 +73,8 @@ class Listening:
                 self._repeating.heard_counts(said)
             elif kind == POSITION:
                 self._notices.heard_position(user_of(topic) or "", said)
+            elif kind == AGAIN:
+                self._notices.heard_position_again(user_of(topic) or "", said)
             elif kind == KEPT:
                 self._keeping.heard(user_of(topic) or "")
             elif kind == HEAD:

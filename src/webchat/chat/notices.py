@@ -17,9 +17,9 @@ from webchat.chat.packets import (
 from webchat.chat.roster import Roster
 from webchat.chat.seed import SeedDevice
 from webchat.chat.tools import Tools
-from webchat.chat.topics import COUNTS, NOTICE, POSITION
+from webchat.chat.topics import AGAIN, COUNTS, NOTICE, POSITION
 from webchat.chat.unheard import Said, Told, Unheard, unnamed
-from webchat.model import NO_POSITION, ConvID, Position, Seq, Uid, user_log
+from webchat.model import NO_POSITION, ConvID, Position, Seq, Uid, furthest, user_log
 from webchat.protocol.socketio import Packet
 from webchat.service.read_positions import Counts
 from webchat.service.telling import Notice
@@ -56,10 +56,15 @@ class Notices:
 
         def published(heard: int | Exception) -> None:
             if isinstance(heard, Exception):
-                self._unheard.keep_position(uid, conv, position)
+                self._unheard.keep_position(uid, conv)
+            else:
+                self._said.note_position(uid, conv)
 
-        said = _encode((conv, position.delivered, position.displayed, position.n))
-        self._bus.publish((user_log(uid),), POSITION + said, published)
+        self._bus.publish((user_log(uid),), POSITION + _position(conv, position), published)
+
+    def publish_position_again(self, uid: Uid, conv: ConvID, position: Position) -> None:
+        """They do if they did not before."""
+        self._bus.publish((user_log(uid),), AGAIN + _position(conv, position))
 
     def _show_position(
         self, conv: ConvID, uid: Uid, position: Position, source: object = None
@@ -67,6 +72,10 @@ class Notices:
         user = self._roster.users.get(uid)
         if user is None:
             return
+        if conv in user.told:
+            before = user.told[conv]
+            if before.delivered > position.delivered or before.displayed > position.displayed:
+                position = furthest(before, position)  # another node's overtook this one
         user.told = user.told or {}
         user.told[conv] = position
         if user.devices == (source,):
@@ -206,8 +215,20 @@ class Notices:
 
     def heard_position(self, uid: Uid, payload: bytes) -> None:
         """Another node moved a user's position. Raises msgspec.DecodeError."""
-        conv, delivered, displayed, n = _decode_position(payload)
-        self._show_position(conv, uid, Position(delivered, displayed, n))
+        conv, *position = _decode_position(payload)
+        self._show_position(conv, uid, Position(*position))
+
+    def heard_position_again(self, uid: Uid, payload: bytes) -> None:
+        """Another node says one again, which is not shown twice. Raises msgspec.DecodeError."""
+        conv, *said = _decode_position(payload)
+        position, user = Position(*said), self._roster.users.get(uid)
+        before = NO_POSITION if user is None else user.told.get(conv, NO_POSITION)
+        if furthest(before, position) != before:
+            self._show_position(conv, uid, position)
+
+
+def _position(conv: ConvID, position: Position) -> bytes:
+    return _encode((conv, position.delivered, position.displayed, position.n))
 
 
 def _up_to(end: Seq, notice: Notice) -> Notice:

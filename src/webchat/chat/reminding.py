@@ -15,7 +15,7 @@ from webchat.chat.roster import Roster
 from webchat.chat.settings import RepairSettings
 from webchat.chat.tasks import OneAtATime
 from webchat.chat.tools import Tools
-from webchat.model import ConvID
+from webchat.model import ConvID, furthest
 from webchat.protocol.socketio import Packet
 
 
@@ -48,10 +48,12 @@ class Reminding:
         )
         packets = []
         for conv, position in positions.items():
-            if user.told.get(conv) != position:
-                packets.append(position_packet(conv, position))
+            before = user.told.get(conv)
+            told = position if before is None else furthest(before, position)
+            if told != before:
+                packets.append(position_packet(conv, told))
                 user.told = user.told or {}
-                user.told[conv] = position
+                user.told[conv] = told
         for device in user.devices:
             if device.full and packets:
                 self._show(device, packets)

@@ -6,7 +6,8 @@ Source: docs/architecture.md, "Many nodes".
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import msgspec
 
@@ -14,6 +15,7 @@ from webchat.chat.notices import Notices
 from webchat.chat.tools import Tools
 from webchat.chat.topics import BACK, NODES
 from webchat.chat.unheard import UNNOTICED_S, Said, Told, Unheard, undisplayed
+from webchat.model import ConvID, Uid
 from webchat.service.profiles import Profiles
 from webchat.service.read_positions import Counts, ReadPositions
 
@@ -23,7 +25,8 @@ _decode_back = msgspec.json.Decoder(tuple[float, bool]).decode
 
 
 class Repeating:
-    """What notices leave in `unheard` and `said` is published again; counts are made anew."""
+    """What notices leave in `unheard` and `said` is published again; positions and counts are read
+    anew."""
 
     def __init__(
         self,
@@ -39,6 +42,7 @@ class Repeating:
         self._profiles = profiles
         self._unheard = unheard
         self._said = said
+        self._positions = tools.store.positions
         self._bus = tools.bus
         self._patience = tools.patience
         self._clock = tools.clock
@@ -55,8 +59,6 @@ class Repeating:
     def make_up(self) -> None:
         """The bus is back: publish what it did not take, and what it took last, which may have
         reached nobody; say for how long what others have said was not heard here."""
-        for (uid, conv), position in self._unheard.take_positions().items():
-            self._notices.publish_position(uid, conv, position)
         self._publish_all(self._unheard)
         self._back_s = now_s = self._clock.monotonic_s()
         self._said.say_again(now_s - self._lost_s, self._say_again)
@@ -87,8 +89,22 @@ class Repeating:
     def _publish_all(self, news: Unheard, *, is_news: bool = True) -> None:
         for (conv, author), seqs in news.take_counted().items():
             self._readers.count_again(conv, author, seqs)
+        if positions := news.take_positions():
+            self._spawn(self._publish_positions(positions, is_news=is_news))
         if told := news.take_told():
             self._spawn(self._publish_told(told, is_news=is_news))
+
+    async def _publish_positions(
+        self, places: Mapping[Uid, Sequence[ConvID]], *, is_news: bool
+    ) -> None:
+        """As the store has them: an own message may have moved them since, here or elsewhere."""
+        notices = self._notices
+        publish = notices.publish_position if is_news else notices.publish_position_again
+        for uid, convs in places.items():
+            read = partial(self._positions.of_user, uid, convs)
+            positions = await self._patience.insist(read, "positions", uid=uid)
+            for conv, position in positions.items():
+                publish(uid, conv, position)
 
     async def _publish_told(self, told: Sequence[Told], *, is_news: bool) -> None:
         """As it is by now: somebody may have turned display receipts off since they were told."""

@@ -1,8 +1,8 @@
 """News of receipts that the bus did not take, until it is back, and those that it took, for nodes
 that had no bus meanwhile: of each place the newest.
 
-Positions and receipts are state, so what came later stands for what came before. Counts are made
-again when they are told: another node may have told newer ones.
+Receipts are state, so what came later stands for what came before. Positions and counts are made
+anew when they are told: another node may have told newer ones.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from webchat.model import ConvID, Position, Seq, Uid
+from webchat.model import ConvID, Seq, Uid
 from webchat.ports.clock import Clock, Timer
 from webchat.service.newest import put_newest
 from webchat.service.read_positions import Counts
@@ -45,13 +45,13 @@ class Unheard:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._positions: dict[tuple[Uid, ConvID], Position] = {}
+        self._positions: dict[tuple[Uid, ConvID], None] = {}
         self._told: dict[tuple[Uid, ConvID, Uid, int | None], Told] = {}
         self._counted: dict[tuple[ConvID, Uid], set[Seq]] = {}
 
-    def keep_position(self, uid: Uid, conv: ConvID, position: Position) -> None:
-        """Where a user is now in a conversation."""
-        put_newest(self._positions, (uid, conv), position, self._limit)
+    def keep_position(self, uid: Uid, conv: ConvID) -> None:
+        """A user's devices are to hear where it is in a conversation."""
+        put_newest(self._positions, (uid, conv), None, self._limit)
 
     def keep_told(self, told: Told) -> None:
         """What an author is to hear of a reader. Where it has been shown on a device, that of
@@ -70,10 +70,13 @@ class Unheard:
         newest = set(sorted(seqs)[-_COUNTED_MESSAGES:])
         put_newest(self._counted, key, newest, self._limit)
 
-    def take_positions(self) -> dict[tuple[Uid, ConvID], Position]:
-        """All that are kept, which are kept no more."""
+    def take_positions(self) -> dict[Uid, list[ConvID]]:
+        """By user, in which conversations, which are kept no more."""
         taken, self._positions = self._positions, {}
-        return taken
+        by_user: dict[Uid, list[ConvID]] = {}
+        for uid, conv in taken:
+            by_user.setdefault(uid, []).append(conv)
+        return by_user
 
     def take_told(self) -> Sequence[Told]:
         """All that is kept of readers, which is kept no more."""
@@ -95,10 +98,15 @@ class Said:
     def __init__(self, limit: int, clock: Clock) -> None:
         self._limit = limit
         self._clock = clock
+        self._positions: dict[tuple[Uid, ConvID], float] = {}
         self._told: deque[tuple[float, Told]] = deque(maxlen=limit)
         self._counts: deque[tuple[float, Counts]] = deque(maxlen=limit)
         self._since_s = math.inf
         self._saying: Timer | None = None
+
+    def note_position(self, uid: Uid, conv: ConvID) -> None:
+        """The bus took it."""
+        put_newest(self._positions, (uid, conv), self._clock.monotonic_s(), self._limit)
 
     def note_told(self, told: Told) -> None:
         """The bus took it."""
@@ -118,6 +126,9 @@ class Said:
     def _say(self, say: Callable[[Unheard], None]) -> None:
         since_s, self._since_s, self._saying = self._since_s, math.inf, None
         news = Unheard(self._limit)
+        for place, at_s in self._positions.items():
+            if at_s >= since_s:
+                news.keep_position(*place)
         for at_s, told in self._told:
             if at_s >= since_s:
                 news.keep_told(told)
