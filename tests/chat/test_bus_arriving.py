@@ -35,6 +35,20 @@ class LateMembers:
         return memberships
 
 
+class StaleMembers(LateMembers):
+    """Members, of which `of_user` still says what it said first: what follows from an entry has not
+    been written everywhere."""
+
+    def __init__(self, members: Any) -> None:
+        super().__init__(members)
+        self._first: dict[str, Any] = {}
+
+    async def of_user(self, uid: str) -> Any:
+        if uid not in self._first:
+            self._first[uid] = await self._members.of_user(uid)
+        return self._first[uid]
+
+
 Arriving = tuple[World, Person, LateMembers]
 
 
@@ -143,4 +157,24 @@ async def test_who_left_between_its_memberships_and_their_heads_being_read_is_le
     await settle()
     assert [entry["EvtType"] for entry in laptop.got() if entry["ConvID"] == G] == ["depart"]
     assert G not in near.chat.roster.logs
+    await near.chat.close()
+
+
+async def test_who_was_put_out_and_comes_before_all_that_follows_is_written_hears_nothing_more(
+    world: World,
+) -> None:
+    watched = WatchedStore(world.store)
+    watched.members = members = StaleMembers(world.store.members)
+    near = World(beside=world, store=watched)
+    anna = await world.joined("anna")
+    await anna.do("create", G, "ben")
+    await members.of_user("ben")
+    await anna.say_in(G, "still with ben")
+    await anna.do("remove", G, "ben")
+    ben = await near.joined("ben", {G: 1})
+    await anna.say_in(G, "without ben")
+    assert ben.order(G) == [("message", 2), ("remove", 3)]
+    assert G not in near.chat.roster.logs
+    await anna.do("refer", G, "ben")
+    assert ben.order(G)[2:] == [("skip", 4), ("join", 5)]
     await near.chat.close()

@@ -100,7 +100,12 @@ class Chat:
             settings.repair,
         )
         self._comparing = comparing = Comparing(roster, gaps, tools, settings.repair)
-        backlog = Backlog(tools, settings.backlog)
+        backlog = Backlog(
+            # It may be the first to know.
+            lambda user, log: attendance.let_out(user, log),
+            tools,
+            settings.backlog,
+        )
         attendance = Attendance(roster, gaps, comparing, backlog, tools)
         ahead = Ahead(attendance, gaps, store.members)
         hub = Hub(roster, attendance, gaps, stats)

@@ -231,9 +231,14 @@ class Attendance:
             self._spawn(self._let_out_at_last(user, log))
 
     async def _let_out_at_last(self, user: User, log: FollowedLog) -> None:
-        end = await self._patience.insist(
-            lambda: self._newest_end(log.conv, user.uid), "reading a span", conv=log.conv
+        await self._patience.insist(
+            lambda: self.let_out(user, log), "reading a span", conv=log.conv
         )
+
+    async def let_out(self, user: User, log: FollowedLog) -> None:
+        """A user has left by an entry that came by before it was known here to be in the log, in
+        which it may be again since. Raises WebchatError(UNAVAILABLE)."""
+        end = await self._newest_end(log.conv, user.uid)
         if end is not None and end.seq <= log.last and user.logs.get(log.conv) is log:
             self._leave(user, log, head_at(end))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,12 +10,14 @@ import structlog
 
 from webchat.chat.acks import in_flight
 from webchat.chat.device import Device
-from webchat.chat.followed import FollowedLog
+from webchat.chat.followed import FollowedLog, User
 from webchat.chat.lag import BacklogSettings, Lag
 from webchat.chat.tools import Tools
 from webchat.model import ConvID, Seq, Uid, is_group
 from webchat.service.seeing import ALL, Span, as_seen, visible
 
+LetOut = Callable[[User, FollowedLog], Awaitable[None]]
+"""Called with a user who has left a log that it still follows here."""
 _log = structlog.get_logger()
 
 
@@ -39,7 +41,8 @@ class _Run:
 class Backlog:
     """Brings devices from where they are behind to live. One run at a time a device."""
 
-    def __init__(self, tools: Tools, settings: BacklogSettings) -> None:
+    def __init__(self, let_out: LetOut, tools: Tools, settings: BacklogSettings) -> None:
+        self._let_out = let_out
         self._stats = tools.stats
         self._log = tools.store.log
         self._members = tools.store.members
@@ -108,12 +111,17 @@ class Backlog:
             )
 
     async def _catch_up(self, device: Device, log: FollowedLog, lag: Lag) -> None:
-        """Bring one log to live, unless that begins anew meanwhile."""
+        """Bring one log to live, unless that begins anew meanwhile, or its user turns out to have
+        left it: then the rest up to there is another log's."""
         if not device.is_behind(log, lag):
             return
         if lag.skip_only:
             device.skip(log, lag, log.last, log.n, more=True)
         begun, spans = lag.begun, await self._visible(device.user.uid, log.conv)
+        user = device.user
+        if spans and spans[-1][1] <= log.last and user.logs.get(log.conv) is log:
+            await self._let_out(user, log)
+            return
         run = _Run(device, log, lag, begun, spans)
         await self._skip_to_start(run)
         for since, until in spans:
