@@ -10,7 +10,7 @@ import pytest
 from tests.chat.world import Person, World, settle
 from webchat.chat import handlers
 from webchat.chat.assembly import Settings
-from webchat.chat.gate import Gate
+from webchat.chat.gate import Gate, Gates
 from webchat.chat.handlers import ChatSettings
 from webchat.errors import Closing
 from webchat.protocol.socketio import Event
@@ -42,6 +42,23 @@ async def test_large_events_that_wait_close_the_connection() -> None:
     assert person.socket.why is None
     person.say("chat", {"Body": "x" * 30_000})
     assert person.socket.why is Closing.SLOW_CONSUMER
+
+
+async def test_much_that_waits_for_many_connections_of_a_user_closes_one() -> None:
+    person = await _waiting(ChatSettings(gated_bytes=100_000))
+    await person.world.register("bob")
+    uids = [*["anne"] * 10, "anne", "bob"]
+    *others, late, bob = [await person.world.person(uid) for uid in uids]
+    for one in (*others, late, bob):
+        one.say("join", {"device": "d", "cursors": {}})
+    for one in (*others, bob):
+        one.say("chat", {"Body": "x" * 95_000})
+    person.say("chat", {"Body": "x" * 95_000})
+    assert person.socket.why is Closing.SLOW_CONSUMER
+    others.pop().leave()
+    late.say("chat", {"Body": "x" * 95_000})
+    await settle()
+    assert all(len(one.socket.acks) == 2 for one in (*others, late, bob))
 
 
 async def test_what_has_waited_makes_room_for_more() -> None:
@@ -104,7 +121,7 @@ async def test_a_fault_of_our_own_is_answered_and_what_waits_behind_it_too(
 
 @pytest.mark.parametrize("char", ["한", "😀"])
 def test_a_text_counts_for_the_memory_it_takes(char: str) -> None:
-    gate = Gate(10, 10_000)
+    gate = Gate(Gates(10, 10_000, by_user=True), "anne")
     assert gate.put(Event("x" * 2_000 + char, None, ()))
     assert gate.put(Event("x" * 500, None, (b"x" * 600,)))
     assert not gate.put(Event("x" * 2_000 + char, None, (b"x" * 3_000,)))

@@ -19,7 +19,7 @@ from webchat.chat.amending import Amending
 from webchat.chat.client import Act, Client
 from webchat.chat.confirming import Confirming
 from webchat.chat.device import Device
-from webchat.chat.gate import Gate
+from webchat.chat.gate import Gate, Gates
 from webchat.chat.governing import Governing
 from webchat.chat.grouping import Groups
 from webchat.chat.identity import Identity
@@ -113,6 +113,9 @@ class ChatHandler:
             max(settings.refusals_burst, settings.rate_burst),
             by_user=False,
         )
+        self._gates = Gates(
+            settings.gated_events, settings.gated_bytes, by_user=not tools.open_mode
+        )
         self._sought = Rates(_SOUGHT_PER_S, _SOUGHT_BURST, by_user=True)
         self._draining = False
         self._turns = Turns()
@@ -158,7 +161,7 @@ class ChatHandler:
         if client.gate is None:
             later = self._answer(client, event)
             if later is not None:
-                client.gate = Gate(self._settings.gated_events, self._settings.gated_bytes)
+                client.gate = Gate(self._gates, client.uid)
                 self._spawn(self._through_gate(client, later))
         elif not client.gate.put(event):
             socket.close(Closing.SLOW_CONSUMER, "too much was sent without waiting for answers")
