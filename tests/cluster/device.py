@@ -131,6 +131,7 @@ class Device(Chatter):
         assert writing.waiting, f"acked again: {ack}, {self.connections} connections"
         assert ack["MsgID"] == writing.waiting[0], (ack, writing, self.connections)
         writing.acked[writing.waiting.popleft()] = ack["Seq"]
+        self._changed.set()
         self._take(ack["ConvID"], ack["Seq"], ack["MsgID"])
         await self._send(ws, writing)
 
