@@ -16,6 +16,7 @@ from tests.cli.conftest import command, eventually
 from tests.engines.postgresql import shared_server
 from tests.engines.redis import RedisServer
 from tests.servers import Server
+from tests.wire.clients import TIMEOUT_S
 
 PARTS = ("chat", "profile", "web")
 POLLING = "/socket.io/?EIO=4&transport=polling"
@@ -85,7 +86,7 @@ async def test_a_client_connects_by_any_node(
     nodes: Nodes, front: str, transports: list[str]
 ) -> None:
     client = socketio.AsyncClient(reconnection=False)
-    await client.connect(nodes[front].url, transports=transports)
+    await client.connect(nodes[front].url, transports=transports, wait_timeout=TIMEOUT_S)
     assert client.transport() == "websocket"
     answer = await client.call("join", "alice")
     await client.disconnect()

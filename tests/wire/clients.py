@@ -163,10 +163,14 @@ class PythonWire:
         self._client.on("connect_error", self._connect_error)
         self._refusal: Refused | None = None
         try:
-            await self._client.connect(url, transports=transports, auth=dict(auth), retry=False)
-        except socketio.exceptions.ConnectionError as error:
+            await self._client.connect(
+                url, transports=transports, auth=dict(auth), wait_timeout=TIMEOUT_S
+            )
+        except socketio.exceptions.ConnectionError:
             await self._end()
-            raise self._refusal or Refused(str(error), None) from None
+            if self._refusal is None:
+                raise
+            raise self._refusal from None
         self.transport = self._client.transport()
 
     async def emit(self, event: str, data: object) -> None:

@@ -12,6 +12,10 @@ let socket;
 const say = (line) => process.stdout.write(JSON.stringify(line) + "\n");
 const hear = (heard, ...args) => say({ heard, args });
 
+// Of an error of the transport: what it is, and the status of HTTP or what else was wrong.
+const why = (error) =>
+  [error.message, error.description?.message ?? error.description].filter(Boolean).join(": ");
+
 function open({ url, options }) {
   socket = io(url, { reconnection: false, ...options });
   for (const name of ["chat", "disconnect"]) socket.on(name, (...args) => hear(name, ...args));
@@ -20,7 +24,7 @@ function open({ url, options }) {
   for (const name of ["reconnect", "pong"]) socket.on(name, () => hear(name));
   return new Promise((resolve, reject) => {
     socket.once("connect", () => resolve(socket.io.engine.transport.name));
-    socket.once("connect_error", (error) => reject(new Error(error.message)));
+    socket.once("connect_error", (error) => reject(new Error(why(error))));
     socket.io.engine.on("upgrade", (transport) => hear("upgrade", transport.name));
   });
 }

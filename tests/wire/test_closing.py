@@ -120,7 +120,8 @@ async def test_the_command_beside_a_server_closes_the_users_sockets(data: Path, 
         await process.communicate(b"another good one\n")
         assert process.returncode == 0
         assert (await closed_with(alice, time.monotonic()))["code"] == "session_revoked"
-        with pytest.raises(Refused):
+        with pytest.raises(Refused) as refused:
             await town.connect(a)
+        assert refused.value.data == {"code": "unauthenticated"}
         await bob.tell(b, "still here")
         await town.close()

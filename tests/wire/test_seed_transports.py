@@ -150,7 +150,7 @@ async def test_the_clients_pings_keep_it_alive(beating_town: Town, kind: SeedKin
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
 async def test_secured_mode_lets_no_engine_3_in(town: Town, transport: str) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(Refused, match="400"):
         await SeedWire().start(town.server.url, {"transports": [transport], "reconnection": False})
 
 
