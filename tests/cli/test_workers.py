@@ -21,6 +21,7 @@ from tests.cli.conftest import BODY_TIMEOUT_S, FEW_FILES, command, eventually, h
 from tests.engines.redis import RedisServer
 from tests.ports import free_port
 from tests.servers import Server
+from tests.wire.clients import TIMEOUT_S
 
 POLLING = "/socket.io/?EIO=4&transport=polling"
 
@@ -45,11 +46,12 @@ def test_each_line_of_a_worker_s_says_whose_it_is(server: Server) -> None:
 
 
 def lives(pid: int) -> bool:
+    """Whether it runs still: not one that has ended, and that nobody has waited for."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    return True
+    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 def two_free_ports() -> int:
@@ -97,12 +99,13 @@ async def test_a_message_reaches_who_is_connected_to_another_worker(
     options = ("--open", "--store", database, "--bus", redis.url, "--workers", "2")
     with Server(tmp_path, *options) as server:
         alice = await joined(server, "alice")
-        bobs = [await joined(server, "bob") for _ in range(12)]
+        bobs = [await joined(server, "bob")]
+        while len({bob.eio.sid.partition(".")[0] for bob in bobs}) < 2:
+            bobs.append(await joined(server, "bob"))
         heard: list[asyncio.Future[Any]] = []
         for bob in bobs:
             heard.append(asyncio.get_running_loop().create_future())
             bob.on("chat", heard[-1].set_result)
-        assert len({bob.eio.sid.partition(".")[0] for bob in bobs}) == 2
         said = {"EvtType": "message", "From": "alice", "To": "bob", "MsgID": "m1", "Body": "hi"}
         assert (await alice.call("chat", said | {"Originated": "", "Timestamp": 1}))["ok"]
         async with asyncio.timeout(5):
@@ -114,7 +117,7 @@ async def test_a_message_reaches_who_is_connected_to_another_worker(
 
 async def joined(server: Server, uid: str) -> socketio.AsyncClient:
     client = socketio.AsyncClient(reconnection=False)
-    await client.connect(server.url, transports=["websocket"])
+    await client.connect(server.url, transports=["websocket"], wait_timeout=TIMEOUT_S)
     assert (await client.call("join", uid))["ok"]
     return client
 
