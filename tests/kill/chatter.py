@@ -22,7 +22,8 @@ Step = Callable[[aiohttp.ClientWebSocketResponse], Any]
 class Chatter:
     """A user's connection, opened again whenever it breaks, until its task is cancelled.
 
-    `silence_s`: a server that says nothing for so long, no ping either, counts as gone.
+    `silence_s`: a server that says nothing for so long, no ping either, counts as gone. `joined`
+    is set each time it has joined.
     """
 
     silence_s: float = 60.0
@@ -30,6 +31,7 @@ class Chatter:
     def __init__(self, http: aiohttp.ClientSession, url: str, uid: str, token: str) -> None:
         self.uid = uid
         self.done = asyncio.Event()
+        self.joined = asyncio.Event()
         self.connections = 0
         self._http = http
         self._url = f"{url}/socket.io/?EIO=4&transport=websocket"
@@ -65,6 +67,7 @@ class Chatter:
             elif packet.startswith("430["):
                 assert json.loads(packet[3:])[0]["ok"] is True, packet
                 self.connections += 1
+                self.joined.set()
                 await self._joined(ws)
             elif packet.startswith("43"):
                 await self._acked(ws, json.loads(packet[packet.index("[") :])[0])
