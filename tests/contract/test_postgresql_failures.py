@@ -29,6 +29,7 @@ from webchat.ports.store import StoreRefused
 
 GROUP = "group_x"
 STATEMENT_TIMEOUT_MS = 400
+PATIENT_MS = 30_000
 BACK_WITHIN_S = 20.0
 
 
@@ -46,23 +47,31 @@ def url(server: PostgresServer) -> str:
 
 @asynccontextmanager
 async def opened(url: str, statement_timeout_ms: int) -> AsyncIterator[PostgresStore]:
-    """A store with a group in it."""
+    """A store with a group in it, both made by one that is patient."""
+    maker = store_of(url, PATIENT_MS)
+    await maker.init()
+    await maker.open("secured")
+    await send(maker, create(GROUP, "ann", "bob"))
+    await maker.close()
+    made = store_of(url, statement_timeout_ms)
+    await made.open("secured")
+    yield made
+    await made.close()
+
+
+def store_of(url: str, statement_timeout_ms: int) -> PostgresStore:
+    """One that is not open."""
     settings = PostgresSettings(
         statement_timeout_ms=statement_timeout_ms, connect_timeout_ms=statement_timeout_ms,
         reconnect_max_ms=50, max_waiting=100,
     )  # fmt: skip
-    made = PostgresStore(url, settings, LoopClock())
-    await made.init()
-    await made.open("secured")
-    await send(made, create(GROUP, "ann", "bob"))
-    yield made
-    await made.close()
+    return PostgresStore(url, settings, LoopClock())
 
 
 @pytest.fixture
 async def store(url: str) -> AsyncIterator[PostgresStore]:
     """One that is patient with a busy machine."""
-    async with opened(url, 30_000) as made:
+    async with opened(url, PATIENT_MS) as made:
         yield made
 
 
