@@ -85,10 +85,14 @@ class PostgresServer:
         self._wait_until_ready()
 
     def stop(self) -> None:
-        """Stop at once, in order."""
+        """Stop at once, in order; kill it if it does not."""
         if self._process is not None and self._process.poll() is None:
+            self.resume()  # A test may have failed while it stood still.
             self._process.send_signal(signal.SIGQUIT)
-            self._process.wait(STOP_TIMEOUT_S)
+            try:
+                self._process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                self.kill()
 
     def kill(self) -> None:
         """Kill it with all its backends, as the machine's death would."""
