@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -34,6 +35,7 @@ class Node:
         self.port = free_port()
         self._data = data
         self._options = (*options, f"--peer-port={free_port()}")
+        self._changing = threading.Lock()
         self.start()
 
     @property
@@ -43,6 +45,10 @@ class Node:
 
     def start(self) -> None:
         """Start it, as a supervisor does: again and again, until all it stands on is there."""
+        with self._changing:
+            self._start()
+
+    def _start(self) -> None:
         deadline = time.monotonic() + START_WITHIN_S
         while True:
             try:
@@ -52,6 +58,13 @@ class Node:
                     raise
             else:
                 return
+
+    def end(self) -> None:
+        """Stop for good, also while it is being started in a thread, or stands still."""
+        with self._changing:
+            if self.server.process.poll() is None:
+                self.resume()
+                self.drain()
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -89,7 +102,7 @@ class Cluster:
                 data.mkdir(parents=True)
                 own = first if number == 0 else ()
                 self.nodes.append(Node(f"node {number}", data, (*options, *own)))
-                self._ending.callback(self._end, self.nodes[-1])
+                self._ending.callback(self.nodes[-1].end)
             self.balancer = Balancer(directory, [node.port for node in self.nodes])
             self._ending.callback(self.balancer.stop)
         except BaseException:
@@ -101,12 +114,6 @@ class Cluster:
     def log(self) -> list[LogLine]:
         """What the nodes that run now have logged, then the balancer."""
         return [line for node in self.nodes for line in node.server.log] + self.balancer.log
-
-    @staticmethod
-    def _end(node: Node) -> None:
-        if node.server.process.poll() is None:
-            node.resume()
-            node.drain()
 
     def __enter__(self) -> Cluster:
         return self
