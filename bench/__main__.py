@@ -14,6 +14,7 @@ from functools import partial
 from bench import running, samples
 from bench.rows import rows
 from bench.sizes import SIZES
+from tests.processes import end_as_by_ctrl_c
 
 
 def options_of(args: Sequence[str] | None = None) -> argparse.Namespace:
@@ -27,6 +28,7 @@ def options_of(args: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(args: Sequence[str] | None = None) -> None:
     """Measure, save after each row, print."""
+    end_as_by_ctrl_c()
     options = options_of(args)
     sizes = SIZES[options.size]
     running.raise_open_files()

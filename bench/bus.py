@@ -20,6 +20,7 @@ import redis.asyncio
 import uvloop
 
 from tests.engines.redis import RedisServer
+from tests.processes import end_as_by_ctrl_c
 from webchat.adapters.memory import LoopClock
 from webchat.adapters.redis import RedisBus, RedisBusSettings
 
@@ -175,6 +176,7 @@ async def measure(options: argparse.Namespace) -> None:
 
 def main() -> None:
     """Read the options."""
+    end_as_by_ctrl_c()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--publishes", type=int, default=20_000)
     parser.add_argument("--bytes", type=int, default=250)

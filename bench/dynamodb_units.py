@@ -21,6 +21,7 @@ import msgspec
 
 from tests.contract.asking import create, move, send, to_pair
 from tests.engines.dynamodb import DynamoServer
+from tests.processes import end_as_by_ctrl_c, reach_loopback_directly
 from webchat.adapters.dynamodb import DynamoSettings, DynamoStore
 from webchat.adapters.dynamodb.client import Capacity
 from webchat.adapters.memory import LoopClock
@@ -168,6 +169,8 @@ async def measure(settings: DynamoSettings, nodes: int, seconds: float) -> None:
 
 def main() -> None:
     """Measure on an engine of its own."""
+    end_as_by_ctrl_c()
+    reach_loopback_directly()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--inline", type=int, default=DynamoSettings("", "").inline_bytes)

@@ -17,6 +17,7 @@ import uvloop
 
 from bench.sqlite_store import request, run
 from tests.engines.postgresql import PostgresServer, postgres_server
+from tests.processes import end_as_by_ctrl_c
 from webchat.adapters.memory import LoopClock
 from webchat.adapters.postgresql import PostgresSettings, PostgresStore
 
@@ -45,6 +46,7 @@ async def measure(server: PostgresServer, options: argparse.Namespace) -> None:
 
 def main() -> None:
     """Read the options."""
+    end_as_by_ctrl_c()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--entries", type=int, default=20_000)
     parser.add_argument("--pairs", type=int, default=1_000)

@@ -25,6 +25,7 @@ from bench.report import TARGET
 from bench.rows import CONVERSATIONS, ENTRIES, rested
 from bench.running import Running, raise_open_files
 from bench.stores import Talks
+from tests.processes import end_as_by_ctrl_c
 
 PER_S = 500
 ONLINE, DEVICES = 1_000, 3_000
@@ -43,6 +44,7 @@ PATHS: Mapping[str, tuple[Start, Callable[[Start, Pace], object]]] = {
 
 def main() -> None:
     """Draw those that are asked for."""
+    end_as_by_ctrl_c()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--into", type=Path, default=TARGET.with_suffix(""))
     parser.add_argument("--seconds", type=float, default=6.0)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import settings
 
 from tests.engines.engine import UNTIL_THE_RUN_ENDS
+from tests.processes import end_as_by_ctrl_c, reach_loopback_directly
 
 # How long an example takes says more of the machine than of what is tested.
 settings.register_profile("webchat", deadline=None)
@@ -19,6 +20,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="run the servers of tests/wire as three nodes behind a balancer",
     )
+
+
+def pytest_configure() -> None:
+    """In each process of the run."""
+    end_as_by_ctrl_c()
+    reach_loopback_directly()
 
 
 def pytest_unconfigure() -> None:

@@ -10,12 +10,14 @@ from tempfile import TemporaryDirectory
 
 from tests.cluster.backing import backing
 from tests.cluster.cluster import Cluster
+from tests.processes import end_as_by_ctrl_c, reach_loopback_directly
 
 
 def main() -> None:
     """Start everything, say where, wait, end everything."""
     mode = sys.argv[1:]
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_as_by_ctrl_c()
+    reach_loopback_directly()
     with (
         suppress(KeyboardInterrupt),
         TemporaryDirectory() as directory,

@@ -1,0 +1,19 @@
+"""What a process needs that starts servers and speaks to them, on whatever machine it is."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Final
+
+_LOOPBACK: Final = "127.0.0.1,localhost"
+
+
+def end_as_by_ctrl_c() -> None:
+    """Have SIGTERM end this process with all that it has started, as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def reach_loopback_directly() -> None:
+    """Have no proxy that the environment names between this process, its children and servers."""
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = _LOOPBACK
