@@ -25,6 +25,8 @@ from tests.ports import free_port
 from tests.servers import Server
 from webchat import __version__
 
+UNHEARD_OF = ".".join(["x" * 63] * 4)
+"""A name too long for a query: nobody is asked for it."""
 _STORE, _BUS = "postgresql://a@127.0.0.1:1/c", "redis://127.0.0.1:1"
 _WORKERS = ("--workers", "2", "--store", _STORE, "--bus", _BUS)
 _WITHOUT_A_RIGHT = """
@@ -74,7 +76,7 @@ def test_a_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     assert "file" in refused("--port", "0", "--data", str(tmp_path / "file" / "data"))
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "nowhere.invalid"])
+@pytest.mark.parametrize("host", ["192.0.2.1", UNHEARD_OF], ids=["address", "name"])
 @pytest.mark.parametrize("workers", [(), _WORKERS])
 def test_a_host_that_is_not_there_yet_is_no_wrong_value(
     tmp_path: Path, host: str, workers: tuple[str, ...]
