@@ -79,7 +79,7 @@ class Balancer:
                 pass
             if time.monotonic() > deadline:
                 self.stop()
-                raise AssertionError("the balancer does not serve")
+                raise AssertionError(f"the balancer does not serve: {self._said.read_text()}")
             time.sleep(0.02)
 
 
