@@ -23,12 +23,14 @@ class Server:
     """A running server. Use it as a context, or call `stop` or `kill`: it must not outlive a test.
 
     `variables`: of its environment. Raises AssertionError with the server's own words if it does
-    not come up.
+    not come up; so does the end of the context where it logged a fault, or ended in another way
+    than it was asked to.
     """
 
     def __init__(self, data: Path, *options: str, port: int = 0, **variables: str) -> None:
         self.data = data
         self._log = _Log()
+        self._expected: set[str] = set()
         command = [
             sys.executable,
             "-m",
@@ -71,6 +73,20 @@ class Server:
         """Wait for the first log line with that event."""
         return self._log.find(event, timeout_s)
 
+    def expect(self, fault: str) -> None:
+        """The test provokes it: an event at level error."""
+        self._expected.add(fault)
+
+    @property
+    def faults(self) -> list[LogLine]:
+        """What it has logged of its own faults, and whatever else than log lines it wrote."""
+        return [
+            line
+            for line in self.log
+            if line["event"] not in self._expected
+            and (line.get("level") in ("error", "critical", None) or "exception" in line)
+        ]
+
     def terminate(self) -> None:
         """Ask it to drain and exit (SIGTERM), without waiting."""
         self.process.send_signal(signal.SIGTERM)
@@ -107,8 +123,10 @@ class Server:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.process.returncode is None:
-            self.stop()
+        code = self.stop()
+        if error is None:
+            assert code in (0, -signal.SIGKILL), f"exit code {code}: {self.log}"
+            assert not self.faults, self.faults
 
 
 class _Log:

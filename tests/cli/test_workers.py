@@ -124,6 +124,7 @@ async def joined(server: Server, uid: str) -> socketio.AsyncClient:
 
 def test_a_worker_that_died_is_started_anew_and_the_others_serve_on(server: Server) -> None:
     first, second = pids(server)
+    server.expect("a worker died")
     os.kill(first, signal.SIGKILL)
     assert server.logged("a worker died")["exit_code"] == -signal.SIGKILL
     eventually(lambda: len(pids(server)) == 3, "a third worker")
