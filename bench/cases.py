@@ -53,6 +53,13 @@ class Ended:
         return self.load_us / self.wall_us
 
 
+def passed(acked: int, received: int) -> int:
+    """How many messages were acked and came. Raises RunError if none did."""
+    if min(acked, received) == 0:
+        raise RunError(f"of the messages {acked} were acked and {received} came")
+    return min(acked, received)
+
+
 def under(server: Running, client: subprocess.Popen[str], pace: Pace) -> Ended:
     """Let the load begin, and wait for its end."""
     time.sleep(pace.settle_s)
@@ -105,11 +112,11 @@ def chat_postgresql(
         before = server.cpu_s(), database.cpu_s()
         acked, received, load_us, wall_us = expect(client, "end")
         node_s, database_s = server.cpu_s() - before[0], database.cpu_s() - before[1]
-    passed = max(1, min(acked, received))
+    messages = passed(acked, received)
     return {
-        "messages_per_s": passed / wall_us * 1e6,
-        "nodes_us": node_s / passed * 1e6,
-        "database_us": database_s / passed * 1e6,
+        "messages_per_s": messages / wall_us * 1e6,
+        "nodes_us": node_s / messages * 1e6,
+        "database_us": database_s / messages * 1e6,
         "load_share": load_us / wall_us,
     }
 
@@ -118,11 +125,12 @@ def fan_out(start: Start, pace: Pace, online: int, in_flight: int, size: int) ->
     """One sends to a group of which `online` are there."""
     with start() as server, running.load("group", server, online, in_flight, size) as client:
         ended = under(server, client, pace)
+    passed(ended.acked, ended.received)
     return {
         "messages_per_s": ended.acked / ended.wall_us * 1e6,
-        "server_us": ended.server_us / max(1, ended.acked),
+        "server_us": ended.server_us / ended.acked,
         "copies_per_s": ended.received / ended.wall_us * 1e6,
-        "copy_us": ended.server_us / max(1, ended.received),
+        "copy_us": ended.server_us / ended.received,
         "load_share": ended.load_share,
     }
 
@@ -210,9 +218,9 @@ class _Grown:
 
 
 def _messages(ended: Ended) -> Sample:
-    passed = max(1, min(ended.acked, ended.received))
+    messages = passed(ended.acked, ended.received)
     return {
-        "messages_per_s": passed / ended.wall_us * 1e6,
-        "server_us": ended.server_us / passed,
+        "messages_per_s": messages / ended.wall_us * 1e6,
+        "server_us": ended.server_us / messages,
         "load_share": ended.load_share,
     }

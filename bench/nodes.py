@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 
 from bench import running, servers
-from bench.cases import Pace
+from bench.cases import Pace, passed
 from bench.running import expect, go
 from bench.samples import Row, Sample
 from bench.servers import Cluster
@@ -33,10 +33,10 @@ def across(start: Start, pace: Pace, pairs: int, in_flight: int, size: int) -> S
         before = _cpu_s(cluster)
         acked, received, client_us, wall_us = expect(client, "end")
         used = {name: at - before[name] for name, at in _cpu_s(cluster).items()}
-    passed = max(1, min(acked, received))
+    messages = passed(acked, received)
     return {
-        "messages_per_s": passed / wall_us * 1e6,
-        **{name: cpu_s / passed * 1e6 for name, cpu_s in used.items()},
+        "messages_per_s": messages / wall_us * 1e6,
+        **{name: cpu_s / messages * 1e6 for name, cpu_s in used.items()},
         "load_share": client_us / wall_us,
         "busy_cores": (sum(used.values()) * 1e6 + client_us) / wall_us,
     }

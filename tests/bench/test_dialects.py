@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from threading import Thread
 from typing import Any
 
 import pytest
 from websockets.sync.server import ServerConnection, serve
 
-from bench import running
+from bench import cases, running
+from bench.cases import Pace
 from bench.running import Dialect, RunError, Running, expect, go
+from bench.samples import Sample
 
 BYTES = 250
 
@@ -26,6 +28,7 @@ class Centrifugo:
         self.published: list[str] = []
         self.pongs = 0
         self.refuses = ""
+        self.passes_on = True
 
     def take(self, connection: ServerConnection, line: str) -> None:
         command: dict[str, Any] = json.loads(line)
@@ -48,7 +51,7 @@ class Centrifugo:
         self, sender: ServerConnection, reply: dict[str, Any], channel: str, data: object
     ) -> None:
         publication = {"push": {"channel": channel, "pub": {"data": data, "offset": 1}}}
-        receivers = self.channels[channel]
+        receivers = self.channels[channel] if self.passes_on else []
         for each in receivers:
             each.send(_lines({}, publication, *([reply] if each is sender else [])))
         if sender not in receivers:
@@ -168,6 +171,15 @@ def test_those_who_chat_on_tinode_find_one_another_before_they_do() -> None:
     assert {(pub["topic"], pub["content"]["To"]) for pub in said} == {
         (f"usr{number:011}", f"load{number:06}") for number in (1, 3)
     }
+
+
+@pytest.mark.parametrize("case", [cases.chat, cases.fan_out])
+def test_messages_that_are_acked_and_come_nowhere_are_no_measurement(
+    fake: Centrifugo, server: Running, case: Callable[..., Sample]
+) -> None:
+    fake.passes_on = False
+    with pytest.raises(RunError, match="0 came"):
+        case(lambda: nullcontext(server), Pace(0.3, 0.0, 0.0), 2, 3, BYTES)
 
 
 @pytest.mark.parametrize("method", ["connect", "subscribe"])
