@@ -12,9 +12,6 @@ from bench.samples import Found, median
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 
-MESSAGE_US_BY_TINODE = 436.0
-"""Server and database CPU per message of Tinode 0.25 on PostgreSQL, measured once beside npm
-socket.io, which took 20.1 µs there: for runs without it."""
 RETURNING = f"returning-{CONVERSATIONS}"
 SMALL_GROUP = 100
 """Goals for fan-out begin with groups of so many online."""
@@ -134,10 +131,7 @@ def _postgresql(medians: Medians) -> float:
         measures = ("nodes_us", "database_us")
         return sum(medians.of("postgresql", each, contestant) for each in measures)
 
-    try:
-        return ratio(all_us(OURS), all_us(TINODE))
-    except KeyError:
-        return ratio(all_us(OURS), MESSAGE_US_BY_TINODE)
+    return ratio(all_us(OURS), all_us(TINODE))
 
 
 def _nodes(medians: Medians) -> float:
