@@ -138,7 +138,7 @@ def about() -> About:
     """The day, the machine, and the versions of all that takes part."""
     return {
         "measured": time.strftime("%Y-%m-%d", time.gmtime()),
-        "machine": f"{_cpu()}, {platform.system()} {platform.release()}",
+        "machine": f"{_cpu()}, {platform.system()} {_kernel()}",
         "python": f"{platform.python_version()}, {_python_build()}",
         "webchat": metadata.version("webchat"),
         "commit": _first_line("git", "rev-parse", "--short", "HEAD"),
@@ -163,6 +163,11 @@ def _cpu() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     models = [each.partition(":")[2].strip() for each in lines if each.startswith("model name")]
     return f"{len(models)} × {models[0]}" if models else platform.machine()  # noqa: RUF001
+
+
+def _kernel() -> str:
+    """Its version without what names one build of it."""
+    return ".".join(platform.release().split(".")[:2])
 
 
 def _npm_version(package: str) -> str:

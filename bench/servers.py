@@ -57,7 +57,7 @@ def webchat_on(data: Path, mode: str) -> Iterator[Running]:
 
 @contextmanager
 def webchat_postgresql() -> Iterator[tuple[Running, PostgresServer]]:
-    """One node on PostgreSQL, which syncs each commit; they share the core of servers."""
+    """One node on PostgreSQL, which syncs each commit; the database is bound to no core."""
     with postgres_server(fsync=True) as database:
         url = _initialised(database)
         with _webchat([f"--store={url}", "--open"], SERVER_CORE) as running:
@@ -107,7 +107,7 @@ def socketioxide() -> Iterator[Running]:
 
 @contextmanager
 def bare_loop() -> Iterator[Running]:
-    """A C loop around send(), the floor (peers/bare.c)."""
+    """A C loop with one send() a copy, which joins nothing (peers/bare.c)."""
     with _peer([str(compiled("peers/bare.c"))], SERVER_CORE) as running:
         yield running
 

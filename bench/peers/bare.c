@@ -1,4 +1,4 @@
-/* The floor: the same application as peers/socketio in C, one send() for each copy and each ack.
+/* The same application as peers/socketio in C, one send() for each copy and each ack.
  *
  * It knows what the load client says and no more: no limits, no checks, no pings, nothing kept.
  * Prints its port. */
