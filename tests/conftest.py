@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import settings
 
@@ -11,6 +13,8 @@ from tests.processes import end_as_by_ctrl_c, reach_loopback_directly
 # How long an example takes says more of the machine than of what is tested.
 settings.register_profile("webchat", deadline=None)
 settings.load_profile("webchat")
+
+_processes: list[int] = []
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,8 +28,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure() -> None:
     """In each process of the run."""
-    end_as_by_ctrl_c()
+    end_as_by_ctrl_c(_processes)
     reach_loopback_directly()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodeready(node: Any) -> None:
+    """A process of the run is there: what its tests have started is its own to end."""
+    _processes.append(node.gateway._io.popen.pid)
 
 
 def pytest_unconfigure() -> None:
