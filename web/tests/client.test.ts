@@ -178,13 +178,15 @@ describe("entries", () => {
     expect([states, seqs()]).toEqual([["failed", "idle"], [300]]);
   });
 
-  test("of a conversation that is not open the newest ones are held, of the open one all", async () => {
+  test("of a conversation that is not open the newest ones are held, of the open one more", async () => {
     const { channel, client, seqs } = await live(2);
     for (let seq = 3; seq <= 103; seq += 1) channel.tell(entry(seq));
     expect([seqs()[0], seqs().length]).toEqual([54, 50]);
     await client.show(CONV);
     for (let seq = 104; seq <= 204; seq += 1) channel.tell(entry(seq));
     expect([seqs()[0], seqs().at(-1)]).toEqual([54, 204]);
+    for (let seq = 205; seq <= 654; seq += 1) channel.tell(entry(seq));
+    expect([seqs()[0], seqs().length]).toEqual([355, 300]);
   });
 
   test("an edit and a deletion change the message they mean", async () => {

@@ -121,3 +121,23 @@ describe("receipts", () => {
     expect([3, 4].map((seq) => stateText(conversation(), seq))).toEqual(["Read", "Delivered"]);
   });
 });
+
+describe("what somebody reads further up", () => {
+  test("is not let go of, nor what is being fetched for it", async () => {
+    const { channel, client, conversation, seqs } = await live(2);
+    await client.show(CONV);
+    const letGo: boolean[] = [];
+    const upTo = (last: number) => {
+      for (let seq = conversation().position + 1; seq <= last; seq += 1) channel.tell(entry(seq));
+      letGo.push(seqs()[0] !== 1);
+    };
+    conversation().readsUp = true;
+    upTo(700);
+    conversation().readsUp = false;
+    conversation().history = "loading";
+    upTo(710);
+    conversation().history = "idle";
+    upTo(711);
+    expect(letGo).toEqual([false, false, true]);
+  });
+});

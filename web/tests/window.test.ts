@@ -1,7 +1,15 @@
 /** Of a long conversation a bounded run of entries is on the page, and it moves with the reader. */
 
 import { describe, expect, test } from "vitest";
-import { bounds, earlier, held, later, NEWEST, WINDOW_DEFAULTS } from "../src/state/window.ts";
+import {
+  bounds,
+  capped,
+  earlier,
+  held,
+  later,
+  NEWEST,
+  WINDOW_DEFAULTS,
+} from "../src/state/window.ts";
 
 const { tail, step, max } = WINDOW_DEFAULTS;
 
@@ -45,5 +53,19 @@ describe("the run of entries on the page", () => {
     const [start, end] = bounds(entries(400, 610), run);
     expect(entries(400, 610).slice(start, end).at(0)?.Seq).toBe(601 - tail);
     expect(entries(400, 610).slice(start, end).at(-1)?.Seq).toBe(610);
+  });
+
+  test("that grows beyond its bound is the tail again for who follows the newest", () => {
+    const run = held(entries(1, 200), earlier(entries(1, 200), NEWEST));
+    const all = entries(1, 1000);
+    expect(capped(entries(1, 200), run, true)).toBe(run);
+    expect(bounds(all, capped(all, run, true))).toEqual([1000 - tail, 1000]);
+  });
+
+  test("that grows beyond its bound begins where it did for who reads further up", () => {
+    const run = held(entries(1, 200), earlier(entries(1, 200), NEWEST));
+    const all = entries(1, 1000);
+    const start = 200 - tail - step;
+    expect(bounds(all, capped(all, run, false))).toEqual([start, start + max]);
   });
 });

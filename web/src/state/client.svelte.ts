@@ -286,7 +286,8 @@ export class Client {
       this.people.name(authorOf(entry)); // asks for it, where it is not known
       this.#tellSoon(conversation);
     }
-    if (conversation !== this.#onScreen) this.conversations.bound(conversation);
+    if (conversation === this.#onScreen) this.conversations.boundOpen(conversation);
+    else this.conversations.bound(conversation);
   }
 
   /** Outside the page, of the newest message that is not read by then. */

@@ -23,6 +23,8 @@ export interface HistorySettings {
   catchUpEntries: number;
   /** Entries kept of a conversation that is not open; twice as many are let grow before. */
   keptEntries: number;
+  /** The same of the open conversation while its newest are read. */
+  openEntries: number;
   /** So many pages, and so many entries by each, are fetched at most to come to what is far back. */
   farPages: number;
   farEntries: number;
@@ -34,6 +36,7 @@ export const HISTORY_DEFAULTS: HistorySettings = {
   pageEntries: 50,
   catchUpEntries: 150,
   keptEntries: 50,
+  openEntries: 300,
   farPages: 20,
   farEntries: 200,
   nameWaitMs: 1_000,
@@ -237,6 +240,13 @@ export class Conversations {
   /** Bounds what gathers in a conversation that is not open. */
   bound(conversation: Conversation): void {
     if (conversation.entries.length > 2 * this.#settings.keptEntries) this.leave(conversation);
+  }
+
+  /** Bounds what gathers in the open one, unless somebody reads further up or is on the way there. */
+  boundOpen(conversation: Conversation): void {
+    const { openEntries } = this.#settings;
+    if (conversation.readsUp || conversation.history === "loading") return;
+    if (conversation.entries.length > 2 * openEntries) conversation.trim(openEntries);
   }
 
   /** The cursor and newest entries of `conversation`, to keep. */

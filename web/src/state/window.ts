@@ -42,6 +42,19 @@ export function held(entries: readonly Placed[], run: Run): Run {
   return { from: entries[start]?.Seq ?? null, to: run.to };
 }
 
+/** `run`, or as much of it as may be on the page: its end is there for who `follows` the newest, its
+ * beginning for who reads. */
+export function capped(
+  entries: readonly Placed[],
+  run: Run,
+  follows: boolean,
+  settings: WindowSettings = WINDOW_DEFAULTS,
+): Run {
+  const [start, end] = bounds(entries, run, settings);
+  if (end - start <= settings.max) return run;
+  return follows ? NEWEST : placed(entries, start, start + settings.max);
+}
+
 export function earlier(
   entries: readonly Placed[],
   run: Run,
