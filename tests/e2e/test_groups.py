@@ -185,6 +185,10 @@ def test_a_reply_shows_what_it_is_to_and_leads_there(trio: Trio) -> None:
     quote.click()
     opener = ann.messages.nth(1).get_by_role("button", name="Message actions")
     expect(opener).to_be_focused()
+    expect(ann.page.get_by_role("button", name="To the newest")).to_have_count(0)
+    bob.write("far\n" * 40)
+    bob.write("and back.")
+    expect(ann.message("and back.")).to_be_in_viewport()
 
 
 def test_the_keyboard_alone_reaches_a_message_and_its_menu(trio: Trio) -> None:
