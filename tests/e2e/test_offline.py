@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.e2e.conftest import Newcomer
 from tests.e2e.person import Person
@@ -121,8 +121,12 @@ def test_a_page_that_comes_without_its_server_says_so_in_the_same_words(
     newcomer: Newcomer,
 ) -> None:
     ann = newcomer("Ann")
-    ann.context.route("**/api/v1/**", lambda route: route.abort())
+    held: list[Route] = []
+    ann.context.route("**/api/v1/me", lambda route: held.append(route))
     ann.page.reload()
+    expect(ann.status).to_have_text("Connecting…")
+    ann.context.route("**/api/v1/**", lambda route: route.abort())
+    held[0].abort()
     expect(ann.status).to_have_text("Offline. Messages will be sent later")
     ann.context.unroute_all()
     expect(ann.conversations).to_be_visible()

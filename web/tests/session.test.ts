@@ -2,6 +2,7 @@
 
 import { describe, expect, test, vi } from "vitest";
 import { Client } from "../src/state/client.svelte.ts";
+import { OFFLINE } from "../src/state/connection.svelte.ts";
 import { Session } from "../src/state/session.svelte.ts";
 import { Failure, UNREACHABLE } from "../src/wire/failure.ts";
 import { FakeLogins } from "./browser.ts";
@@ -46,11 +47,22 @@ describe("the session", () => {
     expect([session.phase, forgotten]).toEqual(["out", ["all logs"]]);
   });
 
+  test("says so while the first answer is long in coming, and no sooner", async () => {
+    const { session, api, clock } = setup();
+    api.me = () => new Promise(() => {});
+    void session.start();
+    await clock.pass(300);
+    const words = [session.connection.words];
+    await clock.pass(200);
+    words.push(session.connection.words);
+    expect([session.phase, words]).toEqual(["starting", ["", "Connecting…"]]);
+  });
+
   test("waits for a server that cannot be reached", async () => {
     const { session, api, clock } = setup();
     api.failure = new Failure(UNREACHABLE, "nobody there");
     await session.start();
-    expect(session.phase).toBe("unreachable");
+    expect([session.phase, session.connection.words]).toEqual(["unreachable", OFFLINE]);
     await clock.pass(1_000);
     expect(session.phase).toBe("in");
   });

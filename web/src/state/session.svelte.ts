@@ -4,6 +4,7 @@ import { asFailure, type Failure } from "../wire/failure.ts";
 import type { Person, Profile, ProfileChange, Uid } from "../wire/wire.ts";
 import { waitMs } from "./backoff.ts";
 import type { Client, ClientOwner } from "./client.svelte.ts";
+import { Connection } from "./connection.svelte.ts";
 import type { Api, Clock, Keepsakes, Logins } from "./ports.ts";
 
 /** "broken": something went wrong in the page itself, which asking the server again cannot help. */
@@ -22,6 +23,8 @@ export class Session {
   /** Why one is out, in plain words, until the next login; "" when it needs none. */
   notice = $state("");
   readonly api: Api;
+  /** How the server is reached while nobody is known yet. */
+  readonly connection: Connection;
   readonly #clock: Clock;
   readonly #logins: Logins;
   readonly #makeClient: ClientMaker;
@@ -36,6 +39,7 @@ export class Session {
     keepsakes: Keepsakes,
   ) {
     this.api = api;
+    this.connection = new Connection(clock);
     this.#clock = clock;
     this.#makeClient = makeClient;
     this.#keepsakes = keepsakes;
@@ -165,6 +169,7 @@ export class Session {
   }
 
   #tryLater(fresh: boolean, attempt: number, { retryAfterMs }: Failure): void {
+    this.connection.offline();
     this.phase = "unreachable";
     const wait = waitMs(attempt, retryAfterMs, this.#clock.random(), RETRY);
     this.#clock.after(wait, () => {
