@@ -33,6 +33,7 @@ const notifier = new Notifier(window.Notification, storage(), attention, (conv) 
   window.focus();
   router.go(pathOf(conv));
 });
+notifier.follow(window);
 
 /** Browsers that forbid storage throw at its mere mention. */
 function storage(): Storage | null {

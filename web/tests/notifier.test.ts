@@ -47,7 +47,7 @@ function browser(permission: NotificationPermission, storage = new FakeStorage()
     readonly says: string;
     constructor(title: string, { body, tag }: NotificationOptions) {
       this.says = `${tag} ${title}: ${body}`;
-      shown.push(this);
+      if (FakeNotification.permission === "granted") shown.push(this);
     }
     close(): void {
       this.open = false;
@@ -100,22 +100,41 @@ describe("notifications", () => {
     expect(shown[0]?.says.length).toBeLessThan(250);
   });
 
+  test("are what another page of the browser wants of them", async () => {
+    const { make, notifier } = browser("granted");
+    const view = new EventTarget();
+    const elsewhere = make();
+    elsewhere.follow(view as Window);
+    const on: boolean[] = [];
+    for (const [wanted, key] of [
+      [true, "webchat:device"],
+      [true, "webchat:notifications"],
+      [false, null],
+    ] as const) {
+      await notifier.want(wanted);
+      view.dispatchEvent(Object.assign(new Event("storage"), { key }));
+      on.push(elsewhere.on);
+    }
+    expect(on).toEqual([false, true, false]);
+  });
+
   test("are nothing where the browser has none, or in name only", async () => {
-    const { make } = browser("granted");
+    const storage = new FakeStorage();
+    const { make } = browser("granted", storage);
     const none = new Notifier(undefined, null, { present: false }, () => {});
     expect(none.offered).toBe(false);
     none.tell(CONV, "Bob", "hi");
     class InNameOnly {
       static permission = "granted";
-      static async requestPermission() {
-        return "granted";
-      }
       constructor() {
         throw new TypeError("Illegal constructor");
       }
     }
     const nominal = make(InNameOnly);
-    await nominal.want(true);
-    nominal.tell(CONV, "Bob", "hi");
+    await expect(nominal.want(true)).rejects.toThrow("cannot show");
+    storage.setItem("webchat:notifications", "on");
+    const kept = make(InNameOnly);
+    kept.tell(CONV, "Bob", "hi");
+    expect([nominal.on, kept.on]).toEqual([false, false]);
   });
 });

@@ -27,7 +27,18 @@ export class Notifier {
     this.#storage = storage;
     this.#attention = attention;
     this.#choose = choose;
-    this.#wanted = storage?.getItem(KEY) === WANTED;
+    this.#recall();
+  }
+
+  /** Holds to what is wanted with other pages of this browser. */
+  follow(view: Window): void {
+    view.addEventListener("storage", ({ key }) => {
+      if (key === KEY || key === null) this.#recall();
+    });
+  }
+
+  #recall(): void {
+    this.#wanted = this.#storage?.getItem(KEY) === WANTED;
   }
 
   /** Whether there can be any here. */
@@ -42,6 +53,7 @@ export class Notifier {
 
   /** Has to come of a click. Rejects with a Failure where the browser does not allow it. */
   async want(wanted: boolean): Promise<void> {
+    if (wanted) this.#check();
     if (wanted && (await this.#offer?.requestPermission()) !== "granted") {
       throw new Failure("denied", "Your browser does not allow notifications from this page");
     }
@@ -51,6 +63,16 @@ export class Notifier {
       else this.#storage?.removeItem(KEY);
     } catch {
       // Without room it is asked for again on the next page.
+    }
+  }
+
+  /** Some browsers, Chrome on Android for one, have it in name only, and say so when it is tried.
+   * Nobody sees it where they have not been asked yet. */
+  #check(): void {
+    try {
+      if (this.#offer) new this.#offer("webchat", { silent: true }).close();
+    } catch {
+      throw new Failure("denied", "This browser cannot show notifications from this page");
     }
   }
 
@@ -66,7 +88,7 @@ export class Notifier {
       };
       this.#open.set(conv, notification);
     } catch {
-      // Some browsers have it in name only.
+      this.#wanted = false; // it was kept before that was found out
     }
   }
 
