@@ -18,9 +18,6 @@ import type { People } from "./people.svelte.ts";
 import type { Api, Clock } from "./ports.ts";
 import { groupChangeOf, settingsAfter } from "./timeline.ts";
 
-/** The server's limit of a group's name, in characters. */
-export const MAX_GROUP_NAME = 64;
-
 /** The `Seq` of the entry that made a group. */
 const CREATION: Seq = 1;
 

@@ -4,6 +4,10 @@ export type Uid = string;
 export type ConvID = string;
 export type Seq = number;
 
+/** The server's limits of a user's id, and of the name of a person or a group. */
+export const MAX_ID_CHARS = 64;
+export const MAX_NAME_CHARS = 64;
+
 /** A log entry, or an entry of a user's log, as the server sends it in a `chat` event. */
 export interface Entry {
   EvtType: string;
