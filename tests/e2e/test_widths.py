@@ -76,8 +76,9 @@ def test_a_browser_with_letters_of_twice_the_size_shows_one_pane_longer(
 
 
 def test_back_takes_away_the_details_that_cover_a_phone(newcomer: Newcomer) -> None:
-    ann = newcomer("Ann", viewport={"width": 360, "height": 640})
+    ann = newcomer("Ann", viewport={"width": 360, "height": 640}, has_touch=True)
     ann.make_group("Alone")
+    expect(ann.box).to_have_css("font-size", "16px")  # Safari would zoom in to smaller letters
     address = ann.page.url
     opener = ann.page.get_by_role("button", name="Group details")
     ann.open_details()
