@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 import pytest
 
+from webchat import model
 from webchat.errors import Code
 from webchat.protocol.envelope import Envelope, Join
 from webchat.service.ruling_entries import GroupChange, RoleChange
@@ -90,3 +91,8 @@ def test_the_client_changes_a_group_as_the_chat_takes_it() -> None:
 def test_the_client_tries_again_what_the_error_table_lets_succeed_later() -> None:
     body = _SOURCE.split("function isTransient", 1)[1].split("\n}", 1)[0]
     assert set(re.findall(r'"(\w+)"', body)) == {code.wire for code in Code if code.retry}
+
+
+@pytest.mark.parametrize("limit", ["MAX_ID_CHARS", "MAX_NAME_CHARS"])
+def test_a_limit_is_the_servers(limit: str) -> None:
+    assert f"export const {limit} = {getattr(model, limit)};" in _SOURCE
