@@ -79,6 +79,8 @@ def test_back_takes_away_the_details_that_cover_a_phone(newcomer: Newcomer) -> N
     ann = newcomer("Ann", viewport={"width": 360, "height": 640}, has_touch=True)
     ann.make_group("Alone")
     expect(ann.box).to_have_css("font-size", "16px")  # Safari would zoom in to smaller letters
+    ann.box.fill("https://example.org/" + "x" * 200)
+    assert _ends_at(ann.page.get_by_role("button", name="Send")) <= 360
     address = ann.page.url
     opener = ann.page.get_by_role("button", name="Group details")
     ann.open_details()
