@@ -127,13 +127,16 @@ class Checks:
             require(is_there, "durable before the ack", said)
 
     def _check_held(self) -> None:
-        """What was held for a group is in it, once, if its sender has been in all the time."""
+        """What was held for a group is in it, once, if its sender has been in all the time, and
+        all members could write there."""
         for device in self.world.devices:
             for sent in device.acts:
-                spans = self.ledgers[sent.conv].spans.get(device.uid, [])
+                ledger = self.ledgers[sent.conv]
+                spans = ledger.spans.get(device.uid, [])
                 is_held = bool(sent.answer and sent.answer.get("held"))
-                if is_held and [until for _, until in spans] == [None]:
-                    found = only(self.ledgers[sent.conv].entries, sent.msg_id, device.uid)
+                may_write = [until for _, until in spans] == [None] and not _was_quiet(ledger)
+                if is_held and may_write:
+                    found = only(ledger.entries, sent.msg_id, device.uid)
                     said = f"{device.name}'s {sent.msg_id} for {sent.conv} is at {found}"
                     require(len(found) == 1, HELD, said)
 
@@ -279,3 +282,10 @@ class Checks:
             (row,) = [row for row in device.memory.snapshots[conv] if row[0] == device.uid]
             if len(ledger.spans[device.uid]) == 1:
                 require(row[at] >= seq, "receipts", f"{device.name}: {kind} {seq} of {conv}: {row}")
+
+
+def _was_quiet(ledger: Ledger) -> bool:
+    """Whether the group is closed, or was for announcements at some time."""
+    changes = [json.loads(e["Body"]) for e in ledger.entries if e["EvtType"] == "group"]
+    is_closed = any(e["EvtType"] == "close" for e in ledger.entries)
+    return is_closed or any(change.get("announcements") for change in changes)
