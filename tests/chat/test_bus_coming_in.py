@@ -9,6 +9,8 @@ import pytest
 
 from tests.chat.watched import WatchedStore
 from tests.chat.world import Person, World, settle
+from webchat.chat.assembly import Settings
+from webchat.chat.settings import RepairSettings
 
 CONV = "dm:anna:ben"
 G = "group_g"
@@ -127,6 +129,21 @@ async def test_who_was_added_again_unheard_is_not_sent_what_came_before_that(
     assert "without ben" not in ben.bodies()
     assert seqs(ben, G)[-3:] == [3, 4, 5]
     assert cleo.bodies() == ["without ben", "I know already"]
+
+
+async def test_who_left_and_was_added_again_unheard_hears_what_comes_then(world: World) -> None:
+    """Also where that is more than is read at once."""
+    node = World(Settings(repair=RepairSettings(gap_page=1)), beside=world)
+    anna, ben = await world.joined("anna"), await node.joined("ben")
+    await anna.do("create", G, "ben")
+    node.bus.cut_off()
+    await (await world.joined("ben")).do("depart", G)
+    await anna.do("refer", G, "ben")
+    node.bus.reconnect()
+    await settle()
+    await anna.say_in(G, "live")
+    assert ben.order(G) == [("create", 1), ("depart", 2), ("join", 3), ("message", 4)]
+    await node.chat.close()
 
 
 async def test_who_writes_to_a_pair_that_only_the_other_follows_is_acked(

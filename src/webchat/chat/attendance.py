@@ -214,10 +214,12 @@ class Attendance:
         conv, user = said["Conv"], self._roster.arrived(user_of(entry.conv) or "")
         if user is None:
             return
+        log = user.logs.get(conv)
         if said["state"] == "left":
-            if conv in user.logs:
-                self._let_out_late(user, user.logs[conv], said["Seq"])
-        elif conv not in user.logs and said["Seq"] > user.left.get(conv, 0):
+            if log is not None:
+                self._let_out_late(user, log, said["Seq"])
+        # In a log that it still follows, an end of its time may have to come by before this.
+        elif said["Seq"] > (user.left.get(conv, 0) if log is None else log.last):
             self._spawn(self._come_in_at_last(user, conv, said["Seq"]))
 
     def _let_out_late(self, user: User, log: FollowedLog, seq: Seq) -> None:
