@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 
@@ -14,29 +16,45 @@ from webchat.chat.keeping import KeptSettings
 CONV = "dm:anna:ben"
 KEPT = Settings(open_mode=True, kept=KeptSettings(kept_receipts=10))
 
+Add = Callable[..., World]
 
-async def on_two_nodes() -> tuple[World, World, Person, Person]:
+
+@pytest.fixture
+async def add() -> AsyncIterator[Add]:
+    """Adds nodes, in open mode if nothing else is said, that are taken down after the test."""
+    made: list[World] = []
+
+    def add(settings: Settings | None = KEPT, **options: Any) -> World:
+        made.append(World(settings, **options))
+        return made[-1]
+
+    yield add
+    for world in made:
+        await world.chat.close()
+
+
+async def on_two_nodes(add: Add) -> tuple[World, World, Person, Person]:
     """Two nodes in open mode; at the first anna, of the seed's form, has written to ben at the
     second."""
-    node = World(KEPT)
-    beside = World(KEPT, beside=node)
+    node = add()
+    beside = add(beside=node)
     anna, ben = await node.person("anna"), await beside.joined("ben")
     await anna.ask("join", "anna")
     await anna.send("ben", "hello")
     return node, beside, anna, ben
 
 
-async def another_that_comes_back(node: World) -> World:
+async def another_that_comes_back(add: Add, node: World) -> World:
     """One more node, which says that it had no bus."""
-    another = World(KEPT, beside=node)
+    another = add(beside=node)
     another.bus.cut_off()
     another.bus.reconnect()
     await settle()
     return another
 
 
-async def test_what_is_said_again_no_device_of_the_seeds_form_hears_twice() -> None:
-    node, beside, anna, ben = await on_two_nodes()
+async def test_what_is_said_again_no_device_of_the_seeds_form_hears_twice(add: Add) -> None:
+    node, beside, anna, ben = await on_two_nodes(add)
     laptop = await node.joined("anna")
     node.bus.cut_off()
     beside.bus.cut_off()
@@ -44,17 +62,17 @@ async def test_what_is_said_again_no_device_of_the_seeds_form_hears_twice() -> N
     node.bus.reconnect()
     await settle()
     await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
-    third = await another_that_comes_back(node)
+    await another_that_comes_back(add, node)
     await beside.pass_time(1.0)
     assert [said["MsgID"] for said in anna.got("display")] == ["anna-hello"]
     assert {said["Seq"] for said in laptop.got("display")} == {1}
-    for world in (node, beside, third):
-        await world.chat.close()
 
 
-async def test_a_page_that_was_told_before_it_went_to_another_node_is_not_told_again() -> None:
-    node = World(KEPT)
-    beside = World(KEPT, beside=node)
+async def test_a_page_that_was_told_before_it_went_to_another_node_is_not_told_again(
+    add: Add,
+) -> None:
+    node = add()
+    beside = add(beside=node)
     ben, anna = await node.joined("ben"), await node.person("anna")
     await anna.ask("join", "anna")
     await anna.send("ben", "hello")
@@ -75,13 +93,13 @@ async def test_a_page_that_was_told_before_it_went_to_another_node_is_not_told_a
     await node.pass_time(1.0)
     assert anna.got("display") == []
     assert [said["MsgID"] for said in page.got("display")] == ["anna-hello"]
-    for world in (node, beside):
-        await world.chat.close()
 
 
-async def test_receipts_for_the_seeds_form_are_kept_once_the_bus_says_nobody_is_here() -> None:
-    node = World(Settings(open_mode=True, kept=KeptSettings(kept_receipts=10)))
-    beside = World(beside=node)
+async def test_receipts_for_the_seeds_form_are_kept_once_the_bus_says_nobody_is_here(
+    add: Add,
+) -> None:
+    node = add()
+    beside = add(None, beside=node)
     anna, ben = await node.person("anna"), await beside.joined("ben")
     await anna.ask("join", "anna")
     await anna.send("ben", "hello")
@@ -93,12 +111,12 @@ async def test_receipts_for_the_seeds_form_are_kept_once_the_bus_says_nobody_is_
     again = await node.person("anna")
     await again.ask("join", "anna")
     assert [said["MsgID"] for said in again.got("delivery")] == ["anna-hello"]
-    for world in (node, beside):
-        await world.chat.close()
 
 
-async def test_receipts_that_an_authors_node_did_not_hear_come_when_its_bus_is_back() -> None:
-    node, beside, anna, ben = await on_two_nodes()
+async def test_receipts_that_an_authors_node_did_not_hear_come_when_its_bus_is_back(
+    add: Add,
+) -> None:
+    node, _, anna, ben = await on_two_nodes(add)
     node.bus.cut_off()
     await ben.confirm("delivery", "anna", ConvID=CONV, Seq=1)
     await settle()
@@ -106,12 +124,12 @@ async def test_receipts_that_an_authors_node_did_not_hear_come_when_its_bus_is_b
     node.bus.reconnect()
     await settle()
     assert [said["MsgID"] for said in anna.got("delivery")] == ["anna-hello"]
-    for world in (node, beside):
-        await world.chat.close()
 
 
-async def test_a_page_hears_what_only_the_author_s_device_beside_the_reader_was_shown() -> None:
-    node, beside, anna, ben = await on_two_nodes()
+async def test_a_page_hears_what_only_the_author_s_device_beside_the_reader_was_shown(
+    add: Add,
+) -> None:
+    node, beside, anna, ben = await on_two_nodes(add)
     laptop = await beside.joined("anna")
     node.bus.cut_off()
     await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
@@ -120,16 +138,14 @@ async def test_a_page_hears_what_only_the_author_s_device_beside_the_reader_was_
     await settle()
     await beside.pass_time(1.0)
     assert [said["MsgID"] for said in anna.got("display")] == ["anna-hello"]
-    for world in (node, beside):
-        await world.chat.close()
 
 
-async def test_what_could_not_be_said_again_is_named_once_when_it_can() -> None:
-    node, beside, anna, ben = await on_two_nodes()
+async def test_what_could_not_be_said_again_is_named_once_when_it_can(add: Add) -> None:
+    node, beside, anna, ben = await on_two_nodes(add)
     laptop = await beside.joined("anna")
     node.bus.cut_off()
     await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
-    third = await another_that_comes_back(node)
+    await another_that_comes_back(add, node)
     beside.bus.cut_off()
     await beside.pass_time(1.0)
     beside.bus.reconnect()
@@ -139,15 +155,15 @@ async def test_what_could_not_be_said_again_is_named_once_when_it_can() -> None:
     await beside.pass_time(1.0)
     assert [said["MsgID"] for said in anna.got("display")] == ["anna-hello"]
     assert {said["Seq"] for said in laptop.got("display")} == {1}
-    for world in (node, beside, third):
-        await world.chat.close()
 
 
 @pytest.mark.parametrize("where", ["the same node", "another node"])
-async def test_who_comes_back_while_receipts_are_being_kept_gets_them_in_order(where: str) -> None:
-    beside = World(KEPT)
+async def test_who_comes_back_while_receipts_are_being_kept_gets_them_in_order(
+    add: Add, where: str
+) -> None:
+    beside = add()
     watched = WatchedStore(beside.store)
-    node = World(KEPT, beside=beside, store=watched)
+    node = add(beside=beside, store=watched)
     ben = await node.joined("ben")
     anna = await node.joined("anna")
     await anna.send("ben", "hello")
@@ -160,15 +176,15 @@ async def test_who_comes_back_while_receipts_are_being_kept_gets_them_in_order(w
     watched.kept.may_keep.set()
     await settle()
     assert [said["EvtType"] for said in back.got("delivery", "display")] == ["delivery", "display"]
-    for world in (node, beside):
-        await world.chat.close()
 
 
-async def test_a_receipt_that_comes_while_its_author_arrives_on_another_node_is_not_lost() -> None:
-    node = World(KEPT)
+async def test_a_receipt_that_comes_while_its_author_arrives_on_another_node_is_not_lost(
+    add: Add,
+) -> None:
+    node = add()
     watched = WatchedStore(node.store)
     watched.kept.may_keep.set()
-    beside = World(KEPT, beside=node, store=watched)
+    beside = add(beside=node, store=watched)
     anna, ben = await node.person("anna"), await node.joined("ben")
     await anna.ask("join", "anna")
     await anna.send("ben", "hello")
@@ -181,12 +197,10 @@ async def test_a_receipt_that_comes_while_its_author_arrives_on_another_node_is_
     watched.log.heads_wait.set()
     await settle()
     assert [said["MsgID"] for said in back.got("delivery")] == ["anna-hello"]
-    for world in (node, beside):
-        await world.chat.close()
 
 
-async def test_a_receipt_on_its_way_to_a_node_that_its_author_just_leaves_is_kept() -> None:
-    node, beside, anna, ben = await on_two_nodes()
+async def test_a_receipt_on_its_way_to_a_node_that_its_author_just_leaves_is_kept(add: Add) -> None:
+    node, _, anna, ben = await on_two_nodes(add)
     node.buses.hold_back()
     await ben.confirm("delivery", "anna", ConvID=CONV, Seq=1)
     anna.leave()
@@ -195,5 +209,3 @@ async def test_a_receipt_on_its_way_to_a_node_that_its_author_just_leaves_is_kep
     again = await node.person("anna")
     await again.ask("join", "anna")
     assert [said["MsgID"] for said in again.got("delivery")] == ["anna-hello"]
-    for world in (node, beside):
-        await world.chat.close()

@@ -9,7 +9,7 @@ from ipaddress import ip_network
 import pytest
 
 from tests.transport.nodes import POLLING, Nodes, Running, nodes, quick
-from tests.transport.wire import Wire, eventually, polling_session, request
+from tests.transport.wire import Answer, Wire, eventually, polling_session, request
 from webchat.session.endpoint import EngineSettings
 from webchat.session.sids import Sids
 from webchat.transport.origins import OwnOrListed, any_origin
@@ -35,6 +35,16 @@ def address_of(node: Running, sid: str) -> str:
     return connection.request.address
 
 
+async def polled_through(node: Running, owner: Running) -> tuple[str, asyncio.Task[Answer]]:
+    """A session of `owner`, and a poll for it that waits, by another node."""
+    sid = await polling_session(owner.port, "/engine.io/")
+    connection = owner.engine.find(sid)
+    assert connection is not None
+    poll = asyncio.create_task(request(node.port, "GET", f"{POLLING}&sid={sid}"))
+    await eventually(lambda: connection.is_polled)
+    return sid, poll
+
+
 async def test_a_session_is_served_whichever_node_its_next_request_reaches(town: Nodes) -> None:
     a, b, c = [await town.add(name) for name in "abc"]
     sid = await polling_session(a.port, "/engine.io/")
@@ -51,11 +61,7 @@ async def test_a_session_is_served_whichever_node_its_next_request_reaches(town:
 
 async def test_a_poll_is_held_until_there_is_something_to_say(town: Nodes) -> None:
     a, b = await town.add("a"), await town.add("b")
-    sid = await polling_session(a.port, "/engine.io/")
-    connection = a.engine.find(sid)
-    assert connection is not None
-    poll = asyncio.create_task(request(b.port, "GET", f"{POLLING}&sid={sid}"))
-    await eventually(lambda: connection.is_polled)
+    sid, poll = await polled_through(b, a)
     assert not poll.done()
     await request(b.port, "POST", f"{POLLING}&sid={sid}", body="4late")
     assert (await poll).body == b"4late"
@@ -221,11 +227,7 @@ async def test_a_poll_through_another_node_ends_when_the_owner_s_lease_lapses(
     town: Nodes,
 ) -> None:
     a, b = await town.add("a"), await town.add("b")
-    sid = await polling_session(a.port, "/engine.io/")
-    connection = a.engine.find(sid)
-    assert connection is not None
-    poll = asyncio.create_task(request(b.port, "GET", f"{POLLING}&sid={sid}"))
-    await eventually(lambda: connection.is_polled)
+    _, poll = await polled_through(b, a)
     await town.lapse(a)
     assert (await poll).status == 503
 
@@ -234,11 +236,7 @@ async def test_a_poll_through_another_node_outlives_the_lease_of_its_owner_s_pre
     town: Nodes,
 ) -> None:
     a, b = await town.add("a"), await town.add("b")
-    sid = await polling_session(a.port, "/engine.io/")
-    connection = a.engine.find(sid)
-    assert connection is not None
-    poll = asyncio.create_task(request(b.port, "GET", f"{POLLING}&sid={sid}"))
-    await eventually(lambda: connection.is_polled)
+    sid, poll = await polled_through(b, a)
     await town.lapse_of_predecessor(a)
     await request(b.port, "POST", f"{POLLING}&sid={sid}", body="4still here")
     answer = await poll
