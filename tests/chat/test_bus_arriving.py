@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.chat.watched import WatchedStore
+from tests.chat.watched import OldMembers, WatchedStore
 from tests.chat.world import Person, World, settle
 from webchat.service.entering import Entrance
 from webchat.service.standing import Standing, Standings
@@ -33,20 +33,6 @@ class LateMembers:
         if uid != self.prompt:
             await self.tells.wait()
         return memberships
-
-
-class StaleMembers(LateMembers):
-    """Members, of which `of_user` still says what it said first: what follows from an entry has not
-    been written everywhere."""
-
-    def __init__(self, members: Any) -> None:
-        super().__init__(members)
-        self._first: dict[str, Any] = {}
-
-    async def of_user(self, uid: str) -> Any:
-        if uid not in self._first:
-            self._first[uid] = await self._members.of_user(uid)
-        return self._first[uid]
 
 
 Arriving = tuple[World, Person, LateMembers]
@@ -164,11 +150,11 @@ async def test_who_was_put_out_and_comes_before_all_that_follows_is_written_hear
     world: World,
 ) -> None:
     watched = WatchedStore(world.store)
-    watched.members = members = StaleMembers(world.store.members)
+    watched.members = members = OldMembers(world.store.members)
     near = World(beside=world, store=watched)
     anna = await world.joined("anna")
     await anna.do("create", G, "ben")
-    await members.of_user("ben")
+    members.old = await world.store.members.of_user("ben")
     await anna.say_in(G, "still with ben")
     await anna.do("remove", G, "ben")
     ben = await near.joined("ben", {G: 1})

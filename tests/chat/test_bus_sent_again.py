@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.chat.watched import WatchedStore
+from tests.chat.watched import OldMembers, WatchedStore
 from tests.chat.world import Person, World, settle
 from tests.profiles import save_profile
 from webchat.errors import Code, WebchatError
@@ -31,20 +31,6 @@ async def unanswered(watched: WatchedStore, person: Person, envelope: dict[str, 
 async def _anyone(_: Standing) -> str:
     """They may come in."""
     return ""
-
-
-class OldMembers:
-    """Members, of which `of_user` says what they were, as long as there is an `old`."""
-
-    def __init__(self, members: Any) -> None:
-        self._members = members
-        self.old: Any = None
-
-    def __getattr__(self, method: str) -> Any:
-        return getattr(self._members, method)
-
-    async def of_user(self, uid: str) -> Any:
-        return self.old or await self._members.of_user(uid)
 
 
 async def test_a_depart_sent_again_where_others_lack_what_was_before_it_is_acked(

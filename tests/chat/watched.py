@@ -103,3 +103,17 @@ class WatchedKept:
 
     async def take(self, uid: str, limit: int) -> Sequence[bytes]:
         return await self._kept.take(uid, limit)
+
+
+class OldMembers:
+    """Members, of which `of_user` says what they were, as long as there is an `old`."""
+
+    def __init__(self, members: Any) -> None:
+        self._members = members
+        self.old: Any = None
+
+    def __getattr__(self, method: str) -> Any:
+        return getattr(self._members, method)
+
+    async def of_user(self, uid: str) -> Any:
+        return self.old or await self._members.of_user(uid)
