@@ -19,7 +19,7 @@ async def test_a_position_moved_during_an_outage_is_told_when_the_bus_is_back(
     ben = await world.joined("ben")
     await ben.send("anna", "hello")
     await phone.confirm("display", "ben", ConvID=CONV, Seq=1)
-    assert [said["displayed"] for said in laptop.got("position")] == [1]
+    assert places_displayed(laptop) == [1]
     await ben.send("anna", "more")
     other.bus.cut_off()
     await phone.confirm("display", "ben", ConvID=CONV, Seq=2)
@@ -47,7 +47,7 @@ async def test_a_position_that_could_not_be_published_is_published_later(
     assert laptop.got("position") == []
     world.bus.reconnect()
     await settle()
-    assert [said["displayed"] for said in laptop.got("position")] == [2]
+    assert places_displayed(laptop) == [2]
 
 
 async def test_a_position_that_another_has_overtaken_takes_nobody_back(
