@@ -274,3 +274,18 @@ async def test_what_is_kept_stays_so_if_a_connection_ends_while_the_store_is_awa
     await world.pass_time(2)
     assert heard(again) == [("delivery", "anna-one")]
     await world.chat.close()
+
+
+async def test_all_that_is_kept_is_handed_over_where_the_store_gives_it_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World(KEPT)
+    take = world.store.kept.take
+    monkeypatch.setattr(world.store.kept, "take", lambda uid, _: take(uid, 1))
+    anna, ben = await talk(world)
+    anna.leave()
+    for kind in ("delivery", "display"):
+        await name(ben, kind, "one")
+    again = await seed(world, "anna")
+    assert heard(again) == [("delivery", "anna-one"), ("display", "anna-one")]
+    await world.chat.close()

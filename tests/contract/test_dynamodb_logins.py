@@ -1,4 +1,5 @@
-"""Logins of a DynamoDB store that end while others look, and while the table fails."""
+"""Logins of a DynamoDB store that end, and kept receipts that are taken, while others look, and
+while the table fails."""
 
 from __future__ import annotations
 
@@ -158,3 +159,32 @@ async def test_of_an_ended_login_nothing_is_left_after_a_day(node: Node) -> None
         await node.logins.forget_expired(ended_at + later)
         page = await node.faulty.table.scan(1_000)
         assert sum(str(item["pk"]).startswith(keys.TOKEN) for item in page.items) == left
+
+
+async def test_who_finds_receipts_that_another_takes_gets_those_that_are_left(node: Node) -> None:
+    await node.kept.keep("ann", [b"1", b"2", b"3"], newest=10)
+    other = Node(FaultyTable(node.faulty.table), DynamoSettings("nowhere", "none"), ManualClock())
+    others: list[bytes] = []
+
+    async def take_before(_: Key) -> None:
+        node.faulty.before_delete = None
+        others.extend(await other.kept.take("ann", 2))
+
+    node.faulty.before_delete = take_before
+    assert await node.kept.take("ann", 1) == [b"3"]
+    assert others == [b"1", b"2"]
+
+
+async def test_receipts_that_cannot_be_removed_stay_kept_and_are_asked_for_again(
+    node: Node,
+) -> None:
+    await node.kept.keep("ann", [b"1"], newest=10)
+
+    async def refuse(_: Key) -> None:
+        raise Failed("no", may_help=False)
+
+    node.faulty.before_delete = refuse
+    with pytest.raises(WebchatError):
+        await node.kept.take("ann", 10)
+    node.faulty.before_delete = None
+    assert await node.kept.take("ann", 10) == [b"1"]

@@ -96,7 +96,7 @@ class Keeping:
                     if (receipt := read_kept(envelope)) not in given:
                         given.add(receipt)
                         device.socket.emit(kept_packet(envelope))
-            if len(envelopes) < _PAGE:
+            if not envelopes:
                 return
 
     async def _take(self, device: Device) -> Sequence[bytes]:

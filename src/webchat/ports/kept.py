@@ -15,4 +15,5 @@ class KeptReceipts(Protocol):
         """Append them; beyond `newest` the oldest go."""
 
     async def take(self, uid: Uid, limit: int) -> Sequence[bytes]:
-        """Remove and return the oldest; once removed they are never returned again."""
+        """Remove and return the oldest, at most `limit`, none only if there are none; once removed
+        they are never returned again."""

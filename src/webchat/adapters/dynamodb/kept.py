@@ -30,15 +30,24 @@ class DynamoKeptReceipts:
 
     async def take(self, uid: Uid, limit: int) -> Sequence[bytes]:
         """Remove and return the oldest; what may be removed by somebody else is not returned."""
-        page = await self._table.query(keys.prefixed(keys.kept(uid), ""), limit)
-        taken = await self._table.each(self._take, page.items)
-        return [envelope for envelope in taken if envelope is not None]
+        while True:
+            page = await self._table.query(keys.prefixed(keys.kept(uid), ""), limit)
+            taken = await self._table.each(self._take, page.items)
+            envelopes = [each for each in taken if isinstance(each, bytes)]
+            if envelopes or not page.items:
+                return envelopes
+            for each in taken:
+                if isinstance(each, WebchatError):
+                    raise each
 
-    async def _take(self, item: Item) -> bytes | None:
+    async def _take(self, item: Item) -> bytes | WebchatError | None:
+        """None: somebody else has removed it."""
         try:
             await self._table.delete(key_of(item), version(int(item["ver"])))
-        except (ConditionFailed, WebchatError):
+        except ConditionFailed:
             return None
+        except WebchatError as error:
+            return error
         return as_bytes(item["envelope"])
 
     async def _put(self, key: Key, content: Item) -> bool:
