@@ -116,6 +116,8 @@ REDIS = "redis://somewhere"
         ({"bus_reconnect_min_ms": 1_001}, "--bus-reconnect-max-ms; use a shorter one"),
         ({"postgresql_reconnect_max_ms": 49}, "--postgresql-reconnect-max-ms; use a shorter one"),
         ({"dynamodb_pause_ms": 501}, "--dynamodb-max-pause-ms; use a shorter one"),
+        ({"text_bytes": 131_072, "outbox_bytes": 262_144}, "takes 794624; use as many"),
+        ({"extension_bytes": 1_000_000}, "or a lower --text-bytes or --extension-bytes"),
     ],
 )
 def test_what_cannot_be_together_names_what_to_use(values: dict[str, object], instead: str) -> None:
@@ -128,6 +130,7 @@ def test_what_cannot_be_together_names_what_to_use(values: dict[str, object], in
     [
         {"store": POSTGRESQL},
         {"store": POSTGRESQL, "bus": REDIS, "workers": 4},
+        {"text_bytes": 131_072},
         {"store": DYNAMODB, "bus": REDIS, "role": "profile"},
         {"store": POSTGRESQL, "open": True, "profile_port": 4040},
         {"store": DYNAMODB, "bus": REDIS, "host": "::", "advertise": "http://[2001:db8::1]:4001"},

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from tests.session.world import SocketWorld, turn
+from tests.session.world import RecordingHandler, SocketWorld, turn
 from webchat.errors import Closing
 from webchat.protocol.errors import ProtocolError
 from webchat.protocol.socketio import Event, event_packet
@@ -313,6 +313,42 @@ async def test_a_client_that_goes_while_the_handler_decides_is_never_connected()
     await turn()
     assert world.handler.calls == ["connect / {}"]
     assert world.handler.sockets[0].closed
+
+
+class PatientHandler(RecordingHandler):
+    """Says how its decisions ended."""
+
+    async def connect(self, socket: Socket, auth: object) -> None:
+        try:
+            await super().connect(socket, auth)
+            self.calls.append("decided")
+        except asyncio.CancelledError:
+            self.calls.append("broken off")
+            raise
+
+
+@pytest.mark.parametrize("goes", ["41", "1"])
+async def test_a_decision_on_a_client_that_goes_is_not_broken_off(goes: str) -> None:
+    world = SocketWorld(handler=PatientHandler())
+    wire = world.by_websocket()
+    wire.says("40")
+    await turn()
+    wire.says(goes)
+    await turn()
+    world.handler.decided.set()
+    await turn()
+    assert world.handler.calls == ["connect / {}", "decided"]
+    assert world.handler.sockets[0].closed
+
+
+async def test_at_the_end_decisions_that_nobody_waits_for_are_broken_off() -> None:
+    world = SocketWorld(handler=PatientHandler())
+    wire = world.by_websocket()
+    wire.says("40")
+    await turn()
+    wire.says("1")
+    await world.application.close()
+    assert world.handler.calls == ["connect / {}", "broken off"]
 
 
 async def test_in_protocol_3_the_root_is_connected_unasked() -> None:

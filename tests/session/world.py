@@ -164,12 +164,16 @@ class SocketWorld:
     """An endpoint with the Socket.IO layer and a recording handler."""
 
     def __init__(
-        self, settings: SocketSettings | None = None, engine: EngineSettings | None = None
+        self,
+        settings: SocketSettings | None = None,
+        engine: EngineSettings | None = None,
+        handler: RecordingHandler | None = None,
     ) -> None:
         self.clock = ManualClock()
-        self.handler = RecordingHandler()
+        self.handler = handler or RecordingHandler()
+        self.application = SocketIO(self.handler, self.clock, settings or SocketSettings())
         self.endpoint = Endpoint(
-            SocketIO(self.handler, self.clock, settings or SocketSettings()),
+            self.application,
             self.clock,
             engine or EngineSettings(),
             origin_allowed=lambda headers, secure: True,

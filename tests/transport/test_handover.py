@@ -58,6 +58,15 @@ async def test_upgrade_may_be_one_connection_option_of_several(connection: str) 
         assert str(await wire.message()).startswith("0{")
 
 
+@pytest.mark.parametrize("upgrade_first", [True, False])
+async def test_upgrade_may_be_one_connection_line_of_several(upgrade_first: bool) -> None:
+    lines = b"Connection: Upgrade\r\n", b"Connection: keep-alive\r\n"
+    several = b"".join(lines if upgrade_first else reversed(lines))
+    async with running() as site, await Wire.connect(site.port) as wire:
+        wire.write(upgrade_request(ENGINE).replace(lines[0], several))
+        assert (await wire.answer()).status == 101
+
+
 async def test_a_websocket_can_follow_requests_on_the_same_connection() -> None:
     async with running() as site, await Wire.connect(site.port) as wire:
         wire.write(b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n")

@@ -19,6 +19,7 @@ from webchat.ports.clock import Clock, pause
 from webchat.ports.store import Store
 from webchat.service.passwords import Passwords
 from webchat.service.peers import new_node_id
+from webchat.session.client import SocketIO
 from webchat.transport.server import Server
 
 _SWEEP_S = 3_600.0
@@ -78,7 +79,11 @@ class Node:
         await peering.start()
         helpers = {"bus": joint.bus.trouble, **peering.checks}
         services = services_of(settings, store, people, chat, clock, helpers, self.id)
-        server = server_of(settings, self._sockets, services, chat, joint, peering, clock)
+        socket_io = SocketIO(chat.handler, clock, tuning.socket_settings(settings))
+        opened.push_async_callback(socket_io.close)
+        server = server_of(
+            settings, self._sockets, services, chat, socket_io, joint, peering, clock
+        )
         chat.start()
         await server.start()
         opened.push_async_callback(self._end, server, chat)

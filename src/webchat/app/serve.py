@@ -43,11 +43,15 @@ async def run(settings: Settings, lifeline: Lifeline | None = None) -> int:
             node.hurry()
         asked_to_stop.set()
 
+    def end_orphaned(parent: int) -> None:
+        loop.remove_reader(parent)  # at its end it stays readable
+        asked_to_stop.set()
+
     loop = asyncio.get_running_loop()
     for number in ending():
         loop.add_signal_handler(number, end, number)
     if lifeline is not None:
-        loop.add_reader(lifeline.parent, asked_to_stop.set)
+        loop.add_reader(lifeline.parent, end_orphaned, lifeline.parent)
     await node.start()
     _calm_collector()
     try:

@@ -33,6 +33,7 @@ def server_of(
     sockets: Sockets,
     services: Services,
     chat: Chat,
+    socket_io: SocketIO,
     joint: Joint,
     peering: Peering,
     clock: Clock,
@@ -42,7 +43,7 @@ def server_of(
     allowed: OriginAllowed = any_origin if settings.open else OwnOrListed(settings.allow_origin)
     endpoint = None
     if "chat" in settings.parts:
-        endpoint = _endpoint(settings, chat, allowed, peering, clock)
+        endpoint = _endpoint(settings, socket_io, allowed, peering, clock)
     for collector in _collectors(chat, endpoint, joint, peering):
         services.registry.register(collector)
     rest = tuning.rest_settings(settings)
@@ -77,10 +78,14 @@ def _site(
 
 
 def _endpoint(
-    settings: Settings, chat: Chat, allowed: OriginAllowed, peering: Peering, clock: Clock
+    settings: Settings,
+    socket_io: SocketIO,
+    allowed: OriginAllowed,
+    peering: Peering,
+    clock: Clock,
 ) -> Endpoint:
     return Endpoint(
-        SocketIO(chat.handler, clock, tuning.socket_settings(settings)),
+        socket_io,
         clock,
         tuning.engine_settings(settings),
         origin_allowed=allowed,

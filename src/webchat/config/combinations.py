@@ -15,6 +15,8 @@ _PAUSES: Final = (
     ("dynamodb_pause_ms", "dynamodb_max_pause_ms"),
 )
 """Pauses that grow from try to try: the first, and the longest."""
+_FIELDS_BYTES: Final = 4_096
+"""An envelope's other fields at most, and its packet's head."""
 
 
 def contradictions(settings: Settings) -> Iterator[str]:
@@ -33,6 +35,12 @@ def contradictions(settings: Settings) -> Iterator[str]:
         yield "--peer-port: no port is left for each of --workers; use a lower one"
     if settings.is_bus_shared and settings.relay_answer_timeout_ms <= settings.ping_interval_ms:
         yield "--relay-answer-timeout-ms: polls are held for --ping-interval-ms; use a longer one"
+    most_said = 6 * settings.text_bytes + settings.extension_bytes + _FIELDS_BYTES
+    if settings.outbox_bytes < most_said:
+        yield (
+            f"--outbox-bytes: a message of --text-bytes, all of them escaped, takes {most_said}; "
+            "use as many, or a lower --text-bytes or --extension-bytes"
+        )
     for first, most in _PAUSES:
         if getattr(settings, first) > getattr(settings, most):
             yield f"{option_name(first)}: it grows up to {option_name(most)}; use a shorter one"

@@ -71,9 +71,15 @@ class SocketIO:
         if len(deciding) >= _DECISIONS:
             raise ProtocolError("too many CONNECTs at once")
         task = asyncio.get_running_loop().create_task(self._decide(client, socket, auth))
-        socket.deciding = task
         deciding.add(task)
         task.add_done_callback(partial(self._decided, client))
+
+    async def close(self) -> None:
+        """All connections are over: decisions that nobody waits for are broken off."""
+        tasks = [task for deciding in self._deciding.values() for task in deciding]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _decided(self, client: Client, task: asyncio.Task[None]) -> None:
         deciding = self._deciding[client]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final
@@ -30,16 +29,7 @@ CONNECTED: Final = Stage.CONNECTED
 class ClientSocket:
     """See session.handler.Socket. What comes before the handler decided waits here, in order."""
 
-    __slots__ = (
-        "_connection",
-        "_outbox",
-        "_waiting",
-        "deciding",
-        "namespace",
-        "request",
-        "stage",
-        "state",
-    )
+    __slots__ = ("_connection", "_outbox", "_waiting", "namespace", "request", "stage", "state")
 
     def __init__(self, connection: Connection, namespace: str) -> None:
         self.namespace = namespace
@@ -49,7 +39,6 @@ class ClientSocket:
         self._connection = connection
         self._outbox = connection.outbox
         self._waiting: list[Event] | None = None
-        self.deciding: asyncio.Task[None] | None = None
 
     @property
     def closed(self) -> bool:
@@ -103,16 +92,14 @@ class ClientSocket:
 
     def take_waiting(self) -> list[Event]:
         """The events that waited, in order; none wait after that."""
-        waiting, self._waiting, self.deciding = self._waiting, None, None
+        waiting, self._waiting = self._waiting, None
         return waiting or []
 
     def leave(self) -> None:
-        """It is gone; a handler that is still deciding need not go on."""
+        """It is gone. A handler that is still deciding goes on: to break it off could cost it more,
+        a connection to a database, say."""
         self.stage = Stage.GONE
         self._waiting = None
-        deciding, self.deciding = self.deciding, None
-        if deciding is not None and deciding is not asyncio.current_task():
-            deciding.cancel()
 
 
 def _weight(event: Event) -> int:

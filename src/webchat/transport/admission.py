@@ -93,6 +93,14 @@ def find(endpoint: Endpoint, request: Request) -> Connection | None:
     return connection
 
 
+def check_room(endpoint: Endpoint) -> None:
+    """Raises Unavailable where there is none for a WebSocket."""
+    try:
+        endpoint.check_room(websocket=True)
+    except Busy as busy:
+        raise Unavailable(busy) from None
+
+
 # Most clients ask with the same few characters, and each connection keeps its query.
 @lru_cache(maxsize=256)
 def _parsed(query_string: bytes) -> Mapping[str, str]:

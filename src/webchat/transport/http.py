@@ -21,10 +21,10 @@ from uvicorn.server import ServerState
 
 from webchat.protocol.handshake import HandshakeRefused, accept
 from webchat.session.deadlines import Deadlines
-from webchat.session.endpoint import Busy, Endpoint
+from webchat.session.endpoint import Endpoint
 from webchat.session.handler import Request
 from webchat.session.pacing import Pacing, Sharing
-from webchat.transport.admission import Refused, Unavailable, admit, find
+from webchat.transport.admission import Refused, admit, check_room, find
 from webchat.transport.headers import Headers
 from webchat.transport.proxy import Client, Proxies
 from webchat.transport.relay import Relay, aim
@@ -177,6 +177,14 @@ class HttpProtocol(HttpToolsProtocol):
         elif not self._in_head:
             self._hosting.heads.add(self)
 
+    def _should_upgrade(self) -> bool:
+        """Whether an upgrade that the parser found is to a WebSocket.
+
+        Not uvicorn's own, to which the last line of a `Connection` in several is all of it.
+        """
+        asked = [value.strip().lower() for name, value in self.headers if name == b"upgrade"]
+        return asked == [b"websocket"]
+
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._answered = cycle
         super()._start_asgi_task(cycle, app)
@@ -306,7 +314,7 @@ class HttpProtocol(HttpToolsProtocol):
         connection = find(endpoint, request)
         answer = accept(self.parser.get_method().decode("latin-1"), request.headers)
         if connection is None:
-            _check_room(endpoint)
+            check_room(endpoint)
             wire = self._wire(endpoint, request.engine, answer)
             endpoint.open(request, wire)  # says something at once
         else:
@@ -389,10 +397,3 @@ class _TooMany(Exception):  # noqa: N818
 def _address(transport: asyncio.Transport, end: str) -> tuple[str, int] | None:
     found = transport.get_extra_info(end)
     return (found[0], found[1]) if isinstance(found, tuple) else None
-
-
-def _check_room(endpoint: Endpoint) -> None:
-    try:
-        endpoint.check_room(websocket=True)
-    except Busy as busy:
-        raise Unavailable(busy) from None
