@@ -289,6 +289,33 @@ describe("a reload", () => {
     expect(second.bodies()).toEqual(["one"]);
   });
 
+  test("a page whose user logs in again writes behind what waits, though the clock was set back", async () => {
+    const store = new MemoryOutbox();
+    const page = new FakeBrowser().page("page-1");
+    const before = setup(store, page);
+    await before.clock.pass(3_600_000);
+    await before.outbox.send(CONV, "one");
+    const again = setup(store, page);
+    again.clock.uuid(); // that one is taken
+    await again.outbox.load();
+    await again.outbox.send(CONV, "two");
+    expect((await store.all()).map((each) => each.text)).toEqual(["one", "two"]);
+  });
+
+  test("a page writes behind what it takes over, though the clock was set back", async () => {
+    const store = new MemoryOutbox();
+    const browser = new FakeBrowser();
+    const first = setup(store, browser.page("page-1"));
+    const second = setup(store, browser.page("page-2"));
+    for (const page of [first, second]) await page.outbox.load();
+    await first.clock.pass(3_600_000);
+    await first.outbox.send(CONV, "one");
+    await browser.close("page-1");
+    second.clock.uuid(); // that one is taken
+    await second.outbox.send(CONV, "two");
+    expect((await store.all()).map((each) => each.text)).toEqual(["one", "two"]);
+  });
+
   test("what was taken over is taken over again", async () => {
     const store = new MemoryOutbox();
     const browser = new FakeBrowser();

@@ -87,6 +87,7 @@ export class Outbox {
     this.#pages.heed((owner) => this.#watch(owner));
     this.#store.whenLost(() => this.#keepAnew());
     const kept = await this.#store.all();
+    this.#follow(kept);
     this.items = kept.filter((item) => item.owner === this.#pages.own);
     this.#listener.found(this.items);
     for (const { owner } of kept) this.#watch(owner);
@@ -177,9 +178,15 @@ export class Outbox {
     this.#pages.announce();
     const own = left.map((item) => ({ ...item, owner: this.#pages.own }));
     await Promise.all(own.map((item) => this.#store.put(item)));
+    this.#follow(own);
     this.items = [...this.items, ...own].sort((a, b) => a.order - b.order);
     this.#listener.found(own);
     if (this.#live) this.resume();
+  }
+
+  /** What is written from now on is behind `items`, also where the clock was set back meanwhile. */
+  #follow(items: readonly Pending[]): void {
+    this.#lastOrder = Math.max(this.#lastOrder, ...items.map(({ order }) => order));
   }
 
   #nextOrder(): number {
