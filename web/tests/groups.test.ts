@@ -1,64 +1,9 @@
-/** Groups: who is in, who has read, and what is done with them, as the log tells it. */
+/** Groups: who is in, and what is done with them, as the log tells it. */
 
 import { describe, expect, test } from "vitest";
-import { Client } from "../src/state/client.svelte.ts";
-import { stateText } from "../src/state/wording.ts";
 import { Failure } from "../src/wire/failure.ts";
-import type { Entry, Member } from "../src/wire/wire.ts";
 import { entry, item, settle, world } from "./fakes.ts";
-
-const CONV = "group_trip";
-
-/** An entry of the group's log, by `author`. */
-function said(seq: number, author: string, parts: Partial<Entry> = {}): Entry {
-  return entry(seq, {
-    From: CONV,
-    To: CONV,
-    ConvID: CONV,
-    Originated: author,
-    ...parts,
-  });
-}
-
-function notice(seq: number, kind: string, author: string, body: unknown = ""): Entry {
-  const Body = typeof body === "string" ? body : JSON.stringify(body);
-  return said(seq, author, { EvtType: kind, Body, N: 1, MsgID: "" });
-}
-
-function member(uid: string, role = "member", since = 1): Member {
-  return { uid, name: uid.toUpperCase(), role, since };
-}
-
-/** A live page of ann's that shows her group of bob and cleo, whose log ends at 2. */
-async function inGroup(given: ReturnType<typeof world> = world()) {
-  const { api, channel, clock } = given;
-  const log = [
-    notice(1, "create", "ann", ["bob", "cleo"]),
-    said(2, "ann", { N: 1, Body: "hello" }),
-  ];
-  api.groups.set(CONV, [member("ann", "owner"), member("bob"), member("cleo")]);
-  api.logs.set(CONV, log);
-  api.list = [item(said(2, "ann", { N: 1 }), { name: "Trip" })];
-  const client = new Client("ann", given, { loggedOut: () => {}, changed: () => {} });
-  await client.start();
-  await channel.connect();
-  await clock.pass(1_000);
-  await client.show(CONV);
-  await settle();
-  const conversation = client.conversations.get(CONV);
-  if (!conversation) throw new Error("no such group");
-  const { roster } = conversation;
-  const members = () =>
-    [...roster.members.values()].map(({ uid, role }) =>
-      role === "member" ? uid : `${uid} ${role}`,
-    );
-  const state = (seq: number) => stateText(conversation, seq);
-  return { ...given, client, conversation, roster, members, state };
-}
-
-function receipt(kind: "delivery" | "display", reader: string, Seq: number) {
-  return { EvtType: kind, From: CONV, Originated: reader, To: CONV, ConvID: CONV, Seq };
-}
+import { CONV, inGroup, member, notice, said } from "./group.ts";
 
 describe("who is in", () => {
   test("is asked for when the group is shown, and follows the log", async () => {
@@ -154,59 +99,6 @@ describe("who is in", () => {
     await settle();
     expect(client.people.name("bob")).toBe("Robert");
     expect(members()).toEqual(["ann owner", "bob", "cleo"]);
-  });
-});
-
-describe("who has read", () => {
-  test("is counted among the present members who came in before the message", async () => {
-    const { channel, state } = await inGroup();
-    const told = [state(2)];
-    channel.tell(receipt("delivery", "bob", 2));
-    told.push(state(2));
-    channel.tell(receipt("delivery", "cleo", 2));
-    told.push(state(2));
-    channel.tell(receipt("display", "bob", 2));
-    told.push(state(2));
-    channel.tell(notice(3, "join", "ann", ["dan"]));
-    channel.tell(receipt("display", "dan", 3));
-    told.push(state(2));
-    channel.tell(notice(4, "depart", "bob"));
-    told.push(state(2));
-    const read = ["Read by 1 of 2", "Read by 1 of 3"];
-    expect(told).toEqual(["Sent", "Sent", "Delivered", ...read, "Delivered"]);
-  });
-
-  test("a snapshot tells what was missed", async () => {
-    const { channel, state } = await inGroup();
-    const Body = JSON.stringify([
-      ["ann", 2, 2],
-      ["bob", 2, 2],
-      ["cleo", 2, 2],
-    ]);
-    channel.tell({ EvtType: "receipts", ConvID: CONV, Body });
-    expect(state(2)).toBe("Read by 2 of 2");
-  });
-
-  test("beyond a hundred members it is the counts that are told", async () => {
-    const given = world();
-    const { api, channel, client, conversation, roster, state } = await inGroup(given);
-    const many = Array.from({ length: 149 }, (_, at) => member(`p${String(at).padStart(3, "0")}`));
-    api.groups.set(CONV, [member("ann", "owner"), ...many]);
-    roster.outdate();
-    await client.groups.load(conversation);
-    channel.tell({ EvtType: "receipts", ConvID: CONV, Body: "[[2, 149, 0]]" });
-    expect(state(2)).toBe("Delivered");
-    channel.tell({ EvtType: "receipts", ConvID: CONV, Body: "[[2, 149, 40]]" });
-    expect(state(2)).toBe("Read by 40 of 149");
-  });
-
-  test("is listed from all pages", async () => {
-    const { api, client } = await inGroup();
-    api.positions = [
-      { uid: "bob", delivered: 2, displayed: 2 },
-      { uid: "cleo", delivered: 2, displayed: 0 },
-    ];
-    expect(await client.groups.readers(CONV, 2)).toEqual(api.positions);
   });
 });
 

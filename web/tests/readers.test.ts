@@ -1,0 +1,62 @@
+/** Who has read in a group, as counts and places tell it, and by name. */
+
+import { describe, expect, test } from "vitest";
+import { world } from "./fakes.ts";
+import { CONV, inGroup, member, notice } from "./group.ts";
+
+function receipt(kind: "delivery" | "display", reader: string, Seq: number) {
+  return { EvtType: kind, From: CONV, Originated: reader, To: CONV, ConvID: CONV, Seq };
+}
+
+describe("who has read", () => {
+  test("is counted among the present members who came in before the message", async () => {
+    const { channel, state } = await inGroup();
+    const told = [state(2)];
+    channel.tell(receipt("delivery", "bob", 2));
+    told.push(state(2));
+    channel.tell(receipt("delivery", "cleo", 2));
+    told.push(state(2));
+    channel.tell(receipt("display", "bob", 2));
+    told.push(state(2));
+    channel.tell(notice(3, "join", "ann", ["dan"]));
+    channel.tell(receipt("display", "dan", 3));
+    told.push(state(2));
+    channel.tell(notice(4, "depart", "bob"));
+    told.push(state(2));
+    const read = ["Read by 1 of 2", "Read by 1 of 3"];
+    expect(told).toEqual(["Sent", "Sent", "Delivered", ...read, "Delivered"]);
+  });
+
+  test("a snapshot tells what was missed", async () => {
+    const { channel, state } = await inGroup();
+    const Body = JSON.stringify([
+      ["ann", 2, 2],
+      ["bob", 2, 2],
+      ["cleo", 2, 2],
+    ]);
+    channel.tell({ EvtType: "receipts", ConvID: CONV, Body });
+    expect(state(2)).toBe("Read by 2 of 2");
+  });
+
+  test("beyond a hundred members it is the counts that are told", async () => {
+    const given = world();
+    const { api, channel, client, conversation, roster, state } = await inGroup(given);
+    const many = Array.from({ length: 149 }, (_, at) => member(`p${String(at).padStart(3, "0")}`));
+    api.groups.set(CONV, [member("ann", "owner"), ...many]);
+    roster.outdate();
+    await client.groups.load(conversation);
+    channel.tell({ EvtType: "receipts", ConvID: CONV, Body: "[[2, 149, 0]]" });
+    expect(state(2)).toBe("Delivered");
+    channel.tell({ EvtType: "receipts", ConvID: CONV, Body: "[[2, 149, 40]]" });
+    expect(state(2)).toBe("Read by 40 of 149");
+  });
+
+  test("is listed from all pages", async () => {
+    const { api, client } = await inGroup();
+    api.positions = [
+      { uid: "bob", delivered: 2, displayed: 2 },
+      { uid: "cleo", delivered: 2, displayed: 0 },
+    ];
+    expect(await client.groups.readers(CONV, 2)).toEqual(api.positions);
+  });
+});
