@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { world } from "./fakes.ts";
-import { CONV, inGroup, member, notice } from "./group.ts";
+import { CONV, inGroup, member, notice, said } from "./group.ts";
 
 function receipt(kind: "delivery" | "display", reader: string, Seq: number) {
   return { EvtType: kind, From: CONV, Originated: reader, To: CONV, ConvID: CONV, Seq };
@@ -49,6 +49,30 @@ describe("who has read", () => {
     expect(state(2)).toBe("Delivered");
     channel.tell({ EvtType: "receipts", ConvID: CONV, Body: "[[2, 149, 40]]" });
     expect(state(2)).toBe("Read by 40 of 149");
+  });
+
+  test("is not told where no counts come, but of what is new nobody has read", async () => {
+    const { channel, roster, state } = await inGroup();
+    const told = [state(2)];
+    for (const count of [150, null]) {
+      roster.count = count;
+      told.push(state(2));
+    }
+    channel.tell(said(3, "ann", { N: 2 }));
+    told.push(state(3));
+    channel.tell({ EvtType: "receipts", ConvID: CONV, Body: "[[3, 149, 40]]" });
+    told.push(state(3));
+    roster.count = 150;
+    told.push(state(3), state(2));
+    expect(told).toEqual([
+      "Sent",
+      undefined,
+      undefined,
+      "Sent",
+      undefined,
+      "Read by 40 of 149",
+      undefined,
+    ]);
   });
 
   test("is listed from all pages", async () => {

@@ -312,11 +312,18 @@ export class Conversation {
     if (entry.EvtType === "remove" && uidsOf(entry).includes(this.me)) this.#place(true, entry.Seq);
     if (entry.EvtType === "message" && own) {
       this.moveOwn({ delivered: entry.Seq, displayed: entry.Seq, N: entry.N ?? 0 });
+      this.#expectReaders(entry.Seq);
     } else if (entry.EvtType === "depart" && own) this.#place(true, entry.Seq);
     else if (this.#comesIn(entry, own)) {
       this.#place(false, entry.Seq);
       this.moveOwn({ delivered: entry.Seq - 1, displayed: entry.Seq - 1, N: entry.N ?? 0 });
     }
+  }
+
+  /** Nobody has it yet; where places are not told, counts tell when somebody does. */
+  #expectReaders(seq: Seq): void {
+    if (this.other !== null || this.places.size > 0 || this.readers.has(seq)) return;
+    this.readers.set(seq, NOWHERE);
   }
 
   /** A group without a name is called by its id; an open history may go further back. */
