@@ -154,7 +154,18 @@ describe("one's own acts", () => {
     channel.tell(notice(3, "join", "ann", ["dan"]));
     channel.chats("refer")[0]?.ok({ ConvID: CONV, Seq: 3 });
     await settle();
-    expect(conversation.asked).toEqual(["eve"]);
+    expect([conversation.asked, conversation.mayBeIn]).toEqual([["eve"], false]);
+  });
+
+  test("where not all members are known, who did not come in may as well have been in", async () => {
+    const given = world();
+    given.api.memberLimit = 2;
+    const { client, channel, conversation } = await inGroup(given);
+    client.groups.add(conversation, [{ uid: "cleo", name: "Cleo" }]);
+    await settle();
+    channel.chats("refer")[0]?.ok({ ConvID: CONV });
+    await settle();
+    expect([conversation.asked, conversation.mayBeIn]).toEqual([["cleo"], true]);
   });
 
   test("who did not come in when the group was made has been asked, until they join", async () => {
@@ -166,7 +177,7 @@ describe("one's own acts", () => {
     api.logs.set(id, [{ ...notice(1, "create", "ann", ["bob"]), ConvID: id }]);
     channel.chats("create")[0]?.ok({ ConvID: id, Seq: 1, N: 0, StoredAt: 1 });
     await settle();
-    expect(conversation.asked).toEqual(["dan"]);
+    expect([conversation.asked, conversation.mayBeIn]).toEqual([["dan"], false]);
     channel.tell({ ...notice(2, "join", "dan", ["dan"]), ConvID: id });
     expect(conversation.asked).toEqual([]);
   });

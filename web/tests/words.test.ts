@@ -126,11 +126,11 @@ describe("acts that are no messages", () => {
 
 describe("who is asked first", () => {
   test("is named with what comes next", () => {
-    expect(askedText([], nameOf)).toBe("");
-    expect(askedText(["dora"], nameOf)).toBe("Dora was invited, and joins by accepting.");
-    expect(askedText(["dora", "ed"], nameOf)).toBe(
-      "Dora and Ed were invited, and join by accepting.",
-    );
+    const text = (asked: string[], mayBeIn = false) => askedText({ asked, mayBeIn }, nameOf);
+    expect(text([])).toBe("");
+    expect(text(["dora"])).toBe("Dora was invited, and joins by accepting.");
+    expect(text(["dora", "ed"])).toBe("Dora and Ed were invited, and join by accepting.");
+    expect(text(["ed"], true)).toBe("Ed is in already, or was invited and joins by accepting.");
   });
 });
 

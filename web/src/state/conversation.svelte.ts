@@ -84,6 +84,8 @@ export class Conversation {
   readonly roster: Roster;
   /** Whom one wanted to add last, and who is asked first. */
   asked = $state.raw<readonly Uid[]>([]);
+  /** Or they were in before: not everybody who is in is known. */
+  mayBeIn = $state(false);
   /** Older entries that a reply means, fetched alone; null: there is no such entry to see. */
   readonly quoted = new SvelteMap<Seq, Entry | null>();
   /** Of the present members, or of all who were heard of while nobody said who is in. Worked out
@@ -260,7 +262,9 @@ export class Conversation {
   /** Of `uids`, whom one wanted to add, those whom `entry` did not bring in. */
   wanted(uids: readonly Uid[], entry: Entry | undefined): void {
     const added = entry ? uidsOf(entry) : [];
-    this.asked = uids.filter((uid) => !added.includes(uid) && !this.roster.members.has(uid));
+    const { complete, members, state } = this.roster;
+    this.asked = uids.filter((uid) => !added.includes(uid) && !members.has(uid));
+    this.mayBeIn = entry?.EvtType !== "create" && !(complete && state === "known");
   }
 
   /** N at `seq` among the entries here, for the own displayed position. */

@@ -200,10 +200,15 @@ function placeText(place: { delivered: number; displayed: number } | undefined, 
 }
 
 /** Of people who were to be added and want to be asked first; "" of none. */
-export function askedText(uids: readonly Uid[], nameOf: NameOf): string {
-  if (uids.length === 0) return "";
-  const one = uids.length === 1;
-  return `${listed(uids, nameOf)} ${one ? "was invited, and joins" : "were invited, and join"} by accepting.`;
+export function askedText(
+  { asked, mayBeIn }: Pick<Conversation, "asked" | "mayBeIn">,
+  nameOf: NameOf,
+): string {
+  if (asked.length === 0) return "";
+  const [are, were, join] = asked.length === 1 ? ["is", "was", "joins"] : ["are", "were", "join"];
+  const people = listed(asked, nameOf);
+  if (mayBeIn) return `${people} ${are} in already, or ${were} invited and ${join} by accepting.`;
+  return `${people} ${were} invited, and ${join} by accepting.`;
 }
 
 /** What is lost with `items`, where their author logs out. */
