@@ -1,7 +1,7 @@
 /** What could not be answered, or may have changed since, is asked for again in its time. */
 
 import { describe, expect, test } from "vitest";
-import { Failure } from "../src/wire/failure.ts";
+import { Failure, UNREACHABLE } from "../src/wire/failure.ts";
 import { entry, type FakeApi, item, settle, world } from "./fakes.ts";
 import { CONV, live } from "./page.ts";
 
@@ -112,6 +112,54 @@ describe("names", () => {
     await look();
     await look();
     expect([asked, shown()]).toEqual([["cleo", "dan", "cleo"], before]);
+  });
+});
+
+describe("many names", () => {
+  const uids = Array.from({ length: 10 }, (_, at) => `p${at}`);
+
+  /** A page that shows ten names which it does not know, each of which the test answers. */
+  async function showingMany() {
+    const page = await live(0);
+    const asked: { uid: string; answer(): void; fail(code?: string): void }[] = [];
+    page.api.person = (uid) =>
+      new Promise((resolve, reject) => {
+        const answer = () => resolve({ uid, name: uid.toUpperCase() });
+        asked.push({ uid, answer, fail: (code = "") => reject(new Failure(code, "")) });
+      });
+    const shown = () => uids.map((uid) => page.client.people.name(uid));
+    shown();
+    return { ...page, shown, asked, uidsAsked: () => asked.map(({ uid }) => uid) };
+  }
+
+  test("are asked for a few at a time, unless they are told of meanwhile", async () => {
+    const { client, asked, shown, uidsAsked } = await showingMany();
+    await settle();
+    expect(uidsAsked()).toEqual(uids.slice(0, 3));
+    client.people.learn({ uid: "p3", name: "P3" });
+    for (let at = 0; at < asked.length; at += 1) {
+      if (at % 2 === 0) asked[at]?.answer();
+      else asked[at]?.fail("not_found");
+      await settle();
+      expect(asked.length - at).toBeLessThanOrEqual(4);
+    }
+    expect(uidsAsked()).toEqual(uids.filter((uid) => uid !== "p3"));
+    expect(shown()).toEqual(["P0", "p1", "P2", "P3", "p4", "P5", "p6", "P7", "p8", "P9"]);
+  });
+
+  test.each([UNREACHABLE, "unauthenticated"])("wait together where one is %s", async (code) => {
+    const { asked, client, shown, uidsAsked } = await showingMany();
+    asked[0]?.fail(code);
+    for (const at of [1, 2]) asked[at]?.answer();
+    await settle();
+    expect(uidsAsked()).toEqual(uids.slice(0, 3));
+    client.people.resume();
+    for (let at = 3; at < asked.length; at += 1) {
+      asked[at]?.answer();
+      await settle();
+    }
+    expect(uidsAsked()).toEqual([...uids, "p0"]);
+    expect(shown()).toEqual(uids.map((uid) => uid.toUpperCase()));
   });
 });
 

@@ -1,6 +1,7 @@
 /** Who has read in a group, as counts and places tell it, and by name. */
 
 import { describe, expect, test } from "vitest";
+import { Failure } from "../src/wire/failure.ts";
 import { world } from "./fakes.ts";
 import { CONV, inGroup, member, notice, said } from "./group.ts";
 
@@ -82,5 +83,31 @@ describe("who has read", () => {
       { uid: "cleo", delivered: 2, displayed: 0 },
     ];
     expect(await client.groups.readers(CONV, 2)).toEqual(api.positions);
+  });
+
+  test("is told by the names that the members' pages have, as far as they can be fetched", async () => {
+    const given = world();
+    given.api.memberLimit = 1;
+    const { api, client } = await inGroup(given);
+    const people = ["bob", "cleo", "dan"];
+    api.groups.set(
+      CONV,
+      ["ann", ...people, "eve"].map((uid) => member(uid)),
+    );
+    api.positions = people.map((uid) => ({ uid, delivered: 2, displayed: 2 }));
+    const { members } = api;
+    const pages: string[] = [];
+    api.members = (id, after) => {
+      pages.push(after);
+      return after === "cleo"
+        ? Promise.reject(new Failure("unavailable", ""))
+        : members.call(api, id, after);
+    };
+    await client.groups.readers(CONV, 2);
+    expect(people.map((uid) => client.people.knows(uid))).toEqual([true, true, false]);
+    api.members = members;
+    await client.groups.readers(CONV, 2);
+    expect(people.map((uid) => client.people.knows(uid))).toEqual([true, true, true]);
+    expect(pages).toEqual(["", "ann", "bob", "cleo"]);
   });
 });

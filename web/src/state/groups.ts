@@ -5,6 +5,8 @@ import {
   type GroupChange,
   type GroupSettings,
   isGroup,
+  type Member,
+  type Page,
   type Person,
   type Reader,
   type RoleChange,
@@ -141,7 +143,8 @@ export class Groups {
     roster.take(page);
   }
 
-  /** How far everybody has come who was in before the own message `seq`. Rejects with a Failure. */
+  /** How far everybody has come who was in before the own message `seq`, and what they are called.
+   * Rejects with a Failure. */
   async readers(id: ConvID, seq: Seq): Promise<Reader[]> {
     const readers: Reader[] = [];
     let after: Uid | null = "";
@@ -150,7 +153,18 @@ export class Groups {
       readers.push(...page.items);
       after = page.next;
     }
+    await this.#name(id, readers).catch(() => {}); // then each is asked for alone
     return readers;
+  }
+
+  /** A page of members tells many names at once. */
+  async #name(id: ConvID, people: readonly { uid: Uid }[]): Promise<void> {
+    let after: Uid | null = "";
+    while (after !== null && people.some(({ uid }) => !this.#people.knows(uid))) {
+      const page: Page<Member> = await this.#api.members(id, after);
+      this.#learn(page.items);
+      after = page.next;
+    }
   }
 
   #learn(people: readonly Person[]): void {

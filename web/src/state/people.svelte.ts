@@ -5,9 +5,16 @@ import { asFailure } from "../wire/failure.ts";
 import type { Person, Uid } from "../wire/wire.ts";
 import type { Api, Clock } from "./ports.ts";
 
+/** So many names are asked for at once, and one old one beside them: of a user's requests the server
+ * answers four at a time (docs/protocol.md, 10, "REST"). */
+const AT_ONCE = 3;
+
 export class People {
   readonly #names = new SvelteMap<Uid, string>();
   readonly #asked = new Set<Uid>();
+  /** Those whose turn to be asked for comes yet. */
+  readonly #waiting = new Set<Uid>();
+  #asking = 0;
   /** Those who were asked for while nobody could answer. */
   #unanswered: Uid[] = [];
   /** When each was last told of, or asked for again, in ms. */
@@ -32,6 +39,11 @@ export class People {
     if (name && this.#names.get(uid) !== name) this.#names.set(uid, name);
   }
 
+  /** Whether there is a name of `uid`, be it an old one. */
+  knows(uid: Uid): boolean {
+    return this.#names.has(uid);
+  }
+
   /** The name of `uid`, an old one until there is an answer, or the uid until its name is known. */
   name(uid: Uid): string {
     this.#ask(uid);
@@ -47,7 +59,7 @@ export class People {
   resume(): void {
     const again = this.#unanswered.filter((uid) => !this.#names.has(uid));
     this.#unanswered = [];
-    for (const uid of again) void this.#fetch(uid);
+    this.#fetch(again);
   }
 
   #ask(uid: Uid): void {
@@ -55,7 +67,7 @@ export class People {
     if (asOf < this.#oldest) this.#askAgain(uid);
     if (this.#asked.has(uid)) return;
     this.#asked.add(uid);
-    void this.#fetch(uid);
+    this.#fetch([uid]);
   }
 
   #askAgain(uid: Uid): void {
@@ -78,12 +90,32 @@ export class People {
     this.#renewing = false;
   }
 
+  /** A few at a time: they may be thousands, and the page has more to ask for. */
+  #fetch(uids: readonly Uid[]): void {
+    for (const uid of uids) this.#waiting.add(uid);
+    for (const uid of this.#waiting) {
+      if (this.#asking >= AT_ONCE) return;
+      this.#waiting.delete(uid);
+      if (!this.#asOf.has(uid)) void this.#fetchOne(uid);
+    }
+  }
+
   /** Until there is an answer the uid stands in for the name. */
-  async #fetch(uid: Uid): Promise<void> {
+  async #fetchOne(uid: Uid): Promise<void> {
+    this.#asking += 1;
     try {
       this.learn(await this.#api.person(uid));
     } catch (thrown) {
-      if (asFailure(thrown).transient) this.#unanswered.push(uid);
+      const { code, transient } = asFailure(thrown);
+      if (transient || code === "unauthenticated") this.#putOff(uid);
     }
+    this.#asking -= 1;
+    this.#fetch([]);
+  }
+
+  /** Those who wait would fare no better; the next time `uid` holds none of them up. */
+  #putOff(uid: Uid): void {
+    this.#unanswered.push(...this.#waiting, uid);
+    this.#waiting.clear();
   }
 }
