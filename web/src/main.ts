@@ -7,6 +7,7 @@ import { forgetAllLogs, forgetLogs, openStores } from "./db/stores.ts";
 import { Attention } from "./state/attention.svelte.ts";
 import { Client, type ClientOwner } from "./state/client.svelte.ts";
 import { Drafts } from "./state/drafts.svelte.ts";
+import { Elsewhere } from "./state/elsewhere.svelte.ts";
 import { Notifier } from "./state/notifier.svelte.ts";
 import type { Keepsakes, LogStore } from "./state/ports.ts";
 import { pathOf, Router } from "./state/router.svelte.ts";
@@ -14,6 +15,7 @@ import { Session } from "./state/session.svelte.ts";
 import { Today } from "./state/today.svelte.ts";
 import {
   BrowserLogins,
+  BrowserLooks,
   BrowserPages,
   browserClock,
   browserNetwork,
@@ -29,7 +31,8 @@ const pages = new BrowserPages();
 const router = new Router(window);
 const attention = new Attention();
 attention.follow(document);
-const notifier = new Notifier(window.Notification, storage(), attention, (conv) => {
+const elsewhere = new Elsewhere(new BrowserLooks(pages.own), browserClock);
+const notifier = new Notifier(window.Notification, storage(), attention, elsewhere, (conv) => {
   window.focus();
   router.go(pathOf(conv));
 });
@@ -76,6 +79,6 @@ today.follow(document);
 
 const target = document.getElementById("app");
 if (!target) throw new Error("the page has no place for the application");
-const app = { session, router, attention, notifier, today };
+const app = { session, router, attention, elsewhere, notifier, today };
 mount(App, { target, props: { app } });
 void session.start();

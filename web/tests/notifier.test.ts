@@ -54,10 +54,13 @@ function browser(permission: NotificationPermission, storage = new FakeStorage()
     }
   }
   const attention = { present: false };
+  const elsewhere = { present: false };
   const chosen: string[] = [];
   const make = (offer: unknown = FakeNotification) =>
-    new Notifier(offer as typeof Notification, storage, attention, (conv) => chosen.push(conv));
-  return { make, notifier: make(), attention, chosen, shown, asked: () => asked };
+    new Notifier(offer as typeof Notification, storage, attention, elsewhere, (conv) =>
+      chosen.push(conv),
+    );
+  return { make, notifier: make(), attention, elsewhere, chosen, shown, asked: () => asked };
 }
 
 describe("notifications", () => {
@@ -91,6 +94,17 @@ describe("notifications", () => {
     expect(shown.map(({ open }) => open)).toEqual([false]);
   });
 
+  test("are not for who looks at another page of the browser", async () => {
+    const { notifier, elsewhere, shown } = browser("granted");
+    await notifier.want(true);
+    elsewhere.present = true;
+    notifier.tell(CONV, "Bob", "hi");
+    expect([notifier.watched, shown.length]).toEqual([true, 0]);
+    elsewhere.present = false;
+    notifier.tell(CONV, "Bob", "hi again");
+    expect([notifier.watched, shown.length]).toEqual([false, 1]);
+  });
+
   test("lead to their conversation", async () => {
     const { notifier, chosen, shown } = browser("granted");
     await notifier.want(true);
@@ -121,7 +135,7 @@ describe("notifications", () => {
   test("are nothing where the browser has none, or in name only", async () => {
     const storage = new FakeStorage();
     const { make } = browser("granted", storage);
-    const none = new Notifier(undefined, null, { present: false }, () => {});
+    const none = new Notifier(undefined, null, { present: false }, { present: false }, () => {});
     expect(none.offered).toBe(false);
     none.tell(CONV, "Bob", "hi");
     class InNameOnly {

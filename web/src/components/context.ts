@@ -1,8 +1,9 @@
-/** What components find without being handed it: the session, the address, the reader's attention and how to get it, the day, the page's forms. */
+/** What components find without being handed it: the session, the address, the reader's attention, here or elsewhere, and how to get it, the day, the page's forms. */
 
 import { createContext } from "svelte";
 import type { Attention } from "../state/attention.svelte.ts";
 import type { Client } from "../state/client.svelte.ts";
+import type { Elsewhere } from "../state/elsewhere.svelte.ts";
 import type { Notifier } from "../state/notifier.svelte.ts";
 import type { Router } from "../state/router.svelte.ts";
 import type { Session } from "../state/session.svelte.ts";
@@ -13,6 +14,7 @@ export interface App {
   session: Session;
   router: Router;
   attention: Attention;
+  elsewhere: Elsewhere;
   today: Today;
   notifier: Notifier;
 }

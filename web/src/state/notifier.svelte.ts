@@ -1,8 +1,10 @@
-/** Tells of messages outside the page while nobody looks at it, if that is wanted in this browser. */
+/** Tells of messages outside the page while nobody looks at it or at another of this browser, if that is
+ * wanted there. */
 
 import { Failure } from "../wire/failure.ts";
 import type { ConvID } from "../wire/wire.ts";
 import type { Attention } from "./attention.svelte.ts";
+import type { Elsewhere } from "./elsewhere.svelte.ts";
 import { excerpt } from "./wording.ts";
 
 const KEY = "webchat:notifications";
@@ -13,6 +15,7 @@ export class Notifier {
   readonly #offer: typeof Notification | undefined;
   readonly #storage: Storage | null;
   readonly #attention: Pick<Attention, "present">;
+  readonly #elsewhere: Pick<Elsewhere, "present">;
   readonly #choose: (conv: ConvID) => void;
   readonly #open = new Map<ConvID, Notification>();
 
@@ -21,11 +24,13 @@ export class Notifier {
     offer: typeof Notification | undefined,
     storage: Storage | null,
     attention: Pick<Attention, "present">,
+    elsewhere: Pick<Elsewhere, "present">,
     choose: (conv: ConvID) => void,
   ) {
     this.#offer = offer;
     this.#storage = storage;
     this.#attention = attention;
+    this.#elsewhere = elsewhere;
     this.#choose = choose;
     this.#recall();
   }
@@ -76,9 +81,14 @@ export class Notifier {
     }
   }
 
+  /** Somebody looks at this page, or at another of this browser. */
+  get watched(): boolean {
+    return this.#attention.present || this.#elsewhere.present;
+  }
+
   /** Tells of news in `conv`; the newest takes the place of the one before. */
   tell(conv: ConvID, name: string, text: string): void {
-    if (!this.#offer || !this.on || this.#attention.present) return;
+    if (!this.#offer || !this.on || this.watched) return;
     const body = excerpt(text);
     try {
       const notification = new this.#offer(name, { body, tag: conv });
@@ -92,7 +102,7 @@ export class Notifier {
     }
   }
 
-  /** Whoever looks at the page needs no telling any more. */
+  /** Whoever looks needs no telling any more. */
   clear(): void {
     for (const notification of this.#open.values()) notification.close();
     this.#open.clear();

@@ -165,6 +165,14 @@ export interface Logins {
   heed(act: (uid: Uid) => void): void;
 }
 
+/** Whether somebody looks, told from page to page of this browser. */
+export interface Looks {
+  /** Tells the other pages whether somebody looks at this one. */
+  announce(present: boolean): void;
+  /** Calls `act` with each other page that tells this of itself. */
+  heed(act: (page: string, present: boolean) => void): void;
+}
+
 /** Timers and randomness, so that tests own them. */
 export interface Clock {
   now(): number;

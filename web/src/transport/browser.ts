@@ -1,6 +1,6 @@
-/** The browser's clock, randomness, network, pages and logins as ports. */
+/** The browser's clock, randomness, network, pages, logins and looks as ports. */
 
-import type { Clock, Logins, Pages } from "../state/ports.ts";
+import type { Clock, Logins, Looks, Pages } from "../state/ports.ts";
 import type { Network } from "./socket.ts";
 
 export const browserClock: Clock = {
@@ -86,6 +86,30 @@ export class BrowserLogins implements Logins {
 
   heed(act: (uid: string) => void): void {
     this.#others.onmessage = ({ data }: MessageEvent<string>) => act(data);
+  }
+}
+
+interface Look {
+  page: string;
+  present: boolean;
+}
+
+/** Looks at the page `own`, and at others, told from page to page. */
+export class BrowserLooks implements Looks {
+  readonly #own: string;
+  readonly #others = new BroadcastChannel("webchat-looks");
+
+  constructor(own: string) {
+    this.#own = own;
+  }
+
+  announce(present: boolean): void {
+    const look: Look = { page: this.#own, present };
+    this.#others.postMessage(look);
+  }
+
+  heed(act: (page: string, present: boolean) => void): void {
+    this.#others.onmessage = ({ data }: MessageEvent<Look>) => act(data.page, data.present);
   }
 }
 
