@@ -54,6 +54,10 @@ export class ManualClock implements Clock {
     };
   }
 
+  soon(act: () => void): void {
+    this.after(0, act);
+  }
+
   random(): number {
     return 0;
   }

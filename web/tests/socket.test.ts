@@ -78,7 +78,7 @@ async function setup() {
   const settings = { ...SOCKET_DEFAULTS, url: "http://server", transports: [Transport] };
   const channel = new SocketChannel(clock, network, settings);
   const told: string[] = [];
-  const hooks = { connected: () => {} };
+  const hooks = { connected: () => {}, chat: (_: unknown) => {} };
   channel.open({
     connected: () => {
       told.push("connected");
@@ -89,7 +89,10 @@ async function setup() {
     silent: () => told.push("silent"),
     heard: () => told.push("heard"),
     unauthenticated: () => {},
-    chat: () => {},
+    chat: (event) => {
+      hooks.chat(event);
+      told.push(`chat ${event}`);
+    },
   });
   await turn();
   const wire = () => wires.at(-1) ?? new Wire();
@@ -183,6 +186,68 @@ describe("a server that refuses the connection", () => {
     await pass(250);
     expect([told, wires.length]).toEqual([["failed"], 2]);
     channel.close();
+  });
+});
+
+describe("events", () => {
+  const frames = (...events: number[]) => events.map((event) => `42["chat",${event}]`);
+
+  /** A channel that is connected; `come` has frames come, each in a turn of its own. */
+  async function connected() {
+    const page = await setup();
+    await page.wire().accept();
+    page.told.length = 0;
+    const come = async (...data: string[]) => {
+      for (const each of data) {
+        page.wire().onmessage({ data: each });
+        await turn();
+      }
+    };
+    return { ...page, come };
+  }
+
+  test("that come together are told in one turn", async () => {
+    const { channel, told, come, pass } = await connected();
+    await come(...frames(1, 2, 3));
+    expect(told).toEqual([]);
+    await pass(0);
+    expect(told).toEqual(["chat 1", "chat 2", "chat 3"]);
+    await come(...frames(4));
+    await pass(0);
+    expect(told.slice(3)).toEqual(["chat 4"]);
+    channel.close();
+  });
+
+  test("are told ahead of the ack, and of the end, that came after them", async () => {
+    const { channel, told, wire, come, pass } = await connected();
+    const sent = channel.request("chat", { EvtType: "message" } as Outgoing);
+    void sent.then(() => told.push("acked"));
+    await come(...frames(1, 2), '430[{"ok":true}]', ...frames(3));
+    expect(told).toEqual(["chat 1", "chat 2", "acked"]);
+    await wire().fail();
+    await pass(0);
+    expect(told.slice(3)).toEqual(["chat 3", "disconnected"]);
+    channel.close();
+  });
+
+  test("of which one cannot be taken are told all the same, and so is what comes after them", async () => {
+    const { channel, hooks, told, wire, come, pass } = await connected();
+    hooks.chat = (event) => {
+      if (event === 1) throw new Error("what is this?");
+    };
+    await come(...frames(1, 2));
+    await wire().fail();
+    expect(told).toEqual(["chat 2", "disconnected"]);
+    await expect(pass(0)).rejects.toThrow("what is this?");
+    channel.close();
+  });
+
+  test("that are not told when the channel is closed are told to nobody", async () => {
+    const { channel, told, come, pass } = await connected();
+    await come(...frames(1));
+    channel.close();
+    await pass(0);
+    expect(told).toEqual([]);
   });
 });
 

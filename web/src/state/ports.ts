@@ -177,6 +177,8 @@ export interface Looks {
 export interface Clock {
   now(): number;
   after(ms: number, act: () => void): () => void;
+  /** Runs `act` in a turn of its own, after what waits to be dealt with; nothing slows that down. */
+  soon(act: () => void): void;
   random(): number;
   uuid(): string;
 }

@@ -9,6 +9,14 @@ export const browserClock: Clock = {
     const timer = setTimeout(act, ms);
     return () => clearTimeout(timer);
   },
+  soon: (act) => {
+    const { port1, port2 } = new MessageChannel(); // timers take their time where nobody looks
+    port1.onmessage = () => {
+      port1.close();
+      act();
+    };
+    port2.postMessage(null);
+  },
   random: () => Math.random(),
   uuid: randomUuid,
 };

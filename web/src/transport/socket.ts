@@ -44,6 +44,8 @@ export class SocketChannel implements Channel {
   #held = false;
   #unfollow: (() => void) | null = null;
   #silent = false;
+  /** What came as `chat` and was not told yet: what comes together is told in one turn, and drawn once. */
+  readonly #events: unknown[] = [];
 
   constructor(clock: Clock, network: Network, settings: SocketSettings = SOCKET_DEFAULTS) {
     this.#clock = clock;
@@ -80,6 +82,7 @@ export class SocketChannel implements Channel {
     this.#socket?.disconnect();
     this.#socket = null;
     this.#listener = null;
+    this.#events.length = 0;
   }
 
   restart(delayMs?: number): void {
@@ -102,6 +105,7 @@ export class SocketChannel implements Channel {
         throw new Failure(TIMED_OUT, "no answer in time");
       })
       .finally(inTime);
+    this.#tell();
     return checked(ack as Ack);
   }
 
@@ -126,6 +130,7 @@ export class SocketChannel implements Channel {
       this.#silent = false;
       // What was asked for since the server fell silent would be sent ahead of the next `join`.
       socket.sendBuffer = [];
+      this.#tell();
       listener.disconnected();
       if (!this.#network.onLine) listener.failed();
       this.#retry();
@@ -139,8 +144,24 @@ export class SocketChannel implements Channel {
       listener.failed();
       this.#retry();
     });
-    socket.on("chat", (event: unknown) => listener.chat(event));
+    socket.on("chat", (event: unknown) => {
+      if (this.#events.push(event) === 1) this.#clock.soon(() => this.#tell());
+    });
     socket.on("error", (event: { error?: WireError }) => this.#refused(event?.error));
+  }
+
+  /** Whatever else comes is told after the events that came before it. What the listener
+   * cannot take holds up nothing. */
+  #tell(): void {
+    while (this.#events.length > 0) {
+      try {
+        this.#listener?.chat(this.#events.shift());
+      } catch (cause) {
+        this.#clock.soon(() => {
+          throw cause; // for the console
+        });
+      }
+    }
   }
 
   #refused(error: WireError | undefined): void {
