@@ -58,6 +58,20 @@ describe("the session", () => {
     expect([session.phase, words]).toEqual(["starting", ["", "Connecting…"]]);
   });
 
+  test("is renewed several times a day, also where one time fails, until it ends", async () => {
+    const { session, api, clock, channel } = setup();
+    const me = vi.spyOn(api, "me");
+    await session.start();
+    await clock.pass(6 * 3_600_000);
+    expect(me).toHaveBeenCalledTimes(2);
+    api.failure = new Failure(UNREACHABLE, "nobody there");
+    await clock.pass(18 * 3_600_000);
+    expect([session.phase, me.mock.calls.length]).toEqual(["in", 5]);
+    channel.listener?.unauthenticated();
+    await clock.pass(24 * 3_600_000);
+    expect([session.phase, me.mock.calls.length]).toEqual(["out", 5]);
+  });
+
   test("waits for a server that cannot be reached", async () => {
     const { session, api, clock } = setup();
     api.failure = new Failure(UNREACHABLE, "nobody there");

@@ -15,6 +15,8 @@ export type ClientMaker = (uid: string, fresh: boolean, owner: ClientOwner) => P
 
 const LOGGED_OUT = "You were logged out on this device.";
 const RETRY = { firstMs: 500, maxMs: 8_000 };
+/** A page asks so often who is here, in ms: its cookie ends some days after that, one at least. */
+const RENEW_MS = 6 * 3_600_000;
 
 export class Session {
   phase = $state<Phase>("starting");
@@ -30,6 +32,7 @@ export class Session {
   readonly #makeClient: ClientMaker;
   readonly #keepsakes: Keepsakes;
   #loggingOut = false;
+  #cancelRenewal = () => {};
 
   constructor(
     api: Api,
@@ -144,6 +147,7 @@ export class Session {
     this.#know(profile);
     this.notice = "";
     this.phase = "in";
+    this.#renewLater();
     await this.client.start();
   }
 
@@ -160,7 +164,16 @@ export class Session {
     if (this.profile && this.profile.uid !== uid) this.#ended();
   }
 
+  /** The browser would forget who is here while they are. Where nobody answers, the next time will do. */
+  #renewLater(): void {
+    this.#cancelRenewal = this.#clock.after(RENEW_MS, () => {
+      this.#renewLater();
+      this.api.me().catch(() => {});
+    });
+  }
+
   #leave(notice: string): void {
+    this.#cancelRenewal();
     this.client?.stop();
     this.client = null;
     this.profile = null;
