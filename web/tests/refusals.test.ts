@@ -45,9 +45,15 @@ describe("a refusal", () => {
     const answered = await refused("edit", new Failure("too_large", "16385 bytes of Body"));
     expect(answered && reasonOf(answered)).toBe(words);
     const { client, channel } = await live(1);
-    await client.outbox.send(CONV, "y".repeat(16_385));
+    await client.outbox.send(CONV, "y".repeat(128 * 1024 + 1));
     expect(channel.chats("message")).toEqual([]);
     expect(client.outbox.of(CONV).map(reasonOf)).toEqual([words]);
+  });
+
+  test("of a long text is the server's", async () => {
+    const { client, channel } = await live(1);
+    await client.outbox.send(CONV, "y".repeat(128 * 1024));
+    expect(channel.chats("message")).toHaveLength(1);
   });
 
   test("of a reaction, or of what is so already, is not told", async () => {

@@ -18,14 +18,14 @@ export interface OutboxSettings {
   backoff: BackoffSettings;
   /** After so many `internal` errors a message counts as refused. */
   internalTries: number;
-  /** The server's limit of a text, in bytes of UTF-8: what is longer is not even sent. */
+  /** No server takes a longer text, in bytes of UTF-8: it is not even sent. What less it takes, it tells. */
   maxTextBytes: number;
 }
 
 export const OUTBOX_DEFAULTS: OutboxSettings = {
   backoff: { firstMs: 1_000, maxMs: 30_000 },
   internalTries: 5,
-  maxTextBytes: 16 * 1024,
+  maxTextBytes: 128 * 1024,
 };
 
 export interface OutboxListener {
