@@ -39,6 +39,33 @@ describe("joining", () => {
     expect(channel.bodies("sync")).toEqual([{ cursors: {}, receipts: [CONV] }]);
   });
 
+  test("receipts are asked for only of what is there, whatever the address", async () => {
+    const { api, channel, client } = await live(7);
+    const long = `group_${"x".repeat(140)}`;
+    await client.show(long);
+    await channel.lose();
+    await channel.connect();
+    expect(channel.bodies("join")[1]?.receipts).toEqual([]);
+    expect(channel.bodies("sync")).toEqual([]);
+    api.groups.set("group_1", []);
+    await client.show("group_1");
+    expect(channel.bodies("sync")).toEqual([{ cursors: {}, receipts: ["group_1"] }]);
+  });
+
+  test("receipts are asked for, too, of what turns out to be there before the join is acked", async () => {
+    const given = world();
+    given.api.groups.set("group_1", []);
+    const { channel, client } = await live(7, given);
+    await channel.lose();
+    const showing = client.show("group_1");
+    channel.connected = true;
+    channel.listener?.connected();
+    await showing;
+    await settle();
+    expect(channel.bodies("join")[1]?.receipts).toEqual([]);
+    expect(channel.bodies("sync")).toEqual([{ cursors: {}, receipts: ["group_1"] }]);
+  });
+
   test("over a thousand cursors come in packets", async () => {
     const given = world();
     given.api.list = Array.from({ length: 1001 }, (_, at) =>
@@ -349,51 +376,5 @@ describe("the connection", () => {
     await channel.connect();
     said.push(client.connection.words);
     expect(said).toEqual(["", "Connecting…", "", ""]);
-  });
-});
-
-describe("the list", () => {
-  test("is asked for again while the server does not answer", async () => {
-    const given = world();
-    given.api.failure = new Failure("unavailable", "no store", 1_000);
-    const { client, channel } = await live(2, given);
-    expect([client.conversations.loaded, given.api.listCalls]).toEqual([false, 1]);
-    await given.clock.pass(1_000);
-    expect(client.conversations.loaded).toBe(true);
-    expect(channel.bodies("join")).toHaveLength(1);
-  });
-
-  test("shows the newest message, also where a reaction came after it", async () => {
-    const given = world();
-    const reaction = entry(3, { EvtType: "react", Refers: 1, Body: "👍", N: 2 });
-    given.api.logs.set(CONV, [...history(2), reaction]);
-    given.api.list = [item(reaction)];
-    const { channel, conversation } = await live(3, given);
-    expect(conversation().last?.Seq).toBe(2);
-    expect(channel.bodies("join")[0]?.cursors).toEqual({ [CONV]: 3 });
-  });
-
-  test("history is fetched once, and who asks meanwhile waits for it", async () => {
-    const { client, api, conversation } = await live(120);
-    const asked: number[] = [];
-    const answer = api.eventsBefore.bind(api);
-    api.eventsBefore = (id, before, limit) => {
-      asked.push(before);
-      return answer(id, before, limit);
-    };
-    const twice = [1, 2].map(() => client.conversations.loadOlder(conversation()));
-    await Promise.all(twice);
-    expect([asked, conversation().entries.length]).toEqual([[121], 50]);
-    await client.conversations.loadOlder(conversation());
-    expect(asked).toEqual([121, 71]);
-  });
-
-  test("history that could not be fetched can be asked for again", async () => {
-    const { client, api, conversation } = await live(3);
-    api.failure = new Failure("unavailable", "no store");
-    await client.show(CONV);
-    expect(conversation().history).toBe("failed");
-    await client.conversations.loadOlder(conversation());
-    expect([conversation().history, conversation().entries.length]).toEqual(["idle", 3]);
   });
 });

@@ -220,6 +220,7 @@ export class Client {
       return;
     }
     this.shown = { state: "ready", conversation };
+    this.#feed.watch(id);
     // Its members tell most names: they are not asked for one by one meanwhile.
     void this.groups.load(conversation).then(() => this.freshen());
     await this.conversations.open(conversation);

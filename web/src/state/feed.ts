@@ -52,6 +52,8 @@ export class Feed {
   /** The cursor of the user's own log; null until it is known. */
   #ownPosition: Seq | null = null;
   #open: ConvID | null = null;
+  /** Whose receipts were asked for. */
+  #watched: ConvID | null = null;
   #joined = false;
   /** Entries of kinds that this client does not know. */
   unknown = 0;
@@ -83,8 +85,8 @@ export class Feed {
     this.#syncing.clear();
     const [first, ...further] = this.#cursorPackets();
     const { device } = this.#settings;
-    const open = this.#open;
-    const receipts = open ? [open] : [];
+    this.#watched = this.#isKnown(this.#open) ? this.#open : null;
+    const receipts = this.#watched === null ? [] : [this.#watched];
     const more = further.length > 0 && { more: true as const };
     const asked = [
       this.#channel.request("join", { device, cursors: first ?? {}, receipts, ...more }),
@@ -100,7 +102,7 @@ export class Feed {
       throw new Failure("unauthenticated", "somebody else has logged in with this browser");
     }
     this.#joined = true;
-    if (this.#open !== open) this.watch(this.#open);
+    this.watch(this.#open);
     return joined?.time ?? 0;
   }
 
@@ -108,10 +110,12 @@ export class Feed {
     this.#joined = false;
   }
 
-  /** The conversation on the screen, whose receipts are wanted; null: none. */
+  /** The conversation on the screen, whose receipts are wanted once it is known; null: none. */
   watch(id: ConvID | null): void {
+    if (id !== this.#open) this.#watched = null;
     this.#open = id;
-    if (id === null || !this.#joined) return;
+    if (!this.#joined || id === this.#watched || !this.#isKnown(id)) return;
+    this.#watched = id;
     this.#channel.request("sync", { cursors: {}, receipts: [id] }).catch(() => {
       // the next join asks for them again
     });
@@ -135,6 +139,11 @@ export class Feed {
     if (!isKnown(entry)) this.unknown += 1;
     this.#listener.met(conversation, entry);
     this.#listener.moved(entry.ConvID, entry.Seq);
+  }
+
+  /** An address may name anything: the server is asked of what is there. */
+  #isKnown(id: ConvID | null): id is ConvID {
+    return id !== null && this.#conversations.get(id) !== undefined;
   }
 
   #cursorPackets(): Record<ConvID, Seq>[] {
