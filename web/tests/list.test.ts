@@ -1,6 +1,7 @@
 /** A page's list of conversations, and the history that it needs for that. */
 
 import { describe, expect, test } from "vitest";
+import { listedAt } from "../src/components/rows.ts";
 import { Failure } from "../src/wire/failure.ts";
 import { entry, item, world } from "./fakes.ts";
 import { CONV, history, live } from "./page.ts";
@@ -24,6 +25,35 @@ describe("the list", () => {
     const { channel, conversation } = await live(3, given);
     expect(conversation().last?.Seq).toBe(2);
     expect(channel.bodies("join")[0]?.cursors).toEqual({ [CONV]: 3 });
+  });
+
+  /** A page whose conversation ends with `count` reactions to the first of two messages. */
+  async function reactedTo(count: number, given = world()) {
+    const reactions = Array.from({ length: count }, (_, at) =>
+      entry(3 + at, { EvtType: "react", Refers: 1, Body: "👍", N: 2 }),
+    );
+    given.api.logs.set(CONV, [...history(2), ...reactions]);
+    given.api.list = [item(entry(2 + count, { EvtType: "react", Refers: 1, N: 2 }))];
+    return live(2 + count, given);
+  }
+
+  test("shows the newest message, however many reactions came after it", async () => {
+    const { conversation } = await reactedTo(700);
+    expect(conversation().last?.Seq).toBe(2);
+  });
+
+  test("tries once each time where that fails, and has the conversation all the same", async () => {
+    const given = world();
+    const answer = given.api.eventsBefore.bind(given.api);
+    const asked: number[] = [];
+    given.api.eventsBefore = async (id, before, limit) => {
+      asked.push(before);
+      if (asked.length > 1) throw new Failure("unavailable", "no store");
+      return answer(id, before, limit);
+    };
+    const { conversation } = await reactedTo(300, given);
+    expect([given.api.listCalls, asked]).toEqual([2, [303, 253, 253]]);
+    expect(listedAt(conversation(), [], undefined)).toBe(entry(302).StoredAt);
   });
 
   test("history is fetched once, and who asks meanwhile waits for it", async () => {

@@ -5,7 +5,7 @@ import { listedAt, matches, rowOf } from "../src/components/rows.ts";
 import { Conversation } from "../src/state/conversation.svelte.ts";
 import type { Draft } from "../src/state/drafts.svelte.ts";
 import type { Pending } from "../src/state/ports.ts";
-import { entry } from "./fakes.ts";
+import { entry, item } from "./fakes.ts";
 
 const unsent: Pending = {
   ...{ id: "mine", conv: "dm:ann:bob", text: "hello", order: 1, owner: "page-1" },
@@ -64,6 +64,17 @@ describe("a conversation without messages", () => {
     });
     expect(listedAt(conversation(), [], { text: " " })).toBeNull();
     expect(listedAt(conversation(), [], undefined)).toBeNull();
+  });
+
+  test("is listed as of its newest entry, though that is not shown, and without a text", () => {
+    const reacted = conversation();
+    const reaction = entry(9, { EvtType: "react", Refers: 1, Body: "👍" });
+    reacted.adopt(item(reaction));
+    expect(listedAt(reacted, [], undefined)).toBe(reaction.StoredAt);
+    expect(rowOf(reacted, [], undefined, (uid) => uid)).toMatchObject({
+      text: "",
+      at: reaction.StoredAt,
+    });
   });
 
   test("is listed as of what waits to be sent", () => {

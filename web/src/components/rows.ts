@@ -47,7 +47,8 @@ export function rowOf(
 }
 
 function saidAt(conversation: Conversation, pending: readonly Pending[]): number | null {
-  return waitingIn(conversation, pending)?.at ?? conversation.last?.StoredAt ?? null;
+  const { last, toldAt } = conversation;
+  return waitingIn(conversation, pending)?.at ?? last?.StoredAt ?? toldAt;
 }
 
 /** What waits to be sent is newer than anything the log has; what was refused may be old. */

@@ -62,6 +62,8 @@ export class Conversation {
   left = $state(false);
   /** The newest entry that is shown, for the list. */
   last = $state.raw<Entry | null>(null);
+  /** When the newest entry that the list told of was stored, in ms: it need not be one that is shown. */
+  toldAt = $state<number | null>(null);
   /** N of the newest entry. */
   count = $state(0);
   /** N at the own displayed position. */
@@ -152,7 +154,10 @@ export class Conversation {
   /** Takes what the list says, which may be older or newer than what the channel told. */
   adopt(item: ConversationItem): void {
     const asOf = item.last?.Seq ?? 0;
-    this.#listed = Math.max(this.#listed, asOf);
+    if (asOf >= this.#listed) {
+      this.#listed = asOf;
+      this.toldAt = item.last?.StoredAt ?? null;
+    }
     if (asOf >= this.#namedAt) this.name = item.name || this.name;
     if (asOf >= this.#placedAt) this.left = item.left;
     this.named = true;

@@ -271,9 +271,14 @@ export class Conversations {
     const kept = this.#usable(item.ConvID, last);
     conversation.begin(kept?.position ?? last, kept?.entries ?? []);
     conversation.adopt(item);
-    // The newest entry may be a reaction, say: what the list shows is further back.
-    if (conversation.last === null) void this.loadOlder(conversation);
+    if (conversation.last === null) void this.#loadShown(conversation);
     return conversation;
+  }
+
+  /** The newest entries may be reactions, say: what the list shows is further back. */
+  async #loadShown(conversation: Conversation): Promise<void> {
+    await this.loadOlder(conversation);
+    await this.loadFrom(conversation, 1, () => conversation.last === null);
   }
 
   #usable(id: ConvID, last: number): KeptLog | undefined {
