@@ -357,6 +357,10 @@ export class Client {
 
   /** What the list shows has arrived here, though not over the channel. */
   #confirmListed(conversation: Conversation): void {
+    if (conversation.unsure) {
+      conversation.unsure = false;
+      this.#moved(conversation.id, conversation.position); // what was kept is forgotten, too
+    }
     const last = conversation.last;
     if (last && conversation.unread > 0) this.#receipts.arrived(conversation, last.Seq);
   }

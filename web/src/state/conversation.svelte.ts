@@ -70,6 +70,8 @@ export class Conversation {
   displayedCount = $state(0);
   delivered = $state(0);
   displayed = $state(0);
+  /** What was here was forgotten: what is read by now the list will tell. */
+  unsure = $state(false);
   /** Ascending and complete from the first one here up to the position, or up to the hole. */
   entries = $state.raw<readonly Entry[]>([]);
   /** What is behind the hole, up to the position, while somebody reads before it; null: no hole. */
@@ -98,7 +100,9 @@ export class Conversation {
     const present = [...members.values()].filter(({ uid }) => uid !== this.me);
     return present.map(({ uid, since }) => ({ ...NOWHERE, ...this.places.get(uid), since }));
   });
-  readonly unread = $derived(this.left ? 0 : Math.max(0, this.count - this.displayedCount));
+  readonly unread = $derived(
+    this.left || this.unsure ? 0 : Math.max(0, this.count - this.displayedCount),
+  );
   /** Where one was reading when it was last open; null: at its end. */
   spot: Spot | null = null;
   /** Somebody reads further up: what is here stays. */
@@ -154,6 +158,7 @@ export class Conversation {
   /** Takes what the list says, which may be older or newer than what the channel told. */
   adopt(item: ConversationItem): void {
     const asOf = item.last?.Seq ?? 0;
+    if (this.#isOther(item.last)) this.#forget();
     if (asOf >= this.#listed) {
       this.#listed = asOf;
       this.toldAt = item.last?.StoredAt ?? null;
@@ -189,8 +194,10 @@ export class Conversation {
   }
 
   /** What was passed over and can be fetched is a hole: history begins anew behind it, unless
-   * somebody reads before it. What it has changed of quoted entries is asked for. */
+   * somebody reads before it. What it has changed of quoted entries is asked for. One that ends
+   * before the position is another log, of which nothing is here. */
   skip({ Seq: seq, N, more }: Skip): void {
+    if (seq < this.position) this.#goBack(seq);
     this.position = seq;
     this.count = Math.max(this.count, N ?? 0);
     if (more) {
@@ -198,6 +205,46 @@ export class Conversation {
       this.ahead = [];
       if (!this.readsUp || this.entries.length === 0) this.toEnd();
     }
+    this.roster.outdate();
+  }
+
+  /** Nobody has come farther than the log. */
+  #goBack(seq: Seq): void {
+    this.#forget();
+    this.#listed = Math.min(this.#listed, seq);
+    this.#namedAt = Math.min(this.#namedAt, seq);
+    this.#placedAt = Math.min(this.#placedAt, seq);
+    for (const [uid, { delivered, displayed }] of this.places) {
+      this.places.set(uid, {
+        delivered: Math.min(delivered, seq),
+        displayed: Math.min(displayed, seq),
+      });
+    }
+    for (const own of this.readers.keys()) if (own > seq) this.readers.delete(own);
+  }
+
+  /** Whether `last`, as the store has it, is not what was here by its number. */
+  #isOther(last: Entry | null): boolean {
+    const here = this.at(last?.Seq);
+    if (!here || !last) return false;
+    return here.MsgID !== last.MsgID && here.StoredAt !== last.StoredAt;
+  }
+
+  /** What is here the store has lost, as where a backup was restored: it may have something else by
+   * the same numbers. */
+  #forget(): void {
+    this.entries = [];
+    this.ahead = null;
+    this.more = true;
+    this.readsUp = false;
+    this.spot = null;
+    this.quoted.clear();
+    this.last = null;
+    this.count = 0;
+    this.delivered = 0;
+    this.displayed = 0;
+    this.displayedCount = 0;
+    this.unsure = true;
     this.roster.outdate();
   }
 

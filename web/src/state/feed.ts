@@ -162,6 +162,7 @@ export class Feed {
   #handleLogless(event: Logless): void {
     const conversation = this.#known(event.ConvID);
     if (event.EvtType === "skip") {
+      if (event.Seq < conversation.position) this.#listener.listOutdated();
       conversation.skip(event);
       this.#listener.moved(event.ConvID, event.Seq);
     } else if (event.EvtType === "position") conversation.moveOwn(event);
