@@ -14,6 +14,7 @@ import {
   type Skip,
   type Uid,
 } from "../wire/wire.ts";
+import { NOWHERE, type OtherPlace, type Place, type Spot } from "./places.ts";
 import { Roster } from "./roster.svelte.ts";
 import {
   amended,
@@ -27,27 +28,8 @@ import {
   uidsOf,
 } from "./timeline.ts";
 
-/** How far somebody has come; `displayed` <= `delivered`. */
-export interface Place {
-  delivered: Seq;
-  displayed: Seq;
-}
-
-/** How far another member has come; `since`: the `Seq` by which they came in, 0 if nobody said. */
-export interface OtherPlace extends Place {
-  since: Seq;
-}
-
-/** Where in a log somebody reads: the first entry in view, and how far below the log's top, in px. */
-export interface Spot {
-  seq: Seq;
-  top: number;
-}
-
 /** How an entry met the position: next in line, seen before, or after something missing. */
 export type Accepted = "next" | "copy" | "gap";
-
-const NOWHERE: Place = { delivered: 0, displayed: 0 };
 
 export type LoadState = "idle" | "loading" | "failed";
 

@@ -10,7 +10,8 @@ import {
   type RoleChange,
   type Uid,
 } from "../wire/wire.ts";
-import type { Conversation, Place } from "./conversation.svelte.ts";
+import type { Conversation } from "./conversation.svelte.ts";
+import type { Place } from "./places.ts";
 import type { Pending } from "./ports.ts";
 import { groupChangeOf, roleChangeOf, uidsOf } from "./timeline.ts";
 
