@@ -69,6 +69,18 @@ async def test_a_group_is_shown_as_it_was_changed(api: Api) -> None:
     assert (shown["group"]["history_open"], shown["group"]["closed"]) == (True, True)
 
 
+async def test_whoever_has_left_is_told_a_groups_name_and_nothing_else_of_today(api: Api) -> None:
+    token = await api.register("ann")
+    await api.world.group(GROUP, "ben", "ann", name="Team")
+    await api.world.depart(GROUP, "ann")
+    await api.world.regroup(Group(GROUP, "Crew", "file-1", announcements=True))
+    shown = (await api.as_user(token, "GET", f"/conversations/{GROUP}")).json()
+    assert shown == {
+        "ConvID": GROUP, "name": "Crew", "picture": None, "members": None, "role": "",
+        "group": None,
+    }  # fmt: skip
+
+
 async def test_an_open_history_is_read_from_the_start_by_members_alone(api: Api) -> None:
     token = await api.register("ann")
     await api.world.group(GROUP, "ben")

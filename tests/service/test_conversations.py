@@ -8,7 +8,8 @@ import pytest
 
 from tests.service.world import World, code_of
 from webchat.errors import Code
-from webchat.model import Entry, pair_conv
+from webchat.model import Entry, Group, pair_conv
+from webchat.service.conversations import Described
 from webchat.service.readers import Reader
 
 GROUP = "group_team"
@@ -132,8 +133,9 @@ class TestOne:
     async def test_who_left_learns_its_name_alone(self, world: World) -> None:
         await world.group(GROUP, "ann", "ben", name="Team")
         await world.depart(GROUP, "ben")
+        await world.regroup(Group(GROUP, "Crew", "file-1", announcements=True))
         described = await world.conversations.one("ben", GROUP)
-        assert (described.name, described.members, described.role) == ("Team", None, "")
+        assert described == Described(GROUP, "Crew", None, "", None)
 
     @pytest.mark.parametrize(
         "conv",

@@ -35,7 +35,7 @@ class Listed:
 class Described:
     """A conversation: its name, how many are in it (None: the asker no longer is), own role.
 
-    `group`: what else is true of it, None for a pair.
+    `group`: what else is true of it, None for a pair and for who no longer is in it.
     """
 
     conv: ConvID
@@ -71,12 +71,12 @@ class Conversations:
         return Page(items, cursor_of(found[count - 1].activity) if len(found) > count else None)
 
     async def one(self, uid: Uid, conv: ConvID) -> Described:
-        """One conversation, also one that was left. NOT_A_MEMBER."""
+        """One conversation; of one that was left the name alone. NOT_A_MEMBER."""
         newest = (await self._history.spans(uid, conv))[-1]
         (name,) = await self._names(uid, [conv])
-        group = await self._members.group(conv)
         if newest.until is not None:
-            return Described(conv, name, None, "", group)
+            return Described(conv, name, None, "", None)
+        group = await self._members.group(conv)
         return Described(conv, name, await self._members.count(conv), newest.role, group)
 
     async def _listed(self, uid: Uid, found: Sequence[Seen]) -> list[Listed]:

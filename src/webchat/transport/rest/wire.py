@@ -166,7 +166,7 @@ class GroupSettings(Struct):
 class Conversation(Struct, rename={"conv": "ConvID"}):
     """One conversation. `members`: how many; null for one that was left. `picture`: a file's id.
 
-    `group`: its settings, null for a pair.
+    `group`: its settings, null for a pair and for one that was left.
     """
 
     conv: str
