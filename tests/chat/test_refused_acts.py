@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.chat.world import World
+from webchat.model import is_uid
 
 
 @pytest.mark.parametrize(
@@ -57,3 +60,31 @@ async def test_a_refusal_quotes_no_more_than_a_little_of_what_was_wrong(
     refusal = await anna.do(kind, "group_1", Body=body)
     assert refusal["error"]["code"] == "bad_request"
     assert len(refusal["error"]["message"]) < 2_100
+
+
+class Strict:
+    """Members, who cannot be asked for what is no uid: some stores have no key so long, or none
+    with such a character."""
+
+    def __init__(self, members: Any) -> None:
+        self._members = members
+
+    def __getattr__(self, method: str) -> Any:
+        return getattr(self._members, method)
+
+    async def present_among(self, conv: str, uids: Sequence[str]) -> Any:
+        assert all(map(is_uid, uids))
+        return await self._members.present_among(conv, uids)
+
+
+@pytest.mark.parametrize("uid", ["u" * 1_100, "be\0n", "group_2", ""])
+async def test_what_is_no_users_id_no_store_is_asked_for(world: World, uid: str) -> None:
+    ports = {**vars(world.store), "members": Strict(world.store.members)}
+    node = World(beside=world, store=SimpleNamespace(**ports))
+    anna = await node.joined("anna")
+    await anna.do("create", "group_1", "ben")
+    body = json.dumps({"uid": uid, "role": "admin"})
+    refusal = await anna.do("role", "group_1", Body=body)
+    assert refusal["error"]["code"] == "unknown_user"
+    assert (await anna.do("remove", "group_1", uid))["error"]["code"] == "bad_request"
+    await node.chat.close()

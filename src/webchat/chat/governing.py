@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from webchat.chat.client import Act
 from webchat.chat.sending import Sender
 from webchat.errors import Code, WebchatError
+from webchat.model import ConvID, Membership, Uid, is_uid
 from webchat.ports.log import Append
 from webchat.ports.members import Members
 from webchat.service.membership import check_group_act, uids_in
@@ -33,12 +34,16 @@ class Governing:
 
         async def decide(standing: Standing) -> Append | None:
             change = role_change(act.envelope.body)
-            present = await self._members.present_among(standing.conv, [change.uid])
-            span = present.get(change.uid)
+            span = await self._present(standing.conv, change.uid)
             append = role(standing, span, change, act.envelope)
             return None if span is not None and span.role == change.role else append
 
         await self._act(act, decide)
+
+    async def _present(self, conv: ConvID, uid: Uid) -> Membership | None:
+        """Where somebody is in a group. What can be no uid, no store is asked for."""
+        present = await self._members.present_among(conv, [uid]) if is_uid(uid) else {}
+        return present.get(uid)
 
     async def remove(self, act: Act) -> None:
         """An admin puts members out. Who is not in is left out; with nobody left that is all."""
