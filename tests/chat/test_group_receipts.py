@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from tests.chat.watched import WatchedStore
 from tests.chat.world import RECEIPTS, Person, World, three
 from webchat.chat.assembly import Settings
 from webchat.errors import Code, WebchatError
@@ -168,6 +169,44 @@ async def test_what_authors_were_told_before_the_store_failed_they_are_not_told_
     await world.pass_time(1.5)
     assert [told["Originated"] for told in anna.got("display")] == ["ben", "cleo"]
     await world.chat.close()
+
+
+async def test_conversations_that_cannot_be_read_hold_up_no_receipts_in_others(
+    near: World, watched: WatchedStore
+) -> None:
+    anna, ben = await near.joined("anna"), await near.joined("ben")
+    groups = [f"group_{number}" for number in range(9)]
+    for group in groups:
+        await anna.do("create", group, "ben")
+        await anna.say_in(group, "hello")
+    *damaged, sound = groups
+    watched.log.damaged.update(damaged)
+    for group in groups:
+        ben.say("chat", ben.act("display", group, ConvID=group, Seq=2))
+    await near.pass_time(1)
+    await near.pass_time(1)
+    assert [told["ConvID"] for told in anna.got("display")] == [sound]
+    watched.log.damaged.clear()
+    await near.pass_time(1)
+    assert [told["ConvID"] for told in anna.got("display")] == [sound, *damaged]
+
+
+async def test_of_a_log_that_cannot_be_read_only_the_newest_moves_are_remembered(
+    world: World, watched: WatchedStore
+) -> None:
+    settings = Settings(receipts=ReceiptSettings(untold_steps=2))
+    near = World(settings, beside=world, store=watched)
+    anna, ben, _ = await three(near, G, "ben")
+    for body in map(str, range(2, 6)):
+        await anna.say_in(G, body)
+    watched.log.damaged.add(G)
+    for seq in range(2, 6):
+        await ben.confirm("display", G, ConvID=G, Seq=seq, From=G, Originated="ben")
+    await near.pass_time(1)
+    watched.log.damaged.clear()
+    await near.pass_time(1)
+    assert [told["Seq"] for told in anna.got("display")] == [4, 5]
+    await near.chat.close()
 
 
 async def test_beyond_a_hundred_members_an_author_of_the_seeds_form_hears_of_each(

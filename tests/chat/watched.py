@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tests.memory.store import MemoryStore
+from webchat.errors import Code, WebchatError
 from webchat.model import Entry, Head
 from webchat.ports.following import Following, FollowingInTurn
 from webchat.ports.kept import KeptReceipts
@@ -31,7 +32,8 @@ class WatchedStore:
 
 
 class WatchedLog:
-    """`reads`, `read_together`, `heads_of`: what was asked for. `outcomes`: while kept, of appends
+    """`reads`, `read_together`, `heads_of`: what was asked for. `damaged`: logs that cannot be
+    read, nor can others together with them. `outcomes`: while kept, of appends
     that were made; None: they are told at once. `heads_wait`: heads of several logs that were read
     are told only when it is set; `find_waits`: so is what was looked for by its key; `read_waits`:
     what was read of these logs."""
@@ -44,6 +46,7 @@ class WatchedLog:
         self.heads_wait: asyncio.Event | None = None
         self.find_waits: asyncio.Event | None = None
         self.read_waits: dict[str, asyncio.Event] = {}
+        self.damaged: set[str] = set()
         self.outcomes: list[Callable[[Any], None]] | None = None
 
     def __getattr__(self, method: str) -> Any:
@@ -51,6 +54,7 @@ class WatchedLog:
 
     async def read(self, conv: str, after: int, limit: int) -> list[Entry]:
         self.reads.append(conv)
+        self._check_sound(conv)
         entries: list[Entry] = await self._log.read(conv, after, limit)
         if conv in self.read_waits:
             await self.read_waits[conv].wait()
@@ -58,8 +62,13 @@ class WatchedLog:
 
     async def read_each(self, places: Mapping[str, int], limit: int) -> Mapping[str, list[Entry]]:
         self.read_together.append(tuple(places))
+        self._check_sound(*places)
         found: Mapping[str, list[Entry]] = await self._log.read_each(places, limit)
         return found
+
+    def _check_sound(self, *convs: str) -> None:
+        if self.damaged.intersection(convs):
+            raise WebchatError(Code.UNAVAILABLE, "the store is not answering")
 
     async def heads(self, convs: Sequence[str]) -> Mapping[str, Head]:
         self.heads_of.append(tuple(convs))

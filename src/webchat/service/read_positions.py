@@ -30,7 +30,9 @@ class ReceiptSettings:
     """`receipts_interval_ms`: how long moves are gathered. `receipt_entries`: among how many
     entries up to the new position authors are sought. `told_members`: in groups beyond that, full
     form authors get counts every `counts_interval_ms`; beyond `told_seed_members` seed-form
-    authors get nothing. `counted_messages`: of an author, in a snapshot of counts."""
+    authors get nothing. `counted_messages`: of an author, in a snapshot of counts.
+    `untold_steps`: of moves in a conversation whose log cannot be read just the newest are told
+    when it can."""
 
     receipts_interval_ms: int = 250
     receipt_entries: int = 200
@@ -38,6 +40,7 @@ class ReceiptSettings:
     told_seed_members: int = 1_000
     counts_interval_ms: int = 1_000
     counted_messages: int = 100
+    untold_steps: int = 10_000
 
 
 class Counts(msgspec.Struct, frozen=True):

@@ -172,21 +172,26 @@ class Telling:
             self._is_telling = False
 
     async def _tell_each(self, untold: dict[ConvID, list[Step]]) -> None:
-        """Tell of each conversation, some at once; what fails stays untold."""
+        """Tell of each conversation, some at once; what fails stays untold, behind all others."""
         convs = iter(list(untold))
 
         async def go_on() -> None:
             for conv in convs:
-                for window in _windows(conv, untold[conv], self._settings.receipt_entries):
-                    self._tell(window, await self._look_at(window))
-                    untold[conv] = window.later
-                del untold[conv]
+                try:
+                    for window in _windows(conv, untold[conv], self._settings.receipt_entries):
+                        self._tell(window, await self._look_at(window))
+                        untold[conv] = window.later
+                    del untold[conv]
+                except WebchatError:
+                    untold[conv] = untold.pop(conv)
+                    raise
 
         try:
             await all_of([go_on() for _ in range(min(_AT_ONCE, len(untold)))])
         finally:
             for conv, steps in untold.items():
-                self._untold[conv][:0] = steps
+                steps += self._untold.pop(conv, ())
+                self._untold[conv] = steps[-self._settings.untold_steps :]
 
     async def _look_at(self, window: _Window) -> _Seen:
         conv, after = window.conv, window.after
