@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from tests.chat.watched import WatchedStore
 from tests.chat.world import World, settle
 from tests.memory import ManualClock, MemoryStore
 from webchat.chat.assembly import Settings
@@ -84,6 +85,59 @@ async def test_backlogs_wait_for_the_store_and_then_come_whole(world: World) -> 
     world.store.is_down = False
     await world.pass_time(1.0)
     assert all(phone.bodies()[-5:] == ["0", "1", "2", "3", "4"] for phone in phones)
+
+
+async def test_a_log_that_cannot_be_read_holds_up_no_other(
+    world: World, near: World, watched: WatchedStore
+) -> None:
+    people = [await world.joined(uid) for uid in ("cleo", "dora", "anna")]
+    for person in people:
+        await world.pass_time(1.0)
+        await person.send("ben", f"of {person.uid}")
+    anna = people[-1]
+    watched.log.damaged.add(CONV)  # the newest, and so the first to be read
+    ben = await near.joined("ben")
+    assert ben.bodies() == ["of dora", "of cleo"]
+    await people[0].send("ben", "live")
+    assert (await ben.send("cleo", "answer"))["ok"]
+    assert ben.bodies()[2:] == ["live"]
+    await anna.send("ben", "later")
+    watched.log.damaged.clear()
+    await near.pass_time(1.0)
+    await anna.send("ben", "live, too")
+    assert ben.bodies()[3:] == ["of anna", "later", "live, too"]
+
+
+async def test_while_a_log_cannot_be_read_what_else_is_asked_for_comes_at_once(
+    world: World, near: World, watched: WatchedStore
+) -> None:
+    anna, cleo = await world.joined("anna"), await world.joined("cleo")
+    await anna.send("ben", "of anna")
+    await cleo.send("ben", "of cleo")
+    watched.log.damaged.add(CONV)
+    ben = await near.joined("ben", {"dm:ben:cleo": 1})
+    await near.pass_time(5.0)
+    await ben.ask("sync", {"cursors": {"dm:ben:cleo": 0}})
+    assert ben.bodies() == ["of cleo"]
+
+
+async def test_logs_that_cannot_be_read_are_tried_one_a_second_while_their_device_is_here(
+    world: World, near: World, watched: WatchedStore
+) -> None:
+    groups = {f"group_{number}" for number in range(3)}
+    anna = await world.joined("anna")
+    for group in groups:
+        await anna.do("create", group, "ben")
+    watched.log.damaged |= groups
+    ben = await near.joined("ben")
+    watched.log.reads.clear()
+    for _ in range(3):
+        await near.pass_time(1.0)
+    assert sorted(watched.log.reads) == sorted(groups)
+    ben.leave()
+    for _ in range(3):
+        await near.pass_time(1.0)
+    assert len(watched.log.reads) == 3
 
 
 async def test_an_outage_is_two_lines_in_the_log_however_many_wait(world: World) -> None:

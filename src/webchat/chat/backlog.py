@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,6 +14,7 @@ from webchat.chat.device import Device
 from webchat.chat.followed import FollowedLog, User
 from webchat.chat.lag import BacklogSettings, Lag
 from webchat.chat.tools import Tools
+from webchat.errors import WebchatError
 from webchat.model import ConvID, Seq, Uid, is_group
 from webchat.service.seeing import ALL, Span, as_seen, visible
 
@@ -39,7 +41,8 @@ class _Run:
 
 
 class Backlog:
-    """Brings devices from where they are behind to live. One run at a time a device."""
+    """Brings devices from where they are behind to live. One run at a time a device; logs that
+    cannot be read are left to another, which holds up nothing else."""
 
     def __init__(self, let_out: LetOut, tools: Tools, settings: BacklogSettings) -> None:
         self._let_out = let_out
@@ -50,6 +53,8 @@ class Backlog:
         self._spawn = tools.spawn
         self.settings = settings
         self._under_way: set[Device] = set()
+        self._failed: dict[Device, dict[ConvID, None]] = {}
+        """Logs that could not be read, the one whose turn it is first."""
 
     def wake(self, device: Device) -> None:
         """Begin a run, if there is anything to do and none is under way."""
@@ -63,19 +68,47 @@ class Backlog:
         try:
             while not device.socket.closed:
                 due = [conv for conv, lag in device.lags.items() if lag.is_for_backlog]
+                if failed := self._failed.get(device):
+                    due = [conv for conv in due if conv not in failed]
                 if not due:
                     return
                 for together in self._by_page(device, device.newest_first(due)):
                     if len(together) > 1:
-                        await self._patience.insist(
-                            partial(self._read_ahead, device, together), "a backlog"
-                        )
+                        with suppress(WebchatError):  # else each is read by itself
+                            await self._read_ahead(device, together)
                     for log in together:
-                        await self._catch_up_in_time(device, log)
+                        await self._try(device, log)
                         if device.socket.congested:  # by skips: entries have waited
                             await device.socket.drained()
         finally:
             self._under_way.discard(device)
+
+    async def _try(self, device: Device, log: FollowedLog) -> None:
+        try:
+            await self._catch_up_in_time(device, log)
+        except WebchatError as error:
+            if not error.code.retry:
+                raise
+            if device not in self._failed:
+                self._failed[device] = {}
+                self._spawn(self._insist(device, log.conv))
+            self._failed[device][log.conv] = None
+
+    async def _insist(self, device: Device, conv: ConvID) -> None:
+        """Try the logs that failed, each in its turn, until one can be read; then all anew."""
+        try:
+            await self._patience.insist(partial(self._try_next, device), "a backlog", conv=conv)
+        finally:
+            del self._failed[device]
+        self.wake(device)
+
+    async def _try_next(self, device: Device) -> None:
+        failed = self._failed[device]
+        conv = next(iter(failed))
+        failed[conv] = failed.pop(conv)
+        log = device.log_of(conv)
+        if log is not None:
+            await self._catch_up_in_time(device, log)
 
     def _by_page(self, device: Device, logs: Iterable[FollowedLog]) -> Iterator[list[FollowedLog]]:
         """These logs in their order, as many together as lack no more than a page of entries."""
@@ -106,9 +139,7 @@ class Backlog:
             lag = device.lags.get(log.conv)
             if lag is None or not device.is_behind(log, lag):
                 return
-            await self._patience.insist(
-                partial(self._catch_up, device, log, lag), "a backlog", conv=log.conv
-            )
+            await self._catch_up(device, log, lag)
 
     async def _catch_up(self, device: Device, log: FollowedLog, lag: Lag) -> None:
         """Bring one log to live, unless that begins anew meanwhile, or its user turns out to have
