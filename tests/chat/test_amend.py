@@ -73,11 +73,11 @@ async def test_a_deleted_message_cannot_be_amended(world: World, kind: str) -> N
 async def test_a_reaction_can_be_taken_back(world: World) -> None:
     anna, ben = await talk(world)
     await amend(ben, "react", "anna", 1, "👍")
-    assert await world.store.log.reactions(CONV, [1]) == {1: {"ben": "👍"}}
+    assert await world.store.log.reactions(CONV, [1], 99) == {1: {"ben": "👍"}}
     (reaction,) = anna.got("react")
     assert (reaction["Body"], reaction["Refers"]) == ("👍", 1)
     await amend(ben, "react", "anna", 1, "")
-    assert await world.store.log.reactions(CONV, [1]) == {}
+    assert await world.store.log.reactions(CONV, [1], 99) == {}
 
 
 async def test_a_resent_edit_gets_its_first_place(world: World) -> None:
@@ -240,7 +240,7 @@ async def test_a_reaction_that_is_overtaken_by_the_deletion_is_refused(
     while not ben.socket.acks.get(ack_id):
         await settle()
     assert ben.socket.acks[ack_id]["error"]["code"] == "bad_request"
-    assert await world.store.log.reactions(CONV, [1]) == {}
+    assert await world.store.log.reactions(CONV, [1], 99) == {}
 
 
 async def _later(call: Callable[[], None]) -> None:

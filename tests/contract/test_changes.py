@@ -158,7 +158,7 @@ async def test_what_is_no_earlier_entry_cannot_be_changed(
     outcome = await send(store, react(group, "ann", refers, "👍"))
     assert outcome.entries[0].seq == 4
     assert await store.log.read(group, 0, 3) == before
-    assert await store.log.reactions(group, [change.refers]) == {}
+    assert await store.log.reactions(group, [change.refers], 99) == {}
 
 
 async def test_reactions_are_one_per_member_and_the_newest_counts(store: Store, group: str) -> None:
@@ -166,7 +166,7 @@ async def test_reactions_are_one_per_member_and_the_newest_counts(store: Store, 
     await send(store, react(group, "cid", 2, "🎉"))
     await send(store, react(group, "bob", 2, "❤️"))
     await send(store, react(group, "ann", 3, "👍"))
-    assert await store.log.reactions(group, [1, 2, 3, 99]) == {
+    assert await store.log.reactions(group, [1, 2, 3, 99], 99) == {
         2: {"bob": "❤️", "cid": "🎉"},
         3: {"ann": "👍"},
     }
@@ -176,9 +176,9 @@ async def test_a_reaction_is_taken_back(store: Store, group: str) -> None:
     await send(store, react(group, "bob", 2, "👍"))
     await send(store, react(group, "cid", 2, "👍"))
     await send(store, react(group, "bob", 2, ""))
-    assert await store.log.reactions(group, [2]) == {2: {"cid": "👍"}}
+    assert await store.log.reactions(group, [2], 99) == {2: {"cid": "👍"}}
     await send(store, react(group, "cid", 2, ""))
-    assert await store.log.reactions(group, [2]) == {}
+    assert await store.log.reactions(group, [2], 99) == {}
 
 
 @pytest.mark.parametrize("body", ["\0", "a\0b", '"\\', "\U0001f468\u200d\U0001f469"])
@@ -188,12 +188,28 @@ async def test_a_reaction_is_kept_whatever_it_is_made_of(
     await send(store, react(group, "bob", 2, "👍"))
     await send(store, react(group, "bob", 2, body))
     await send(store, react(group, "cid", 3, body))
-    assert await store.log.reactions(group, [2, 3]) == {2: {"bob": body}, 3: {"cid": body}}
+    assert await store.log.reactions(group, [2, 3], 99) == {2: {"bob": body}, 3: {"cid": body}}
 
 
 async def test_taking_back_what_was_never_there_does_nothing(store: Store, group: str) -> None:
     await send(store, react(group, "bob", 2, ""))
-    assert await store.log.reactions(group, [2]) == {}
+    assert await store.log.reactions(group, [2], 99) == {}
+
+
+async def test_of_many_reactions_those_are_read_that_are_asked_for(
+    store: Store, group: str
+) -> None:
+    for uid in ("Ben", "bob", "cid", "ann"):
+        await send(store, react(group, uid, 2, f"of {uid}"))
+        await send(store, react(group, uid, 3, "👍"))
+    read = store.log.reactions
+    assert await read(group, [3, 2], 2) == {
+        2: {"Ben": "of Ben", "ann": "of ann"},
+        3: {"Ben": "👍", "ann": "👍"},
+    }
+    assert await read(group, [2], 1, since="bob") == {2: {"bob": "of bob"}}
+    assert await read(group, [2, 3], 9, since="bobby") == {2: {"cid": "of cid"}, 3: {"cid": "👍"}}
+    assert await read(group, [2], 9, since="dan") == await read(group, [], 9) == {}
 
 
 async def test_a_reaction_leaves_the_entry_as_it_is(store: Store, group: str) -> None:
@@ -206,8 +222,8 @@ async def test_reactions_belong_to_their_log(store: Store, group: str) -> None:
     await send(store, react(group, "bob", 2, "👍"))
     await send(store, create("group_y", "bob"))
     await send(store, Append("group_y", (message("bob", "1"),)))
-    assert await store.log.reactions("group_y", [2]) == {}
-    assert await store.log.reactions("group_none", [2]) == {}
+    assert await store.log.reactions("group_y", [2], 99) == {}
+    assert await store.log.reactions("group_none", [2], 99) == {}
 
 
 def test_what_a_client_said_is_kept_byte_by_byte() -> None:

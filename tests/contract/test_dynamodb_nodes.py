@@ -323,7 +323,7 @@ async def test_reactions_of_two_nodes_both_count(cluster: Cluster) -> None:
         send(nodes[0], react("group_x", "ann", 1, "a")),
         send(nodes[1], react("group_x", "bob", 1, "b")),
     )
-    assert await nodes[0].log.reactions("group_x", [1]) == {1: {"ann": "a", "bob": "b"}}
+    assert await nodes[0].log.reactions("group_x", [1], 99) == {1: {"ann": "a", "bob": "b"}}
 
 
 async def test_members_referred_on_two_nodes_at_once_are_all_in(cluster: Cluster) -> None:

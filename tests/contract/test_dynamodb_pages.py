@@ -1,11 +1,14 @@
-"""Pages of keys in a DynamoDB store, of logs that were talked in for longer than keys are known."""
+"""Pages of a DynamoDB table: of keys, in logs that were talked in for longer than keys are known,
+and of reactions."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Final
 
-from tests.contract.asking import message, send
+import pytest
+
+from tests.contract.asking import create, message, react, send
 from tests.contract.dynamodb_nodes import FaultyTable, Node
 from tests.contract.plain_table import PlainTable
 from tests.memory import ManualClock
@@ -41,3 +44,25 @@ async def test_a_page_made_on_demand_keeps_its_newer_keys_beside_those_of_the_da
     assert await table.get(page_key(CONV, 0)) is not None
     outcome = await send(node(), said(RUN_KEYS - 100))
     assert (outcome.entries[0].seq, outcome.fresh) == (RUN_KEYS - 99, False)
+
+
+@pytest.mark.parametrize("page_items", [1, 2, 3])
+async def test_reactions_are_read_in_pages_and_no_more_of_them_than_are_asked_for(
+    page_items: int,
+) -> None:
+    table = FaultyTable(PlainTable(page_items))
+    node = Node(table, SETTINGS, ManualClock())
+    await send(node, create("group_x", "ann"))
+    await send(node, Append("group_x", tuple(message("ann", f"m{n}") for n in range(3))))
+    for seq in (2, 3, 4):
+        for n in range(30):
+            await send(node, react("group_x", f"u{n:02}", seq, "👍"))
+    await send(node, react("group_x", "u00", 4, ""))
+    table.reads.clear()
+    assert await node.log.reactions("group_x", [2, 4], 2) == {
+        2: {"u00": "👍", "u01": "👍"},
+        4: {"u01": "👍", "u02": "👍"},
+    }
+    assert table.reads["query"] <= 6
+    assert await node.log.reactions("group_x", [3], 1, since="u29") == {3: {"u29": "👍"}}
+    await node.close()

@@ -25,7 +25,7 @@ CALLS: Final[dict[str, Call]] = {
     "read_before": lambda store: store.log.read_before("group_x", None, 1),
     "find": lambda store: store.log.find("group_x", "ann", "1"),
     "heads": lambda store: store.log.heads(["group_x"]),
-    "reactions": lambda store: store.log.reactions("group_x", [1]),
+    "reactions": lambda store: store.log.reactions("group_x", [1], 99),
     "of_user": lambda store: store.members.of_user("ann"),
     "following": lambda store: store.following.of("ann"),
     "newest": lambda store: store.following.newest("ann", None, 1),

@@ -89,7 +89,7 @@ def reads(store: PostgresStore, conv: ConvID) -> dict[str, Callable[[], Awaitabl
         "read before": lambda: log.read_before(conv, None, 2),
         "find": lambda: log.find(conv, "u0", "3"),
         "heads": lambda: log.heads([conv]),
-        "reactions": lambda: log.reactions(conv, [3, 4]),
+        "reactions": lambda: log.reactions(conv, [3, 4], 99),
         "spans": lambda: members.spans(conv, "u3"),
         "page": lambda: members.page(conv, "u3", 2),
         "count": lambda: members.count(conv),

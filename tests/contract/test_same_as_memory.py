@@ -149,7 +149,7 @@ async def _all_of(store: Store, *, conv: ConvID) -> Sequence[object]:
     """What a store has of a log."""
     return (
         await store.log.read(conv, 0, 10_000),
-        await store.log.reactions(conv, range(99)),
+        await store.log.reactions(conv, range(99), 99),
         await store.members.page(conv, "", 99),
         await store.positions.of_members(conv, UIDS),
     )

@@ -160,7 +160,7 @@ async def test_a_store_goes_on_where_what_it_was_filled_with_ended(
     assert await store.members.at("group_x", 8, 9) == await source.members.at("group_x", 8, 9)
     assert [p.uid for p in await store.accounts.recent(9)] == ["ann", "cid", "bob"]
     assert [p.uid for p in await store.accounts.search("bo", "", 9)] == ["bob"]
-    assert await store.log.reactions("group_x", [2]) == {2: {"ann": "👍"}}
+    assert await store.log.reactions("group_x", [2], 99) == {2: {"ann": "👍"}}
     assert await store.kept.take("bob", 2) == [b'{"a":1}', b'{"a":2}']
     held = await store.held.of_group("group_z", 0)
     assert [message.draft.msg_id for message in held] == ["h1", "h2"]

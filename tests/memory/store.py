@@ -154,14 +154,16 @@ class _MemoryLog:
         heads = self._state.heads
         return {conv: heads[conv] for conv in convs if conv in heads}
 
-    async def reactions(self, conv: ConvID, seqs: Sequence[Seq]) -> Mapping[Seq, Mapping[Uid, str]]:
+    async def reactions(
+        self, conv: ConvID, seqs: Sequence[Seq], limit: int, since: Uid = ""
+    ) -> Mapping[Seq, Mapping[Uid, str]]:
         self._check_up()
-        found = {seq: self._state.reactions.get((conv, seq)) for seq in seqs}
-        return {
-            seq: {uid: body for uid, (body, _) in reactions.items()}
+        found = {seq: sorted(self._state.reactions.get((conv, seq), {}).items()) for seq in seqs}
+        listed = {
+            seq: [(uid, body) for uid, (body, _) in reactions if uid >= since][:limit]
             for seq, reactions in found.items()
-            if reactions
         }
+        return {seq: dict(reactions) for seq, reactions in listed.items() if reactions}
 
     def _append(self, request: Append, done: AppendDone) -> None:
         try:

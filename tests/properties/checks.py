@@ -74,7 +74,7 @@ class Checks:
             for entry in stored:
                 if entry.kind == "message":
                     assert json.loads(entry.envelope)["Body"] == ledger.texts[entry.seq]
-            reactions = await self.store.log.reactions(conv, [entry.seq for entry in stored])
+            reactions = await self.store.log.reactions(conv, [entry.seq for entry in stored], 9_999)
             assert reactions == {seq: r for seq, r in ledger.reactions.items() if r}, conv
 
     # Devices

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -11,9 +10,8 @@ import pytest
 
 from tests.service.world import World, code_of
 from webchat.errors import Code
-from webchat.model import Draft, Entry, Group
-from webchat.ports.log import Append, Change, Follow
-from webchat.service.pages import MAX_LIMIT
+from webchat.model import Entry, Group, Seq
+from webchat.service.pages import MAX_LIMIT, Page
 
 GROUP = "group_team"
 PAIR = "dm:ann:ben"
@@ -208,19 +206,46 @@ async def test_the_own_user_log_is_read_like_a_conversation(world: World) -> Non
     assert await code_of(world.history.after("ann", "user:ben", 0, 50)) is Code.NOT_A_MEMBER
 
 
+def reactions_in(page: Page[Entry, Seq]) -> list[Any]:
+    return [json.loads(entry.envelope).get("Reactions") for entry in page.items]
+
+
 async def test_history_says_who_reacted_how(world: World) -> None:
     await world.say("ann", "ben", "one")
     await world.say("ann", "ben", "two")
-    done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-    change = Change("react", 1, "ben", "👍")
-    draft = Draft("react", "ben", "r", b'{"EvtType":"react"}')
-    world.store.log.append(
-        Append(PAIR, (draft,), follow=Follow(changes=(change,))), done.set_result
-    )
-    await done
+    await world.react(PAIR, 1, {"ben": "👍"})
     for page in (
         await world.history.before("ben", PAIR, None, 50),
         await world.history.after("ben", PAIR, 0, 50),
     ):
-        shown = [json.loads(entry.envelope) for entry in page.items]
-        assert [entry.get("Reactions") for entry in shown] == [{"ben": "👍"}, None, None]
+        assert reactions_in(page) == [{"ben": "👍"}, None, None]
+
+
+async def test_of_very_many_reactions_the_first_thousand_and_the_own_one_are_shown(
+    world: World,
+) -> None:
+    await world.group(GROUP, "ann", "ben", "zoe")
+    await world.write(GROUP, "ann")
+    many = {f"m{number:04}": "👍" for number in range(1_200)}
+    await world.react(GROUP, 2, many)
+    first = dict(list(many.items())[:1_000])
+    assert reactions_in(await world.history.after("zoe", GROUP, 1, 1)) == [first]
+    await world.react(GROUP, 2, {"zoe": "🎉"})
+    assert reactions_in(await world.history.after("zoe", GROUP, 1, 1)) == [{**first, "zoe": "🎉"}]
+    assert reactions_in(await world.history.after("ben", GROUP, 1, 1)) == [first]
+
+
+async def test_a_page_whose_entries_have_many_reactions_is_shorter(world: World) -> None:
+    await world.group(GROUP, "ann")
+    many = {f"{number:060}": "👍" * 9 for number in range(1_000)}  # some 100 KB
+    for _ in range(2, 17):
+        await world.write(GROUP, "ann")
+    for seq in range(2, 17):
+        await world.react(GROUP, seq, many)
+    page = await world.history.after("ann", GROUP, 1, 15)
+    assert (seqs(page.items), page.next) == (list(range(2, 12)), 11)
+    assert reactions_in(page) == [many] * 10
+    page = await world.history.after("ann", GROUP, 11, 5)
+    assert (seqs(page.items), page.next) == (list(range(12, 17)), 16)
+    page = await world.history.before("ann", GROUP, 17, 15)
+    assert (seqs(page.items), page.next) == (list(range(7, 17)), 7)

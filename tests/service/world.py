@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 
 import msgspec
 import pytest
@@ -200,6 +200,11 @@ class World:
         """A message to a group says something else."""
         change = Change("edit", refers, sender, text)
         return await self._append(conv, "edit", sender, text, changes=(change,))
+
+    async def react(self, conv: ConvID, refers: Seq, reactions: Mapping[Uid, str]) -> Entry:
+        """Somebody, or many at once, react to a message."""
+        changes = tuple(Change("react", refers, uid, body) for uid, body in reactions.items())
+        return await self._append(conv, "react", changes[0].sender, "", changes=changes)
 
     async def read(self, conv: ConvID, uid: Uid, delivered: Seq, displayed: Seq = 0) -> None:
         """A member's positions move."""

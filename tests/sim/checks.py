@@ -73,7 +73,7 @@ class Checks:
             raise Violation(f"{MEMBERSHIP}: {error}") from error
         said = {e.seq: json.loads(e.envelope)["Body"] for e in entries if e.kind == "message"}
         require(said == ledger.texts, AMENDED, f"{conv}: {said}, not {ledger.texts}")
-        reactions = await self.store.log.reactions(conv, list(said))
+        reactions = await self.store.log.reactions(conv, list(said), 9_999)
         meant = {seq: each for seq, each in ledger.reactions.items() if each}
         require(reactions == meant, AMENDED, f"{conv}: {reactions}, not {meant}")
         return ledger

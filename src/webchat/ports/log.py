@@ -269,5 +269,8 @@ class Log(Protocol):
     async def heads(self, convs: Sequence[ConvID]) -> Mapping[ConvID, Head]:
         """The heads of many logs at once; those that do not exist are left out."""
 
-    async def reactions(self, conv: ConvID, seqs: Sequence[Seq]) -> Mapping[Seq, Mapping[Uid, str]]:
-        """Who reacted how to these entries; those without a reaction are left out."""
+    async def reactions(
+        self, conv: ConvID, seqs: Sequence[Seq], limit: int, since: Uid = ""
+    ) -> Mapping[Seq, Mapping[Uid, str]]:
+        """Who reacted how to these entries, of each up to `limit`, by uid, from `since` on; those
+        without a reaction are left out."""

@@ -26,7 +26,11 @@ from webchat.service.seeing import ALL, Span, as_seen, is_in, visible
 from webchat.service.standing import not_a_member
 
 _PAGE_BYTES: Final = 1024 * 1024
-"""Of entries in one page, whose next one begins earlier then."""
+"""Of entries with their reactions in one page, whose next one begins earlier then."""
+_REACTIONS: Final = 1_000
+"""That are shown of an entry; who asks sees its own beside them."""
+_FEW_REACTIONS: Final = 100
+"""Most entries have no more: those of a whole page are read at once."""
 
 
 class History:
@@ -61,9 +65,8 @@ class History:
             start, room = max(after, since - 1), count + 1 - len(found)
             if room > 0 and start < until:
                 found += await self._log.read(conv, start, int(min(room, until - start)))
-        items = _first_of(found[:count])
-        page = await self._as_shown(conv, items, spans)
-        return Page(page, items[-1].seq if len(found) > len(items) else None)
+        items = await self._shown(uid, conv, found[:count], spans)
+        return Page(items, items[-1].seq if len(found) > len(items) else None)
 
     async def before(
         self, uid: Uid, conv: ConvID, before: Seq | None, limit: int
@@ -80,9 +83,8 @@ class History:
             room = count + 1 - len(found)
             if room > 0 and since < end:
                 found = [*await self._newest(conv, since, end, room), *found]
-        items = _first_of(found[-count:][::-1])[::-1]
-        page = await self._as_shown(conv, items, spans)
-        return Page(page, items[0].seq if len(found) > len(items) else None)
+        items = (await self._shown(uid, conv, found[-count:][::-1], spans))[::-1]
+        return Page(items, items[0].seq if len(found) > len(items) else None)
 
     async def _newest(self, conv: ConvID, since: Seq, end: float, limit: int) -> list[Entry]:
         """Up to `limit` entries from `since` on that come before `end`."""
@@ -90,15 +92,33 @@ class History:
         entries = await self._log.read_before(conv, None if end == math.inf else int(end), most)
         return [entry for entry in entries if entry.seq >= since]
 
-    async def _as_shown(
-        self, conv: ConvID, entries: Sequence[Entry], spans: Sequence[Span]
+    async def _shown(
+        self, uid: Uid, conv: ConvID, entries: Sequence[Entry], spans: Sequence[Span]
     ) -> list[Entry]:
-        """The entries, `Reactions` added to the envelopes of those that have some."""
-        reactions = await self._log.reactions(conv, [entry.seq for entry in entries])
-        return [
-            _reacted_to(seen, reactions[seen.seq]) if seen.seq in reactions else seen
-            for seen in (as_seen(entry, spans) for entry in entries)
-        ]
+        """The first of these entries, `Reactions` added to the envelopes of those that have some:
+        as many as make a page that is not too long to be kept until it is read; one at least."""
+        few = await self._log.reactions(conv, [entry.seq for entry in entries], _FEW_REACTIONS)
+        shown: list[Entry] = []
+        size = 0
+        for entry in entries:
+            seen, reactions = as_seen(entry, spans), few.get(entry.seq, {})
+            if len(reactions) == _FEW_REACTIONS:
+                reactions = await self._reactions(uid, conv, entry.seq)
+            if reactions:
+                seen = _reacted_to(seen, reactions)
+            size += len(seen.envelope)
+            if size > _PAGE_BYTES and shown:
+                break
+            shown.append(seen)
+        return shown
+
+    async def _reactions(self, uid: Uid, conv: ConvID, seq: Seq) -> Mapping[Uid, str]:
+        """The first reactions to an entry, by uid, and the own one."""
+        found = (await self._log.reactions(conv, [seq], _REACTIONS)).get(seq, {})
+        if len(found) < _REACTIONS or uid in found:
+            return found
+        own = (await self._log.reactions(conv, [seq], 1, since=uid)).get(seq, {})
+        return {**found, uid: own[uid]} if uid in own else found
 
     async def entry(self, uid: Uid, conv: ConvID, seq: Seq) -> Entry:
         """One entry. NOT_FOUND if the user cannot see one there."""
@@ -108,16 +128,6 @@ class History:
         if not entries or entries[0].seq != seq or not is_in(seq, spans):
             raise WebchatError(Code.NOT_FOUND, "There is no such entry.")
         return as_seen(entries[0], spans)
-
-
-def _first_of(entries: Sequence[Entry]) -> Sequence[Entry]:
-    """As many as make a page that is not too long to be kept until it is read; one at least."""
-    size = 0
-    for count, entry in enumerate(entries):
-        size += len(entry.envelope)
-        if size > _PAGE_BYTES and count:
-            return entries[:count]
-    return entries
 
 
 def _reacted_to(entry: Entry, reactions: Mapping[Uid, str]) -> Entry:

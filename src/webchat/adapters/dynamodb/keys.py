@@ -106,9 +106,9 @@ def reaction(conv: ConvID, seq: Seq, uid: Uid) -> Key:
     return Key(log(conv), f"{REACTION}{padded(seq)}#{uid}")
 
 
-def reactions(conv: ConvID, first: Seq, last: Seq) -> Span:
-    """All reactions to the entries `first` … `last`."""
-    return Span(log(conv), f"{REACTION}{padded(first)}", f"{REACTION}{padded(last)}{LAST}")
+def reactions(conv: ConvID, first: Seq, last: Seq, since: Uid = "") -> Span:
+    """All reactions to the entries `first` … `last`; to `first` those of `since` and after it."""
+    return Span(log(conv), f"{REACTION}{padded(first)}#{since}", f"{REACTION}{padded(last)}{LAST}")
 
 
 def reaction_of(item: Item) -> tuple[Seq, Uid]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from webchat.adapters.dynamodb import keys
 from webchat.adapters.dynamodb.reader import LogReader
 from webchat.adapters.dynamodb.steady import SteadyTable
+from webchat.adapters.dynamodb.table import Item
 from webchat.adapters.dynamodb.writer import LogWriter
 from webchat.model import ConvID, Entry, Head, Seq, Uid
 from webchat.ports.log import Append, AppendDone
+
+_PAGE_ITEMS: Final = 1_000
 
 
 class DynamoLog:
@@ -51,15 +55,32 @@ class DynamoLog:
         heads = await self._reader.heads(convs)
         return {conv: heads[conv].numbers() for conv in convs if conv in heads}
 
-    async def reactions(self, conv: ConvID, seqs: Sequence[Seq]) -> Mapping[Seq, Mapping[Uid, str]]:
-        """Who reacted how to these entries."""
-        wanted = set(seqs)
-        if not wanted:
-            return {}
-        span = keys.reactions(conv, min(wanted), max(wanted))
-        found: dict[Seq, dict[Uid, str]] = {}
-        async for item in self._table.items(span):
-            seq, uid = keys.reaction_of(item)
-            if seq in wanted and item["body"]:
-                found.setdefault(seq, {})[uid] = str(item["body"])
-        return found
+    async def reactions(
+        self, conv: ConvID, seqs: Sequence[Seq], limit: int, since: Uid = ""
+    ) -> Mapping[Seq, Mapping[Uid, str]]:
+        """Who reacted how to these entries, of each up to `limit` from `since` on. Behind a page
+        that ends with an entry which has so many, the rest of that entry is passed over."""
+        found: dict[Seq, dict[Uid, str]] = {seq: {} for seq in seqs}
+        first, last, begin = min(seqs, default=1), max(seqs, default=0), since
+        while first <= last:
+            span = keys.reactions(conv, first, last, begin)
+            page = await self._table.query(span, _PAGE_ITEMS)
+            _take(page.items, found, limit, since)
+            if page.after is None:
+                break
+            first, uid = keys.reaction_of(page.after._asdict())
+            if first not in found or len(found[first]) == limit:
+                first, begin = first + 1, ""
+            else:
+                begin = f"{uid}\0"
+        return {seq: reactions for seq, reactions in found.items() if reactions}
+
+
+def _take(
+    items: Iterable[Item], found: Mapping[Seq, dict[Uid, str]], limit: int, since: Uid
+) -> None:
+    for item in items:
+        seq, uid = keys.reaction_of(item)
+        reactions = found.get(seq)
+        if reactions is not None and len(reactions) < limit and uid >= since and item["body"]:
+            reactions[uid] = str(item["body"])

@@ -38,7 +38,8 @@ _AFTER_EACH: Final = f"""
 # read all of a large group to find a few.
 _REACTIONS: Final = f"""
     SELECT seq, uid, body FROM unnest($2::bigint[]) AS asked (one) CROSS JOIN LATERAL (
-        SELECT * FROM reaction WHERE log = {_LOG} AND seq = one OFFSET 0
+        SELECT * FROM reaction WHERE log = {_LOG} AND seq = one AND uid >= $3
+        ORDER BY uid LIMIT $4
     ) AS said"""  # noqa: S608
 
 _SPANS: Final = """
@@ -129,9 +130,12 @@ class PostgresLog:
         rows = await self._fetch(_HEADS, convs)
         return {name: Head(*head) for name, *head in rows}
 
-    async def reactions(self, conv: ConvID, seqs: Sequence[Seq]) -> Mapping[Seq, Mapping[Uid, str]]:
-        """Who reacted how to these entries."""
-        rows = await self._fetch(_REACTIONS, conv, [bounded(seq) for seq in seqs])
+    async def reactions(
+        self, conv: ConvID, seqs: Sequence[Seq], limit: int, since: Uid = ""
+    ) -> Mapping[Seq, Mapping[Uid, str]]:
+        """Who reacted how to these entries, of each up to `limit` from `since` on."""
+        asked = [bounded(seq) for seq in seqs]
+        rows = await self._fetch(_REACTIONS, conv, asked, since, bounded(limit))
         reactions: defaultdict[Seq, dict[Uid, str]] = defaultdict(dict)
         for seq, uid, body in rows:
             reactions[seq][uid] = body.decode()

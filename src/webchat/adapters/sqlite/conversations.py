@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
@@ -42,8 +41,9 @@ _NEWEST_SPANS: Final = f"""{_SPANS} WHERE uid = ?1 AND since =
     (SELECT max(since) FROM member AS own WHERE own.log = member.log AND own.uid = ?1)"""  # noqa: S608
 
 _REACTIONS: Final = """
-    SELECT seq, uid, body FROM json_each(?) AS asked
-    CROSS JOIN reaction ON log = (SELECT id FROM log WHERE name = ?) AND seq = asked.value"""
+    SELECT uid, body FROM reaction
+    WHERE log = (SELECT id FROM log WHERE name = ?) AND seq = ? AND uid >= ?
+    ORDER BY uid LIMIT ?"""
 _MEMBERS_AT: Final = """
     SELECT uid FROM member INDEXED BY member_since
     WHERE log = (SELECT id FROM log WHERE name = ?1)
@@ -132,14 +132,17 @@ class SqliteLog:
         """The heads of those that exist, by one query."""
         return await self._reader.read(lambda db: self._heads.read(db, convs))
 
-    async def reactions(self, conv: ConvID, seqs: Sequence[Seq]) -> Mapping[Seq, Mapping[Uid, str]]:
-        """Who reacted how to these entries."""
-        parameters = (as_list(map(bounded, seqs)), conv)
-        rows = await self._reader.read(lambda db: db.execute(_REACTIONS, parameters).fetchall())
-        reactions: defaultdict[Seq, dict[Uid, str]] = defaultdict(dict)
-        for seq, uid, body in rows:
-            reactions[seq][uid] = body
-        return reactions
+    async def reactions(
+        self, conv: ConvID, seqs: Sequence[Seq], limit: int, since: Uid = ""
+    ) -> Mapping[Seq, Mapping[Uid, str]]:
+        """Who reacted how to these entries, of each up to `limit` from `since` on."""
+
+        def run(db: sqlite3.Connection) -> dict[Seq, dict[Uid, str]]:
+            asked = ((seq, (conv, bounded(seq), since, bounded(limit))) for seq in seqs)
+            found = {seq: dict(db.execute(_REACTIONS, place).fetchall()) for seq, place in asked}
+            return {seq: reactions for seq, reactions in found.items() if reactions}
+
+        return await self._reader.read(run)
 
     async def _read(self, conv: ConvID, query: str, parameters: tuple[object, ...]) -> list[Entry]:
         def run(db: sqlite3.Connection) -> list[Entry]:
