@@ -212,7 +212,7 @@ export interface ConversationDetails {
   members: number | null;
   /** One's own, "" where one is no member. */
   role: string;
-  /** null for a pair. */
+  /** null for a pair, and for a group that one has left. */
   group: GroupSettings | null;
 }
 
