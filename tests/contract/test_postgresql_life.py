@@ -123,6 +123,15 @@ async def test_a_server_that_is_not_there_is_said(clock: ManualClock) -> None:
         assert "cannot be reached" in await reason(PostgresStore(url, SETTINGS, clock))
 
 
+async def test_a_file_beside_the_url_that_cannot_be_read_is_named(
+    url: str, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = f"/{'x' * 300}"
+    monkeypatch.setenv("HOME", home)
+    told = await reason(PostgresStore(url, SETTINGS, clock))
+    assert f"{home}/.postgresql/postgresql.key cannot be read (File name too long)" in told
+
+
 async def test_a_server_that_says_nothing_is_given_up(clock: ManualClock) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         url = f"postgresql://webchat:s3cret@127.0.0.1:{mute.getsockname()[1]}/x"

@@ -39,6 +39,12 @@ def test_it_keeps_its_data_where_systemd_makes_room_for_it() -> None:
     assert f"WEBCHAT_DATA=/var/lib/{name}" in values()["Environment"]
 
 
+def test_its_home_is_no_place_that_is_hidden_from_it() -> None:
+    assert values()["ProtectHome"] == ["true"]
+    (name,) = values()["StateDirectory"]
+    assert f"HOME=/var/lib/{name}" in values()["Environment"]
+
+
 def test_it_is_given_the_time_that_draining_takes() -> None:
     assert int(values()["TimeoutStopSec"][0]) > DRAIN_S
 

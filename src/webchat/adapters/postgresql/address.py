@@ -78,6 +78,8 @@ def _reason(error: BaseException) -> str:
             return "it does not answer in time"
         case ssl.SSLError():
             return f"no encrypted connection could be made ({error.reason or error})"
+        case OSError(filename=str(file)):
+            return f"{file} cannot be read ({error.strerror})"
         case OSError():
             return f"it cannot be reached ({error.strerror or error})"
         case _:
