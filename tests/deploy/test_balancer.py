@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -32,6 +33,26 @@ def test_a_page_that_came_through_it_may_register_and_its_cookie_is_as_safe_as_i
     assert balancer.url.startswith(f"{scheme}:")
     assert response.status_code == 201, response.text
     assert ("; secure" in response.headers["Set-Cookie"].lower()) == (scheme == "https")
+
+
+@pytest.mark.parametrize(
+    "path", ["/readyz", "/readyz?a=b", "/%72eadyz", "/%72%65adyz?", "/metrics"]
+)
+def test_what_is_for_who_runs_it_is_not_told_through_it(behind: Balancer, path: str) -> None:
+    answer = httpx.get(httpx.URL(behind.url, raw_path=path.encode()), verify=behind.trust)
+    assert answer.status_code == 404
+
+
+@pytest.fixture(scope="module")
+def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Balancer]:
+    """A balancer before a node that is ready."""
+    directory = tmp_path_factory.mktemp("behind")
+    with Server(directory / "data", "--trusted-proxy=127.0.0.0/8") as server:
+        balancer = Balancer(directory, [server.port, free_port()])
+        try:
+            yield balancer
+        finally:
+            balancer.stop()
 
 
 def certified(directory: Path) -> Path:
