@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -14,6 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.ports import free_port
+from tests.servers import Server
 from webchat.config import Settings, env_name
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +47,14 @@ def run(*command: str | Path, **environment: str) -> str:
     return done.stdout
 
 
+def health_check() -> list[str]:
+    """The command of the image's HEALTHCHECK."""
+    text = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^HEALTHCHECK .*CMD (.+)$", text, re.MULTILINE)
+    words: list[str] = json.loads(command)
+    return words
+
+
 @pytest.mark.parametrize("file", COMPOSE, ids=lambda file: file.name)
 def test_a_compose_file_has_the_form_of_the_compose_specification(file: Path) -> None:
     run(VENV_BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", file)
@@ -70,6 +81,13 @@ def test_nodes_run_without_privileges_on_a_file_system_that_is_read_only(file: P
 
 
 @pytest.mark.parametrize("file", COMPOSE, ids=lambda file: file.name)
+def test_nodes_may_open_a_file_for_each_session(file: Path) -> None:
+    for service in services(file).values():
+        if service["image"] == "webchat":
+            assert service["ulimits"]["nofile"] >= Settings().sessions + 1_000
+
+
+@pytest.mark.parametrize("file", COMPOSE, ids=lambda file: file.name)
 def test_nothing_is_published_beyond_the_own_machine(file: Path) -> None:
     for service in services(file).values():
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
@@ -77,9 +95,20 @@ def test_nothing_is_published_beyond_the_own_machine(file: Path) -> None:
 
 def test_a_container_is_unwell_only_if_its_process_is() -> None:
     """Where that restarts it, an outage of the store must not end its connections."""
-    text = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
-    (command,) = re.findall(r"^HEALTHCHECK (.+)$", text, re.MULTILINE)
-    assert re.findall(r"/\w+z\b", command) == ["/healthz"]
+    assert re.findall(r"/\w+z\b", " ".join(health_check())) == ["/healthz"]
+
+
+def test_a_container_s_health_is_asked_of_itself_also_where_there_is_a_proxy(
+    tmp_path: Path,
+) -> None:
+    _, *words = health_check()
+    with Server(tmp_path) as server:
+        run(
+            sys.executable, *words,
+            WEBCHAT_PORT=str(server.port),
+            http_proxy=f"http://127.0.0.1:{free_port()}",
+            no_proxy="",
+        )  # fmt: skip
 
 
 def test_the_seed_s_nodes_are_given_credentials_that_may_be_temporary() -> None:
