@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import Field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from webchat.config import Settings, env_name, option_name
 
@@ -50,7 +50,7 @@ def _rows() -> Iterator[str]:
             yield _TABLE.format(_SECTIONS[spec.name])
         yield (
             f"| `{option_name(spec.name)}` | `{env_name(spec.name)}` | {_default(spec)} "
-            f"| {spec.metadata['help']}{_bounds(spec)} |\n"
+            f"| {spec.metadata['help']}{_bounds(spec)}{_values(spec)} |\n"
         )
 
 
@@ -65,6 +65,13 @@ def _bounds(spec: Field[Any]) -> str:
     if most is not None:
         return f" ({least} to {most})"
     return f" (at least {least})" if least is not None else ""
+
+
+def _values(spec: Field[Any]) -> str:
+    hint = get_type_hints(Settings)[spec.name]
+    if get_origin(hint) is not Literal:
+        return ""
+    return f" ({', '.join(f'`{value}`' for value in get_args(hint))})"
 
 
 if __name__ == "__main__":
