@@ -16,8 +16,10 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
+from tests.memory import settle
 from tests.rest.api import HOST, LISTED_ORIGIN, Api, Edge, check_problem
 from tests.service.world import PASSWORD
+from webchat.model import Login
 from webchat.protocol.cookies import COOKIE
 from webchat.transport.proxy import Proxies
 from webchat.transport.rest.guard import CLIENT, Guard
@@ -256,6 +258,41 @@ async def test_a_body_that_never_comes_is_not_waited_for_for_ever(api: Api) -> N
     response = await hasty.http.post("/api/v1/login", content=silent())
     check_problem(response, 400, "bad_request")
     await hasty.close()
+
+
+async def test_whose_login_ends_while_a_body_comes_changes_nothing(api: Api) -> None:
+    token = await api.register("ann")
+    (login,) = await api.world.accounts.logins("ann")
+    may_go_on = asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b'{"name": '
+        await may_go_on.wait()
+        yield b'"Mallory"}'
+
+    asked = asyncio.ensure_future(api.as_user(token, "PATCH", "/me", content=slow()))
+    await settle()
+    await api.world.accounts.logout(login)
+    may_go_on.set()
+    check_problem(await asked, 401, "unauthenticated")
+    ann = await api.world.profiles.get("ann")
+    assert ann is not None
+    assert ann.name == "Ann"
+
+
+async def test_a_login_is_asked_for_once_where_the_body_is_there(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = await api.register("ann")
+    authenticate, asked = api.world.accounts.authenticate, []
+
+    async def counted(credentials: str) -> Login | None:
+        asked.append(credentials)
+        return await authenticate(credentials)
+
+    monkeypatch.setattr(api.world.accounts, "authenticate", counted)
+    assert (await api.as_user(token, "PATCH", "/me", json={"name": "Anna"})).status_code == 200
+    assert asked == [token]
 
 
 def _anywhere(headers: Mapping[str, str], secure: bool) -> bool:

@@ -69,6 +69,9 @@ class Resource:
         uid, login, cookie = "", None, ""
         if not route.public:
             uid, login, cookie = await self._who(request)
+        body, was_late = await self._body(request, route)
+        if was_late and not route.public:
+            await self._who(request)  # its login may have ended meanwhile
         return Call(
             self._services,
             request.scope[CLIENT],
@@ -76,7 +79,7 @@ class Resource:
             login,
             cookie,
             request.path_params,
-            await self._body(request, route),
+            body,
             None if route.query is None else _decode_query(request, route.query),
         )
 
@@ -95,10 +98,14 @@ class Resource:
             _check_not_forged(request.method, headers)
         return login.uid, login, cookie
 
-    async def _body(self, request: Request, route: Route) -> msgspec.Struct | None:
+    async def _body(self, request: Request, route: Route) -> tuple[msgspec.Struct | None, bool]:
+        """The body, and whether anything else could happen until it was there."""
         if route.body is None:
-            return None
-        return decode_json(await read_body(request, self._settings), route.body)
+            return None, False
+        turned = asyncio.Event()
+        asyncio.get_running_loop().call_soon(turned.set)
+        body = await read_body(request, self._settings)
+        return decode_json(body, route.body), turned.is_set()
 
     def _response(
         self, request: Request, route: Route, answer: msgspec.Struct | Reply | None
