@@ -101,3 +101,18 @@ def test_two_of_them_talk_and_go_on_after_the_server_was_away(
             client.stop()
     assert len(re.findall(spoken("message", "bot"), clients[1].said)) == 1
     assert "unauthenticated" not in clients[0].said + clients[1].said
+
+
+@pytest.mark.parametrize("language", RUN)
+def test_one_that_is_told_to_wait_tries_again_on_the_same_connection(
+    tmp_path: Path, language: str
+) -> None:
+    with Server(tmp_path, "--rate-burst=1", "--rate-events-per-s=1") as server:
+        register(server, "bot", "anna")
+        client = Client(language, server.url, "bot", "anna")
+        try:
+            client.says("rate_limited")
+            client.says(accepted("ack"))
+        finally:
+            client.stop()
+    assert len(re.findall("join", client.said)) == 1
