@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.cli.conftest import Run, ended_of
+from tests.contract.older_file import make_older
 
 PASSWORD = "correct horse battery\n"
 
@@ -305,3 +306,11 @@ def test_a_backup_on_read_only_media_can_be_checked_and_exported(
         code, out, _ = run("export", "-", "--store", f"sqlite://{copy}")
         assert (code, '"alice"' in out) == (0, True)
     assert [each.name for each in shelf.iterdir()] == ["copy.db"]
+
+
+def test_an_older_backup_on_read_only_media_is_named_as_it_was(run: Run, shelf: Path) -> None:
+    make_older(shelf / "copy.db")
+    with read_only(shelf):
+        code, out, err = run("export", "-", "--store", f"sqlite://{shelf}/copy.db")
+    assert (code, out) == (1, "")
+    assert err.startswith(f"webchat: {shelf}/copy.db is older than this webchat: ")

@@ -26,8 +26,9 @@ from tests.contract.asking import (
     send,
     to_pair,
 )
+from tests.contract.older_file import OLDER, make_older, version_of
 from tests.memory import ManualClock
-from webchat.adapters.sqlite import SqliteSettings, SqliteStore, backup, check, schema
+from webchat.adapters.sqlite import SqliteSettings, SqliteStore, backup, check
 from webchat.model import Group, Invitation
 from webchat.ports.held import HeldLimits
 from webchat.ports.log import Append, invite
@@ -115,12 +116,7 @@ async def test_a_broken_store_is_not_backed_up(
 def older(tmp_path: Path) -> Path:
     """A store of a version before this one."""
     path = tmp_path / "older.db"
-    version = schema.VERSION - 1
-    with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        schema._take(db, schema.STEPS[:version])
-        db.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
-        db.execute(f"PRAGMA user_version = {version}")
-        db.execute("INSERT INTO property VALUES ('mode', 'secured')")
+    make_older(path)
     return path
 
 
@@ -129,9 +125,7 @@ async def test_an_older_store_is_backed_up_before_it_is_brought_up_to_date(
 ) -> None:
     copy = tmp_path / "copy.db"
     backup(older, copy)
-    for path in (older, copy):
-        with closing(sqlite3.connect(path)) as db:
-            assert schema.check_version(db, path) == schema.VERSION - 1
+    assert (version_of(older), version_of(copy)) == (OLDER, OLDER)
     store = SqliteStore(copy, SqliteSettings(), clock)
     await store.open("secured")
     await store.close()

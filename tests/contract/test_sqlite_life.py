@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from tests.contract.asking import create, message, move, named, send, to_pair
+from tests.contract.older_file import OLDER, make_older, version_of
 from tests.memory import ManualClock
-from webchat.adapters.sqlite import SqliteSettings, SqliteStore, check, schema
-from webchat.adapters.sqlite.files import ServeLock, make_private, refusing
+from webchat.adapters.sqlite import SqliteSettings, SqliteStore, check
+from webchat.adapters.sqlite.files import ServeLock, refusing
 from webchat.errors import Code, WebchatError
 from webchat.model import Group, Login, Position, Profile
 from webchat.ports.held import HeldLimits
@@ -156,18 +157,15 @@ async def test_a_log_written_by_two_processes_has_no_gap(
 async def test_a_file_that_an_older_server_serves_is_left_to_it(
     path: Path, tool: SqliteStore, serving: SqliteStore
 ) -> None:
-    make_private(path)
-    with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        schema._take(db, schema.STEPS[:-1])
-        db.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
-        db.execute(f"PRAGMA user_version = {schema.VERSION - 1}")
+    make_older(path)
     older = ServeLock(path)
     words = rf"is older than this webchat.*\(pid {os.getpid()}\): restart that one first"
     with pytest.raises(StoreRefused, match=words):
+        await tool.init()
+    with pytest.raises(StoreRefused, match=r"is older than this webchat: .*webchat serve"):
         await tool.open("secured")
-    with closing(sqlite3.connect(path)) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (schema.VERSION - 1,)
     older.release()
+    assert version_of(path) == OLDER
     await serving.open("secured")
     await tool.open("secured")
     await tool.close()

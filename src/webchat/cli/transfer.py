@@ -88,6 +88,7 @@ def _writable(settings: Settings) -> Iterator[Settings]:
     if sqlite.can_be_written(path):
         yield settings
         return
+    sqlite.check_not_older(path)
     with TemporaryDirectory() as directory:
         copy = Path(directory) / "webchat.db"
         sqlite.backup(path, copy)

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from webchat.adapters.sqlite import journal, keyjournal
-from webchat.adapters.sqlite.files import existing
+from webchat.adapters.sqlite import journal, keyjournal, schema
+from webchat.adapters.sqlite.files import connect_untouched, existing, refusing
 from webchat.adapters.sqlite.keys import key_hash
-from webchat.adapters.sqlite.schema import VERSION, check_mode, check_version, is_being_filled
+from webchat.adapters.sqlite.schema import check_mode, is_being_filled
 from webchat.model import MESSAGE
-from webchat.ports.store import UNFINISHED_IMPORT, Finding, Mode, StoreRefused
+from webchat.ports.store import UNFINISHED_IMPORT, Finding, Mode
 
 _SAID: Final = """
     WITH said AS (
@@ -215,8 +216,7 @@ def check(path: Path, mode: Mode | None = None) -> list[Finding]:
     given.
     """
     with existing(path) as db:
-        if check_version(db, path) != VERSION:
-            raise StoreRefused(f"{path} is older than this webchat; `serve` brings it up to date")
+        schema.check_not_older(db, path)
         try:
             if mode is not None:
                 check_mode(db, path, mode)
@@ -224,6 +224,14 @@ def check(path: Path, mode: Mode | None = None) -> list[Finding]:
             return [*unfinished, *damages(db), *_broken_promises(db), *_broken_journal(db)]
         except sqlite3.DatabaseError as error:
             return [*damages(db), f"the file cannot be read: {error}"]
+
+
+def check_not_older(path: Path) -> None:
+    """Raises StoreRefused if this version would have to change the store at `path` to use it; an
+    empty file it may fill."""
+    with refusing(path), closing(connect_untouched(path)) as db:
+        if schema.check_version(db, path):
+            schema.check_not_older(db, path)
 
 
 def damages(db: sqlite3.Connection) -> Iterator[Finding]:

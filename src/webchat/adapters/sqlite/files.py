@@ -149,11 +149,11 @@ def check_exists(path: Path) -> None:
 def existing(path: Path) -> Iterator[sqlite3.Connection]:
     """A reading connection to a store that must be there, in one read transaction.
 
-    What other processes write meanwhile is not seen. It may be where nothing can be written. Raises
-    StoreRefused.
+    What other processes write meanwhile is not seen. It may be where nothing can be written, and is
+    left as it is if nobody serves it. Raises StoreRefused.
     """
     check_exists(path)
-    with refusing(path), closing(_connect_existing(path)) as db:
+    with refusing(path), closing(connect_untouched(path)) as db:
         db.execute("BEGIN")
         yield db
 
@@ -165,25 +165,22 @@ def can_be_written(path: Path) -> bool:
 
 
 def connect_untouched(path: Path) -> sqlite3.Connection:
-    """A connection that leaves a file as it is that nobody serves. Raises sqlite3.Error."""
+    """A connection for reads: what nobody serves stays as it is. Raises sqlite3.Error."""
     place = path.resolve()
-    # Without a journal nobody writes to it; then it may be where nothing can be written.
-    access = "mode=ro" if any(each.exists() for each in beside(place)) else "immutable=1"
-    return sqlite3.connect(f"{place.as_uri()}?{access}", uri=True, isolation_level=None)
+    if any(each.exists() for each in beside(place)):
+        access = "mode=ro"  # else what lies beside would be applied when it is closed
+    elif can_be_written(place):
+        access = "mode=rw"  # who begins to serve it meanwhile has to be noticed
+    else:
+        access = "immutable=1"
+    db = sqlite3.connect(f"{place.as_uri()}?{access}", uri=True, isolation_level=None)
+    db.execute("PRAGMA query_only = ON")
+    return db
 
 
 def beside(place: Path) -> list[Path]:
     """Where SQLite keeps what belongs to a file, beside it."""
     return [place.with_name(place.name + suffix) for suffix in ("-wal", "-shm", "-journal")]
-
-
-def _connect_existing(path: Path) -> sqlite3.Connection:
-    try:
-        return connect_reader(path, SqliteSettings())
-    except sqlite3.OperationalError:
-        if can_be_written(path):
-            raise
-        return connect_untouched(path)
 
 
 class Served(StoreRefused):

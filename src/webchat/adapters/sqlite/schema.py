@@ -231,6 +231,15 @@ def check_version(db: sqlite3.Connection, path: Path) -> int:
     return int(version)
 
 
+def check_not_older(db: sqlite3.Connection, path: Path) -> None:
+    """Raises StoreRefused for a file that has yet to be brought to VERSION."""
+    if check_version(db, path) != VERSION:
+        raise StoreRefused(
+            f"{path} is older than this webchat: `webchat serve` or `webchat store init` of this "
+            "version brings it up to date"
+        )
+
+
 def check_mode(db: sqlite3.Connection, path: Path, mode: Mode) -> bool:
     """Whether the file has a mode yet. Raises StoreRefused for another one than `mode`."""
     kept = db.execute("SELECT value FROM property WHERE name = 'mode'").fetchone()

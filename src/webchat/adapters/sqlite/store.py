@@ -10,6 +10,7 @@ from typing import Final
 
 from webchat.adapters.sqlite import files, schema
 from webchat.adapters.sqlite.accounts import SqliteAccounts
+from webchat.adapters.sqlite.check import check_not_older
 from webchat.adapters.sqlite.conversations import SqliteLog, SqliteMembers
 from webchat.adapters.sqlite.following import SqliteFollowing
 from webchat.adapters.sqlite.held import SqliteHeld
@@ -77,8 +78,13 @@ class SqliteStore:
         store._serves = False
         return store
 
+    async def init(self) -> None:
+        """Make or migrate the file; harmless when done again. Raises StoreRefused."""
+        await asyncio.to_thread(self._init)
+
     async def open(self, mode: Mode) -> None:
-        """Make or migrate the file and start the threads. Raises StoreRefused."""
+        """Make the file if there is none, and start the threads. One of an older version is
+        migrated by who serves it, and else refused. Raises StoreRefused."""
         ledger = Ledger(self._settings, keeps_journal=self._serves)
         for_writes, for_briefs, *for_reads = await asyncio.to_thread(self._prepare, mode, ledger)
         logs = Logs(self._clock, ledger)
@@ -115,12 +121,20 @@ class SqliteStore:
         await asyncio.to_thread(self._reader.close)
         self._release()
 
+    def _init(self) -> None:
+        with files.refusing(self._path):
+            files.make_private(self._path)
+            with closing(files.connect(self._path, self._settings)) as db:
+                self._make_schema(db)
+
     def _prepare(self, mode: Mode, ledger: Ledger) -> list[sqlite3.Connection]:
         """The connection for writes and those for reads, to a file that is ours to use."""
         with files.refusing(self._path):
             files.make_private(self._path)
             if self._serves:
                 self._lock = files.ServeLock(self._path)
+            else:
+                check_not_older(self._path)
             try:
                 with closing(files.connect(self._path, self._settings)) as db:
                     self._make_schema(db)

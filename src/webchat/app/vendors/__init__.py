@@ -72,11 +72,12 @@ def store_beside(settings: Settings, clock: Clock) -> Store:
 
 
 async def init_schema(settings: Settings) -> None:
-    """Make or update what a shared store keeps its rows in; SQLite does it when it is opened.
+    """Make or update what a store keeps its rows in. Raises StoreRefused."""
+    if settings.store_kind == "sqlite":
+        from webchat.app.vendors import sqlite
 
-    Raises StoreRefused.
-    """
-    if settings.store_kind != "sqlite":
+        await sqlite.beside(settings, LoopClock()).init()
+    else:
         await _shared_store(settings, LoopClock()).init()
 
 
