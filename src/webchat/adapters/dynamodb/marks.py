@@ -37,6 +37,7 @@ class MarkSweep:
         self._clock = clock
         self._seen: dict[ConvID, float] = {}
         self._failing: set[ConvID] = set()
+        self._is_stopping = False
         self._timer: Timer | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -45,12 +46,14 @@ class MarkSweep:
         self._timer = self._clock.call_later(self._every_s, self._begin)
 
     async def stop(self) -> None:
-        """Stop looking; what is being finished is finished."""
+        """Stop looking; the log that is being finished is finished."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._is_stopping = True
         if self._task is not None:
             await asyncio.wait([self._task])
+        self._is_stopping = False
 
     def _begin(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._sweep_and_go_on())
@@ -59,17 +62,18 @@ class MarkSweep:
         try:
             await self.sweep()
         except WebchatError:
-            # The store does not answer, or not for one log; the next sweep may find it back.
+            # The store does not answer, or not for some logs; the next sweep may find it back.
             pass
         except Exception:
             # What was left half done is finished here alone: never end in silence.
-            logging.getLogger(__name__).exception("marks were not looked for")
+            logging.getLogger(__name__).exception("marks were not all finished")
         if self._timer is not None:
             self.start()
 
     async def sweep(self) -> None:
-        """Finish the marks that have been seen for long enough, those of a log that could not be
-        finished after all others. Raises UNAVAILABLE."""
+        """Finish the marks that have been seen for long enough, those of logs that could not be
+        finished after all others. Raises UNAVAILABLE, or what else the first of them failed by,
+        once all have been tried."""
         now_s = self._clock.monotonic_s()
         seen, self._seen = self._seen, {}
         marked: dict[ConvID, float] = {}
@@ -79,8 +83,17 @@ class MarkSweep:
                 marked[conv] = seen.get(conv, now_s)
         self._seen = marked
         self._failing &= marked.keys()
-        for conv in sorted(marked, key=self._failing.__contains__):
-            if now_s - marked[conv] >= self._age_s:
-                self._failing.add(conv)
+        due = [conv for conv, since_s in marked.items() if now_s - since_s >= self._age_s]
+        failures: list[Exception] = []
+        for conv in sorted(due, key=self._failing.__contains__):
+            if self._is_stopping:
+                break
+            try:
                 await self._finish(conv)
+            except Exception as error:
+                self._failing.add(conv)
+                failures.append(error)
+            else:
                 self._failing.discard(conv)
+        if failures:
+            raise min(failures, key=lambda error: isinstance(error, WebchatError))
