@@ -143,9 +143,11 @@ class DynamoInviteLinks:
                 return None
             return {"ids": msgspec.json.encode(ids)}
 
+        # What it is found by goes first, so that one which nobody sees any more lets nobody in; the
+        # link itself, by which whoever asks again has the rest done, once it is on no list.
+        await self._table.delete(keys.code(code_hash))
         await self._table.change(keys.links(link.conv), drop)
         await self._table.delete(keys.link(link.conv, link.id))
-        await self._table.delete(keys.code(code_hash))
         await self._table.delete(keys.link_place(link.id))
 
 
