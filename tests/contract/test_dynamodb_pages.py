@@ -13,9 +13,11 @@ from tests.contract.dynamodb_nodes import FaultyTable, Node
 from tests.contract.plain_table import PlainTable
 from tests.memory import ManualClock
 from webchat.adapters.dynamodb import DynamoSettings
-from webchat.adapters.dynamodb.pages import page_key
+from webchat.adapters.dynamodb.pages import KeyPages, page_key
+from webchat.adapters.dynamodb.reader import LogReader
+from webchat.adapters.dynamodb.steady import SteadyTable
 from webchat.adapters.dynamodb.table import ANY
-from webchat.adapters.dynamodb.window import RUN_KEYS
+from webchat.adapters.dynamodb.window import RUN_KEYS, Window
 from webchat.model import pair_conv
 from webchat.ports.log import Append
 
@@ -66,3 +68,29 @@ async def test_reactions_are_read_in_pages_and_no_more_of_them_than_are_asked_fo
     assert table.reads["query"] <= 6
     assert await node.log.reactions("group_x", [3], 1, since="u29") == {3: {"u29": "👍"}}
     await node.close()
+
+
+async def test_who_alone_writes_to_a_log_keeps_no_keys_that_are_too_old_to_matter() -> None:
+    clock = ManualClock()
+    table = SteadyTable(PlainTable(), SETTINGS, clock)
+    pages, window = KeyPages(table, LogReader(table), SETTINGS, clock), Window(CONV, 0)
+    days, a_day = 5, 2 * RUN_KEYS + RUN_KEYS // 2
+    for last in range(a_day, days * a_day + 1, a_day):
+        for seq in range(window.until + 1, last + 1):
+            window.learn(seq, "ann", f"m{seq}", clock.now_ms())
+        await pages.write_pages(window, max(last - a_day, 1), last)
+        clock.advance(A_DAY_S + 1)
+    assert a_day <= len(window) < a_day + RUN_KEYS
+    assert window.find("ann", "m1") is None
+    assert window.find("ann", f"m{days * a_day}") == days * a_day
+    assert len((await table.scan(100)).items) == days * a_day // RUN_KEYS
+
+
+def test_keys_of_a_log_in_which_little_is_said_are_forgotten_as_well() -> None:
+    clock, window = ManualClock(), Window(CONV, 0)
+    for seq in range(1, 100):
+        window.learn(seq, "ann", f"m{seq}", clock.now_ms())
+        window.forget(clock.now_ms() - SETTINGS.keys_kept_ms)
+        clock.advance(A_DAY_S / 10)
+    assert len(window) < 30
+    assert [window.find("ann", f"m{seq}") for seq in range(90, 100)] == list(range(90, 100))

@@ -49,10 +49,12 @@ class KeyPages:
         return window
 
     async def write_pages(self, window: Window, before: Seq, first: Seq) -> None:
-        """Entries up to `first` have been rolled out, up to `before` they were already."""
+        """Entries up to `first` have been rolled out, up to `before` they were already. What is too
+        old to matter is forgotten then: a node that alone writes to a log never catches up."""
         for number in range((before - 1) // RUN_KEYS, (first - 1) // RUN_KEYS):
             pairs = window.between(number * RUN_KEYS + 1, (number + 1) * RUN_KEYS)
             await self._write_page(window.conv, number, pairs, self._clock.now_ms())
+        window.forget(self._oldest())
 
     async def _read_back(self, head: LogHead) -> Window:
         window = Window(head.conv, head.first - 1)

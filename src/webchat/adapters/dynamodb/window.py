@@ -35,6 +35,7 @@ class Window:
         self.conv = conv
         self.until = until
         self._fresh: dict[int, Seq] = {}
+        self._fresh_since = 0
         self._runs: list[Run] = []
         self._at = 0
 
@@ -58,11 +59,12 @@ class Window:
         self.until = seq
         if not msg_id:
             return
+        if not self._fresh:
+            self._fresh_since = at
         self._fresh.setdefault(hashed(sender, msg_id), seq)
         self._at = max(self._at, at)
         if len(self._fresh) >= RUN_KEYS:
-            self._runs.append(_run(sorted(self._fresh.items()), self._at))
-            self._fresh = {}
+            self._fold()
 
     def learn_from(self, entries: Iterable[tuple[Seq, Record]]) -> None:
         """The next entries are these."""
@@ -75,7 +77,10 @@ class Window:
             self._runs.append(_run(ordered, at))
 
     def forget(self, before: int) -> None:
-        """Drop runs all of whose entries are older than that (ms)."""
+        """Drop runs all of whose entries are older than that (ms), with those that are fresh still
+        once the first of them is."""
+        if self._fresh and self._fresh_since < before:
+            self._fold()
         self._runs = [run for run in self._runs if run.at >= before]
 
     def between(self, first: Seq, last: Seq) -> list[tuple[int, Seq]]:
@@ -85,6 +90,10 @@ class Window:
             if run.low <= last and run.high >= first:
                 pairs += zip(run.hashes, run.seqs, strict=True)
         return sorted(((k, s) for k, s in pairs if first <= s <= last), key=lambda pair: pair[1])
+
+    def _fold(self) -> None:
+        self._runs.append(_run(sorted(self._fresh.items()), self._at))
+        self._fresh = {}
 
 
 def hashed(sender: Uid, msg_id: str) -> int:
