@@ -3,16 +3,18 @@ while the table fails."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import msgspec
 import pytest
 
-from tests.contract.dynamodb_nodes import FaultyTable, Node
+from tests.contract.dynamodb_nodes import FaultyTable, Node, timed_out
 from tests.contract.late_table import LateTable
 from tests.contract.plain_table import PlainTable
 from tests.memory import ManualClock
 from webchat.adapters.dynamodb import DynamoSettings, keys
 from webchat.adapters.dynamodb.steady import key_of
-from webchat.adapters.dynamodb.table import Failed, Item, Key
+from webchat.adapters.dynamodb.table import Expect, Failed, Item, Key, Page, Span
 from webchat.adapters.memory import LoopClock
 from webchat.errors import WebchatError
 from webchat.model import Login
@@ -21,10 +23,33 @@ DAY_MS = 86_400_000
 HASHES = {"phone": b"1", "laptop": b"2", "tablet": b"3"}
 
 
+Happens = Callable[[], Awaitable[None]]
+
+
+class BusyTable(PlainTable):
+    """Before the answer to a query, or to a removal, something else happens, once."""
+
+    after_query: Happens | None = None
+    after_delete: Happens | None = None
+
+    async def query(self, span: Span, limit: int, after: Key | None = None) -> Page:
+        page = await super().query(span, limit, after)
+        happens, self.after_query = self.after_query, None
+        if happens is not None:
+            await happens()
+        return page
+
+    async def delete(self, key: Key, expect: Expect) -> None:
+        await super().delete(key, expect)
+        happens, self.after_delete = self.after_delete, None
+        if happens is not None:
+            await happens()
+
+
 @pytest.fixture
 async def node() -> Node:
     """A node on a table in which ann is logged in three times."""
-    made = Node(FaultyTable(PlainTable()), DynamoSettings("nowhere", "none"), ManualClock())
+    made = Node(FaultyTable(BusyTable()), DynamoSettings("nowhere", "none"), ManualClock())
     for login_id, token_hash in HASHES.items():
         await made.logins.add(token_hash, Login(login_id, "ann", 0, 0, 2**53))
     return made
@@ -70,6 +95,27 @@ async def test_a_login_that_ended_untold_is_told_of_when_its_end_is_asked_for_ag
     _, told = await node.logins.revocations(last)
     assert {each.uid for each in told} == {"ann"}
     assert not await node.logins.revoke("ann", "phone")
+
+
+async def test_a_login_that_ends_while_it_is_asked_which_did_is_told_of_the_next_time(
+    node: Node,
+) -> None:
+    await node.logins.revoke("ann", "phone")
+    last, _ = await node.logins.revocations(None)
+
+    async def end_one_more() -> None:
+        await node.logins.revoke("ann", "laptop")
+
+    node.faulty.table.after_query = end_one_more
+    last, told = await node.logins.revocations(last)
+    assert told == []
+    _, told = await node.logins.revocations(last)
+    assert {each.uid for each in told} == {"ann"}
+
+
+async def test_before_a_login_has_ended_there_is_nothing_to_be_told_of(node: Node) -> None:
+    assert await node.logins.revocations(None) == (0, [])
+    assert await node.logins.revocations(0) == (0, [])
 
 
 async def test_a_login_added_while_its_users_logins_are_ended_is_one_that_can_be_ended(
@@ -188,3 +234,17 @@ async def test_receipts_that_cannot_be_removed_stay_kept_and_are_asked_for_again
         await node.kept.take("ann", 10)
     node.faulty.before_delete = None
     assert await node.kept.take("ann", 10) == [b"1"]
+
+
+async def test_a_receipt_that_is_kept_while_the_one_before_is_being_removed_stays() -> None:
+    table = BusyTable()
+    node = Node(FaultyTable(table), DynamoSettings("nowhere", "none", pause_ms=1), LoopClock())
+    await node.kept.keep("ann", [b"1"], newest=10)
+
+    async def keep_one_more() -> None:
+        await node.kept.keep("ann", [b"2"], newest=10)
+        raise timed_out()
+
+    table.after_delete = keep_one_more
+    assert b"2" in await node.kept.take("ann", 10)
+    assert await node.kept.take("ann", 10) == []

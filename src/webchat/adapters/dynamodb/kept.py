@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from webchat.adapters.dynamodb import keys
 from webchat.adapters.dynamodb.head import as_bytes
 from webchat.adapters.dynamodb.steady import SteadyTable, key_of
-from webchat.adapters.dynamodb.table import ConditionFailed, Item, Key, version
+from webchat.adapters.dynamodb.table import (
+    ABSENT,
+    ConditionFailed,
+    Item,
+    Key,
+    unrepeated,
+    version,
+)  # fmt: skip
 from webchat.errors import WebchatError
 from webchat.model import Uid
 
 
 class DynamoKeptReceipts:
-    """See `ports/kept.py`."""
+    """See `ports/kept.py`.
+
+    Numbers begin anew once nothing is left; a receipt is known by its `ver`, so a removal that is
+    tried again removes no other of that number.
+    """
 
     def __init__(self, table: SteadyTable) -> None:
         self._table = table
@@ -22,9 +34,8 @@ class DynamoKeptReceipts:
         """Append them; beyond `newest` the oldest go."""
         last = await self._last(uid)
         for envelope in envelopes[-newest:]:
-            content: Item = {"envelope": envelope}
             last += 1
-            while not await self._put(Key(keys.kept(uid), keys.padded(last)), content):
+            while not await self._put(Key(keys.kept(uid), keys.padded(last)), envelope):
                 last += 1
         await self._trim(uid, last - newest)
 
@@ -50,8 +61,13 @@ class DynamoKeptReceipts:
             return error
         return as_bytes(item["envelope"])
 
-    async def _put(self, key: Key, content: Item) -> bool:
-        return await self._table.change(key, lambda item: None if item else content) is not None
+    async def _put(self, key: Key, envelope: bytes) -> bool:
+        """False: there is another."""
+        item: Item = {**key._asdict(), "ver": unrepeated(), "envelope": envelope}
+        if await self._table.put_if(item, ABSENT):
+            return True
+        there = await self._table.get(key)
+        return there is not None and there["ver"] == item["ver"]
 
     async def _last(self, uid: Uid) -> int:
         span = keys.prefixed(keys.kept(uid), "", descending=True)
@@ -63,4 +79,5 @@ class DynamoKeptReceipts:
             return
         span = keys.up_to(keys.kept(uid), keys.padded(until))
         async for item in self._table.items(span):
-            await self._table.delete(key_of(item))
+            with suppress(ConditionFailed):
+                await self._table.delete(key_of(item), version(int(item["ver"])))

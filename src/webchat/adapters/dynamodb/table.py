@@ -8,6 +8,7 @@ are always written whole. An item with `mark_shard` (string) and `mark_at` (numb
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple, Protocol
 
@@ -35,6 +36,11 @@ class Expect(NamedTuple):
 
 ANY: Final = Expect("any")
 ABSENT: Final = Expect("absent")
+
+
+def unrepeated() -> int:
+    """A `ver` for an item that is put unread: no other that is ever put under its key has it."""
+    return 1 + secrets.randbits(52)
 
 
 def version(ver: int) -> Expect:
