@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -15,8 +16,8 @@ import msgspec
 from webchat.adapters.dynamodb import keys
 from webchat.adapters.dynamodb.head import Mark, as_bytes
 from webchat.adapters.dynamodb.reader import LogReader
-from webchat.adapters.dynamodb.steady import SteadyTable
-from webchat.adapters.dynamodb.table import Item, Key
+from webchat.adapters.dynamodb.steady import SteadyTable, key_of
+from webchat.adapters.dynamodb.table import ConditionFailed, Item, Key, unrepeated, version
 from webchat.model import ConvID, Invitation, Seq, Uid, user_log
 
 _ANSWERED_KEPT: Final = 50
@@ -119,17 +120,31 @@ class DynamoInvitations:
         await self._table.change(keys.asked(conv, uid), answer)
 
     async def _waiting(self, uid: Uid) -> list[tuple[Seq, Invitation]]:
+        """What waits for the user, by the places that say where something may; those where nothing
+        does any more go."""
         span = keys.prefixed(keys.user(uid), keys.INVITATION)
-        convs = [str(item["sk"]).removeprefix(keys.INVITATION)
-                 async for item in self._table.items(span)]  # fmt: skip
-        found = await self._table.get_many([keys.asked(conv, uid) for conv in convs])
-        return [each for item in found.values() for each in _read(item).waiting]
+        places = {
+            keys.asked(str(item["sk"]).removeprefix(keys.INVITATION), uid): item
+            async for item in self._table.items(span)
+        }
+        found = await self._table.get_many(places)
+        asked = {key: _read(found.get(key)).waiting for key in places}
+        empty = [place for key, place in places.items() if not asked[key] and "ver" in place]
+        await self._table.each(self._leave, empty)
+        return [each for waiting in asked.values() for each in waiting]
+
+    async def _leave(self, place: Item) -> None:
+        """Remove a place, unless it was put again since it was read."""
+        with suppress(ConditionFailed):
+            await self._table.delete(key_of(place), version(int(place["ver"])))
 
 
 async def put_invitation(table: SteadyTable, invitation: Invitation, seq: Seq) -> None:
-    """Keep what follows from the entry `seq`, unless it is kept, or was answered."""
-    place = Key(keys.user(invitation.uid), f"{keys.INVITATION}{invitation.conv}")
-    await table.put({**place._asdict()})
+    """Keep what follows from the entry `seq`, unless it is kept, or was answered.
+
+    The place by which its user finds it comes last, with another `ver` each time: so whoever finds
+    a place and then nothing that waits can remove it, if it is the same still.
+    """
 
     def ask(item: Item | None) -> Item | None:
         asked = _read(item)
@@ -140,6 +155,8 @@ async def put_invitation(table: SteadyTable, invitation: Invitation, seq: Seq) -
         return _item(msgspec.structs.replace(asked, waiting=waiting))
 
     await table.change(keys.asked(invitation.conv, invitation.uid), ask)
+    place = Key(keys.user(invitation.uid), f"{keys.INVITATION}{invitation.conv}")
+    await table.put({**place._asdict(), "ver": unrepeated()})
 
 
 def waiting_in(item: Item) -> list[Invitation]:
