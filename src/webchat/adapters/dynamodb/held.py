@@ -16,6 +16,7 @@ from webchat.adapters.dynamodb import keys
 from webchat.adapters.dynamodb.head import as_bytes
 from webchat.adapters.dynamodb.steady import SteadyTable, key_of
 from webchat.adapters.dynamodb.table import Item, Key, older
+from webchat.errors import WebchatError
 from webchat.model import ConvID, Draft, Uid
 from webchat.ports.held import HeldLimits, HeldMessage, check_limits
 
@@ -44,7 +45,8 @@ class DynamoHeld:
         await self._table.put({"pk": keys.HELD, "sk": keys.padded(held.id), "at": at,
                                "place_pk": place.pk, "place_sk": place.sk})  # fmt: skip
         await self._table.put_if({**_on_users_side(held)._asdict(), "ver": at}, older(at))
-        await self._table.change(place, lambda item: _unless_live(item, held, oldest))
+        if await self._table.change(place, lambda item: _unless_live(item, held, oldest)):
+            await self._check_again(held, oldest, limits)
 
     async def of_group(self, conv: ConvID, not_before: int) -> Sequence[HeldMessage]:
         """All that is held for a group."""
@@ -64,6 +66,17 @@ class DynamoHeld:
         of_groups = await self._table.each(lambda conv: self.of_group(conv, not_before), convs)
         found = [held for of_group in of_groups for held in of_group if held.uid == uid]
         return sorted(found, key=lambda each: each.id)
+
+    async def _check_again(self, held: HeldMessage, oldest: int, limits: HeldLimits) -> None:
+        """Others may have been held for the group at the same moment: the last of them to look
+        finds them all. Raises WebchatError(RATE_LIMITED): then it is held no more."""
+        of_group = await self.of_group(held.conv, oldest)
+        size = sum(len(each.draft.envelope) for each in of_group if each.id != held.id)
+        try:
+            check_limits(held.conv, held.draft, limits, of_user=0, of_group_bytes=size)
+        except WebchatError:
+            await self.drop([held.id])
+            raise
 
     async def drop(self, ids: Sequence[int]) -> None:
         """Forget these."""
