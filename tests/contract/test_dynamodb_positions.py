@@ -13,6 +13,7 @@ from webchat.adapters.dynamodb import DynamoSettings, keys
 from webchat.adapters.dynamodb.rows import uid_of
 from webchat.adapters.dynamodb.table import Failed, Item
 from webchat.errors import WebchatError
+from webchat.model import Profile
 from webchat.ports.log import Append
 from webchat.ports.positions import Move, Moved
 
@@ -77,3 +78,19 @@ async def test_a_sender_whose_position_left_the_head_was_where_its_message_befor
             before.append(moved.before.displayed)
             await settle(MORE_TURNS_THAN_IT_TAKES)
     assert before == [0, 0, 0, 2, 3, 4, 5, 6, 7]
+
+
+async def test_whether_they_hide_it_is_asked_of_those_alone_who_have_read_something() -> None:
+    node = Node(FaultyTable(PlainTable()), DynamoSettings("nowhere", "none"), ManualClock())
+    uids = [f"user-{number}" for number in range(300)]
+    await send(node, create("group_x", "ann", *uids))
+    await send(node, Append("group_x", (message("ann", "1"), message("ann", "2"))))
+    hidden = Profile("user-7", "Seven", "", False, "everybody", False)
+    await node.accounts.create(hidden, "", 0)
+    for reads, displayed in ((0, 1), (1, 2)):
+        for uid in uids[5:9]:
+            await move(node, Move("group_x", uid, 3, displayed))
+        node.faulty.reads.clear()
+        counts = await node.positions.counts("group_x", "ann", [2, 3])
+        assert node.faulty.reads["get_many"] == reads
+    assert counts == {2: (4, 3), 3: (4, 0)}

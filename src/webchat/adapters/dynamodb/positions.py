@@ -91,7 +91,9 @@ class DynamoPositions:
             async for item in self._table.items(span)
             if uid_of(item) != author and read_row(item).is_present
         }
-        hiding = await self._hidden.hiding_among(list(readers)) if seqs else set()
+        first = min(seqs, default=0)
+        shown = [uid for uid, (_, position) in readers.items() if position.displayed >= first]
+        hiding = await self._hidden.hiding_among(shown) if seqs else set()
         return {seq: _count(seq, readers, hiding) for seq in seqs}
 
     async def before_sending(self, conv: ConvID, uid: Uid) -> Position:
