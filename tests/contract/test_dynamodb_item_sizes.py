@@ -1,4 +1,4 @@
-"""Items of a DynamoDB store that many acts in one log make longer."""
+"""Items of a DynamoDB store that one act, or many in one log, make long."""
 
 from __future__ import annotations
 
@@ -7,19 +7,25 @@ import json
 from base64 import b64encode
 from random import Random
 
+import pytest
+
 from tests.contract.asking import create, delete, edit, message, refer, send
 from tests.contract.dynamodb_nodes import FaultyTable, Node, cluster_of
 from tests.contract.plain_table import PlainTable
 from tests.engines.dynamodb import shared_server
 from tests.memory import ManualClock
 from webchat.adapters.dynamodb import DynamoSettings, keys
-from webchat.adapters.dynamodb.head import as_bytes
+from webchat.adapters.dynamodb.head import as_bytes, item_size
+from webchat.adapters.dynamodb.steady import key_of
+from webchat.adapters.dynamodb.table import ANY, Failed, Item
+from webchat.errors import WebchatError
 from webchat.model import Entry
-from webchat.ports.log import Append
+from webchat.ports.log import Append, Change, Follow
 from webchat.ports.transfer import EntryRecord
 
 GROUP = "group_x"
 ENTRIES = 12
+ENGINES_MOST_BYTES = 400 * 1024
 
 
 def long_text(seed: object, size: int) -> str:
@@ -29,6 +35,18 @@ def long_text(seed: object, size: int) -> str:
 
 def bodies(entries: list[Entry]) -> dict[int, str]:
     return {entry.seq: json.loads(entry.envelope)["Body"] for entry in entries}
+
+
+def node_of_a_strict_engine() -> Node:
+    """A node on a table that takes no item the engine would not take."""
+
+    async def refuse_too_large(item: Item) -> None:
+        if item_size(item) > ENGINES_MOST_BYTES:
+            raise Failed("Item size has exceeded the maximum allowed size", may_help=False)
+
+    node = Node(FaultyTable(PlainTable()), DynamoSettings("nowhere", "none"), ManualClock())
+    node.faulty.before_put = refuse_too_large
+    return node
 
 
 async def talk(node: Node) -> None:
@@ -113,3 +131,68 @@ async def test_a_read_between_an_edit_and_the_next_one_finds_what_lies_elsewhere
 
     reader.faulty.get_many = edit_first  # type: ignore[assignment, method-assign]
     assert bodies(await reader.log.read(GROUP, 7, 1)) == {8: long_text(2, 1_500)}
+
+
+async def test_a_message_is_deleted_however_often_it_was_edited() -> None:
+    node = node_of_a_strict_engine()
+    ann = "a" * 64
+    await send(node, create(GROUP, ann))
+    for number in range(100):
+        said = [Append(GROUP, (message(ann, f"{number}-{at}"),)) for at in range(40)]
+        await asyncio.gather(*[send(node, request) for request in said])
+    edits = range(3, 4_002)
+    changes = (Change("delete", 2, ann), *(Change("delete", seq, ann) for seq in edits))
+    draft = delete(GROUP, ann, 2).drafts
+    await send(node, Append(GROUP, draft, follow=Follow(changes=changes)))
+    assert set(bodies(await node.log.read(GROUP, 1, 5_000)).values()) == {""}
+    await node.close()
+    items = (await node.faulty.table.scan(10_000)).items
+    assert not any(str(item["sk"]).startswith(keys.FOLLOW) for item in items)
+
+
+async def test_a_group_is_made_of_many_short_messages_that_were_held_for_it() -> None:
+    node = node_of_a_strict_engine()
+    made = create(GROUP, "ann", msg_id="c")
+    held = [message(f"somebody-{at % 30:055}", f"{at:036}", "x" * 110) for at in range(2_100)]
+    appended = await send(node, Append(GROUP, (*made.drafts, *held), follow=made.follow))
+    assert len(appended.entries) == 1 + len(held)
+    await send(node, Append(GROUP, (message("ann", "1"),)))
+    assert len(await node.log.read(GROUP, 0, 5_000)) == 2 + len(held)
+
+
+async def test_what_is_too_much_for_a_head_is_done_however_late_somebody_comes_to_it() -> None:
+    node = node_of_a_strict_engine()
+    table = node.faulty.table
+    uids = [f"somebody-{number:04}@example.org" for number in range(500)]
+
+    async def die_after_the_entry(item: Item) -> None:
+        if str(item["sk"]).startswith(keys.MEMBER):
+            node.faulty.is_gone.set()
+
+    node.faulty.before_put = die_after_the_entry
+    with pytest.raises(WebchatError):
+        await send(node, create(GROUP, *uids))
+    for item in (await table.scan(10_000)).items:
+        if "expires" in item:
+            await table.delete(key_of(item), ANY)
+    other = Node(FaultyTable(table), DynamoSettings("nowhere", "none"), ManualClock())
+    assert await other.members.count(GROUP) == len(uids)
+
+
+async def test_what_was_too_much_for_a_head_that_another_node_wrote_first_is_not_left() -> None:
+    node = node_of_a_strict_engine()
+    other = Node(FaultyTable(node.faulty.table), DynamoSettings("nowhere", "none"), ManualClock())
+    await send(node, create(GROUP, "ann"))
+
+    async def be_second(item: Item) -> None:
+        if item["sk"] == keys.HEAD:
+            node.faulty.before_put = None
+            await send(other, Append(GROUP, (message("ann", "1"),)))
+
+    node.faulty.before_put = be_second
+    uids = [f"somebody-{number:04}@example.org" for number in range(500)]
+    assert (await send(node, refer(GROUP, "ann", *uids))).entries[0].seq == 3
+    await node.close()
+    assert await other.members.count(GROUP) == 1 + len(uids)
+    items = (await node.faulty.table.scan(10_000)).items
+    assert not any(str(item["sk"]).startswith(keys.FOLLOW) for item in items)

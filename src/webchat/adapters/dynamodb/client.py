@@ -140,15 +140,6 @@ class DynamoTable:
                 raise Failed("the table is not ready yet")
             await asyncio.sleep(_CREATING_POLL_S)
 
-    async def expire_by(self, attribute: str) -> None:
-        """Have the engine drop items whose `attribute` (seconds since 1970) is past, if it can."""
-        ttl = {"Enabled": True, "AttributeName": attribute}
-        try:
-            await self._call(self._client.update_time_to_live, {"TimeToLiveSpecification": ttl})
-        except Failed:
-            # A convenience that not every engine has; readers leave out what has expired.
-            return
-
     async def get(self, key: Key) -> Item | None:
         """One item."""
         answer = await self._read(

@@ -15,6 +15,7 @@ from webchat.ports.log import Change
 
 MARK_SHARDS: Final = 4
 _OVERHEAD_BYTES: Final = 512
+_NUMBER_BYTES: Final = 21
 _DEFLATE_LEVEL: Final = 6
 
 
@@ -144,9 +145,14 @@ def size(records: Sequence[Record]) -> int:
 
 
 def head_size(head: LogHead) -> int:
-    """Bytes of a head's item, about."""
+    """Bytes of a head's item at most, about: before it is deflated."""
     marks = sum(len(mark.follows) + 64 for mark in head.marks)
     return _OVERHEAD_BYTES + size(head.tail) + marks + 64 * len(head.moved)
+
+
+def item_size(item: Item) -> int:
+    """Bytes of an item, about."""
+    return sum(len(name) + _size(value) for name, value in item.items())
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -198,6 +204,12 @@ def read_batch(item: Item) -> Batch:
         if not record.envelope.startswith(b"{")
     }
     return Batch(keys.conv_of(str(item["pk"])), first, records, int(item["ver"]), apart)
+
+
+def _size(value: Value) -> int:
+    if isinstance(value, bytes):
+        return len(value)
+    return len(value.encode()) if isinstance(value, str) else _NUMBER_BYTES
 
 
 def further(position: Position | None, moved: tuple[Seq, int] | None) -> Position | None:

@@ -173,7 +173,8 @@ class Planner:
         blob, ref = encode(follows), ""
         inline = sum(len(mark.follows) for mark in self._marks)
         if inline + len(blob) > self._follow_inline_bytes:
-            ref = f"{self._token.hex()}#{first}"
+            # Of this write alone: where it is refused, and planned anew, the item is dropped.
+            ref = f"{self._token.hex()}#{self._before.ver + 1}#{first}"
             self._spilled[ref] = blob
             blob = b""
         self._marks.append(Mark(first, self._at, blob, ref))

@@ -145,7 +145,6 @@ class DynamoStore(DynamoPorts):
             await self._client.open()
             try:
                 await self._client.create()
-                await self._client.expire_by("expires")
             finally:
                 await self._client.close()
         except Failed as failure:

@@ -10,11 +10,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Coroutine, Mapping, Sequence
-from typing import Final
 
 from webchat.adapters.dynamodb.answering import Answering
-from webchat.adapters.dynamodb.followers import spilled_key
-from webchat.adapters.dynamodb.head import LogHead, head_size
+from webchat.adapters.dynamodb.followers import spilled_item, spilled_key
+from webchat.adapters.dynamodb.head import LogHead, head_size, item_size
 from webchat.adapters.dynamodb.logs import Answers, KnownLog, KnownLogs, Pending
 from webchat.adapters.dynamodb.pages import KeyPages
 from webchat.adapters.dynamodb.plan import Plan, Planner, Settled
@@ -28,8 +27,6 @@ from webchat.errors import Code, WebchatError
 from webchat.model import ConvID, Entry, Seq, Uid
 from webchat.ports.clock import Clock
 from webchat.ports.log import Append, AppendDone, Appended, check_append
-
-_LEFTOVER_S: Final = 7 * 24 * 3600
 
 
 class LogWriter:
@@ -191,7 +188,7 @@ class LogWriter:
             head = await self._current(known)
             amended = await self._answering.amended(head, requests)
             plan, settled = self._plan(known, head, requests, token, amended)
-            if plan.head is not None and head_size(plan.head) > self._settings.head_bytes:
+            if plan.head is not None and not self._fits(head, plan.head):
                 await self._make_room(known, head)
                 continue
             await self._spill(known.conv, plan)
@@ -201,6 +198,14 @@ class LogWriter:
             if await self._has_won(known, head, token):
                 known.forget(settled)
                 return head, plan
+            for ref in plan.spilled:
+                await self._table.delete(spilled_key(known.conv, ref))
+
+    def _fits(self, before: LogHead, head: LogHead) -> bool:
+        """Whether `head` is not too long for an item: judged by what is in it, which is quick, or
+        else, where nothing of `before` could make room for it, by the item."""
+        most = self._settings.head_bytes
+        return head_size(head) <= most or (not before.tail and item_size(head.item()) <= most)
 
     async def _put(self, known: KnownLog, before: LogHead, head: LogHead) -> bool:
         is_written = await self._table.put_if(head.item(), version(before.ver))
@@ -253,10 +258,11 @@ class LogWriter:
                 known.head = None
 
     async def _spill(self, conv: ConvID, plan: Plan) -> None:
-        expires = self._clock.now_ms() // 1000 + _LEFTOVER_S
+        """Leave what is too much for the head beside it. It does not expire: nothing else says what
+        is still to follow, however late somebody comes to it."""
         for ref, follows in plan.spilled.items():
-            key = spilled_key(conv, ref)
-            await self._table.put({**key._asdict(), "follows": follows, "expires": expires})
+            item = spilled_item(conv, ref, follows, self._settings.head_bytes)
+            await self._table.put(item)
 
     async def _has_won(self, known: KnownLog, before: LogHead, token: bytes) -> bool:
         """Whether the write that was refused had been done; the log is read on in any case."""
