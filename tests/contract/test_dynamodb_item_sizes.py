@@ -9,13 +9,14 @@ from random import Random
 
 import pytest
 
-from tests.contract.asking import create, delete, edit, message, refer, send
+from tests.contract.asking import create, delete, depart, edit, message, refer, send
 from tests.contract.dynamodb_nodes import FaultyTable, Node, cluster_of
 from tests.contract.plain_table import PlainTable
 from tests.engines.dynamodb import shared_server
 from tests.memory import ManualClock
 from webchat.adapters.dynamodb import DynamoSettings, keys
 from webchat.adapters.dynamodb.head import as_bytes, item_size
+from webchat.adapters.dynamodb.rows import MOST_SPANS, MemberRow
 from webchat.adapters.dynamodb.steady import key_of
 from webchat.adapters.dynamodb.table import ANY, Failed, Item
 from webchat.errors import WebchatError
@@ -131,6 +132,20 @@ async def test_a_read_between_an_edit_and_the_next_one_finds_what_lies_elsewhere
 
     reader.faulty.get_many = edit_first  # type: ignore[assignment, method-assign]
     assert bodies(await reader.log.read(GROUP, 7, 1)) == {8: long_text(2, 1_500)}
+
+
+async def test_who_came_and_went_more_often_than_an_item_can_say_is_known_for_the_newest() -> None:
+    node = node_of_a_strict_engine()
+    await send(node, create(GROUP, "ann"))
+    times = [(2_000_000_000 + at, 2_000_000_001 + at, "") for at in range(0, 80_000, 2)]
+    row = {**MemberRow(tuple(times)).item(), **keys.member(GROUP, "bob")._asdict(), "ver": 1}
+    await node.faulty.table.put(row, ANY)
+    came = (await send(node, refer(GROUP, "ann", "bob"))).entries[0].seq
+    assert await node.members.count(GROUP) == 2
+    went = (await send(node, depart(GROUP, "bob", came))).entries[0].seq
+    assert await node.members.count(GROUP) == 1
+    told = [(span.since, span.until) for span in await node.members.spans(GROUP, "bob")]
+    assert told == [*[(since, until) for since, until, _ in times[1 - MOST_SPANS :]], (came, went)]
 
 
 async def test_a_message_is_deleted_however_often_it_was_edited() -> None:

@@ -13,6 +13,10 @@ from webchat.adapters.dynamodb.head import as_bytes, encode
 from webchat.adapters.dynamodb.table import Item, Key
 from webchat.model import ConvID, Membership, Position, Seq, Uid
 
+MOST_SPANS: Final = 1_000
+"""Of a member: 12 to 20 KB, which each of its receipts writes anew. Without a bound, who joins and
+departs again and again would make the item too large for the engine: what follows from that entry
+could never be done, and nobody would read who is in the group any more."""
 _decode_spans: Final = msgspec.msgpack.Decoder(tuple[tuple[Seq, Seq, str], ...]).decode
 
 
@@ -87,7 +91,7 @@ def uid_of(item: Item) -> Uid:
 def turned(
     row: MemberRow, spans: Sequence[tuple[Seq, Seq, str]], seq: Seq, n_before: int
 ) -> MemberRow | None:
-    """`row` once `spans` followed from `seq`; None: it knew that already.
+    """`row` once `spans` followed from `seq`, of which the newest stay; None: it knew that already.
 
     `n_before`: the count of messages before `seq`, to which the position of whoever comes in moves.
     """
@@ -105,7 +109,7 @@ def turned(
             kept.append(span)
             n = n_before if since == seq else 0
             position = forward(position, Position(since - 1, since - 1, n))
-    return MemberRow(tuple(kept), seq, position)
+    return MemberRow(tuple(kept[-MOST_SPANS:]), seq, position)
 
 
 def forward(before: Position | None, to: Position) -> Position:
