@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import pytest
 
+from tests.chat.watched import lose_answers
 from tests.chat.world import Person, World, settle, three
 from webchat.chat.assembly import Settings
 from webchat.errors import Code, WebchatError
-from webchat.model import NO_POSITION, Entry
+from webchat.model import Entry
 from webchat.ports.log import Append, AppendDone
-from webchat.ports.positions import Move, Moved, MoveDone
 from webchat.service.read_positions import ReceiptSettings
 
 CONV = "dm:anna:ben"
@@ -287,22 +286,6 @@ async def test_what_was_told_before_the_store_was_away_is_not_told_again(
     assert (await ben.confirm("display", G, Seq=3, **bens))["ok"]
     assert [said["Originated"] for said in anna.got("delivery", "display")] == ["cleo"]
     assert [said["Originated"] for said in cleo.got("delivery", "display")] == ["ben"]
-
-
-def lose_answers(
-    world: World, monkeypatch: pytest.MonkeyPatch, *, by_itself: bool, is_stored: bool = True
-) -> None:
-    """What the store does to positions from now on is done, or not, and not answered: each by
-    itself, or all together."""
-    positions = world.store.positions
-    move = positions.move
-
-    def moved(moves: Sequence[Move], done: MoveDone) -> None:
-        lost = WebchatError(Code.UNAVAILABLE, "the store is not answering")
-        each = [Moved(m.conv, m.uid, NO_POSITION, NO_POSITION, lost) for m in moves]
-        move(moves if is_stored else (), lambda _: done(each if by_itself else lost))
-
-    monkeypatch.setattr(positions, "move", moved)
 
 
 async def test_authors_hear_of_a_message_that_was_stored_though_it_was_refused(

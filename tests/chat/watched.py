@@ -6,12 +6,16 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import pytest
+
+from tests.chat.world import World
 from tests.memory.store import MemoryStore
 from webchat.errors import Code, WebchatError
-from webchat.model import Entry, Head
+from webchat.model import NO_POSITION, Entry, Head
 from webchat.ports.following import Following, FollowingInTurn
 from webchat.ports.kept import KeptReceipts
 from webchat.ports.log import Append, AppendDone, Appended
+from webchat.ports.positions import Move, Moved, MoveDone
 
 
 class WatchedStore:
@@ -126,3 +130,19 @@ class OldMembers:
 
     async def of_user(self, uid: str) -> Any:
         return self.old or await self._members.of_user(uid)
+
+
+def lose_answers(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, by_itself: bool, is_stored: bool = True
+) -> None:
+    """What the store does to positions from now on is done, or not, and not answered: each by
+    itself, or all together."""
+    positions = world.store.positions
+    move = positions.move
+
+    def moved(moves: Sequence[Move], done: MoveDone) -> None:
+        lost = WebchatError(Code.UNAVAILABLE, "the store is not answering")
+        each = [Moved(m.conv, m.uid, NO_POSITION, NO_POSITION, lost) for m in moves]
+        move(moves if is_stored else (), lambda _: done(each if by_itself else lost))
+
+    monkeypatch.setattr(positions, "move", moved)

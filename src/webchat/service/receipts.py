@@ -30,6 +30,9 @@ _UNSURE: Final = 10_000
 """Of so many members and conversations it is remembered that a move may have been stored."""
 _SOMEWHERE: Final = Position(1, 1, 0)
 """As far as a move went at least of which nobody knows how far."""
+_AGAIN_S: Final = 5.0
+"""So long after it failed a move is made again, or up to twice as long: what a store has given up
+may still be done within it."""
 
 
 class _Pending(msgspec.Struct, eq=False):
@@ -49,6 +52,16 @@ class _Pending(msgspec.Struct, eq=False):
     said: Seq = 0
     displayed: Seq = 0
     waiting: list[Any] = []
+
+
+class _Unsure(msgspec.Struct, eq=False):
+    """Moves of one member in one conversation that failed, the last one at `at_s`, and so were not
+    told, but may have been stored. `tried`: how far they went at least, 0: none went that way.
+    `again`: all that they said, until it is under way again."""
+
+    tried: Position
+    at_s: float
+    again: _Pending | None
 
 
 class Receipts:
@@ -73,10 +86,10 @@ class Receipts:
         self._clock = clock
         self._settings = settings
         self._pending: dict[tuple[ConvID, Uid], _Pending] = {}
-        self._unsure: dict[tuple[ConvID, Uid], Position] = {}
-        """How far moves went at least that failed, and so were not told, but may have been stored;
-        0: none went that way."""
+        self._unsure: dict[tuple[ConvID, Uid], _Unsure] = {}
+        """In the order in which they failed last."""
         self._timer: Timer | None = None
+        self._again: Timer | None = None
         self._last_write_s = float("-inf")
 
     def move(
@@ -150,7 +163,7 @@ class Receipts:
     ) -> None:
         if isinstance(result, Exception):
             for (conv, uid), pending in gathered.items():
-                self._note_unsure(conv, uid, _as_far_as(pending), result)
+                self._note_unsure(conv, uid, _as_far_as(pending), pending, result)
                 if pending.waiting:
                     self._stored(conv, pending.waiting, result)
             return
@@ -158,7 +171,8 @@ class Receipts:
             result = [self._sure(moved) for moved in result]
         for moved, pending in zip(result, gathered.values(), strict=True):
             if moved.refused is not None:
-                self._note_unsure(moved.conv, moved.uid, _as_far_as(pending), moved.refused)
+                tried = _as_far_as(pending)
+                self._note_unsure(moved.conv, moved.uid, tried, pending, moved.refused)
             if pending.waiting:
                 self._stored(moved.conv, pending.waiting, moved.refused)
         for moved, pending in zip(result, gathered.values(), strict=True):
@@ -171,22 +185,47 @@ class Receipts:
                     moved, pending.named, pending.said, is_of_all=pending.is_of_all
                 )
 
-    def _note_unsure(self, conv: ConvID, uid: Uid, tried: Position, error: Exception) -> None:
-        if isinstance(error, WebchatError) and error.code is Code.UNAVAILABLE:
-            before = self._unsure.get((conv, uid), tried)
-            delivered = _least(tried.delivered, before.delivered)
-            displayed = _least(tried.displayed, before.displayed)
-            put_newest(self._unsure, (conv, uid), Position(delivered, displayed, 0), _UNSURE)
+    def _note_unsure(
+        self, conv: ConvID, uid: Uid, tried: Position, failed: _Pending, error: Exception
+    ) -> None:
+        if not (isinstance(error, WebchatError) and error.code is Code.UNAVAILABLE):
+            return
+        before, again = self._unsure.get((conv, uid)), failed
+        if before is not None:
+            delivered = _least(tried.delivered, before.tried.delivered)
+            displayed = _least(tried.displayed, before.tried.displayed)
+            tried, again = Position(delivered, displayed, 0), before.again or failed
+        unsure = _Unsure(tried, self._clock.monotonic_s(), _together(again, failed))
+        put_newest(self._unsure, (conv, uid), unsure, _UNSURE)
+        self._move_again_later()
+
+    def _move_again_later(self) -> None:
+        if self._again is None:
+            self._again = self._clock.call_later(_AGAIN_S, self._move_again)
+
+    def _move_again(self) -> None:
+        """What failed, unless its reader has moved here since: where that was stored after all, it
+        may be sent again to another node, which finds nothing to do and tells nobody."""
+        self._again, since_s = None, self._clock.monotonic_s() - _AGAIN_S
+        for place, unsure in self._unsure.items():
+            if unsure.again is None or place in self._pending:
+                continue
+            if unsure.at_s > since_s:
+                self._move_again_later()
+                break
+            self._pending[place], unsure.again = unsure.again, None
+        if self._pending:
+            self._write_soon()
 
     def _sure(self, moved: Moved) -> Moved:
         """The move; from the beginning on, if one that failed before it was stored after all: from
         where that went nobody knows any more."""
         if moved.refused is not None:
             return moved
-        tried = self._unsure.pop((moved.conv, moved.uid), None)
-        if tried is None:
+        unsure = self._unsure.pop((moved.conv, moved.uid), None)
+        if unsure is None:
             return moved
-        before = moved.before
+        before, tried = moved.before, unsure.tried
         goes_on = 0 < tried.delivered <= before.delivered or 0 < tried.displayed <= before.displayed
         if not goes_on and before != moved.after:
             return moved
@@ -204,7 +243,7 @@ class Receipts:
 
     def own_message_failed(self, conv: ConvID, uid: Uid, error: Exception) -> None:
         """It may have been stored all the same, and then so is the sender's position."""
-        self._note_unsure(conv, uid, _SOMEWHERE, error)
+        self._note_unsure(conv, uid, _SOMEWHERE, _Pending(None, is_of_all=True), error)
 
     def own_message_was_stored(self, entry: Entry) -> None:
         """It is sent again: if something failed here before, nobody was told how far its sender is,
@@ -219,3 +258,19 @@ def _as_far_as(pending: _Pending) -> Position:
 
 def _least(a: Seq, b: Seq) -> Seq:
     return min(a, b) or max(a, b)
+
+
+def _together(one: _Pending, other: _Pending) -> _Pending:
+    """What both say, for which nobody waits."""
+    named = None
+    if one.named is not None or other.named is not None:
+        a, b = one.named or Named(), other.named or Named()
+        named = Named(a.delivered | b.delivered, a.displayed | b.displayed)
+    return _Pending(
+        None,
+        named,
+        one.is_of_all or other.is_of_all,
+        max(one.delivered, other.delivered),
+        max(one.said, other.said),
+        max(one.displayed, other.displayed),
+    )
