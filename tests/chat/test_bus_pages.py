@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.chat.watched import WatchedStore
 from tests.chat.world import Person, World, settle
 from webchat.chat.assembly import Settings
 from webchat.chat.keeping import KeptSettings
+from webchat.chat.settings import RepairSettings
 
 CONV = "dm:anna:ben"
 KEPT = Settings(open_mode=True, kept=KeptSettings(kept_receipts=10))
@@ -155,6 +157,94 @@ async def test_what_could_not_be_said_again_is_named_once_when_it_can(add: Add) 
     await beside.pass_time(1.0)
     assert [said["MsgID"] for said in anna.got("display")] == ["anna-hello"]
     assert {said["Seq"] for said in laptop.got("display")} == {1}
+
+
+async def test_a_page_hears_what_the_author_s_page_on_a_third_node_has_heard(add: Add) -> None:
+    """And that one hears it once."""
+    node, beside, anna, ben = await on_two_nodes(add)
+    third = add(beside=node)
+    elsewhere = await third.person("anna")
+    await elsewhere.ask("join", "anna")
+    await ben.confirm("delivery", "anna", ConvID=CONV, Seq=1)
+    node.bus.cut_off()
+    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    node.bus.reconnect()
+    await settle()
+    await beside.pass_time(1.0)
+    for page in (anna, elsewhere):
+        heard = [said["EvtType"] for said in page.got("delivery", "display")]
+        assert heard == ["delivery", "display"]
+
+
+async def test_a_page_that_was_told_goes_to_another_node_and_is_not_told_again(add: Add) -> None:
+    node, beside, anna, ben = await on_two_nodes(add)
+    third = add(beside=node)
+    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    assert [said["MsgID"] for said in anna.got("display")] == ["anna-hello"]
+    await node.pass_time(1.0)
+    anna.leave()
+    anna = await third.person("anna")
+    await anna.ask("join", "anna")
+    await another_that_comes_back(add, node)
+    await beside.pass_time(1.0)
+    assert anna.got("display") == []
+
+
+async def test_a_page_hears_what_was_told_before_its_node_noticed_that_it_had_no_bus(
+    add: Add,
+) -> None:
+    """To the bus it was one that heard it."""
+    node, beside, anna, ben = await on_two_nodes(add)
+    await ben.confirm("delivery", "anna", ConvID=CONV, Seq=1)
+    node.buses.fate = lambda _topic, _payload: 0
+    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    await node.pass_time(10.0)
+    assert anna.got("display") == []
+    node.bus.cut_off()
+    node.buses.fate = lambda _topic, _payload: 1
+    for _ in range(2):
+        node.bus.reconnect()
+        await settle()
+        await beside.pass_time(1.0)
+    heard = [said["EvtType"] for said in anna.got("delivery", "display")]
+    assert heard == ["delivery", "display"]
+
+
+async def test_what_was_kept_since_nobody_heard_it_is_handed_over_when_its_node_is_back(
+    add: Add,
+) -> None:
+    """It was at a bus that the others had left."""
+    node, beside, anna, ben = await on_two_nodes(add)
+    node.bus.is_unheeded = True
+    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    assert anna.got("display") == []
+    node.bus.is_unheeded = False
+    beside.bus.cut_off()
+    beside.bus.reconnect()
+    await settle()
+    await beside.pass_time(1.0)
+    assert [said["MsgID"] for said in anna.got("display")] == ["anna-hello"]
+
+
+@pytest.mark.parametrize("messages", [10, 11])
+async def test_receipts_of_more_than_ten_messages_take_the_place_of_several(
+    add: Add, messages: int
+) -> None:
+    settings = replace(KEPT, repair=RepairSettings(failed_notices=1))
+    node = add(settings)
+    beside = add(settings, beside=node)
+    anna, ben = await node.person("anna"), await beside.joined("ben")
+    await anna.ask("join", "anna")
+    for number in range(messages):
+        await anna.send("ben", str(number))
+    node.buses.fate = lambda _topic, _payload: 0
+    await ben.confirm("display", "anna", ConvID=CONV, Seq=messages)
+    node.buses.fate = lambda _topic, _payload: 1
+    node.bus.cut_off()
+    node.bus.reconnect()
+    await settle()
+    await beside.pass_time(1.0)
+    assert len(anna.got("display")) == (messages if messages == 10 else 0)
 
 
 @pytest.mark.parametrize("where", ["the same node", "another node"])

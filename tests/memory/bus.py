@@ -69,6 +69,8 @@ class MemoryBus:
         self._hub.nodes.append(self)
         self._listener: BusListener | None = None
         self._topics: dict[str, None] = {}  # a set of as many takes up to four times the room
+        self.is_unheeded = False
+        """Others' publishes miss it, which neither they nor it notice."""
         self._is_cut_off = False
         self._unanswered: deque[tuple[PublishDone, int]] | None = None
 
@@ -142,7 +144,7 @@ class MemoryBus:
 
     def holds(self, topic: str) -> bool:
         """Whether this node hears what others publish on `topic`."""
-        return topic in self._topics and not self._is_cut_off
+        return topic in self._topics and not self._is_cut_off and not self.is_unheeded
 
     def hear(self, topic: str, payload: bytes) -> None:
         """Another node published on a topic that was held when it did."""

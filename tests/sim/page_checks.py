@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from tests.sim.world import World
 
 _ANSWERED_S: Final = 3.0
-_TOLD_LATE: Final = frozenset({"bus splits"})
-_TOLD_BESIDES: Final = frozenset({"bus lost"})
-"""What is told again after these names no messages; but after the second if it does not if another
-node may have heard of it (docs/todo.md)."""
 
 
 class PageChecks:
@@ -103,10 +99,7 @@ class PageChecks:
     ) -> None:
         """It has been told of everybody who has a message that was written while it was there."""
         visit = device.visit
-        others = {d for d in self._world.devices if d.uid == device.uid} - {device}
-        is_late = others and len(self._world.nodes) > 2
-        late = _TOLD_LATE | _TOLD_BESIDES if is_late else _TOLD_LATE
-        if visit is None or was_lossy(self._world, visit, late):
+        if visit is None or was_lossy(self._world, visit):
             return
         for seq in written_in(visit, conv):
             msg_id = ledger.entries[seq - 1]["MsgID"]

@@ -13,6 +13,7 @@ from webchat.chat.cursors import Cursors
 from webchat.chat.handlers import ChatHandler
 from webchat.chat.notices import Notices
 from webchat.chat.seed import SeedDevice
+from webchat.chat.unheard import Heard
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -49,6 +50,10 @@ def _no(self: Any, *_: Any) -> bool:
     return False
 
 
+def _yes(self: Any, *_: Any) -> bool:
+    return True
+
+
 def _join_at_once(self: Any, device: Any, cursors: Any, *, more: bool) -> None:
     _JOIN(self, device, cursors, more=False)
 
@@ -62,6 +67,10 @@ SABOTAGES: Final = (
     Sabotage(
         "tells pages of no receipts", (TOLD,),
         instead=((Notices, "_in_form", _in_full_form_alone),),
+    ),
+    Sabotage(
+        "takes what is said again for known", (TOLD,), first_seed=104,
+        instead=((Heard, "note", _yes),),
     ),
     Sabotage(
         "begins pages at the end", ("nobody is forgotten",),

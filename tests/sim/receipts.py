@@ -65,11 +65,10 @@ def check_counts(
         require(told[0] >= has[0] and told[1] >= has[1], TOLD, said)
 
 
-def was_lossy(world: World, visit: Visit, more: AbstractSet[str] = frozenset()) -> bool:
-    """Whether a visit saw what may lose news of receipts; `more`: what else may."""
-    losing = _LOSING | more
+def was_lossy(world: World, visit: Visit) -> bool:
+    """Whether a visit saw what may lose news of receipts."""
     return any(
-        kind in losing and end_s >= visit.since_s for _, end_s, kind, _ in world.faults.disturbed
+        kind in _LOSING and end_s >= visit.since_s for _, end_s, kind, _ in world.faults.disturbed
     )
 
 

@@ -257,7 +257,7 @@ SABOTAGES: Final = (
         instead=((Notices, "author_counted", _leave),),
     ),
     Sabotage(
-        "says no receipts again to who had no bus", (TOLD,), first_seed=94,
+        "says no receipts again to who had no bus", (TOLD,),
         instead=((Repeating, "heard_back", _leave),),
     ),
     Sabotage(

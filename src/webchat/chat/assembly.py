@@ -36,7 +36,7 @@ from webchat.chat.snapshots import Snapshots
 from webchat.chat.stats import Stats
 from webchat.chat.tasks import Tasks
 from webchat.chat.tools import Tools
-from webchat.chat.unheard import Said, Unheard
+from webchat.chat.unheard import Heard, Said, Unheard
 from webchat.model import Login
 from webchat.ports.bus import Bus
 from webchat.ports.clock import Clock
@@ -115,7 +115,7 @@ class Chat:
         keeping = Keeping(roster, profiles, tools, settings.kept)
         most = settings.repair.failed_notices
         unheard, said = Unheard(most), Said(most, clock)
-        notices = Notices(roster, keeping, unheard, said, tools)
+        notices = Notices(roster, keeping, unheard, said, Heard(most), tools)
         readers = ReadPositions(
             store, profiles, clock, spawn, notices.author_counted, settings.receipts
         )

@@ -18,7 +18,7 @@ from webchat.chat.roster import Roster
 from webchat.chat.seed import SeedDevice
 from webchat.chat.tools import Tools
 from webchat.chat.topics import AGAIN, COUNTS, NOTICE, POSITION
-from webchat.chat.unheard import Said, Told, Unheard, unnamed
+from webchat.chat.unheard import Heard, Said, Told, Unheard, unnamed
 from webchat.model import NO_POSITION, ConvID, Position, Seq, Uid, furthest, user_log
 from webchat.protocol.socketio import Packet
 from webchat.service.read_positions import Counts
@@ -33,7 +33,13 @@ class Notices:
     """The ReceiptListener of the product, and what hears of other nodes' receipts."""
 
     def __init__(
-        self, roster: Roster, keeping: Keeping, unheard: Unheard, said: Said, tools: Tools
+        self,
+        roster: Roster,
+        keeping: Keeping,
+        unheard: Unheard,
+        said: Said,
+        heard: Heard,
+        tools: Tools,
     ) -> None:
         self._roster = roster
         self._bus = tools.bus
@@ -44,6 +50,7 @@ class Notices:
         self._spawn = tools.spawn
         self._unheard = unheard
         self._said = said
+        self._heard = heard
 
     def reader_moved(self, conv: ConvID, uid: Uid, position: Position, source: object) -> None:
         """The user's other devices hear where it is now; `source`: the one that did it."""
@@ -122,9 +129,10 @@ class Notices:
 
     def publish_again(self, told: Told, *, is_news: bool) -> None:
         """The author's devices on other nodes hear of it, those of the seed's form only if they
-        were there by then, since elsewhere they have heard it. `is_news`: no node has heard it."""
+        were there by then, since elsewhere they have heard it, and their node did not hear it.
+        `is_news`: the bus has not taken it so far."""
         notice = told.notice
-        if told.shown:
+        if told.shown or told.heard:
             ago_s = self._clock.monotonic_s() - told.at_s
             notice = msgspec.structs.replace(notice, ago_s=ago_s)
         if not self._bus.is_alone:
@@ -139,13 +147,14 @@ class Notices:
             if isinstance(heard, Exception):
                 self._unheard.keep_told(told)
                 return
-            is_for_nobody = not told.shown and heard == 0
+            is_heard = told.heard or heard > 0
+            is_for_nobody = not told.shown and not is_heard
             if is_for_nobody:
                 self._keep(told.notice)
-            if is_news:  # nobody elsewhere has heard what is named then, unless it is kept
-                named = heard == 0 and not (is_for_nobody and self._keeping.is_on)
-                said = told.notice if named else unnamed(told.notice)
-                self._said.note_told(msgspec.structs.replace(told, notice=said))
+            if is_news:
+                is_kept = is_for_nobody and self._keeping.is_on
+                said = unnamed(told.notice) if is_kept else told.notice
+                self._said.note_told(msgspec.structs.replace(told, notice=said, heard=is_heard))
 
         self._bus.publish((user_log(notice.author),), NOTICE + _encode(notice), published)
 
@@ -207,10 +216,15 @@ class Notices:
         """Another node told an author's. Raises msgspec.DecodeError.
 
         That node counts on this one, also where the author has just gone or is still arriving,
-        unless it was shown elsewhere before.
+        unless it was shown elsewhere before. Said again without names it was kept meanwhile.
         """
         notice = _decode_notice(payload)
-        if not self._show_notice(notice) and notice.ago_s is None:
+        is_again = notice.ago_s is not None
+        if self._heard.note(notice) and is_again:
+            notice = unnamed(notice)
+        elif not (notice.newly_delivered or notice.newly_displayed):
+            self._keeping.heard(notice.author)
+        if not self._show_notice(notice) and not is_again:
             self._keep(notice)
 
     def heard_position(self, uid: Uid, payload: bytes) -> None:

@@ -1,5 +1,5 @@
 """News of receipts that the bus did not take, until it is back, and those that it took, for nodes
-that had no bus meanwhile: of each place the newest.
+that had no bus meanwhile: of each place the newest; and which of others' have come.
 
 Receipts are state, so what came later stands for what came before. Positions and counts are made
 anew when they are told: another node may have told newer ones.
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Final
 
@@ -23,6 +23,8 @@ from webchat.service.telling import Message, Notice
 
 _NAMED_MESSAGES = 200
 """Of one reader and author, how many of the newest are still named, for the seed's form."""
+_NAMES_EACH: Final = 10
+"""Of all that is remembered as said, on the average: more would take too much room."""
 _COUNTED_MESSAGES = 200
 UNNOTICED_S: Final = 20.0
 """Longer than it takes a node to notice that it has no bus, or one whose place another has taken:
@@ -33,11 +35,13 @@ _GATHER_S: Final = 0.5
 
 class Told(msgspec.Struct, frozen=True):
     """What an author heard of a reader here, at `at_s`. `shown`: on a device; else nobody of it was
-    here."""
+    here. `heard`: the bus says that another node has; but one that is cut off may count as such,
+    and another may not have been there."""
 
     notice: Notice
     shown: bool
     at_s: float
+    heard: bool = False
 
 
 class Unheard:
@@ -46,7 +50,7 @@ class Unheard:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._positions: dict[tuple[Uid, ConvID], None] = {}
-        self._told: dict[tuple[Uid, ConvID, Uid, int | None], Told] = {}
+        self._told: dict[Hashable, Told] = {}
         self._counted: dict[tuple[ConvID, Uid], set[Seq]] = {}
 
     def keep_position(self, uid: Uid, conv: ConvID) -> None:
@@ -55,9 +59,10 @@ class Unheard:
 
     def keep_told(self, told: Told) -> None:
         """What an author is to hear of a reader. Where it has been shown on a device, that of
-        each second stands for itself: who came since has heard what was told before."""
-        notice = told.notice
-        key = (notice.author, notice.conv, notice.reader, int(told.at_s) if told.shown else None)
+        each second stands for itself: who came since has heard what was told before. What another
+        node may have heard stays as it was, to be known there."""
+        notice, second = told.notice, int(told.at_s) if told.shown else None
+        key = told if told.heard else (notice.author, notice.conv, notice.reader, second)
         before = self._told.get(key)
         if before is not None:
             told = msgspec.structs.replace(told, notice=_merged(before.notice, notice))
@@ -92,14 +97,15 @@ class Unheard:
 class Said:
     """What this node has told of receipts, the newest of it, for nodes that had no bus meanwhile.
 
-    At most `limit` of each kind.
+    At most `limit` of each kind; fewer where they name many messages.
     """
 
     def __init__(self, limit: int, clock: Clock) -> None:
         self._limit = limit
         self._clock = clock
         self._positions: dict[tuple[Uid, ConvID], float] = {}
-        self._told: deque[tuple[float, Told]] = deque(maxlen=limit)
+        self._told: deque[tuple[float, Told]] = deque()
+        self._names = 0
         self._counts: deque[tuple[float, Counts]] = deque(maxlen=limit)
         self._since_s = math.inf
         self._saying: Timer | None = None
@@ -111,6 +117,10 @@ class Said:
     def note_told(self, told: Told) -> None:
         """The bus took it."""
         self._told.append((self._clock.monotonic_s(), told))
+        self._names += _count_names(told)
+        while len(self._told) > self._limit or self._names > _NAMES_EACH * self._limit:
+            _, oldest = self._told.popleft()
+            self._names -= _count_names(oldest)
 
     def note_counts(self, counts: Counts) -> None:
         """The bus took them."""
@@ -138,6 +148,21 @@ class Said:
         say(news)
 
 
+class Heard:
+    """What this node has heard of receipts, the newest `limit`, for when it is said again."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._notices: dict[int, None] = {}
+
+    def note(self, notice: Notice) -> bool:
+        """Another node tells it; returns whether it did before."""
+        key = hash(notice if notice.ago_s is None else msgspec.structs.replace(notice, ago_s=None))
+        is_known = key in self._notices
+        put_newest(self._notices, key, None, self._limit)
+        return is_known
+
+
 def unnamed(notice: Notice) -> Notice:
     """Without its messages: for devices that know `Seq`, to which hearing it twice is nothing."""
     return msgspec.structs.replace(notice, newly_delivered=(), newly_displayed=())
@@ -153,6 +178,10 @@ def undisplayed(notice: Notice) -> Notice:
         newly_delivered=tuple(sorted(messages)),
         newly_displayed=(),
     )
+
+
+def _count_names(told: Told) -> int:
+    return len(told.notice.newly_delivered) + len(told.notice.newly_displayed)
 
 
 def _merged(before: Notice, after: Notice) -> Notice:

@@ -35,7 +35,7 @@ class Notice(msgspec.Struct, frozen=True):
     """What an author learns of a reader: new positions (0: that one did not move for its messages)
     and the author's messages that they newly cover, for clients that know no `Seq`. `counted`: in
     a group so large that other clients get Counts instead. `ago_s`: it is said again, and so long
-    ago was shown on a device of the author."""
+    ago was shown on a device of the author, or may have been."""
 
     author: Uid
     conv: ConvID
