@@ -10,6 +10,7 @@ import pytest
 
 from tests.chat.watched import OldMembers, WatchedStore
 from tests.chat.world import Person, World, settle
+from webchat.model import pair_conv
 from webchat.service.entering import Entrance
 from webchat.service.standing import Standing, Standings
 
@@ -102,6 +103,29 @@ async def test_who_is_added_while_arriving_hears_of_it_though_the_last_member_th
     await settle()
     await anna.say_in(G, "hello")
     assert ben.bodies() == ["hello"]
+
+
+@pytest.mark.parametrize("is_pair", [True, False])
+async def test_what_the_last_follower_heard_before_it_left_comes_to_who_is_arriving(
+    watched: WatchedStore, near: World, is_pair: bool
+) -> None:
+    anna, ben = await near.joined("anna"), await near.person("ben")
+    conv = pair_conv("anna", "ben") if is_pair else G
+    await (anna.send("ben", "first") if is_pair else anna.do("create", G, "ben"))
+    watched.log.heads_wait = following = asyncio.Event()
+    ben.say("join", {"device": "d", "cursors": {conv: 1}})
+    await settle()
+    watched.log.heads_wait = asyncio.Event()
+    if not is_pair:
+        following.set()
+        await settle()  # they are read once more, when the group is heard of
+    await (anna.send("ben", "second") if is_pair else anna.say_in(G, "second"))
+    anna.leave()
+    await settle()
+    following.set()
+    watched.log.heads_wait.set()
+    await settle()
+    assert ben.bodies() == ["second"]
 
 
 async def test_who_leaves_a_group_just_while_arriving_sees_up_to_there(world: World) -> None:

@@ -69,8 +69,16 @@ class Roster:
         log.forget(user, self.users)
         if not log.users:
             del self.logs[conv]
+            if self.arrivals:
+                self._note_end_of(log)
         if log.is_group:
             self.drop(conv)
+
+    def _note_end_of(self, log: FollowedLog) -> None:
+        """What came while it was followed was not noted for those who are arriving."""
+        self.note(log.conv, Head(log.last, log.n, log.at, 0))
+        if log.gap is not None:
+            self.arrivals_miss_something()
 
     async def hold_topic(self, topic: str) -> bool:
         """Hear what others publish on `topic`, from the return on if the bus is up; False: it is
