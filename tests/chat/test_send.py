@@ -79,11 +79,13 @@ async def test_notes_to_oneself_are_a_conversation_of_one(world: World) -> None:
 
 async def test_optional_fields_are_passed_on_and_the_servers_own_are_not(world: World) -> None:
     anna, ben = await world.joined("anna"), await world.joined("ben")
-    await anna.send("ben", "hello", Mentions=["ben"], N=77, Edited=5, Originated="cleo")
+    again = {"Deleted\0": 6, "Body\0x": "another"}  # the same to who reads names up to a NUL
+    await anna.send("ben", "hello", Mentions=["ben"], N=77, Edited=5, Originated="cleo", **again)
     (entry,) = ben.got("message")
     assert entry["Mentions"] == ["ben"]
     assert entry["N"] == 1
     assert "Edited" not in entry
+    assert not any("\0" in key for key in entry)
     assert entry["Originated"] == ""
 
 

@@ -313,6 +313,39 @@ async def test_the_check_says_what_is_damaged_and_where(
     assert [line for line in findings if line.startswith(finding)], findings
 
 
+_AGAIN_LATER = """
+    INSERT INTO entry SELECT NULL, log, 2, 2, at + {}, members_seq, kind, sender, msg_id, envelope
+    FROM entry WHERE log = (SELECT id FROM log WHERE name = 'dm:ann:bob')"""
+
+
+@pytest.mark.parametrize(("later_ms", "is_wrong"), [(86_399_999, True), (86_400_000, False)])
+async def test_a_key_may_come_again_when_a_store_it_was_moved_from_need_not_know_it(
+    store: SqliteStore, path: Path, later_ms: int, is_wrong: bool
+) -> None:
+    await store.close()
+    break_it(path, _AGAIN_LATER.format(later_ms))
+    assert any("was appended" in finding for finding in check(path)) is is_wrong
+
+
+_MANY_MORE = """
+    INSERT INTO entry
+    WITH RECURSIVE more(seq) AS (SELECT 5 UNION ALL SELECT seq + 1 FROM more WHERE seq < 20000)
+    SELECT NULL, log, more.seq, 2, at, members_seq, kind, sender,
+    printf('%0200d', more.seq), envelope FROM more
+    JOIN (SELECT * FROM entry WHERE log = (SELECT id FROM log WHERE name = 'group_x') LIMIT 1)"""
+
+
+async def test_the_check_needs_no_place_for_files_to_sort_by(
+    store: SqliteStore, path: Path
+) -> None:
+    await store.close()
+    break_it(path, _MANY_MORE)
+    with files_of_at_most(100_000):
+        findings = check(path)
+    assert len(findings) > 20_000
+    assert findings == check(path)
+
+
 async def test_the_check_finds_a_damaged_page(path: Path, store: SqliteStore) -> None:
     for number in range(100):
         await send(store, Append("group_x", (message("ann", f"p{number}", "x" * 900),)))

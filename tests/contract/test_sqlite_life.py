@@ -18,7 +18,7 @@ from tests.contract.asking import create, message, move, named, send, to_pair
 from tests.contract.older_file import OLDER, make_older, version_of
 from tests.memory import ManualClock
 from webchat.adapters.sqlite import SqliteSettings, SqliteStore, check
-from webchat.adapters.sqlite.files import ServeLock, refusing
+from webchat.adapters.sqlite.files import ServeLock, connect_all, refusing
 from webchat.errors import Code, WebchatError
 from webchat.model import Group, Login, Position, Profile
 from webchat.ports.held import HeldLimits
@@ -95,6 +95,16 @@ async def test_files_are_their_owners_alone(path: Path, serving: SqliteStore) ->
     assert "webchat.db-wal" in modes
     assert set(modes.values()) == {0o600}
     await serving.close()
+
+
+async def test_no_connection_needs_a_place_for_files_but_beside_the_store(
+    path: Path, serving: SqliteStore
+) -> None:
+    await serving.open("secured")
+    await serving.close()
+    for db in connect_all(path, SqliteSettings()):
+        with closing(db):
+            assert db.execute("PRAGMA temp_store").fetchone() == (2,)  # in memory
 
 
 async def test_one_process_serves_a_file(

@@ -18,6 +18,7 @@ import pytest
 from tests.contract.asking import create, message, send
 from tests.memory import ManualClock
 from webchat.adapters.sqlite import SqliteSettings, SqliteStore, backup, check, restore
+from webchat.adapters.sqlite.files import existing
 from webchat.ports.log import Append
 from webchat.ports.store import StoreRefused
 
@@ -233,6 +234,15 @@ async def test_what_is_no_sound_backup_is_refused_and_changes_nothing(
     assert str(killed) in str(refused.value)
     assert contents(path.parent) == before
     assert await seqs(path, clock) == list(range(1, 52))
+
+
+async def test_what_was_restored_can_be_served_while_somebody_reads_it(
+    killed: Path, path: Path, clock: ManualClock
+) -> None:
+    restore(killed, path, KEPT)
+    with existing(path) as db:
+        db.execute("SELECT count(*) FROM entry").fetchone()
+        assert await seqs(path, clock) == [1]
 
 
 async def test_an_older_backup_is_taken(killed: Path, path: Path, clock: ManualClock) -> None:

@@ -188,7 +188,7 @@ def _lenient(argument: object, max_extras_bytes: int) -> Envelope:
     if not isinstance(argument, dict):
         raise WebchatError(Code.BAD_REQUEST, "the envelope is not an object")
     known = {key: value for key, value in argument.items() if key in _KNOWN}
-    own = {k: v for k, v in argument.items() if k not in _KNOWN and k not in _SERVERS_OWN}
+    own = {key: value for key, value in argument.items() if not _is_ours(key)}
     extras = encode(own) if own else b""
     if known.get("EvtType") not in _RECEIPTS:  # Elsewhere these are the server's.
         known.pop("ConvID", None)
@@ -210,6 +210,12 @@ def _lenient(argument: object, max_extras_bytes: int) -> Envelope:
         raise
     envelope.extras = extras
     return envelope
+
+
+def _is_ours(key: str) -> bool:
+    """Whether a field has a meaning of its own, also to whoever reads names up to a NUL."""
+    name = key.partition("\0")[0]
+    return name in _KNOWN or name in _SERVERS_OWN
 
 
 def _of_text(text: str) -> object:

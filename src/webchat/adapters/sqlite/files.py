@@ -107,6 +107,9 @@ def connect(path: Path, settings: SqliteSettings) -> sqlite3.Connection:
         # What is deleted is overwritten where its page is written anyway. Some builds of SQLite
         # write those pages as well that a fold frees, though they are soon used again.
         db.execute("PRAGMA secure_delete = FAST")
+        # What a statement has to remember until it is done, as a fold does: there may be no place
+        # for files but the store's own directory, and SQLite does not look there.
+        db.execute("PRAGMA temp_store = MEMORY")
         db.execute(f"PRAGMA wal_autocheckpoint = {settings.wal_pages}")
         # A long read, as for a backup, keeps SQLite from starting it over; then it is cut back.
         db.execute(f"PRAGMA journal_size_limit = {_WAL_LENGTHS * settings.wal_pages * _PAGE_BYTES}")

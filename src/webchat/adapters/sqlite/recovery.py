@@ -38,6 +38,7 @@ def restore(source: Path, target: Path, kept: str) -> Path | None:
             with refusing(source):
                 copy(db, copied, target)
                 refuse_broken(copied, source)
+                _let_be_served(copied)
             _give_to_who_serves(place, copied, lock)
             return _replace(place, copied, kept)
 
@@ -64,6 +65,12 @@ def _held(target: Path) -> Iterator[Path]:
         yield lock.path
     finally:
         lock.release()
+
+
+def _let_be_served(copied: Path) -> None:
+    """Who begins to serve it need not wait for who reads it, to be sure of it first."""
+    with closing(sqlite3.connect(copied)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
 
 
 def _give_to_who_serves(place: Path, copied: Path, lock: Path) -> None:
