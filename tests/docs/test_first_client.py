@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests import http
+from tests.docs.scripted import Json, Scripted
 from tests.servers import Server
 
 ROOT = Path(__file__).parents[2]
@@ -116,3 +117,73 @@ def test_one_that_is_told_to_wait_tries_again_on_the_same_connection(
         finally:
             client.stop()
     assert len(re.findall("join", client.said)) == 1
+
+
+def a_fault() -> Json:
+    return {"ok": False, "error": {"code": "internal", "message": "oh", "retry_after_ms": 1}}
+
+
+def stored(seq: int) -> Json:
+    return {"ok": True, "ConvID": "dm:anna:bot", "Seq": seq}
+
+
+@pytest.mark.parametrize("language", RUN)
+def test_one_that_may_not_come_back_yet_tries_again(language: str) -> None:
+    async def chat(server: Scripted) -> Json | None:
+        if len(server.joins) > 1:
+            return stored(1)
+        await server.hang_up()
+        return None
+
+    refusal = {"code": "unavailable", "retry_after_ms": 1}
+    with Scripted(chat, None, refusal) as server:
+        client = Client(language, server.url, "bot", "anna")
+        try:
+            client.says(accepted("ack"))
+        finally:
+            client.stop()
+
+
+@pytest.mark.parametrize("language", RUN)
+def test_what_met_a_fault_of_the_server_is_sent_again(language: str) -> None:
+    answers = [a_fault(), a_fault(), stored(1)]
+
+    async def chat(_: Scripted) -> Json | None:
+        return answers.pop(0)
+
+    with Scripted(chat) as server:
+        client = Client(language, server.url, "bot", "anna")
+        try:
+            client.says("internal", times=2)
+            client.says(accepted("ack"))
+        finally:
+            client.stop()
+
+
+@pytest.mark.parametrize("language", RUN)
+def test_only_entries_and_never_an_ack_say_how_far_a_device_is(language: str) -> None:
+    """An ack of what was sent again has the `Seq` of the first time; entries came since."""
+    group = {"From": "team", "Originated": "", "To": "team", "Body": "", "ConvID": "team"}
+    reply = {"EvtType": "message", "From": "anna", "Originated": "", "To": "bot", "Body": "hi"}
+    sent: list[int] = []
+
+    async def chat(server: Scripted) -> Json | None:
+        sent.append(len(server.joins))
+        if len(sent) == 2:
+            await server.say({"EvtType": "restart", **group})
+            await server.say({"EvtType": "notify", **group, "Seq": 7})
+            await server.say({**reply, "ConvID": "dm:anna:bot", "Seq": 2})
+            return stored(1)
+        await server.hang_up()
+        return None
+
+    with Scripted(chat) as server:
+        client = Client(language, server.url, "bot", "anna")
+        try:
+            client.says(accepted("ack"))
+            client.says(spoken("message", "anna"))
+            server.do(server.hang_up())
+            client.says(accepted("join"), times=3)
+        finally:
+            client.stop()
+    assert server.joins[2] == {"dm:anna:bot": 2}
