@@ -59,6 +59,7 @@ imports: $(DEV_READY)  ## the direction of imports
 web: $(CLIENT)  ## builds the web client
 
 wheel: $(RUN_READY) $(CLIENT)  ## builds dist/webchat-VERSION-py3-none-any.whl, which needs no Node
+	rm -f dist/*.whl
 	$(BIN)/python -m hatchling build -t wheel
 
 web-test: $(CLIENT)  ## the web client: types, lint, its tests
