@@ -12,20 +12,21 @@ from dataclasses import dataclass
 class Costs:
     """Of one core of the machine they were measured on.
 
-    `message_us`: node CPU of a durable message between two nodes, both of them, without its copies
-    (`make bench-nodes`). `copy_us`: of one copy of a group's message (`make bench-long`).
-    `ping_us`: of a ping and its answer. `connect_us`, `connection_kib`: of a device with twenty
-    conversations (`make bench-long`). `publish_us`: Redis's CPU of one publish that one node hears
-    (`python -m bench.bus`). `append_us`: PostgreSQL's CPU of one append at 64 in flight
+    `message_us`: node CPU of a durable message between two nodes, both of them; its one copy is in
+    there, and counted once more (`make bench-nodes`). `copy_us`: of one copy of a message to a
+    hundred online, `connect_us`: of a device with twenty conversations where thousands come at
+    once, with a message in each to fetch, `connection_kib`: of an idle one (`make bench-long`).
+    `ping_us`: of a ping and its answer. `publish_us`: Redis's CPU of one publish that one node
+    hears (`python -m bench.bus`). `append_us`: PostgreSQL's CPU of one append at 64 in flight
     (`python -m bench.postgresql_store`). `units`: DynamoDB's write units of one message
     (`python -m bench.dynamodb_units`).
     """
 
-    message_us: float = 60.0
-    copy_us: float = 2.2
+    message_us: float = 77.0
+    copy_us: float = 4.5
     ping_us: float = 10.0
-    connect_us: float = 900.0
-    connection_kib: float = 8.0
+    connect_us: float = 1950.0
+    connection_kib: float = 7.5
     publish_us: float = 2.0
     append_us: float = 25.0
     units: float = 1.17

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
+from bench import scale
 from scripts.settings_reference import TARGET, reference
 from webchat.cli import cli
 from webchat.errors import Closing, Code
@@ -31,6 +32,12 @@ def name_of(page: Path) -> str:
 
 def test_the_reference_of_settings_is_up_to_date() -> None:
     assert TARGET.read_text(encoding="utf-8") == reference(), "run make docs"
+
+
+def test_the_table_of_scale_is_what_the_costs_make(capsys: pytest.CaptureFixture[str]) -> None:
+    scale.main()
+    page = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+    assert capsys.readouterr().out in page, "run python -m bench.scale"
 
 
 @pytest.mark.parametrize("code", [c.wire for c in Code] + [c.wire for c in Closing])
