@@ -6,17 +6,22 @@ import asyncio
 import errno
 import logging
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.contract.asking import create, message, send
+from tests.contract.asking import create, message, move, send
 from tests.memory import ManualClock
 from webchat.adapters.sqlite import SqliteSettings, SqliteStore, check
 from webchat.errors import Code, WebchatError
-from webchat.ports.log import Append, Appended
+from webchat.model import Position
+from webchat.ports.log import Append
+from webchat.ports.positions import Move
+
+PAGE_BYTES = 4096
 
 
 @pytest.fixture
@@ -34,7 +39,7 @@ def large(number: int) -> Append:
     return Append("group_x", (message("ann", str(number), "x" * 5_000),), moves_sender=True)
 
 
-async def codes(asked: list[asyncio.Future[Appended]]) -> list[Code | None]:
+async def codes(asked: Sequence[asyncio.Future[Any]]) -> list[Code | None]:
     outcomes = await asyncio.gather(*asked, return_exceptions=True)
     return [outcome.code if isinstance(outcome, WebchatError) else None for outcome in outcomes]
 
@@ -112,6 +117,59 @@ async def test_a_write_that_cannot_be_done_keeps_no_other_from_it(store: SqliteS
     asked = [send(store, request) for request in (large(1), unwritable, large(2))]
     assert await codes(asked) == [None, Code.INTERNAL, None]
     assert [entry.seq for entry in await store.log.read("group_x", 0, 9)] == [1, 2, 3]
+
+
+async def test_a_write_that_meets_a_damaged_page_keeps_no_other_from_it(
+    path: Path, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = SqliteStore(path, SqliteSettings(), clock)
+    await store.open("secured")
+    await send(store, create("group_x", "ann", "bob"))
+    uids = [f"reader{number}" for number in range(1_000)]
+    await move(store, *[Move("group_x", uid, 1, 0) for uid in uids])
+    await store.close()
+    lost = damage_positions(path)
+    sound = next(uid for uid in uids if uid not in lost)
+    await store.open("secured")
+    await send(store, large(1))
+    for _ in range(2):
+        asked = send(store, large(2))
+        moving = [asyncio.create_task(move(store, Move("group_x", uid, 2, 2))) for uid in lost[:5]]
+        moved = asyncio.create_task(move(store, Move("group_x", sound, 2, 2)))
+        assert await codes([asked, *moving]) == [None] + [Code.UNAVAILABLE] * 5
+        assert (await moved)[0].after == Position(2, 2, 1)
+        assert not await store.trouble()
+    assert said(caplog) == ["a write was refused: database disk image is malformed"]
+    moving = [asyncio.create_task(move(store, Move("group_x", uid, 2, 2))) for uid in lost[:9]]
+    asked = send(store, large(3))
+    assert await codes([*moving, asked]) == [Code.UNAVAILABLE] * 10
+    assert (await send(store, large(3))).entries[0].seq == 4
+    await store.close()
+
+
+def damage_positions(path: Path) -> list[str]:
+    """Destroy a page of positions; returns whose cannot be read any more."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        uids = [uid for (uid,) in db.execute("SELECT uid FROM position")]
+        pages = "SELECT pageno FROM dbstat WHERE name = 'position' AND pagetype = 'leaf'"
+        leaves = [page for (page,) in db.execute(f"{pages} ORDER BY path")]
+    with path.open("r+b") as file:
+        file.seek((leaves[len(leaves) // 2] - 1) * PAGE_BYTES)
+        file.write(b"\xff" * 100)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        return [uid for uid in uids if not is_readable(db, uid)]
+
+
+def is_readable(db: sqlite3.Connection, uid: str) -> bool:
+    try:
+        db.execute(
+            "SELECT displayed FROM position JOIN log ON log.id = log WHERE uid = ? AND name = ?",
+            (uid, "group_x"),
+        ).fetchone()
+    except sqlite3.DatabaseError:
+        return False
+    return True
 
 
 async def test_a_second_login_with_the_same_token_keeps_no_other_write_from_it(

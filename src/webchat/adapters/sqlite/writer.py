@@ -32,6 +32,11 @@ _DEFECTS: Final = (
 )  # fmt: skip
 """Errors of SQLite that are the act's own, not the file's."""
 
+_DAMAGED: Final = 8
+"""So many writes of a batch may meet damaged pages, each is refused alone; beyond, it is the file's
+trouble: each time all the others are done anew."""
+_SAY_EVERY_S: Final = 60.0
+
 _ALONE: Final = 3
 """After so many commits of one write each, whoever writes waits for its ack: nothing to gather."""
 
@@ -91,6 +96,7 @@ class Writer:
         self._data_version = 0
         self._began_s = 0.0
         self._alone = 0
+        self._say_from_s = 0.0
         self.is_failing = False
         """The newest batch could not be committed."""
         self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
@@ -224,8 +230,7 @@ class Writer:
             except _ActFailed as failure:
                 # A defect in one act: the others are done without it.
                 self._roll_back()
-                _say(logging.ERROR, "a write failed", failure.cause)
-                failed[failure.index] = _error(Code.INTERNAL, "a write failed", failure.cause)
+                failed[failure.index] = self._refusal(failure.cause)
             except Exception as error:
                 # Mostly SQLite's; the thread has to outlive any.
                 self._cannot_write(error)
@@ -249,13 +254,26 @@ class Writer:
             except (WebchatError, MembersChanged) as refusal:
                 outcomes.append(refusal)
             except Exception as error:
-                if isinstance(error, sqlite3.Error) and not isinstance(error, _DEFECTS):
+                is_own = isinstance(error, _DEFECTS) or not isinstance(error, sqlite3.Error)
+                if not is_own and not (_is_damage(error) and len(failed) < _DAMAGED):
                     raise
                 raise _ActFailed(index, error) from error
         self._memory.finish(self._db, is_idle=is_idle)
         self._db.execute("COMMIT")
         self._memory.committed()
         return outcomes
+
+    def _refusal(self, cause: Exception) -> WebchatError:
+        """Of a write that failed by itself. Damage is said once a minute at most: a page may be
+        asked for again and again."""
+        if not _is_damage(cause):
+            _say(logging.ERROR, "a write failed", cause)
+            return _error(Code.INTERNAL, "a write failed", cause)
+        now_s = time.monotonic()
+        if now_s >= self._say_from_s:
+            self._say_from_s = now_s + _SAY_EVERY_S
+            _say(logging.ERROR, f"a write was refused: {cause}")
+        return _error(Code.UNAVAILABLE, "the store is not answering", cause)
 
     def _notice_other_writers(self) -> None:
         (data_version,) = self._db.execute("PRAGMA data_version").fetchone()
@@ -285,12 +303,18 @@ class Writer:
 
 
 class _ActFailed(Exception):  # noqa: N818
-    """Something other than SQLite or a refusal came out of the act at `index` of the batch."""
+    """What is the matter with the act at `index` of the batch alone, and no refusal."""
 
     def __init__(self, index: int, cause: Exception) -> None:
         super().__init__(index)
         self.index = index
         self.cause = cause
+
+
+def _is_damage(error: Exception) -> bool:
+    """Whether SQLite met a damaged page, which other writes may do without, but none in the same
+    transaction."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CORRUPT
 
 
 def _say(level: int, message: str, defect: Exception | None = None) -> None:
