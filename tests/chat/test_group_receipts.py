@@ -191,6 +191,26 @@ async def test_conversations_that_cannot_be_read_hold_up_no_receipts_in_others(
     assert [told["ConvID"] for told in anna.got("display")] == [sound, *damaged]
 
 
+async def test_many_conversations_that_cannot_be_read_do_not_keep_others_waiting(
+    near: World, watched: WatchedStore
+) -> None:
+    """Neither those that come while it rests."""
+    anna, ben = await near.joined("anna"), await near.joined("ben")
+    groups = [f"group_{number}" for number in range(25)]
+    for group in groups:
+        await anna.do("create", group, "ben")
+        await anna.say_in(group, "hello")
+    *damaged, sound = groups
+    watched.log.damaged.update(damaged)
+    for group in damaged:
+        ben.say("chat", ben.act("display", group, ConvID=group, Seq=2))
+    await near.pass_time(0.5)
+    ben.say("chat", ben.act("display", sound, ConvID=sound, Seq=2))
+    for _ in range(5):
+        await near.pass_time(0.25)
+    assert [told["ConvID"] for told in anna.got("display")] == [sound]
+
+
 async def test_of_a_log_that_cannot_be_read_only_the_newest_moves_are_remembered(
     world: World, watched: WatchedStore
 ) -> None:

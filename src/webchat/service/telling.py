@@ -172,19 +172,23 @@ class Telling:
             self._is_telling = False
 
     async def _tell_each(self, untold: dict[ConvID, list[Step]]) -> None:
-        """Tell of each conversation, some at once; what fails stays untold, behind all others."""
+        """Tell of each conversation, some at once; what fails stays untold, behind all others, and
+        the first failure is raised when they are through."""
         convs = iter(list(untold))
 
         async def go_on() -> None:
+            failure: WebchatError | None = None
             for conv in convs:
                 try:
                     for window in _windows(conv, untold[conv], self._settings.receipt_entries):
                         self._tell(window, await self._look_at(window))
                         untold[conv] = window.later
                     del untold[conv]
-                except WebchatError:
+                except WebchatError as error:
                     untold[conv] = untold.pop(conv)
-                    raise
+                    failure = failure or error
+            if failure is not None:
+                raise failure
 
         try:
             await all_of([go_on() for _ in range(min(_AT_ONCE, len(untold)))])
