@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from tests.chat.watched import lose_answers
@@ -13,6 +15,7 @@ from webchat.ports.positions import Move, MoveDone
 CONV = "dm:anna:ben"
 G = "group_1"
 LOOKED_AT_S = 10.0
+LOST = WebchatError(Code.UNAVAILABLE, "the store is not answering")
 
 
 def heard(person: Person) -> list[tuple[str, int]]:
@@ -89,30 +92,124 @@ async def test_those_of_a_page_are_told_to_the_authors_that_it_named(
     assert heard(cleo) == []
 
 
-async def test_as_long_as_the_store_is_away_all_of_them_are_tried_together_every_few_seconds(
-    world: World, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("is_under_way", [False, True])
+async def test_what_a_page_named_in_an_outage_is_told_though_it_names_more_right_after(
+    open_world: World, monkeypatch: pytest.MonkeyPatch, *, is_under_way: bool
 ) -> None:
+    """Also where the next was under way when the first failed."""
+    anna, cleo, ben = [await open_world.person(uid) for uid in ("anna", "cleo", "ben")]
+    for person in (anna, cleo, ben):
+        await person.ask("join", person.uid)
+    await anna.do("create", G, "ben", "cleo")
+    for author in (anna, cleo):
+        await author.say_in(G, "hello")
+    positions = open_world.store.positions
+    move, asked = positions.move, []
+    monkeypatch.setattr(positions, "move", lambda moves, done: asked.append((moves, done)))
+    for kind in ("delivery", "display"):
+        ben.say("chat", confirmed(kind, "anna-hello"))
+    await pass_seconds(open_world, 0.5)
+    (_, refuse), *_ = asked
+    if not is_under_way:
+        refuse(LOST)
+        monkeypatch.undo()
+    for kind in ("delivery", "display"):
+        ben.say("chat", confirmed(kind, "cleo-hello"))
+    await pass_seconds(open_world, 0.5)
+    if is_under_way:
+        refuse(LOST)
+        monkeypatch.undo()
+        for later in asked[1:]:
+            move(*later)
+    await pass_seconds(open_world, LOOKED_AT_S)
+    for author in (anna, cleo):
+        told = [(each["EvtType"], each["MsgID"]) for each in author.got("delivery", "display")]
+        assert told == [(kind, f"{author.uid}-hello") for kind in ("delivery", "display")]
+
+
+@pytest.mark.parametrize(("outage_s", "tries"), [(60.0, 3), (600.0, 6)])
+async def test_in_an_outage_each_is_tried_after_ever_longer_times_for_some_minutes(
+    world: World, monkeypatch: pytest.MonkeyPatch, outage_s: float, tries: int
+) -> None:
+    """Then its reader has to move on."""
     anna, ben, cleo = await three(world, G, "ben", "cleo")
     await anna.say_in(G, "hello")
-    tried: list[list[str]] = []
+    tried: list[str] = []
 
-    def move(moves: list[Move], done: MoveDone) -> None:
-        tried.append(sorted(each.uid for each in moves))
-        done(WebchatError(Code.UNAVAILABLE, "the store is not answering"))
+    def move(moves: Sequence[Move], done: MoveDone) -> None:
+        tried.extend(each.uid for each in moves)
+        done(LOST)
 
     monkeypatch.setattr(world.store.positions, "move", move)
     for reader in (ben, cleo):
         await reader.confirm("delivery", G, From=G, Originated=reader.uid, Seq=2)
     tried.clear()
-    await pass_seconds(world, 60.0)
-    assert 6 <= len(tried) <= 12
-    assert tried[1:] == [["ben", "cleo"]] * (len(tried) - 1)
+    await pass_seconds(world, outage_s, step_s=1.0)
+    assert sorted(tried) == ["ben"] * tries + ["cleo"] * tries
     monkeypatch.undo()
+    await pass_seconds(world, outage_s, step_s=1.0)
+    assert heard(anna) == ([] if tries == 6 else [("delivery", 2), ("delivery", 2)])
+    await ben.confirm("display", G, From=G, Originated="ben", Seq=2)
+    assert heard(anna)[-1] == ("display", 2)
+
+
+async def test_one_that_the_store_never_takes_keeps_no_other_from_being_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna, ben, _ = await three(world, G, "ben")
+    await anna.say_in(G, "hello")
+    await anna.send("ben", "hello")
+    positions = world.store.positions
+    move = positions.move
+
+    def damaged(moves: Sequence[Move], done: MoveDone) -> None:
+        if any(each.conv == G for each in moves):
+            done(LOST)
+        else:
+            move(moves, done)
+
+    monkeypatch.setattr(positions, "move", damaged)
+    ben.say("chat", ben.act("display", G, ConvID=G, Seq=2))
+    refused = await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    assert refused["error"]["code"] == "unavailable"
     await pass_seconds(world, LOOKED_AT_S)
-    assert heard(anna) == [("delivery", 2), ("delivery", 2)]
+    assert [(said["ConvID"], said["Seq"]) for said in anna.got("display")] == [(CONV, 1)]
 
 
-async def pass_seconds(world: World, seconds: float) -> None:
+async def test_many_that_failed_are_tried_in_a_hundred_writes_at_most(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ben = await world.joined("ben")
+    authors = [f"author{number}" for number in range(250)]
+    await world.register(*authors)
+    for uid in authors:
+        await (await world.joined(uid)).send("ben", "hello")
+    tried: list[int] = []
+
+    def move(moves: Sequence[Move], done: MoveDone) -> None:
+        tried.append(len(moves))
+        done(LOST)
+
+    monkeypatch.setattr(world.store.positions, "move", move)
+    for uid in authors:
+        conv = f"dm:{uid}:ben"
+        receipt = {"EvtType": "display", "From": "ben", "To": uid, "Timestamp": 1, "Seq": 1}
+        ben.say("chat", {**receipt, "ConvID": conv})
+    await pass_seconds(world, 1.0)
+    tried.clear()
+    await pass_seconds(world, 9.0)
+    assert sum(tried) == 250
+    assert 50 < len(tried) <= 100
+
+
+def confirmed(kind: str, msg_id: str) -> dict[str, object]:
+    """What ben's page says of a message in the group."""
+    return {
+        "EvtType": kind, "From": G, "Originated": "ben", "To": G, "MsgID": msg_id, "Timestamp": 1,
+    }  # fmt: skip
+
+
+async def pass_seconds(world: World, seconds: float, *, step_s: float = 0.25) -> None:
     """In small steps, as timers follow each other."""
-    for _ in range(int(seconds / 0.25)):
-        await world.pass_time(0.25)
+    for _ in range(int(seconds / step_s)):
+        await world.pass_time(step_s)

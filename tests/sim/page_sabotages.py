@@ -69,7 +69,7 @@ SABOTAGES: Final = (
         instead=((Notices, "_in_form", _in_full_form_alone),),
     ),
     Sabotage(
-        "takes what is said again for known", (TOLD,), first_seed=104,
+        "takes what is said again for known", (TOLD,), first_seed=272,
         instead=((Heard, "note", _yes),),
     ),
     Sabotage(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -32,7 +33,12 @@ _SOMEWHERE: Final = Position(1, 1, 0)
 """As far as a move went at least of which nobody knows how far."""
 _AGAIN_S: Final = 5.0
 """So long after it failed a move is made again, or up to twice as long: what a store has given up
-may still be done within it."""
+may still be done within it. Twice as long each time that it fails once more."""
+_TRIES: Final = 6
+"""So often it is made again, within five minutes or so; then it is its reader's next move that may
+tell."""
+_PIECES: Final = 100
+"""In so many writes at most: one that the store can never take fails none but those beside it."""
 
 
 class _Pending(msgspec.Struct, eq=False):
@@ -42,7 +48,7 @@ class _Pending(msgspec.Struct, eq=False):
     far as they go. `said`: as far as a `delivery` said so; `delivered` may be beyond, by what a
     device of the seed's form confirms without saying. `named`: the messages that devices of the
     seed's form named; `is_of_all`: another device moved as well, so that all authors hear of it.
-    `waiting`: for the answer that it is stored.
+    `waiting`: for the answer that it is stored. `failures`: so often they were made in vain.
     """
 
     source: object
@@ -52,16 +58,28 @@ class _Pending(msgspec.Struct, eq=False):
     said: Seq = 0
     displayed: Seq = 0
     waiting: list[Any] = []
+    failures: int = 0
+
+    def add(self, other: _Pending) -> None:
+        """Say what `other` says, too, for which nobody waits any more."""
+        self.source = None
+        self.is_of_all = self.is_of_all or other.is_of_all
+        self.delivered = max(self.delivered, other.delivered)
+        self.said = max(self.said, other.said)
+        self.displayed = max(self.displayed, other.displayed)
+        if other.named is not None:
+            a, b = self.named or Named(), other.named
+            self.named = Named(a.delivered | b.delivered, a.displayed | b.displayed)
 
 
 class _Unsure(msgspec.Struct, eq=False):
-    """Moves of one member in one conversation that failed, the last one at `at_s`, and so were not
-    told, but may have been stored. `tried`: how far they went at least, 0: none went that way.
-    `again`: all that they said, until it is under way again."""
+    """Moves of one member in one conversation that failed, and so were not told, but may have been
+    stored. `tried`: how far they went at least, 0: none went that way. `again`: all that they said,
+    to be made again from `again_s` on; None: it is under way, or was made often enough."""
 
     tried: Position
-    at_s: float
     again: _Pending | None
+    again_s: float
 
 
 class Receipts:
@@ -112,6 +130,8 @@ class Receipts:
         pending = self._pending.get((conv, uid))
         if pending is None:
             pending = self._pending[conv, uid] = _Pending(source)
+            if self._unsure:
+                self._take_up(conv, uid, pending)
             self._write_soon()
         elif pending.source is not source:
             pending.source = None
@@ -190,13 +210,16 @@ class Receipts:
     ) -> None:
         if not (isinstance(error, WebchatError) and error.code is Code.UNAVAILABLE):
             return
-        before, again = self._unsure.get((conv, uid)), failed
+        before, again = self._unsure.get((conv, uid)), None
         if before is not None:
             delivered = _least(tried.delivered, before.tried.delivered)
             displayed = _least(tried.displayed, before.tried.displayed)
-            tried, again = Position(delivered, displayed, 0), before.again or failed
-        unsure = _Unsure(tried, self._clock.monotonic_s(), _together(again, failed))
-        put_newest(self._unsure, (conv, uid), unsure, _UNSURE)
+            tried, again = Position(delivered, displayed, 0), before.again
+        if failed.failures < _TRIES:
+            again = again or _Pending(None, failures=failed.failures + 1)
+            again.add(failed)
+        again_s = self._clock.monotonic_s() + _AGAIN_S * 2**failed.failures
+        put_newest(self._unsure, (conv, uid), _Unsure(tried, again, again_s), _UNSURE)
         self._move_again_later()
 
     def _move_again_later(self) -> None:
@@ -206,16 +229,38 @@ class Receipts:
     def _move_again(self) -> None:
         """What failed, unless its reader has moved here since: where that was stored after all, it
         may be sent again to another node, which finds nothing to do and tells nobody."""
-        self._again, since_s = None, self._clock.monotonic_s() - _AGAIN_S
+        self._again, now_s = None, self._clock.monotonic_s()
+        due: dict[tuple[ConvID, Uid], _Pending] = {}
         for place, unsure in self._unsure.items():
             if unsure.again is None or place in self._pending:
                 continue
-            if unsure.at_s > since_s:
+            if unsure.again_s > now_s:
                 self._move_again_later()
-                break
-            self._pending[place], unsure.again = unsure.again, None
-        if self._pending:
-            self._write_soon()
+            else:
+                due[place], unsure.again = unsure.again, None
+        size, places = len(due) // _PIECES + 1, iter(due.items())
+        while piece := dict(islice(places, size)):
+            self.flush()
+            self._pending.update(piece)
+        self.flush()
+
+    def _take_up(self, conv: ConvID, uid: Uid, pending: _Pending) -> None:
+        """The member moves on, and what failed goes with it; but an own message that failed, and
+        may have moved nothing, does not make it a move of which all authors are to hear."""
+        unsure = self._unsure.get((conv, uid))
+        again = None if unsure is None else unsure.again
+        if unsure is not None and again is not None and (again.delivered or again.displayed):
+            pending.add(again)
+            unsure.again = None
+
+    def _name_again(self, moved: Moved, again: _Pending | None) -> None:
+        """What failed while a later move, which was stored, was under way already: that one has
+        told nobody of the messages that this one named."""
+        if again is None or again.named is None:
+            return
+        pending = self._pending.setdefault((moved.conv, moved.uid), _Pending(None))
+        pending.add(again)
+        self._write_soon()
 
     def _sure(self, moved: Moved) -> Moved:
         """The move; from the beginning on, if one that failed before it was stored after all: from
@@ -225,6 +270,7 @@ class Receipts:
         unsure = self._unsure.pop((moved.conv, moved.uid), None)
         if unsure is None:
             return moved
+        self._name_again(moved, unsure.again)
         before, tried = moved.before, unsure.tried
         goes_on = 0 < tried.delivered <= before.delivered or 0 < tried.displayed <= before.displayed
         if not goes_on and before != moved.after:
@@ -258,19 +304,3 @@ def _as_far_as(pending: _Pending) -> Position:
 
 def _least(a: Seq, b: Seq) -> Seq:
     return min(a, b) or max(a, b)
-
-
-def _together(one: _Pending, other: _Pending) -> _Pending:
-    """What both say, for which nobody waits."""
-    named = None
-    if one.named is not None or other.named is not None:
-        a, b = one.named or Named(), other.named or Named()
-        named = Named(a.delivered | b.delivered, a.displayed | b.displayed)
-    return _Pending(
-        None,
-        named,
-        one.is_of_all or other.is_of_all,
-        max(one.delivered, other.delivered),
-        max(one.said, other.said),
-        max(one.displayed, other.displayed),
-    )
