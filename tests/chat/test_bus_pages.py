@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from tests.chat.world import Person, World, settle
 from webchat.chat.assembly import Settings
 from webchat.chat.keeping import KeptSettings
 from webchat.chat.settings import RepairSettings
+from webchat.chat.topics import NOTICE
+from webchat.ports.bus import PublishDone
 
 CONV = "dm:anna:ben"
 KEPT = Settings(open_mode=True, kept=KeptSettings(kept_receipts=10))
@@ -140,6 +143,65 @@ async def test_a_page_hears_what_only_the_author_s_device_beside_the_reader_was_
     await settle()
     await beside.pass_time(1.0)
     assert [said["MsgID"] for said in anna.got("display")] == ["anna-hello"]
+
+
+async def test_a_page_whose_node_has_caught_up_hears_nothing_twice_when_another_comes_back(
+    add: Add,
+) -> None:
+    """Nothing is kept, and nobody else has heard it."""
+    node, beside, anna, ben = await on_two_nodes(partial(add, Settings(open_mode=True)))
+    node.bus.cut_off()
+    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    assert anna.got("display") == []
+    node.bus.reconnect()
+    await settle()
+    await beside.pass_time(1.0)
+    await another_that_comes_back(add, node)
+    await beside.pass_time(1.0)
+    assert [said["MsgID"] for said in anna.got("display")] == ["anna-hello"]
+
+
+async def test_a_page_whose_node_is_back_twice_hears_each_receipt_once(add: Add) -> None:
+    node, beside, anna, ben = await on_two_nodes(partial(add, Settings(open_mode=True)))
+    await anna.send("ben", "again")
+    for seq in (1, 2):
+        node.bus.cut_off()
+        await ben.confirm("display", "anna", ConvID=CONV, Seq=seq)
+        node.bus.reconnect()
+        await settle()
+        await beside.pass_time(1.0)
+    assert [said["MsgID"] for said in anna.got("display")] == ["anna-hello", "anna-again"]
+
+
+async def test_a_node_that_is_back_publishes_so_much_in_one_turn_alone(
+    add: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = add(Settings(open_mode=True))
+    add(beside=node)
+    ben = await node.joined("ben")
+    authors = [f"author{number}" for number in range(401)]
+    for uid in authors:
+        await (await node.joined(uid)).send("ben", "hello")
+    node.bus.cut_off()
+    for uid in authors:
+        receipt = {"EvtType": "display", "From": "ben", "To": uid, "Timestamp": 1, "Seq": 1}
+        ben.say("chat", {**receipt, "ConvID": f"dm:{uid}:ben"})
+    await node.pass_time(1.0)
+    await settle(1_000)
+    published = [0]
+    publish = node.bus.publish
+
+    def counted(topics: Sequence[str], payload: bytes, done: PublishDone | None = None) -> None:
+        published[-1] += payload.startswith(NOTICE)
+        publish(topics, payload, done)
+
+    monkeypatch.setattr(node.bus, "publish", counted)
+    node.bus.reconnect()
+    for _ in range(100):
+        published.append(0)
+        await asyncio.sleep(0)
+    assert sum(published) == 401
+    assert max(published) <= 200
 
 
 async def test_what_could_not_be_said_again_is_named_once_when_it_can(add: Add) -> None:

@@ -128,11 +128,11 @@ class Notices:
             self._keep(notice)
 
     def publish_again(self, told: Told, *, is_news: bool) -> None:
-        """The author's devices on other nodes hear of it, those of the seed's form only if they
-        were there by then, since elsewhere they have heard it, and their node did not hear it.
+        """The author's devices on other nodes hear of it; those of the seed's form, if any may have
+        heard it elsewhere, only if they were there by then, and their node did not hear it.
         `is_news`: the bus has not taken it so far."""
         notice = told.notice
-        if told.shown or told.heard:
+        if told.shown or told.heard or not is_news:
             ago_s = self._clock.monotonic_s() - told.at_s
             notice = msgspec.structs.replace(notice, ago_s=ago_s)
         if not self._bus.is_alone:

@@ -5,9 +5,11 @@ Source: docs/architecture.md, "Many nodes".
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Final
 
 import msgspec
 
@@ -22,6 +24,9 @@ from webchat.service.read_positions import Counts, ReadPositions
 _encode = msgspec.json.Encoder().encode
 _decode_counts = msgspec.json.Decoder(Counts).decode
 _decode_back = msgspec.json.Decoder(tuple[float, bool]).decode
+
+_AT_ONCE: Final = 200
+"""So many notices are published in one turn of the loop, then others have theirs."""
 
 
 class Repeating:
@@ -114,8 +119,10 @@ class Repeating:
         hiding = await self._patience.insist(
             lambda: self._profiles.hiding(uids), "who hides displays"
         )
-        for each, notice in zip(told, notices, strict=True):
+        for number, (each, notice) in enumerate(zip(told, notices, strict=True), 1):
             is_hidden = notice.author in hiding or notice.reader in hiding
             by_now = undisplayed(notice) if is_hidden else notice
             news = msgspec.structs.replace(each, notice=by_now)
             self._notices.publish_again(news, is_news=is_news)
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)

@@ -68,6 +68,10 @@ class Unheard:
             told = msgspec.structs.replace(told, notice=_merged(before.notice, notice))
         put_newest(self._told, key, told, self._limit)
 
+    def keep_said(self, told: Told) -> None:
+        """What was told is to be told again, as it was, to be known where it was heard."""
+        put_newest(self._told, told, told, self._limit)
+
     def keep_counts(self, counts: Counts) -> None:
         """An author is to hear how many have these of its messages."""
         key = (counts.conv, counts.author)
@@ -141,7 +145,7 @@ class Said:
                 news.keep_position(*place)
         for at_s, told in self._told:
             if at_s >= since_s:
-                news.keep_told(told)
+                news.keep_said(told)
         for at_s, counts in self._counts:
             if at_s >= since_s:
                 news.keep_counts(counts)
