@@ -79,6 +79,8 @@ class Notices:
         user = self._roster.users.get(uid)
         if user is None:
             return
+        if self._roster.snapshots:
+            self._roster.overtake_snapshot(conv, uid)
         if conv in user.told:
             before = user.told[conv]
             if before.delivered > position.delivered or before.displayed > position.displayed:
@@ -167,6 +169,8 @@ class Notices:
         author = self._roster.users.get(notice.author)
         if author is None:
             return False
+        if self._roster.snapshots and not notice.counted:
+            self._roster.overtake_snapshot(notice.conv, notice.author)
         devices, end = author.devices, author.left.get(notice.conv)
         if end is not None:
             notice = _up_to(end, notice)
@@ -206,6 +210,8 @@ class Notices:
 
     def show_counts(self, counts: Counts) -> bool:
         """The author's devices here hear of them; whether there are any."""
+        if self._roster.snapshots:
+            self._roster.overtake_snapshot(counts.conv, counts.author)
         packet = receipts_packet(counts.conv, counts.rows)
         devices = [each for each in self._roster.devices_of(counts.author) if each.full]
         for device in devices:

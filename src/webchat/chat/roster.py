@@ -20,6 +20,8 @@ class Roster:
     """Users and followed logs. A group's channel is held while a member of it is here.
 
     `arrivals`: of users whose logs are being read (`arriving.py`), what they miss meanwhile.
+    `snapshots`: those that are being read (`snapshots.py`), by conversation and whom they are for,
+    and whether they are overtaken.
     """
 
     def __init__(self, tools: Tools) -> None:
@@ -28,6 +30,7 @@ class Roster:
         self._topics: Counter[str] = Counter()
         self.users: dict[Uid, User] = {}
         self.arrivals: dict[Uid, Arrival] = {}
+        self.snapshots: dict[tuple[ConvID, Uid], bool] = {}
         self.logs: dict[ConvID, FollowedLog] = {}
 
     def note(self, conv: ConvID, head: Head) -> None:
@@ -39,6 +42,11 @@ class Roster:
         """Whoever is arriving may have read its heads too early for what has been heard of now."""
         for arrival in self.arrivals.values():
             arrival.misses_something = True
+
+    def overtake_snapshot(self, conv: ConvID, uid: Uid) -> None:
+        """The user is told of receipts there, which a snapshot that is being read may lack."""
+        if (conv, uid) in self.snapshots:
+            self.snapshots[conv, uid] = True
 
     async def newest_span(self, conv: ConvID, uid: Uid) -> Membership | None:
         """The newest time of a user in a log; None: it is not known to have been in it."""

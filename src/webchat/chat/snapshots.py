@@ -8,15 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Final
 
 from webchat.chat.device import Device
 from webchat.chat.packets import position_packet, receipts_packet
 from webchat.chat.roster import Roster
 from webchat.chat.tasks import OneAtATime
 from webchat.chat.tools import Tools
-from webchat.model import NO_POSITION, ConvID
+from webchat.model import NO_POSITION, ConvID, Position, Seq, Uid, furthest
 from webchat.service.read_positions import ReadPositions
 from webchat.service.turns import Turns
+
+_Rows = Sequence[tuple[object, Seq, Seq]]
+
+_READS: Final = 5
+"""At most of one snapshot, while it is overtaken each time."""
 
 
 class Snapshots:
@@ -84,8 +90,39 @@ class Snapshots:
                     await self._patience.insist(show, "a snapshot", conv=conv)
 
     async def _show_one(self, device: Device, conv: ConvID) -> None:
-        uid = device.user.uid
-        rows = await self._readers.snapshot(conv, uid)
-        positions = await self._positions.of_user(uid, [conv])
-        device.socket.emit(position_packet(conv, positions.get(conv, NO_POSITION)))
+        rows, position = await self._read(conv, device.user.uid)
+        self._show_position(device, conv, position)
         device.socket.emit(receipts_packet(conv, rows))
+
+    async def _read(self, conv: ConvID, uid: Uid) -> tuple[_Rows, Position]:
+        """Again if the user is told of receipts there meanwhile, since what was read before would
+        take them back. Where that has no end, the last that was read has to do."""
+        under_way, this = self._roster.snapshots, (conv, uid)
+        try:
+            for _ in range(_READS):
+                under_way[this] = False
+                rows = await self._readers.snapshot(conv, uid)
+                positions = await self._positions.of_user(uid, [conv])
+                if not under_way[this]:
+                    break
+        finally:
+            del under_way[this]
+        return rows, positions.get(conv, NO_POSITION)
+
+    def _show_position(self, device: Device, conv: ConvID, position: Position) -> None:
+        """Or a newer one that was told; if that was older, the user's other devices hear of this.
+
+        Where they were told of none they may know it, by own messages: it does not count as told.
+        """
+        user, devices = device.user, [device]
+        others = [each for each in user.devices if each.full and each is not device]
+        before = user.told.get(conv)
+        if before is not None:
+            position = furthest(before, position)
+        if position != before and (before is not None or not others):
+            user.told = user.told or {}
+            user.told[conv] = position
+            devices += others
+        packet = position_packet(conv, position)
+        for each in devices:
+            each.socket.emit(packet)

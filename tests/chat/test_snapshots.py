@@ -1,0 +1,217 @@
+"""Snapshots of receipts that are long in being read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.chat.world import Person, World, settle, three
+from webchat.chat.assembly import Settings
+from webchat.model import Position
+from webchat.service.read_positions import ReceiptSettings
+
+CONV = "dm:anna:ben"
+G = "group_1"
+
+
+class SlowPositions:
+    """A store's. `reads`: of which conversations a user's were read. `meanwhile`: what happens
+    until that is answered."""
+
+    def __init__(self, positions: Any) -> None:
+        self._positions = positions
+        self.reads: list[str] = []
+        self.meanwhile: Callable[[], Awaitable[Any]] | None = None
+
+    def __getattr__(self, method: str) -> Any:
+        return getattr(self._positions, method)
+
+    async def of_user(self, uid: str, convs: Sequence[str]) -> Mapping[str, Position]:
+        self.reads += convs
+        found: Mapping[str, Position] = await self._positions.of_user(uid, convs)
+        if self.meanwhile is not None:
+            await self.meanwhile()
+        return found
+
+
+@pytest.fixture
+async def slow(world: World) -> AsyncIterator[tuple[World, SlowPositions]]:
+    """A node beside the secured one, and its positions."""
+    async for made in _slow(world, world.settings):
+        yield made
+
+
+@pytest.fixture
+async def crowded(world: World) -> AsyncIterator[tuple[World, SlowPositions]]:
+    """One for which a group of three is large."""
+    async for made in _slow(world, Settings(receipts=ReceiptSettings(told_members=2))):
+        yield made
+
+
+async def _slow(world: World, settings: Settings) -> AsyncIterator[tuple[World, SlowPositions]]:
+    positions = SlowPositions(world.store.positions)
+    store = SimpleNamespace(**{**vars(world.store), "positions": positions})
+    made = World(settings, beside=world, store=store)
+    yield made, positions
+    await made.chat.close()
+
+
+def snapshots(person: Person) -> list[Any]:
+    return [json.loads(said["Body"]) for said in person.got("receipts")]
+
+
+def displayed(person: Person) -> list[int]:
+    """How far its user had read each time that this device was told so."""
+    return [said["displayed"] for said in person.got("position")]
+
+
+async def ask(person: Person, *convs: str) -> None:
+    assert (await person.ask("sync", {"cursors": {}, "receipts": convs}))["ok"]
+    await settle(1_000)  # some wait for as long meanwhile
+
+
+async def reads(reader: Person, seq: int) -> None:
+    await reader.confirm("display", "ben", ConvID=CONV, Seq=seq)
+
+
+# What is told while one is read
+
+
+async def test_a_receipt_that_is_told_while_a_snapshot_is_read_is_not_taken_back(
+    slow: tuple[World, SlowPositions],
+) -> None:
+    node, positions = slow
+    ben, anna = await node.joined("ben"), await node.joined("anna")
+    for body in ("one", "two"):
+        await ben.send("anna", body)
+
+    async def anna_reads() -> None:
+        positions.meanwhile = None
+        await reads(anna, 2)
+
+    positions.meanwhile = anna_reads
+    await ask(ben, CONV)
+    (receipt,) = ben.got("display")
+    assert (receipt["From"], receipt["Seq"]) == ("anna", 2)
+    assert snapshots(ben) == [[["anna", 2, 2], ["ben", 2, 2]]]
+
+
+async def test_counts_that_are_told_while_a_snapshot_is_read_are_not_taken_back(
+    crowded: tuple[World, SlowPositions],
+) -> None:
+    node, positions = crowded
+    anna, ben, _ = await three(node, G, "ben", "cleo")
+    await anna.say_in(G, "hello")
+
+    async def ben_reads() -> None:
+        positions.meanwhile = None
+        await ben.confirm("display", G, ConvID=G, Seq=2, From=G, Originated="ben")
+        await node.pass_time(2.0)
+
+    positions.meanwhile = ben_reads
+    await ask(anna, G)
+    assert snapshots(anna) == [[[2, 1, 1]], [[2, 1, 1]]]
+
+
+async def test_a_position_that_is_told_while_a_snapshot_is_read_is_not_taken_back(
+    slow: tuple[World, SlowPositions],
+) -> None:
+    node, positions = slow
+    ben = await node.joined("ben")
+    phone, laptop = await node.joined("anna"), await node.joined("anna")
+    for body in ("one", "two"):
+        await ben.send("anna", body)
+
+    async def anna_reads() -> None:
+        positions.meanwhile = None
+        await reads(phone, 2)
+
+    positions.meanwhile = anna_reads
+    await ask(laptop, CONV)
+    assert displayed(laptop) == [2, 2]
+    assert snapshots(laptop) == [[["anna", 2, 2], ["ben", 2, 2]]]
+
+
+async def test_where_each_reading_is_overtaken_the_last_is_shown(
+    slow: tuple[World, SlowPositions],
+) -> None:
+    node, positions = slow
+    ben, anna = await node.joined("ben"), await node.joined("anna")
+    for seq in range(1, 41):
+        await ben.send("anna", str(seq))
+
+    async def anna_reads() -> None:
+        await reads(anna, len(positions.reads))
+
+    positions.meanwhile = anna_reads
+    await ask(ben, CONV)
+    assert 1 < len(positions.reads) < 10
+    ((place, _),) = snapshots(ben)
+    assert place == ["anna", len(positions.reads) - 1, len(positions.reads) - 1]
+
+
+async def test_what_is_told_elsewhere_lets_nothing_be_read_again(
+    slow: tuple[World, SlowPositions],
+) -> None:
+    node, positions = slow
+    ben, cleo = await node.joined("ben"), await node.joined("cleo")
+    await ben.send("cleo", "one")
+    await ben.send("anna", "two")
+
+    async def cleo_reads() -> None:
+        await cleo.confirm("display", "ben", ConvID="dm:ben:cleo", Seq=1)
+
+    positions.meanwhile = cleo_reads
+    await ask(ben, CONV)
+    assert positions.reads == [CONV]
+    assert len(ben.got("display")) == 1
+
+
+async def test_a_position_that_comes_after_a_newer_one_of_a_snapshot_takes_nobody_back(
+    world: World, other: World
+) -> None:
+    ben, phone = await world.joined("ben"), await world.joined("anna")
+    for body in ("one", "two"):
+        await ben.send("anna", body)
+    laptop = await other.joined("anna")
+    world.buses.hold_back()
+    for seq in (1, 2):
+        await reads(phone, seq)
+    await ask(laptop, CONV)
+    world.buses.let_go()
+    assert displayed(laptop) == [2, 2, 2]
+
+
+async def test_a_position_that_a_snapshot_shows_first_reaches_all_devices_of_its_user(
+    world: World, other: World
+) -> None:
+    ben, phone = await world.joined("ben"), await world.joined("anna")
+    for body in ("one", "two"):
+        await ben.send("anna", body)
+    laptop, tablet = await other.joined("anna"), await other.joined("anna")
+    await reads(phone, 1)
+    world.buses.fate = lambda _topic, _payload: 0
+    await reads(phone, 2)
+    for _ in range(2):
+        await ask(laptop, CONV)
+    assert displayed(laptop) == [1, 2, 2]
+    assert displayed(tablet) == [1, 2]
+
+
+async def test_a_snapshot_keeps_no_first_position_from_devices_that_did_not_ask_for_it(
+    world: World, other: World
+) -> None:
+    ben, phone = await world.joined("ben"), await world.joined("anna")
+    await ben.send("anna", "one")
+    laptop, tablet = await other.joined("anna"), await other.joined("anna")
+    other.bus.cut_off()
+    await reads(phone, 1)
+    await ask(laptop, CONV)
+    assert displayed(tablet) == []
+    other.bus.reconnect()
+    await settle()
+    assert displayed(tablet) == [1]
