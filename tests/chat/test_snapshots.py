@@ -1,4 +1,4 @@
-"""Snapshots of receipts that are long in being read."""
+"""Snapshots of receipts that are long in being read, or cannot be read at all."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 from tests.chat.world import Person, World, settle, three
 from webchat.chat.assembly import Settings
+from webchat.errors import Code, WebchatError
 from webchat.model import Position
 from webchat.service.read_positions import ReceiptSettings
 
@@ -19,12 +20,13 @@ G = "group_1"
 
 
 class SlowPositions:
-    """A store's. `reads`: of which conversations a user's were read. `meanwhile`: what happens
-    until that is answered."""
+    """A store's. `reads`: of which conversations a user's were read. `damaged`: those of which that
+    fails; `meanwhile`: what happens until that is answered."""
 
     def __init__(self, positions: Any) -> None:
         self._positions = positions
         self.reads: list[str] = []
+        self.damaged: dict[str, Code] = {}
         self.meanwhile: Callable[[], Awaitable[Any]] | None = None
 
     def __getattr__(self, method: str) -> Any:
@@ -32,6 +34,9 @@ class SlowPositions:
 
     async def of_user(self, uid: str, convs: Sequence[str]) -> Mapping[str, Position]:
         self.reads += convs
+        for conv in convs:
+            if conv in self.damaged:
+                raise WebchatError(self.damaged[conv], "it cannot be read")
         found: Mapping[str, Position] = await self._positions.of_user(uid, convs)
         if self.meanwhile is not None:
             await self.meanwhile()
@@ -62,6 +67,11 @@ async def _slow(world: World, settings: Settings) -> AsyncIterator[tuple[World, 
 
 def snapshots(person: Person) -> list[Any]:
     return [json.loads(said["Body"]) for said in person.got("receipts")]
+
+
+def shown(person: Person) -> list[str]:
+    """Of which conversations it was shown snapshots."""
+    return [said["ConvID"] for said in person.got("receipts")]
 
 
 def displayed(person: Person) -> list[int]:
@@ -215,3 +225,64 @@ async def test_a_snapshot_keeps_no_first_position_from_devices_that_did_not_ask_
     other.bus.reconnect()
     await settle()
     assert displayed(tablet) == [1]
+
+
+# What cannot be read
+
+
+@pytest.mark.parametrize("code", [Code.UNAVAILABLE, Code.INTERNAL])
+async def test_a_conversation_that_cannot_be_read_holds_up_no_other_snapshot(
+    slow: tuple[World, SlowPositions], code: Code
+) -> None:
+    node, positions = slow
+    phone, laptop = await node.joined("anna"), await node.joined("anna")
+    for friend in ("ben", "cleo", "dora"):
+        await phone.send(friend, "hello")
+    positions.damaged[CONV] = code
+    await ask(phone, CONV, "dm:anna:cleo")
+    await ask(laptop, "dm:anna:cleo")
+    await node.pass_time(3.0)
+    await ask(phone, "dm:anna:dora")
+    assert shown(phone) == ["dm:anna:cleo", "dm:anna:dora"]
+    assert shown(laptop) == ["dm:anna:cleo"]
+    positions.damaged.clear()
+    await node.pass_time(1.0)
+    assert shown(phone)[2:] == [CONV]
+
+
+async def test_conversations_that_cannot_be_read_are_tried_one_a_second_while_their_device_is_here(
+    slow: tuple[World, SlowPositions],
+) -> None:
+    node, positions = slow
+    anna = await node.joined("anna")
+    convs = [f"dm:anna:{friend}" for friend in ("ben", "cleo", "dora")]
+    for friend in ("ben", "cleo", "dora"):
+        await anna.send(friend, "hello")
+    positions.damaged = dict.fromkeys(convs, Code.UNAVAILABLE)
+    await ask(anna, *convs)
+    positions.reads.clear()
+    for _ in range(3):
+        await node.pass_time(1.0)
+    assert sorted(positions.reads) == convs
+    anna.leave()
+    positions.damaged.clear()
+    for _ in range(3):
+        await node.pass_time(1.0)
+    assert len(positions.reads) == 3
+
+
+async def test_after_an_outage_one_that_cannot_be_read_keeps_nobody_else_s_back(
+    slow: tuple[World, SlowPositions],
+) -> None:
+    node, positions = slow
+    anna, cleo = await node.joined("anna"), await node.joined("cleo")
+    await anna.send("ben", "hello")
+    await cleo.send("dora", "hello")
+    await ask(anna, CONV)
+    await ask(cleo, "dm:cleo:dora")
+    positions.damaged[CONV] = Code.UNAVAILABLE
+    node.bus.cut_off()
+    node.bus.reconnect()
+    await node.pass_time(3.0)
+    assert shown(anna) == [CONV]
+    assert shown(cleo) == ["dm:cleo:dora"] * 2

@@ -6,7 +6,7 @@ since receipts that were published meanwhile have passed this node by (docs/prot
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Final
 
@@ -15,6 +15,7 @@ from webchat.chat.packets import position_packet, receipts_packet
 from webchat.chat.roster import Roster
 from webchat.chat.tasks import OneAtATime
 from webchat.chat.tools import Tools
+from webchat.errors import WebchatError
 from webchat.model import NO_POSITION, ConvID, Position, Seq, Uid, furthest
 from webchat.service.read_positions import ReadPositions
 from webchat.service.turns import Turns
@@ -39,6 +40,8 @@ class Snapshots:
         self._remembered = remembered
         self._all = OneAtATime(self._show_all_again, tools.spawn)
         self._wanted: dict[Device, dict[ConvID, None]] = {}
+        self._failed: dict[Device, dict[ConvID, None]] = {}
+        """What could not be read, the one whose turn it is first."""
         self._turns = Turns()
 
     def ask(self, device: Device, convs: Sequence[ConvID]) -> None:
@@ -47,17 +50,21 @@ class Snapshots:
         mine = [c for c in dict.fromkeys(convs) if c in user.logs and c != user.own]
         before = [conv for conv in device.watched if conv not in mine]
         device.watched = (*before, *mine)[-self._remembered :]
+        self._want(device, mine)
+
+    def _want(self, device: Device, convs: Iterable[ConvID]) -> None:
+        wanted = dict.fromkeys(convs)
         if device in self._wanted:
-            self._wanted[device].update(dict.fromkeys(mine))
-        elif mine:
-            self._wanted[device] = dict.fromkeys(mine)
+            self._wanted[device].update(wanted)
+        elif wanted:
+            self._wanted[device] = wanted
             self._spawn(self._show_wanted(device))
 
     async def _show_wanted(self, device: Device) -> None:
         """At the pace of its socket; what is asked for again before it was shown is shown once."""
         wanted = self._wanted[device]
         try:
-            while wanted:
+            while wanted and not device.socket.closed:
                 await device.socket.drained()
                 conv = next(iter(wanted))
                 del wanted[conv]
@@ -82,17 +89,41 @@ class Snapshots:
         await self._show(device, device.watched)
 
     async def _show(self, device: Device, convs: Sequence[ConvID]) -> None:
+        """Each once: what cannot be read is left to another task, which holds up nothing else."""
         for conv in convs:
-            if conv in device.user.logs and not device.socket.closed:
-                show = partial(self._show_one, device, conv)
-                # One at a time of a user: each may be a long read.
-                async with self._turns.of(device.user.uid):
-                    await self._patience.insist(show, "a snapshot", conv=conv)
+            try:
+                await self._show_one(device, conv)
+            except WebchatError as error:
+                if not error.code.retry:
+                    raise
+                if device not in self._failed:
+                    self._failed[device] = {}
+                    self._spawn(self._insist(device, conv))
+                self._failed[device][conv] = None
+
+    async def _insist(self, device: Device, conv: ConvID) -> None:
+        """Try those that failed, each in its turn, until one can be read; then all anew."""
+        try:
+            await self._patience.insist(partial(self._try_next, device), "a snapshot", conv=conv)
+        finally:
+            failed = self._failed.pop(device)
+        self._want(device, failed)
+
+    async def _try_next(self, device: Device) -> None:
+        failed = self._failed[device]
+        conv = next(iter(failed))
+        failed[conv] = failed.pop(conv)
+        await self._show_one(device, conv)
+        del failed[conv]
 
     async def _show_one(self, device: Device, conv: ConvID) -> None:
-        rows, position = await self._read(conv, device.user.uid)
-        self._show_position(device, conv, position)
-        device.socket.emit(receipts_packet(conv, rows))
+        """Unless nobody is to see it any more."""
+        user = device.user
+        async with self._turns.of(user.uid):  # one at a time: each may be a long read
+            if conv in user.logs and not device.socket.closed:
+                rows, position = await self._read(conv, user.uid)
+                self._show_position(device, conv, position)
+                device.socket.emit(receipts_packet(conv, rows))
 
     async def _read(self, conv: ConvID, uid: Uid) -> tuple[_Rows, Position]:
         """Again if the user is told of receipts there meanwhile, since what was read before would
