@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import pytest
 from playwright.sync_api import Browser, Locator, Route, expect
@@ -44,9 +45,25 @@ def _top(message: Locator) -> float:
     return box["y"]
 
 
-def test_a_conversation_opens_at_its_newest_message(ann: Person) -> None:
+# As where the page has to see to the box's height. It is left to the browser to tell of a scroll.
+_WITHOUT_FIELD_SIZING: Final = """box => {
+  CSS.supports = () => false;
+  box.style.setProperty('field-sizing', 'fixed');
+}"""
+_FROM_BOTTOM: Final = """log => new Promise(resolve => requestAnimationFrame(() =>
+  requestAnimationFrame(() => resolve(log.scrollHeight - log.scrollTop - log.clientHeight))))"""
+
+
+def test_a_conversation_opens_at_its_newest_message_and_stays_there(ann: Person) -> None:
     expect(ann.message(f"note {MESSAGES}.")).to_be_in_viewport()
     expect(ann.message("note 1.")).to_have_count(0)
+    ann.box.evaluate(_WITHOUT_FIELD_SIZING)
+    for line in "one", "two", "three", "four":
+        ann.box.press_sequentially(line)
+        ann.box.press("Shift+Enter")
+    assert ann.log.evaluate(_FROM_BOTTOM) <= 1
+    expect(ann.page.get_by_role("button", name="To the newest")).to_have_count(0)
+    ann.box.fill("")
 
 
 def test_scrolling_up_brings_older_messages_down_to_the_first(ann: Person) -> None:
@@ -150,12 +167,22 @@ def test_scrolling_goes_on_while_older_messages_are_fetched(ann: Person) -> None
     expect(ann.messages.last).to_be_in_viewport()
 
 
-def test_a_menu_whose_message_scrolls_away_gives_the_focus_back(ann: Person) -> None:
-    opener = ann.messages.last.get_by_role("button", name="Message actions")
+def test_a_menu_whose_message_scrolls_away_gives_the_focus_back(
+    ann: Person, writer: Person
+) -> None:
+    marked = ann.messages.last.get_attribute("data-seq")
+    message = ann.log.locator(f"[data-seq='{marked}']")
+    opener = message.get_by_role("button", name="Message actions")
     opener.press("Enter")
-    expect(ann.page.get_by_role("menuitem", name="Reply")).to_be_visible()
+    item = ann.page.get_by_role("menuitem", name="Reply")
+    expect(item).to_be_visible()
+    before = _top(item) - _top(opener)
+    writer.write("meanwhile")
+    expect(ann.message("meanwhile").last).to_be_in_viewport()
+    assert ann.log.evaluate(_FROM_BOTTOM) <= 1
+    assert abs(_top(item) - _top(opener) - before) <= 1
     ann.log.hover()
-    ann.page.mouse.wheel(0, -100)
+    ann.page.mouse.wheel(0, -300)
     expect(ann.page.get_by_role("menu")).to_have_count(0)
     expect(opener).to_be_focused()
 
