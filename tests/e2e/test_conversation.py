@@ -79,8 +79,10 @@ def test_the_list_shows_the_newest_text_and_the_newest_conversation_first(
     links = ann.conversations.get_by_role("link")
     expect(links).to_have_text([re.compile("Cleo.*to cleo"), re.compile("Bob.*to bob")])
     bob.conversation("Ann").click()
+    ann.conversation("Cleo").focus()
     bob.write("from bob")
     expect(links).to_have_text([re.compile("Bob.*from bob"), re.compile("Cleo.*to cleo")])
+    expect(ann.conversation("Cleo")).to_be_focused()
 
 
 _COUNT_CHANGES = """list => {

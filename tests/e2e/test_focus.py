@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, Locator, Route, expect
 
 from tests.e2e.conftest import Newcomer
 from tests.servers import Server
@@ -102,7 +102,18 @@ def test_a_message_that_is_deleted_under_its_menu_leads_to_the_messages(newcomer
 def test_a_member_who_leaves_under_their_menu_leads_to_the_others(newcomer: Newcomer) -> None:
     ann, bob = newcomer("Ann"), newcomer("Bob")
     ann.make_group("Two", bob)
+    expect(ann.message("You made this group")).to_be_visible()
+
+    def in_two_pages(route: Route) -> None:
+        answer = route.fetch()
+        next_page = None if "after=" in route.request.url else ann.uid
+        route.fulfill(response=answer, json={**answer.json(), "next": next_page})
+
+    ann.page.route("**/members*", in_two_pages)
+    ann.page.reload()
     ann.open_details()
+    _press(ann.details.get_by_role("button", name="Show more members"))
+    expect(ann.details.get_by_role("list", name="Members")).to_be_focused()
     _press(ann.details.get_by_role("button", name="Actions for Bob"))
     expect(ann.page.get_by_role("menu")).to_have_count(1)
     bob.conversation("Two").click()

@@ -59,8 +59,10 @@ def test_messages_wait_for_the_server_and_arrive_in_order(
     for text in ("one", "two", "three"):
         ann.write(text)
     expect(ann.message("three")).to_contain_text("Sending")
+    shown = ann.messages.element_handles()
     outage.start()
     expect(ann.message("three")).to_contain_text("Read")
+    assert all(message.evaluate("node => node.isConnected") for message in shown)  # heard once
     expect(ann.status).to_have_count(0)
     expect(bob.messages).to_contain_text(["before", "one", "two", "three"])
 

@@ -14,9 +14,13 @@ export type Line =
   | { kind: "day"; key: string; at: number }
   | { kind: "new"; key: string }
   | { kind: "notice"; key: string; entry: Entry }
-  | { kind: "message"; key: string; entry: Entry; joined: boolean }
-  | { kind: "pending"; key: string; item: Pending; joined: boolean }
+  | MessageLine
   | { kind: "act"; key: string; item: Pending };
+
+/** A message of the log, or one that waits to be sent or was refused. */
+export type MessageLine =
+  | { kind: "message"; key: string; entry: Entry; joined: boolean }
+  | { kind: "pending"; key: string; item: Pending; joined: boolean };
 
 /** What a line is drawn with beside what it is of. */
 export interface Scene {
@@ -91,9 +95,17 @@ function unlogged(pending: readonly Pending[], { entries, me }: Conversation): r
   return pending.filter(({ id }) => !logged.has(id));
 }
 
-/** How a message that waits to be sent, or was refused, is shown. */
-export function waitingShown(item: Pending, joined: boolean): Shown {
+/** How the message of `line` is shown. */
+export function shownIn(line: MessageLine, scene: Scene): Shown {
+  if (line.kind === "message") return shown(line.entry, line.joined, scene);
+  const { item, joined } = line;
   return { text: item.text, at: item.at, own: true, author: "You", named: false, joined };
+}
+
+/** How far the message of `line` has come; undefined where nobody wants to know. */
+export function stateIn(line: MessageLine, { conversation }: Scene): string | undefined {
+  if (line.kind === "message") return stateOf(line.entry, conversation);
+  return line.item.refusal === undefined ? "Sending" : "Not sent";
 }
 
 /** What the reply to the entry `refers` shows of it, as far as that is known. */
@@ -137,7 +149,7 @@ function ownKey(id: string): string {
 }
 
 /** How a message of the log is shown. */
-export function shown(entry: Entry, joined: boolean, { conversation, nameOf }: Scene): Shown {
+function shown(entry: Entry, joined: boolean, { conversation, nameOf }: Scene): Shown {
   const author = authorOf(entry);
   const own = author === conversation.me;
   return {
@@ -153,8 +165,8 @@ export function shown(entry: Entry, joined: boolean, { conversation, nameOf }: S
   };
 }
 
-/** How far an own message has come; undefined where nobody wants to know. */
-export function stateOf(entry: Entry, conversation: Conversation): string | undefined {
+/** How far an own message has come. */
+function stateOf(entry: Entry, conversation: Conversation): string | undefined {
   if (authorOf(entry) !== conversation.me || entry.Deleted !== undefined) return undefined;
   return stateText(conversation, entry.Seq);
 }
