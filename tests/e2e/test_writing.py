@@ -177,6 +177,15 @@ def test_a_text_over_the_limit_is_not_lost(newcomer: Newcomer) -> None:
     expect(ann.messages).to_have_count(0)
     expect(ann.box).to_be_focused()
     expect(ann.box).to_have_value("")
+    ann.write("short")
+    expect(ann.message("short")).to_contain_text("Sent")
+    ann.choose_for("short", "Edit")
+    ann.write("x" * 17_000)
+    ann.message("Your change was not saved").get_by_role("button", name="Edit").click()
+    expect(ann.box).to_have_value("x" * 17_000)
+    expect(ann.messages).to_have_count(1)
+    ann.box.press("Escape")
+    expect(ann.box).to_have_value("")
 
 
 _END_COMPOSITION = """(field, text) => {

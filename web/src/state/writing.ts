@@ -51,9 +51,9 @@ export class Writing {
     this.#put({ reply: seq, edit: undefined });
   }
 
-  /** An own message is written anew. */
-  rewrite({ Seq: seq, Body: was }: Entry): void {
-    this.#put({ edit: { seq, was, text: was } });
+  /** An own message is written anew, beginning with `text`. */
+  rewrite({ Seq: seq, Body: was }: Entry, text = was): void {
+    this.#put({ edit: { seq, was, text } });
   }
 
   /** Gives up the edit, else the reply: the draft is what is written again. */
