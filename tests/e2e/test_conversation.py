@@ -156,6 +156,7 @@ def test_many_conversations_are_filtered_by_name(newcomer: Newcomer) -> None:
     expect(links).to_have_count(11)
     searchbox.fill("trip 7")
     expect(links).to_have_text([re.compile("Trip 7")])
+    expect(ann.conversations.get_by_text("1 found")).to_be_attached()
     searchbox.press("Escape")
     expect(links).to_have_count(11)
     searchbox.fill("ann")

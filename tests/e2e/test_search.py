@@ -44,6 +44,7 @@ def test_a_search_that_waits_says_so(newcomer: Newcomer) -> None:
     expect(dialog.get_by_role("button", name=re.compile("^Bob"))).to_be_visible()
     expect(dialog.locator("[aria-busy=true]")).to_have_count(0)
     expect(dialog.get_by_text("Searching…")).to_have_count(0)
+    expect(dialog.get_by_text("1 found")).to_be_attached()
     field.fill("nobody of that name")
     expect(dialog.get_by_text("Nobody found by that name or ID.")).to_be_visible()
 
