@@ -154,6 +154,11 @@ def test_with_forced_colours_lines_show_what_is_chosen_and_where_a_message_ends(
     expect(ann.conversation("Ann")).to_have_css("border-top-style", "solid")
     bubble = ann.message("hello").get_by_text("hello").locator("xpath=..")
     expect(bubble).to_have_css("border-top-style", "solid")
+    expect(ann.message("hello")).to_contain_text("Sent")
+    ann.choose_for("hello", "React with 👍")
+    expect(ann.message("hello").get_by_role("button", name="👍 1")).to_have_css(
+        "outline-style", "solid"
+    )
 
 
 def test_a_long_name_leaves_room_for_what_is_said_of_it(newcomer: Newcomer) -> None:

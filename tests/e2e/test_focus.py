@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Browser, Locator, Route, expect
 
 from tests.e2e.conftest import Newcomer
@@ -33,8 +35,18 @@ def test_a_link_that_is_made_is_at_hand_and_one_that_is_revoked_leads_to_the_res
     dialog = ann.page.get_by_role("dialog", name="Invite links")
     _press(dialog.get_by_role("button", name="Make a link"))
     expect(dialog.get_by_role("textbox", name="Invite link")).to_be_focused()
-    _press(dialog.get_by_role("button", name="Revoke"))
-    expect(dialog.get_by_role("listitem")).to_have_count(0)
+    revoking = dialog.get_by_role("button", name="Revoke")
+    expect(revoking).to_have_accessible_description(re.compile("^Good until"))
+    words = revoking.get_attribute("aria-describedby")
+    _press(dialog.get_by_role("button", name="Make a link"))
+    expect(revoking).to_have_count(2)
+    _press(dialog.locator(f"[aria-describedby='{words}']"))
+    expect(revoking).to_have_count(1)
+    address = dialog.get_by_role("textbox", name="Invite link")
+    expect(address).to_be_visible()
+    _press(revoking)
+    expect(revoking).to_have_count(0)
+    expect(address).to_have_count(0)
     expect(dialog.get_by_role("list", name="Invite links")).to_be_focused()
 
 
@@ -106,7 +118,7 @@ def test_a_member_who_leaves_under_their_menu_leads_to_the_others(newcomer: Newc
 
     def in_two_pages(route: Route) -> None:
         answer = route.fetch()
-        next_page = None if "after=" in route.request.url else ann.uid
+        next_page = None if f"after={ann.uid}" in route.request.url else ann.uid
         route.fulfill(response=answer, json={**answer.json(), "next": next_page})
 
     ann.page.route("**/members*", in_two_pages)

@@ -224,6 +224,9 @@ def test_an_owner_names_appoints_and_removes(trio: Trio, trip: str) -> None:
     ann.open_details()
     ann.details.get_by_role("button", name="Rename").click()
     dialog = ann.page.get_by_role("dialog", name="Rename group")
+    dialog.get_by_role("textbox", name="Group name").fill("  ")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_role("alert")).to_have_text("Fill in Group name.")
     dialog.get_by_role("textbox", name="Group name").fill(f"{trip} again")
     dialog.get_by_role("button", name="Save").click()
     for person in (ann, bob, cleo):
