@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.chat.world import Person, World, settle
 from webchat.chat.assembly import Settings
 from webchat.chat.lag import BacklogSettings
+from webchat.chat.settings import RepairSettings
 
 G = "group_1"
 
@@ -73,6 +76,49 @@ async def test_the_text_of_an_edit_does_not_come_to_a_device_whose_user_had_left
     tablet = await world.joined("ben", {G: 1})
     assert tablet.bodies() == ["while ben was there", ""]
     assert (await world.joined("anna")).bodies() == ["while ben was there", "after ben left"]
+
+
+@pytest.mark.parametrize("gap_page", [200, 1], ids=["in one page", "in pages"])
+async def test_the_text_of_an_edit_that_was_missed_does_not_come_to_who_had_left(
+    world: World, gap_page: int
+) -> None:
+    other = World(Settings(repair=RepairSettings(gap_page=gap_page)), beside=world)
+    anna = await world.joined("anna")
+    ben, cleo, page = (
+        await other.joined("ben"),
+        await other.joined("cleo"),
+        await other.person("dora"),
+    )
+    await page.ask("join", "dora")
+    await anna.do("create", G, "ben", "cleo", "dora")
+    world.buses.go_down()
+    await anna.say_in(G, "helo")
+    await anna.do("remove", G, "cleo")
+    await anna.say_in(G, "without cleo")
+    await edit(anna, 2, "hello")
+    world.buses.come_back()
+    await settle()
+    assert cleo.order(G) == [("create", 1), ("message", 2), ("remove", 3)]
+    assert cleo.bodies() == [""]
+    assert ben.bodies() == page.bodies() == ["hello", "without cleo"]
+    assert ben.places(G) == [1, 2, 3, 4, 5]
+    await anna.say_in(G, "live")
+    assert ben.bodies()[-1] == page.bodies()[-1] == "live"
+    await other.chat.close()
+
+
+async def test_who_was_back_before_a_missed_edit_gets_its_text(world: World, other: World) -> None:
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    await anna.do("create", G, "ben")
+    world.buses.go_down()
+    await anna.say_in(G, "helo")
+    await anna.do("remove", G, "ben")
+    await anna.do("refer", G, "ben")
+    await edit(anna, 2, "hello")
+    world.buses.come_back()
+    await settle()
+    assert ben.bodies() == ["hello"]
+    assert ben.places(G) == [1, 2, 3, 4, 5]
 
 
 async def edit(person: Person, seq: int, text: str) -> None:

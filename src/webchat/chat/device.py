@@ -108,6 +108,12 @@ class Device:
         self.live(log, lag)
         return None
 
+    def read_on(self, log: FollowedLog, entry: Entry) -> None:
+        """The next entry of a log is not for its user as it comes by: from there on, this device is
+        sent what its backlog reads."""
+        lag = self._lag_at(log, entry) if self.lags else None
+        self._read_from_log(lag or self.lag_behind(log.conv, Lag(entry.seq - 1)))
+
     # Waiting for the bus
 
     def _wait_with(self, lag: Lag | None, entry: Entry, packet: Packet | None, ack: OwnAck) -> None:

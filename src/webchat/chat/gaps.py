@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from typing import Final
 
 from webchat.chat.acks import OwnAck, in_flight
 from webchat.chat.followed import FollowedLog, Gap
 from webchat.chat.roster import Roster
 from webchat.chat.settings import RepairSettings
 from webchat.chat.tools import Tools
-from webchat.model import NO_HEAD, ConvID, Entry, Head, Seq
+from webchat.model import NO_HEAD, ConvID, Entry, Head, Seq, Uid
+from webchat.service.amend import what_became_of
+from webchat.service.membership import coming_in, leaving
+
+_EDITED: Final = b'"Edited":'
+"""In the envelopes of all entries that were edited."""
 
 
 class Gaps:
@@ -103,14 +109,27 @@ class Gaps:
             await self.catch_up(behind)
 
     def _take(self, log: FollowedLog, entries: Sequence[Entry]) -> None:
-        for entry in entries:
+        for index, entry in enumerate(entries):
             if self._roster.logs.get(log.conv) is not log:
                 # All who followed it have left; an entry may bring one of them in again.
                 kept = log.gap.acks.pop(entry.seq, ()) if log.gap else ()
                 for ack in kept or (self.ack_in_flight(entry),):
                     self._meet(entry, ack)
             elif entry.seq == log.last + 1:
+                if log.is_group and _EDITED in entry.envelope:
+                    self._leave_to_backlogs(log, entry, entries[index + 1 :])
                 self._pass_on(log, entry, self.ack_in_flight(entry))
+
+    def _leave_to_backlogs(self, log: FollowedLog, entry: Entry, later: Sequence[Entry]) -> None:
+        """An entry of a group that was edited since says what was not for those who left before
+        that. They get it from their backlogs, which know; so does everybody where the edit is not
+        among the entries that come `later`."""
+        edited = what_became_of(entry).edited
+        is_known = edited <= (later[-1].seq if later else entry.seq)
+        uids = _gone_by(edited, later) if is_known else set(log.users)
+        for uid in uids.intersection(log.users):
+            for device in self._roster.devices_of(uid):
+                device.read_on(log, entry)
 
     def ack_in_flight(self, entry: Entry) -> OwnAck | None:
         """Of an entry that a connection here is having appended."""
@@ -119,3 +138,14 @@ class Gaps:
             if ack is not None:
                 return ack
         return None
+
+
+def _gone_by(seq: Seq, entries: Iterable[Entry]) -> set[Uid]:
+    """Who leaves by one of these entries of a group, and is not in it again by the entry `seq`."""
+    gone: set[Uid] = set()
+    for entry in entries:
+        if entry.seq > seq:
+            break
+        gone.difference_update(coming_in(entry))
+        gone.update(leaving(entry))
+    return gone
