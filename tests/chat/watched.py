@@ -37,10 +37,10 @@ class WatchedStore:
 
 class WatchedLog:
     """`reads`, `read_together`, `heads_of`: what was asked for. `damaged`: logs that cannot be
-    read, nor can others together with them. `outcomes`: while kept, of appends
-    that were made; None: they are told at once. `heads_wait`: heads of several logs that were read
-    are told only when it is set; `find_waits`: so is what was looked for by its key; `read_waits`:
-    what was read of these logs."""
+    read, nor can others together with them; `headless`: those whose heads cannot. `outcomes`: while
+    kept, of appends that were made; None: they are told at once. `heads_wait`: heads of several
+    logs that were read are told only when it is set; `find_waits`: so is what was looked for by its
+    key; `read_waits`: what was read of these logs."""
 
     def __init__(self, log: Any) -> None:
         self._log = log
@@ -51,6 +51,7 @@ class WatchedLog:
         self.find_waits: asyncio.Event | None = None
         self.read_waits: dict[str, asyncio.Event] = {}
         self.damaged: set[str] = set()
+        self.headless: set[str] = set()
         self.outcomes: list[Callable[[Any], None]] | None = None
 
     def __getattr__(self, method: str) -> Any:
@@ -58,7 +59,7 @@ class WatchedLog:
 
     async def read(self, conv: str, after: int, limit: int) -> list[Entry]:
         self.reads.append(conv)
-        self._check_sound(conv)
+        _check_sound(self.damaged, conv)
         entries: list[Entry] = await self._log.read(conv, after, limit)
         if conv in self.read_waits:
             await self.read_waits[conv].wait()
@@ -66,16 +67,13 @@ class WatchedLog:
 
     async def read_each(self, places: Mapping[str, int], limit: int) -> Mapping[str, list[Entry]]:
         self.read_together.append(tuple(places))
-        self._check_sound(*places)
+        _check_sound(self.damaged, *places)
         found: Mapping[str, list[Entry]] = await self._log.read_each(places, limit)
         return found
 
-    def _check_sound(self, *convs: str) -> None:
-        if self.damaged.intersection(convs):
-            raise WebchatError(Code.UNAVAILABLE, "the store is not answering")
-
     async def heads(self, convs: Sequence[str]) -> Mapping[str, Head]:
         self.heads_of.append(tuple(convs))
+        _check_sound(self.headless, *convs)
         heads: Mapping[str, Head] = await self._log.heads(convs)
         if self.heads_wait is not None and len(convs) > 1:
             await self.heads_wait.wait()
@@ -101,6 +99,11 @@ class WatchedLog:
         outcomes, self.outcomes = self.outcomes or [], None
         for tell in outcomes:
             tell(instead)
+
+
+def _check_sound(damaged: set[str], *convs: str) -> None:
+    if damaged.intersection(convs):
+        raise WebchatError(Code.UNAVAILABLE, "the store is not answering")
 
 
 class WatchedKept:

@@ -39,6 +39,7 @@ Repair:
     repeating   said again to who may not have heard
     reminding   positions, after an outage of the bus
     patience    a store that does not answer
+    apart       one that does not answer for some things alone
 
 Receipts:
     confirming  which entry a reader means

@@ -117,4 +117,4 @@ class Arriving:
                 self._attendance.watch(log)
         del roster.arrivals[user.uid]
         if arrival.misses_something or heads.get(user.own, NO_HEAD) > followed.own:
-            self._spawn(self._comparing.compare_some(list(user.logs.values())))
+            self._spawn(self._comparing.compare_some(list(user.logs)))

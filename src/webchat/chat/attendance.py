@@ -206,7 +206,7 @@ class Attendance:
     async def _watch(self, log: FollowedLog) -> None:
         """Once the group's channel is held, what came before that is read."""
         if await self._roster.hold_topic(log.conv):
-            await self._comparing.compare_some([log])
+            await self._comparing.compare_some([log.conv])
 
     def _follow_user_log(self, entry: Entry) -> None:
         """A user's log says it is in a log that no entry here has brought it into."""

@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from webchat.chat.followed import FollowedLog
+from webchat.chat.apart import Apart
 from webchat.chat.gaps import Gaps
 from webchat.chat.roster import Roster
 from webchat.chat.settings import RepairSettings
 from webchat.chat.tasks import OneAtATime
 from webchat.chat.tools import Tools
+from webchat.model import ConvID
 from webchat.ports.clock import Timer, pause
 
 
 class Comparing:
-    """Conversations' logs and users' alike. While the store does not answer it waits."""
+    """Conversations' logs and users' alike. Those wait of which the store does not answer."""
 
     def __init__(self, roster: Roster, gaps: Gaps, tools: Tools, settings: RepairSettings) -> None:
         self._roster = roster
@@ -29,6 +30,7 @@ class Comparing:
         self._clock = tools.clock
         self._stats = tools.stats
         self._settings = settings
+        self._heads = Apart(self._compare, settings.heads_page, "comparing heads", tools)
         self._all = OneAtATime(self._compare_all, tools.spawn)
         self._timer: Timer | None = None
         self._is_lost = False
@@ -61,31 +63,32 @@ class Comparing:
             self._compare_later()
 
     async def _compare_all(self) -> None:
-        logs = list(self._roster.logs.values())
-        for start in range(0, len(logs), self._settings.heads_page):
-            await self.compare_some(logs[start : start + self._settings.heads_page])
+        for page in self._pages():
+            await self.compare_some(page)
 
-    async def compare_some(self, logs: Sequence[FollowedLog]) -> None:
-        """Have what these logs have and this node has not passed on read and passed on."""
-        convs = [log.conv for log in logs]
-        heads = await self._patience.insist(lambda: self._log.heads(convs), "comparing heads")
+    def _pages(self) -> list[list[ConvID]]:
+        convs, size = list(self._roster.logs), self._settings.heads_page
+        return [convs[start : start + size] for start in range(0, len(convs), size)]
+
+    async def compare_some(self, convs: Sequence[ConvID]) -> None:
+        """Have what these logs have and this node has not passed on read and passed on; where heads
+        cannot be read, when they can."""
+        await self._heads.act_on(convs)
+
+    async def _compare(self, convs: Sequence[ConvID]) -> None:
+        followed = self._roster.logs
+        convs = [conv for conv in convs if conv in followed]
+        heads = await self._log.heads(convs) if convs else {}
         self._stats.compared += len(convs)
-        for log in logs:
-            head = heads.get(log.conv)
-            if head is not None and head.last > log.last and self._is_followed(log):
+        for conv, head in heads.items():
+            log = followed.get(conv)
+            if log is not None and head.last > log.last:
                 self._gaps.close(log, head.last)
-
-    def _is_followed(self, log: FollowedLog) -> bool:
-        return self._roster.logs.get(log.conv) is log
 
     async def sweep(self) -> None:
         """Compare for ever, a page after the other, so that all are compared in one interval."""
         while True:
-            all_logs = list(self._roster.logs.values())
-            size = self._settings.heads_page
-            starts = range(0, len(all_logs), size)
-            pages = [all_logs[start : start + size] for start in starts] or [[]]
+            pages = self._pages() or [[]]
             for page in pages:
                 await pause(self._clock, self._settings.sweep_interval_s / len(pages))
-                if logs := [log for log in page if self._is_followed(log)]:
-                    await self._patience.attempt(partial(self.compare_some, logs), "the sweep")
+                await self._patience.attempt(partial(self.compare_some, page), "the sweep")

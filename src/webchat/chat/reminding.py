@@ -6,8 +6,9 @@ Another node's `position` may have been lost, and nothing else would bring it ag
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from webchat.chat.apart import Apart
 from webchat.chat.device import Device
 from webchat.chat.followed import User
 from webchat.chat.packets import position_packet
@@ -15,8 +16,11 @@ from webchat.chat.roster import Roster
 from webchat.chat.settings import RepairSettings
 from webchat.chat.tasks import OneAtATime
 from webchat.chat.tools import Tools
-from webchat.model import ConvID, furthest
+from webchat.model import ConvID, Position, Uid, furthest
 from webchat.protocol.socketio import Packet
+
+_Page = tuple[Uid, tuple[ConvID, ...]]
+"""Of a user's conversations."""
 
 
 class Reminding:
@@ -25,9 +29,9 @@ class Reminding:
     def __init__(self, roster: Roster, tools: Tools, settings: RepairSettings) -> None:
         self._roster = roster
         self._positions = tools.store.positions
-        self._patience = tools.patience
         self._spawn = tools.spawn
         self._settings = settings
+        self._pages = Apart(self._remind, 1, "positions", tools)
         self._all = OneAtATime(self._remind_all, tools.spawn)
 
     def remind(self) -> None:
@@ -37,15 +41,17 @@ class Reminding:
     async def _remind_all(self) -> None:
         page = self._settings.positions_page
         for user in list(self._roster.users.values()):
-            convs = [conv for conv in user.logs if conv != user.own]
+            convs = tuple([conv for conv in user.logs if conv != user.own])
             for start in range(0, len(convs), page):
-                if any(device.full for device in user.devices):
-                    await self._remind(user, convs[start : start + page])
+                await self._pages.act_on([(user.uid, convs[start : start + page])])
 
-    async def _remind(self, user: User, convs: Sequence[ConvID]) -> None:
-        positions = await self._patience.insist(
-            lambda: self._positions.of_user(user.uid, convs), "positions", uid=user.uid
-        )
+    async def _remind(self, pages: Sequence[_Page]) -> None:
+        for uid, convs in pages:
+            user = self._roster.arrived(uid)
+            if user is not None and any(device.full for device in user.devices):
+                self._say(user, await self._positions.of_user(uid, convs))
+
+    def _say(self, user: User, positions: Mapping[ConvID, Position]) -> None:
         packets = []
         for conv, position in positions.items():
             before = user.told.get(conv)
