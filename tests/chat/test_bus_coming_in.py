@@ -342,3 +342,18 @@ async def test_a_receipt_in_a_group_that_was_left_on_another_node_counts_up_to_t
     assert (await ben.confirm("delivery", "anna", **receipt))["ok"]
     (moved,) = (await world.store.positions.of_user("ben", [G])).values()
     assert moved.delivered == 2
+
+
+async def test_who_comes_back_while_the_sweep_is_under_way_is_not_left_out_of_it(
+    world: World, other: World
+) -> None:
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    await anna.send("ben", "hello")
+    await world.pass_time(601.0)  # the first pass began when nobody was here
+    ben.leave()
+    ben = await other.joined("ben", {CONV: 1})
+    world.buses.fate = lambda _topic, _payload: 0
+    await anna.send("ben", "lost")
+    assert ben.bodies() == []
+    await world.pass_time(601.0)
+    assert ben.bodies() == ["lost"]

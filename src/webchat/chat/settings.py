@@ -10,11 +10,12 @@ class RepairSettings:
     """How what the bus did not bring is found.
 
     `compare_interval_ms`: how often heads are compared while the bus is lost; `sweep_interval_s`:
-    how long a pass over all followed logs takes, which goes on for ever; `heads_page`: of how many
-    logs the heads are read at once; `gap_page`: how many entries of a gap. `failed_logs`,
-    `failed_notices`: how many are remembered while they cannot be published; of notices also so
-    many that were, in case another node had no bus meanwhile. `positions_page`: of how many
-    conversations a user's positions are read at once after an outage.
+    how long a pass over all followed logs takes, which goes on for ever: one that is followed since
+    it began is in the next. `heads_page`: of how many logs the heads are read at once; `gap_page`:
+    how many entries of a gap. `failed_logs`, `failed_notices`: how many are remembered while they
+    cannot be published; of notices also so many that were, in case another node had no bus
+    meanwhile. `positions_page`: of how many conversations a user's positions are read at once after
+    an outage.
     """
 
     compare_interval_ms: int = 4_000

@@ -152,7 +152,11 @@ class Settings:
     compare_interval_ms: int = amount(
         4_000, "Time between two comparisons with the logs while the bus is down."
     )
-    sweep_interval_s: int = amount(600, "Time in which each log is compared with the store once.")
+    sweep_interval_s: int = amount(
+        600,
+        "Time of a pass in which each log that is followed when it begins is compared with the "
+        "store once.",
+    )
     failed_logs: int = amount(10_000, "Logs remembered whose entries the bus did not take.")
     failed_notices: int = amount(
         10_000,
