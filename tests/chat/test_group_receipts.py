@@ -171,14 +171,20 @@ async def test_what_authors_were_told_before_the_store_failed_they_are_not_told_
     await world.chat.close()
 
 
-async def test_conversations_that_cannot_be_read_hold_up_no_receipts_in_others(
-    near: World, watched: WatchedStore
-) -> None:
-    anna, ben = await near.joined("anna"), await near.joined("ben")
-    groups = [f"group_{number}" for number in range(9)]
+async def in_groups(world: World, count: int) -> tuple[Person, Person, list[str]]:
+    """anna and ben, and so many groups of theirs, each with a message of hers."""
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    groups = [f"group_{number}" for number in range(count)]
     for group in groups:
         await anna.do("create", group, "ben")
         await anna.say_in(group, "hello")
+    return anna, ben, groups
+
+
+async def test_conversations_that_cannot_be_read_hold_up_no_receipts_in_others(
+    near: World, watched: WatchedStore
+) -> None:
+    anna, ben, groups = await in_groups(near, 9)
     *damaged, sound = groups
     watched.log.damaged.update(damaged)
     for group in groups:
@@ -195,11 +201,7 @@ async def test_many_conversations_that_cannot_be_read_do_not_keep_others_waiting
     near: World, watched: WatchedStore
 ) -> None:
     """Neither those that come while it rests."""
-    anna, ben = await near.joined("anna"), await near.joined("ben")
-    groups = [f"group_{number}" for number in range(25)]
-    for group in groups:
-        await anna.do("create", group, "ben")
-        await anna.say_in(group, "hello")
+    anna, ben, groups = await in_groups(near, 25)
     *damaged, sound = groups
     watched.log.damaged.update(damaged)
     for group in damaged:

@@ -8,12 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.chat.watched import lose_answers
+from tests.chat.watched import lose_answers, lose_answers_to_appends
 from tests.chat.world import Person, World, settle, three
 from webchat.chat.assembly import Settings
 from webchat.errors import Code, WebchatError
 from webchat.model import Entry
-from webchat.ports.log import Append, AppendDone
 from webchat.service.read_positions import ReceiptSettings
 
 CONV = "dm:anna:ben"
@@ -293,14 +292,7 @@ async def test_authors_hear_of_a_message_that_was_stored_though_it_was_refused(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     anna, ben = await talk(world, "one", "two")
-    log = world.store.log
-    append = log.append
-
-    def unanswered(request: Append, done: AppendDone) -> None:
-        lost = WebchatError(Code.UNAVAILABLE, "the store is not answering")
-        append(request, lambda _: done(lost))
-
-    monkeypatch.setattr(log, "append", unanswered)
+    lose_answers_to_appends(world, monkeypatch)
     assert (await ben.send("anna", "three", MsgID="m"))["error"]["code"] == "unavailable"
     monkeypatch.undo()
     assert heard(anna) == []

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.chat.watched import lose_answers
+from tests.chat.watched import lose_answers, lose_answers_to_appends
 from tests.chat.world import Person, World, three
 from webchat.errors import Code, WebchatError
-from webchat.ports.log import Append, AppendDone
 from webchat.ports.positions import Move, MoveDone
 
 CONV = "dm:anna:ben"
@@ -51,14 +50,7 @@ async def test_what_a_message_displayed_that_was_stored_and_is_sent_again_to_ano
 ) -> None:
     anna, ben = await world.joined("anna"), await world.joined("ben")
     await anna.send("ben", "hello")
-    log = world.store.log
-    append = log.append
-
-    def unanswered(request: Append, done: AppendDone) -> None:
-        lost = WebchatError(Code.UNAVAILABLE, "the store is not answering")
-        append(request, lambda _: done(lost))
-
-    monkeypatch.setattr(log, "append", unanswered)
+    lose_answers_to_appends(world, monkeypatch)
     assert (await ben.send("anna", "yes?"))["error"]["code"] == "unavailable"
     monkeypatch.undo()
     ben.leave()

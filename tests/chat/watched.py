@@ -149,3 +149,14 @@ def lose_answers(
         move(moves if is_stored else (), lambda _: done(each if by_itself else lost))
 
     monkeypatch.setattr(positions, "move", moved)
+
+
+def lose_answers_to_appends(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is appended from now on is stored, and not answered."""
+    append = world.store.log.append
+
+    def unanswered(request: Append, done: AppendDone) -> None:
+        lost = WebchatError(Code.UNAVAILABLE, "the store is not answering")
+        append(request, lambda _: done(lost))
+
+    monkeypatch.setattr(world.store.log, "append", unanswered)

@@ -17,10 +17,15 @@ from webchat.model import Invitation
 from webchat.ports.log import invite
 
 
-async def test_who_is_asked_by_an_entry_that_others_see_is_asked_though_its_node_died() -> None:
-    table = PlainTable()
-    settings = DynamoSettings("nowhere", "none")
+def two_nodes() -> tuple[Node, Node]:
+    """On one table."""
+    table, settings = PlainTable(), DynamoSettings("nowhere", "none")
     here, there = [Node(FaultyTable(table), settings, LoopClock()) for _ in range(2)]
+    return here, there
+
+
+async def test_who_is_asked_by_an_entry_that_others_see_is_asked_though_its_node_died() -> None:
+    here, there = two_nodes()
     at_the_rows = asyncio.Event()
 
     async def die_after_the_entry(item: Item) -> None:
@@ -39,9 +44,7 @@ async def test_who_is_asked_by_an_entry_that_others_see_is_asked_though_its_node
 
 
 async def test_a_claim_is_not_passed_over_by_a_decline_whose_first_write_timed_out() -> None:
-    table = PlainTable()
-    settings = DynamoSettings("nowhere", "none")
-    here, there = [Node(FaultyTable(table), settings, LoopClock()) for _ in range(2)]
+    here, there = two_nodes()
     first, second = (Invitation(id_, "group_x", "bob", "ann") for id_ in ("i-1", "i-2"))
     await send(here, invite(first, 0, None))
     assert await there.invitations.claim(first)
@@ -75,9 +78,7 @@ async def test_an_invitation_that_comes_while_the_answered_ones_are_forgotten_is
     written: int,
 ) -> None:
     """After so many writes of the invitation its group is looked through and forgotten."""
-    table = PlainTable()
-    settings = DynamoSettings("nowhere", "none")
-    here, there = [Node(FaultyTable(table), settings, LoopClock()) for _ in range(2)]
+    here, there = two_nodes()
     first, second = (Invitation(id_, "group_x", "bob", "ann") for id_ in ("i-1", "i-2"))
     await send(here, invite(first, 0, None))
     assert await here.invitations.decline(first)
@@ -96,9 +97,7 @@ async def test_an_invitation_that_comes_while_the_answered_ones_are_forgotten_is
 
 
 async def test_an_invitation_that_comes_before_an_answered_one_is_forgotten_is_found() -> None:
-    table = PlainTable()
-    settings = DynamoSettings("nowhere", "none")
-    here, there = [Node(FaultyTable(table), settings, LoopClock()) for _ in range(2)]
+    here, there = two_nodes()
     first, second = (Invitation(id_, "group_x", "bob", "ann") for id_ in ("i-1", "i-2"))
     await send(here, invite(first, 0, None))
     assert await here.invitations.decline(first)
