@@ -5,6 +5,7 @@ Source: docs/protocol.md, sections 2 and 7. In open mode nobody proves anything.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
@@ -47,7 +48,7 @@ class Identity:
         self._open_mode = tools.open_mode
         self._on_revoked = on_revoked
         self._clients: dict[Uid, tuple[Client, ...]] = {}
-        self._revoked_lately: dict[Uid, None] = {}
+        self._revoked_lately: OrderedDict[Uid, None] = OrderedDict()
 
     async def of(self, socket: Socket, auth: object) -> tuple[Uid | None, str]:
         """(whose this connection is, by which login); in open mode perhaps nobody's yet.

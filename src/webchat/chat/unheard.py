@@ -8,7 +8,7 @@ anew when they are told: another node may have told newer ones.
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Final
@@ -49,9 +49,9 @@ class Unheard:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._positions: dict[tuple[Uid, ConvID], None] = {}
-        self._told: dict[Hashable, Told] = {}
-        self._counted: dict[tuple[ConvID, Uid], set[Seq]] = {}
+        self._positions: OrderedDict[tuple[Uid, ConvID], None] = OrderedDict()
+        self._told: OrderedDict[Hashable, Told] = OrderedDict()
+        self._counted: OrderedDict[tuple[ConvID, Uid], set[Seq]] = OrderedDict()
 
     def keep_position(self, uid: Uid, conv: ConvID) -> None:
         """A user's devices are to hear where it is in a conversation."""
@@ -81,7 +81,7 @@ class Unheard:
 
     def take_positions(self) -> dict[Uid, list[ConvID]]:
         """By user, in which conversations, which are kept no more."""
-        taken, self._positions = self._positions, {}
+        taken, self._positions = self._positions, OrderedDict()
         by_user: dict[Uid, list[ConvID]] = {}
         for uid, conv in taken:
             by_user.setdefault(uid, []).append(conv)
@@ -89,12 +89,12 @@ class Unheard:
 
     def take_told(self) -> Sequence[Told]:
         """All that is kept of readers, which is kept no more."""
-        taken, self._told = self._told, {}
+        taken, self._told = self._told, OrderedDict()
         return list(taken.values())
 
     def take_counted(self) -> dict[tuple[ConvID, Uid], set[Seq]]:
         """By group and author, of which messages counts are to be told, which are kept no more."""
-        taken, self._counted = self._counted, {}
+        taken, self._counted = self._counted, OrderedDict()
         return taken
 
 
@@ -107,7 +107,7 @@ class Said:
     def __init__(self, limit: int, clock: Clock) -> None:
         self._limit = limit
         self._clock = clock
-        self._positions: dict[tuple[Uid, ConvID], float] = {}
+        self._positions: OrderedDict[tuple[Uid, ConvID], float] = OrderedDict()
         self._told: deque[tuple[float, Told]] = deque()
         self._names = 0
         self._counts: deque[tuple[float, Counts]] = deque(maxlen=limit)
@@ -157,7 +157,7 @@ class Heard:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._notices: dict[int, None] = {}
+        self._notices: OrderedDict[int, None] = OrderedDict()
 
     def note(self, notice: Notice) -> bool:
         """Another node tells it; returns whether it did before."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Final
 from uuid import uuid4
@@ -33,7 +34,7 @@ class OwnAccount:
         self._log = log
         self._appends = appends
         self._clock = clock
-        self._told: dict[Uid, dict[str, object]] = {}
+        self._told: OrderedDict[Uid, dict[str, object]] = OrderedDict()
 
     async def change(self, uid: Uid, change: ProfileChange) -> Profile:
         """The own profile with `change` done, durable, and told if it changes anything. Raises as

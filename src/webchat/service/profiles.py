@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 
 from webchat.errors import Code, WebchatError
@@ -46,7 +47,7 @@ class Profiles:
         self._open_mode = open_mode
         self._recent_limit = recent
         self._saved = 0
-        self._seen: dict[Uid, int] = {}  # in the order of these times
+        self._seen: OrderedDict[Uid, int] = OrderedDict()  # in the order of these times
         self.noted: Callable[[], object] = lambda: None
         self._turns = Turns()
 
@@ -128,7 +129,7 @@ class Profiles:
             if at > seen.get(uid, 0):
                 put_newest(seen, uid, at, len(seen) + 1)
         in_order = sorted(seen.items(), key=lambda each: each[1])
-        self._seen = dict(in_order[-self._recent_limit :] if self._recent_limit else ())
+        self._seen = OrderedDict(in_order[-self._recent_limit :] if self._recent_limit else ())
 
     def newest(self) -> Sequence[tuple[Uid, int]]:
         """Who was added or came in last, as far as is known here, and when (ms), newest first."""

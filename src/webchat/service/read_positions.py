@@ -6,7 +6,7 @@ hiding their own, are 0.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Coroutine, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Final
@@ -76,7 +76,7 @@ class ReadPositions:
         """The newest counts, which may have had in them already what is counted next."""
         self._unheard: set[tuple[ConvID, Uid]] = set()
         """Of whom what was told last counts for nothing at the next count."""
-        self._lately: dict[tuple[ConvID, Uid, Seq], tuple[float, _Count]] = {}
+        self._lately: OrderedDict[tuple[ConvID, Uid, Seq], tuple[float, _Count]] = OrderedDict()
         """When an author was told last by any node, and what, while others may cross it; in the
         order in which it was told."""
         self._is_counting = False
@@ -135,7 +135,7 @@ class ReadPositions:
         crossed on its way: it is counted again, and what this tells is newer than both."""
         lately, now_s, is_fewer = self._lately, self._clock.monotonic_s(), False
         while lately and next(iter(lately.values()))[0] <= now_s - _CROSSING_S:
-            del lately[next(iter(lately))]
+            lately.popitem(last=False)
         for row in counts.rows:
             message = (counts.conv, counts.author, row[0])
             _, before = lately.pop(message, (now_s, row))

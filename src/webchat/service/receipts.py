@@ -7,6 +7,7 @@ acknowledgement of a receipt means that it is stored.
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any, Final
@@ -104,7 +105,7 @@ class Receipts:
         self._clock = clock
         self._settings = settings
         self._pending: dict[tuple[ConvID, Uid], _Pending] = {}
-        self._unsure: dict[tuple[ConvID, Uid], _Unsure] = {}
+        self._unsure: OrderedDict[tuple[ConvID, Uid], _Unsure] = OrderedDict()
         """In the order in which they failed last."""
         self._timer: Timer | None = None
         self._again: Timer | None = None

@@ -8,6 +8,7 @@ changed just before, perhaps in one that another had taken the place of.
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import islice
@@ -51,8 +52,8 @@ class RedisProfileCache:
         self._local = LocalProfiles(settings.local_profiles, clock)
         self._hears_changes = False
         self._reading: dict[Uid, object] = {}
-        self._owed: dict[Uid, None] = {}
-        self._told_at_s: dict[Uid, float] = {}  # in the order of these times
+        self._owed: OrderedDict[Uid, None] = OrderedDict()
+        self._told_at_s: OrderedDict[Uid, float] = OrderedDict()  # in the order of these times
         self._repayment: Timer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -155,19 +156,19 @@ class RedisProfileCache:
     def _note_told(self, uid: Uid) -> None:
         """For `unnoticed_s` it is not sure that who took it was still the one to tell."""
         told, settings, now_s = self._told_at_s, self._settings, self._clock.monotonic_s()
-        told.pop(uid, None)
         told[uid] = now_s
+        told.move_to_end(uid)
         while (
             len(told) > settings.max_owed
             or now_s - next(iter(told.values())) > settings.unnoticed_s
         ):
-            del told[next(iter(told))]
+            told.popitem(last=False)
 
     def _note_owed(self, uids: Iterable[Uid]) -> None:
         """Forget these in Redis later; of too many the oldest are left to `ttl_s`."""
         self._owed.update(dict.fromkeys(uids))
         while len(self._owed) > self._settings.max_owed:
-            del self._owed[next(iter(self._owed))]
+            self._owed.popitem(last=False)
 
     def _owe(self, uids: Sequence[Uid]) -> None:
         self._note_owed(uids)
