@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import AsyncIterator
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,23 @@ async def test_a_file_is_compressed_for_those_who_take_it(site: Api) -> None:
         assert "content-encoding" not in plain.headers
         assert plain.text == SCRIPT
         assert "Accept-Encoding" in plain.headers["vary"]
+
+
+async def test_a_weight_is_above_0_by_any_of_its_digits_and_a_number_at_all(site: Api) -> None:
+    for length in range(5):
+        for digits in map("".join, product("05x", repeat=length)):
+            weight = {"Accept-Encoding": f"gzip;q=0.{digits}"}
+            response = await site.http.get("/assets/app-B2x9.js", headers=weight)
+            is_taken = "5" in digits and "x" not in digits
+            assert ("content-encoding" in response.headers) is is_taken, digits
+
+
+@pytest.mark.parametrize("digit", "01")
+async def test_a_weight_that_goes_on_and_on_holds_nobody_up(site: Api, digit: str) -> None:
+    path, weight = "/assets/app-B2x9.js", f"gzip;q=0.{digit * 1_000_000}"
+    for end, encoding in (("x", None), ("1", "gzip")):
+        response = await site.http.get(path, headers={"Accept-Encoding": weight + end})
+        assert response.headers.get("content-encoding") == encoding
 
 
 async def test_a_file_that_has_not_changed_is_not_sent_again(site: Api) -> None:

@@ -26,7 +26,8 @@ needs a Trusted Types policy of its own."""
 _PAGES: Final = frozenset({"/", "/login", "/register", "/settings"})
 _INDEX: Final = "/index.html"
 _COMPRESSED_FROM_BYTES: Final = 1024
-_WEIGHT_ABOVE_0: Final = re.compile(r"|q=1(\.0*)?|q=0\.[0-9]*[1-9][0-9]*")
+_WEIGHT_ABOVE_0: Final = re.compile(r"|q=1(\.0*)?|q=0\.0*[1-9][0-9]*")
+"""No digit can be matched in two ways: else a long weight would take its length squared."""
 _MEDIA_TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
