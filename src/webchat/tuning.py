@@ -47,6 +47,8 @@ def account_settings(settings: Settings) -> AccountSettings:
     return AccountSettings(
         login_attempts_per_min=settings.rate_logins_per_min,
         login_burst=settings.rate_logins_burst,
+        login_attempts_per_account_per_min=settings.rate_account_logins_per_min,
+        login_account_burst=settings.rate_account_logins_burst,
         login_attempts_per_address_per_min=settings.rate_address_logins_per_min,
         login_address_burst=settings.rate_address_logins_burst,
         registrations_per_min=settings.rate_registrations_per_min,

@@ -3,26 +3,62 @@
 from __future__ import annotations
 
 from tests.service.world import ADDRESS, PASSWORD, World, code_of, login, noted, refused
-from webchat.errors import Code
+from webchat.errors import Code, WebchatError
 from webchat.service.accounts import AccountSettings
 from webchat.service.tokens import Tokens, TokenSettings
 
 OTHER_ADDRESS = "198.51.100.4"
 
 
-async def test_an_account_locks_out_guesses_from_everywhere_and_lets_them_in_again_in_time(
+async def guess(world: World, times: int, address: str) -> None:
+    """Try wrong passwords with ann's account. Raises what refuses to look at one."""
+    for _ in range(times):
+        try:
+            await world.accounts.login("ann", "wrong password", address)
+        except WebchatError as error:
+            if error.code is not Code.UNAUTHENTICATED:
+                raise
+
+
+async def test_who_guesses_is_locked_out_of_the_account_and_let_in_again_in_time(
     world: World,
 ) -> None:
     await world.user("ann")
-    for guess in range(10):
-        address = f"198.51.100.{guess}"
-        attempt = world.accounts.login("ann", "wrong password", address)
-        assert await code_of(attempt) is Code.UNAUTHENTICATED
+    await guess(world, 10, OTHER_ADDRESS)
     refusal = await refused(world.accounts.login("ANN", PASSWORD, OTHER_ADDRESS))
-    assert refusal.code is Code.RATE_LIMITED
-    assert refusal.retry_after_ms is not None
-    world.clock.advance(refusal.retry_after_ms / 1000)
+    assert (refusal.code, refusal.retry_after_ms) == (Code.RATE_LIMITED, 6_000)
+    world.clock.advance(6)
+    assert await world.accounts.login("ann", PASSWORD, OTHER_ADDRESS)
+
+
+async def test_who_guesses_from_one_address_does_not_keep_the_owner_out(world: World) -> None:
+    await world.user("ann")
+    here = await login(world)
+    for _ in range(20):
+        await guess(world, 10, OTHER_ADDRESS)
+        assert await code_of(guess(world, 1, OTHER_ADDRESS)) is Code.RATE_LIMITED
+        world.clock.advance(60)
+    await guess(world, 10, OTHER_ADDRESS)
     assert await login(world)
+    await world.accounts.change_password(here.login, PASSWORD, "another password", ADDRESS)
+
+
+async def test_guesses_at_an_account_from_everywhere_are_bounded_together(world: World) -> None:
+    await world.user("ann")
+    for number in range(30):
+        await guess(world, 10, f"198.51.100.{number}")
+    refusal = await refused(login(world))
+    assert (refusal.code, refusal.retry_after_ms) == (Code.RATE_LIMITED, 200)
+    world.clock.advance(0.2)
+    assert await login(world)
+
+
+async def test_all_networks_of_an_ipv6_site_guess_as_one(world: World) -> None:
+    await world.user("ann")
+    for number in range(10):
+        await guess(world, 1, f"2001:db8:0:{number}::1")
+    assert await code_of(guess(world, 1, "2001:db8:0:ffff::1")) is Code.RATE_LIMITED
+    await guess(world, 1, "2001:db8:1::1")
 
 
 async def test_an_address_that_guesses_many_accounts_is_locked_out_alone(world: World) -> None:

@@ -110,10 +110,19 @@ class Settings:
     )
     rate_logins_per_min: int = amount(
         10,
-        "Passwords an account may be tried with, sustained; with the right one 10 times as often.",
+        "Passwords an account may be tried with from an address, sustained; "
+        "with the right one, from all of them, 10 times as often.",
     )
     rate_logins_burst: int = amount(
-        10, "Passwords an account may be tried with at once; with the right one 10 times as often."
+        10,
+        "Passwords an account may be tried with from an address at once; "
+        "with the right one, from all of them, 10 times as often.",
+    )
+    rate_account_logins_per_min: int = amount(
+        300, "Wrong passwords an account may be tried with from all addresses, sustained."
+    )
+    rate_account_logins_burst: int = amount(
+        300, "Wrong passwords an account may be tried with from all addresses at once."
     )
     rate_address_logins_per_min: int = amount(60, "Logins an address may try, sustained.")
     rate_address_logins_burst: int = amount(60, "Logins an address may try at once.")

@@ -35,10 +35,16 @@ _RIGHT_PER_WRONG: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class AccountSettings:
-    """How often passwords may be tried and accounts made: token buckets, refilled per minute."""
+    """How often passwords may be tried and accounts made: token buckets, refilled per minute.
+
+    `login_attempts_per_min`: at one account from one site; `…_per_account_…`: from all of them,
+    many times as often, so that nobody keeps its owner out by a few that guess.
+    """
 
     login_attempts_per_min: float = 10
     login_burst: int = 10
+    login_attempts_per_account_per_min: float = 300
+    login_account_burst: int = 300
     login_attempts_per_address_per_min: float = 60
     login_address_burst: int = 60
     registrations_per_min: float = 30
@@ -74,7 +80,10 @@ class AccountService:
         self._limits = limits
         self._clock = clock
         self._registrations = Rate(settings.registrations_per_min, settings.registrations_burst)
-        self._logins_of_account = Rate(settings.login_attempts_per_min, settings.login_burst)
+        self._logins_from_site = Rate(settings.login_attempts_per_min, settings.login_burst)
+        self._logins_of_account = Rate(
+            settings.login_attempts_per_account_per_min, settings.login_account_burst
+        )
         self._right_logins = Rate(
             settings.login_attempts_per_min * _RIGHT_PER_WRONG,
             settings.login_burst * _RIGHT_PER_WRONG,
@@ -96,8 +105,8 @@ class AccountService:
 
     async def login(self, uid: Uid, password: str, address: str) -> Issued:
         """A new login. UNAUTHENTICATED, the same and as late for an unknown uid, a wrong password
-        and a disabled account; RATE_LIMITED by account and by address. A login too many ends the
-        account's one that was longest unused."""
+        and a disabled account; RATE_LIMITED by account, by address and by both. A login too many
+        ends the account's one that was longest unused."""
         async with self._attempt(uid, address):
             password_hash = await self._accounts.password_hash(uid) if is_uid(uid) else None
             if not await self._is_right(password_hash, password, _subscriber(address)):
@@ -223,12 +232,14 @@ class AccountService:
 
     @asynccontextmanager
     async def _attempt(self, uid: Uid, address: str) -> AsyncIterator[None]:
-        """One attempt at a password: a wrong one counts against the address and the account, a
-        right one against the account's right ones, and one that came to nothing not at all."""
+        """One attempt at a password: a wrong one counts against the address, the account, and the
+        account as that site tries it, a right one against the account's right ones, and one that
+        came to nothing not at all."""
         account = uid[:MAX_ID_CHARS].casefold()
         if_wrong = (
             (f"login-from:{_subscriber(address)}", self._logins_of_address),
-            (f"login:{account}", self._logins_of_account),
+            (f"login:{_site(address)}:{account}", self._logins_from_site),
+            (f"login-to:{account}", self._logins_of_account),
         )
         if_right = ((f"right-login:{account}", self._right_logins),)
         taken: list[tuple[str, Rate]] = []
@@ -257,12 +268,22 @@ class AccountService:
 
 
 def _subscriber(address: str) -> str:
-    """What one subscriber has: an IPv4 address, but a whole /64 of IPv6 (RFC 6177)."""
+    """What one subscriber has at least: an IPv4 address, but a whole /64 of IPv6 (RFC 6177)."""
+    return _network(address, 64)
+
+
+def _site(address: str) -> str:
+    """What one subscriber has at most: an IPv4 address, a /48 of IPv6. As many /64 as it has would
+    use up an account's attempts, each with few."""
+    return _network(address, 48)
+
+
+def _network(address: str, ipv6_bits: int) -> str:
     try:
         parsed = ip_address(address)
     except ValueError:
         return address
-    return address if parsed.version == 4 else str(ip_network((parsed, 64), strict=False))
+    return address if parsed.version == 4 else str(ip_network((parsed, ipv6_bits), strict=False))
 
 
 def _no_account() -> WebchatError:
