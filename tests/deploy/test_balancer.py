@@ -43,6 +43,25 @@ def test_what_is_for_who_runs_it_is_not_told_through_it(behind: Balancer, path: 
     assert answer.status_code == 404
 
 
+def test_no_client_chooses_the_address_by_which_it_is_limited(tmp_path: Path) -> None:
+    settings = ("--trusted-proxy=127.0.0.0/8", "--rate-registrations-burst=1")
+    with Server(tmp_path / "data", *settings) as server:
+        balancer = Balancer(tmp_path, [server.port, free_port()])
+        try:
+            answers = [
+                httpx.post(
+                    f"{balancer.url}/api/v1/register",
+                    json={"uid": uid, "name": uid, "password": "correct horse battery"},
+                    headers=[("X-Forwarded-For", pretended), ("X-Forwarded-For", pretended)],
+                    verify=balancer.trust,
+                )
+                for uid, pretended in (("ann", "203.0.113.1"), ("ben", "203.0.113.2"))
+            ]
+        finally:
+            balancer.stop()
+    assert [answer.status_code for answer in answers] == [201, 429]
+
+
 @pytest.fixture(scope="module")
 def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Balancer]:
     """A balancer before a node that is ready."""
