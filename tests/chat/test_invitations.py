@@ -341,3 +341,47 @@ async def test_who_came_in_otherwise_accepts_without_a_second_join(world: World)
     assert entered.seq == 2
     assert len(anna.got("join")) == 1
     assert await service(world).waiting("ben") == []
+
+
+async def test_who_was_put_out_does_not_come_back_by_an_old_invitation(world: World) -> None:
+    invitation = await asked_by_anna(world)
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    await ben.send("anna", "I know you")
+    await anna.do("refer", G, "ben")
+    await anna.do("remove", G, "ben")
+    assert await code_of(service(world).accept("ben", invitation.id)) is Code.NOT_FOUND
+    assert await service(world).waiting("ben") == []
+    assert not await world.store.members.present_among(G, ["ben"])
+    assert (await anna.do("refer", G, "ben"))["Seq"] == 4
+
+
+async def test_an_admin_takes_back_an_invitation_and_nobody_else_does(world: World) -> None:
+    await careful(world, "dan", "eve")
+    anna, cleo = await world.joined("anna"), await world.joined("cleo")
+    await anna.do("create", G, "cleo", "dan", "eve")
+    kept, gone = await waiting(world, "eve"), await waiting(world, "dan")
+    assert (await cleo.do("remove", G, "dan"))["error"]["code"] == "forbidden"
+    assert await waiting(world, "dan") == gone
+    assert await anna.do("remove", G, "dan") == {"ok": True, "MsgID": "", "ConvID": G}
+    assert await code_of(service(world).accept("dan", gone.id)) is Code.NOT_FOUND
+    assert await waiting(world, "eve") == kept
+
+
+async def test_what_was_claimed_before_its_person_was_put_out_brings_nobody_back(
+    world: World, other: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invitation = await asked_by_anna(world)
+    anna, claim = await other.joined("anna"), world.store.invitations.claim
+
+    async def put_out_meanwhile(claimed: Invitation) -> bool:
+        is_waiting = await claim(claimed)
+        if is_waiting:
+            await save_profile(world.store.accounts, new_profile("ben", "Ben"))
+            await other.profiles.forget("ben")
+            await anna.do("refer", G, "ben")
+            await anna.do("remove", G, "ben")
+        return is_waiting
+
+    monkeypatch.setattr(world.store.invitations, "claim", put_out_meanwhile)
+    assert await code_of(service(world).accept("ben", invitation.id)) is Code.NOT_FOUND
+    assert not await world.store.members.present_among(G, ["ben"])

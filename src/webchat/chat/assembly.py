@@ -178,7 +178,9 @@ class Chat:
             sender,
             confirming,
             Groups(profiles, standings, sender, restarting, tools, settings.groups, text_bytes),
-            Governing(store.members, standings, sender, settings.groups.list_uids),
+            Governing(
+                store.members, store.invitations, standings, sender, settings.groups.list_uids
+            ),
             Amending(store.log, ahead, standings, sender, text_bytes),
             profiles,
             tools,

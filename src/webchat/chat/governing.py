@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from webchat.chat.client import Act
 from webchat.chat.sending import Sender
 from webchat.errors import Code, WebchatError
 from webchat.model import ConvID, Membership, Uid, is_uid
+from webchat.ports.invitations import Invitations
 from webchat.ports.log import Append
 from webchat.ports.members import Members
+from webchat.service.batches import read_each
 from webchat.service.membership import check_group_act, uids_in
 from webchat.service.membership_entries import remove
 from webchat.service.ruling_entries import close, group_change, regroup, role, role_change
@@ -22,9 +24,15 @@ class Governing:
     """Kinds of the own protocol: entries of the group's log by the rules of all others."""
 
     def __init__(
-        self, members: Members, standings: Standings, sender: Sender, list_uids: int
+        self,
+        members: Members,
+        invitations: Invitations,
+        standings: Standings,
+        sender: Sender,
+        list_uids: int,
     ) -> None:
         self._members = members
+        self._invitations = invitations
         self._standings = standings
         self._sender = sender
         self._list_uids = list_uids
@@ -46,7 +54,11 @@ class Governing:
         return present.get(uid)
 
     async def remove(self, act: Act) -> None:
-        """An admin puts members out. Who is not in is left out; with nobody left that is all."""
+        """An admin puts members out. Who is not in is left out; with nobody left that is all.
+
+        First their invitations go, by which they could come back, and which nobody else can see:
+        while they are in they need none.
+        """
 
         async def decide(standing: Standing) -> Append | None:
             uids = uids_in(act.envelope.body, self._list_uids)
@@ -55,9 +67,16 @@ class Governing:
             present = await self._members.present_among(standing.conv, uids)
             spans = [present[uid] for uid in uids if uid in present]
             append = remove(standing, spans, act.envelope)
+            await self._drop_invitations(standing.conv, uids)
             return append if spans else None
 
         await self._act(act, decide)
+
+    async def _drop_invitations(self, conv: ConvID, uids: Sequence[Uid]) -> None:
+        async def drop(uid: Uid) -> None:
+            await self._invitations.drop(uid, conv)
+
+        await read_each(drop, [*await self._invitations.asked_among(conv, uids)])
 
     async def group(self, act: Act) -> None:
         """An admin changes the group's name, picture or settings."""
