@@ -215,6 +215,19 @@ async def test_search_among_many_matches_is_paged_by_uid_too(store: Store) -> No
     assert await found(store, "b", after="ann0005", limit=2) == ["ann0006", "ann0007"]
 
 
+async def test_search_finds_many_who_come_far_behind_others(store: Store) -> None:
+    # From 10,000 accounts before them on SQL asks otherwise.
+    others, many = (20, 20) if isinstance(store, DynamoStore) else (11_000, 1_200)
+    people = [person(f"ann{number:05}", "A B") for number in range(others)]
+    people += [person(f"zoe{number:05}", "A Z") for number in range(many)]
+    await store.transfer.restore([AccountRecord(each, "", 1) for each in people])
+    assert await found(store, "z", limit=3) == ["zoe00000", "zoe00001", "zoe00002"]
+    assert await found(store, "z", after="ann00007", limit=1) == ["zoe00000"]
+    last = [each.uid for each in people[-3:]]
+    assert await found(store, "zoe", after=last[0]) == last[1:]
+    assert len(await found(store, "z", limit=many + 1)) == many
+
+
 async def test_recent_are_those_last_added_or_saved(store: Store) -> None:
     for uid in ("ann", "bob", "cid"):
         await store.accounts.create(person(uid), "", 1)

@@ -33,6 +33,13 @@ _LOOKED_AT: Final = """
         SELECT idx_tup_read AS read FROM pg_stat_user_indexes
         UNION ALL SELECT seq_tup_read FROM pg_stat_user_tables
     ) AS looks"""
+_MAKE_ACCOUNTS: Final = """
+    WITH made AS (
+        INSERT INTO account
+        SELECT $1::text || lpad(number::text, 6, '0'), '', '', true, 'everybody', false, '', 1, 1
+        FROM generate_series(1, $2::int) AS number RETURNING uid
+    ) INSERT INTO account_term SELECT convert_to(uid, 'UTF8'), uid FROM made"""
+"""Accounts that are found by their uids alone."""
 _LOOKS: Final = "SELECT sum(idx_scan)::bigint FROM pg_stat_user_indexes"
 
 
@@ -172,6 +179,21 @@ async def test_who_of_many_is_met_somewhere_is_not_asked_in_each_conversation(
         before = await looked_at(store, watcher, _LOOKS)
         assert await store.members.sharing("many", [*strangers, "c7"]) == {"c7"}
         assert await looked_at(store, watcher, _LOOKS) - before < 400
+    finally:
+        await watcher.close()
+
+
+async def test_a_search_for_many_does_not_look_at_all_accounts_before_them(
+    store: PostgresStore, url: str
+) -> None:
+    watcher = await asyncpg.connect(url, server_settings={"search_path": "webchat"})
+    try:
+        for name, count in (("ann", 60_000), ("zoe", 1_200)):
+            await watcher.execute(_MAKE_ACCOUNTS, name, count)
+        await watcher.execute("ANALYZE")
+        before = await looked_at(store, watcher)
+        assert len(await store.accounts.search("z", "", 50)) == 50
+        assert await looked_at(store, watcher) - before < 30_000
     finally:
         await watcher.close()
 

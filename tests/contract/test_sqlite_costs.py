@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
-from types import FrameType
+from types import FrameType, SimpleNamespace
 from typing import Any, Final, TypeVar
 
 import pytest
@@ -20,6 +20,7 @@ import pytest
 from tests.contract.asking import create, depart, edit, message, react, refer, to_pair
 from tests.memory import ManualClock
 from webchat.adapters.sqlite import SqliteSettings
+from webchat.adapters.sqlite.accounts import SqliteAccounts
 from webchat.adapters.sqlite.conversations import SqliteMembers
 from webchat.adapters.sqlite.ledger import Ledger
 from webchat.adapters.sqlite.logs import Logs
@@ -158,6 +159,30 @@ def test_members_who_do_not_have_an_entry_are_counted_at_a_row_each(
     counted = partial(positions.counts, "group_x", "u0", [2])
     assert asyncio.run(counted()) == {2: (1, 1)}
     assert steps_of(db, lambda: asyncio.run(counted())) < LARGE * STEPS_A_ROW
+
+
+def make_accounts(db: sqlite3.Connection, name: str, numbers: range) -> None:
+    """Accounts that are found by their uids alone."""
+    uids = [f"{name}{number:06}" for number in numbers]
+    insert = "INSERT INTO account VALUES (?, '', '', 1, 'everybody', 0, '', 1, 1)"
+    db.executemany(insert, [(uid,) for uid in uids])
+    db.executemany("INSERT INTO account_term VALUES (?1, ?1)", [(uid,) for uid in uids])
+
+
+def test_a_search_for_many_costs_the_same_however_many_come_before_them(
+    db: sqlite3.Connection,
+) -> None:
+    writer: Any = SimpleNamespace(write=None)  # which nothing is asked of
+    reader: Any = AtOnce(db)
+    accounts = SqliteAccounts(writer, reader)
+    make_accounts(db, "zoe", range(1_200))
+
+    def steps(before: range) -> int:
+        make_accounts(db, "ann", before)
+        return steps_of(db, lambda: asyncio.run(accounts.search("z", "", 50)))
+
+    behind_fewer = steps(range(20_000))
+    assert steps(range(20_000, 40_000)) < behind_fewer + A_FEW_STEPS
 
 
 def calls_of(act: Callable[[], object]) -> int:

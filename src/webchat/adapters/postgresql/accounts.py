@@ -28,12 +28,14 @@ _SEARCH_FEW: Final = f"""
     )) ORDER BY uid LIMIT $4"""  # noqa: S608
 # OFFSET 0 keeps the subquery a look into the index for each account.
 _SEARCH_MANY: Final = f"""
-    {_PROFILES} WHERE uid > $3 AND EXISTS (
+    SELECT * FROM ({_PROFILES} WHERE uid > $3 ORDER BY uid LIMIT $5) AS account WHERE EXISTS (
         SELECT 1 FROM account_term AS own
         WHERE own.uid = account.uid AND term >= $1 AND term < $2 OFFSET 0
     ) ORDER BY uid LIMIT $4"""  # noqa: S608
+_UID_AT: Final = "SELECT uid FROM account WHERE uid > $1 ORDER BY uid LIMIT 1 OFFSET $2"
 _MANY_MATCHES: Final = 1_000
-"""From here on it is cheaper to look at accounts in order than to collect and sort all matches."""
+"""From here on accounts are looked at in order, at first: see `search`."""
+_ACCOUNTS_A_MATCH: Final = 10
 _CAREFUL: Final = """
     SELECT uid FROM account WHERE uid = ANY($1::text[]) AND who_may_add_me = 'shared'"""
 
@@ -108,12 +110,26 @@ class PostgresAccounts:
         return await self._connections.execute(_SET_HASH, uid, password_hash, expected) > 0
 
     async def search(self, prefix: str, after: Uid, limit: int) -> Sequence[Profile]:
-        """Enabled accounts with a term that begins with `prefix`, by the index of terms."""
+        """Enabled accounts with a term that begins with `prefix`, by the index of terms.
+
+        Few matches are collected and sorted. Among many a page is mostly full after a look at a few
+        accounts; but all may come far behind: after many accounts it is asked for more matches.
+        """
         first = fold(prefix).encode()
         terms = (first, first + AFTER_ALL)
-        matches = await self._fetch(_MATCHES, *terms, _MANY_MATCHES)
-        query = _SEARCH_MANY if matches[0][0] == _MANY_MATCHES else _SEARCH_FEW
-        return await self._read(query, *terms, after, bounded(limit))
+        found: list[Profile] = []
+        many = _MANY_MATCHES
+        while (await self._fetch(_MATCHES, *terms, many))[0][0] == many:
+            looked_at, rest = many * _ACCOUNTS_A_MATCH, bounded(limit - len(found))
+            found += await self._read(_SEARCH_MANY, *terms, after, rest, looked_at)
+            if len(found) == limit:
+                return found
+            last = await self._fetch(_UID_AT, after, looked_at - 1)
+            if not last:
+                return found
+            after, many = last[0][0], many * 10
+        rest = bounded(limit - len(found))
+        return found + await self._read(_SEARCH_FEW, *terms, after, rest)
 
     async def recent(self, limit: int) -> Sequence[Profile]:
         """The accounts last added or saved, newest first."""

@@ -25,11 +25,13 @@ _MATCHES: Final = """
 _SEARCH_FEW: Final = f"""{_PROFILES} WHERE uid IN
     (SELECT uid FROM account_term WHERE term >= ?1 AND term < ?2 AND uid > ?3)
     ORDER BY uid LIMIT ?4"""  # noqa: S608
-_SEARCH_MANY: Final = f"""{_PROFILES} WHERE uid > ?3 AND EXISTS
+_SEARCH_MANY: Final = f"""{_PROFILES} WHERE uid > ?3 AND uid <= ?5 AND EXISTS
     (SELECT 1 FROM account_term WHERE uid = account.uid AND term >= ?1 AND term < ?2)
     ORDER BY uid LIMIT ?4"""  # noqa: S608
+_UID_AT: Final = "SELECT uid FROM account WHERE uid > ? ORDER BY uid LIMIT 1 OFFSET ?"
 _MANY_MATCHES: Final = 1_000
-"""From here on it is cheaper to look at accounts in order than to collect and sort all matches."""
+"""From here on accounts are looked at in order, at first: see `_search`."""
+_ACCOUNTS_A_MATCH: Final = 10
 
 _CAREFUL: Final = """
     SELECT uid FROM json_each(?) AS asked CROSS JOIN account ON uid = asked.value
@@ -108,9 +110,20 @@ def profile_of(
 def _search(
     db: sqlite3.Connection, *, terms: tuple[str, str], after: Uid, limit: int
 ) -> list[tuple[Any, ...]]:
-    (matches,) = db.execute(_MATCHES, (*terms, _MANY_MATCHES)).fetchone()
-    query = _SEARCH_MANY if matches == _MANY_MATCHES else _SEARCH_FEW
-    return db.execute(query, (*terms, after, bounded(limit))).fetchall()
+    """Few matches are collected and sorted. Among many a page is mostly full after a look at a few
+    accounts; but all may come far behind: after many accounts it is asked for more matches."""
+    found: list[tuple[Any, ...]] = []
+    many = _MANY_MATCHES
+    while db.execute(_MATCHES, (*terms, many)).fetchone() == (many,):
+        far = db.execute(_UID_AT, (after, many * _ACCOUNTS_A_MATCH)).fetchone()
+        (end,) = far or (LAST_CHARACTER,)
+        rest = bounded(limit - len(found))
+        found += db.execute(_SEARCH_MANY, (*terms, after, rest, end)).fetchall()
+        if far is None or len(found) == limit:
+            return found
+        after, many = end, many * 10
+    rest = bounded(limit - len(found))
+    return found + db.execute(_SEARCH_FEW, (*terms, after, rest)).fetchall()
 
 
 def _create(db: sqlite3.Connection, profile: Profile, *, password_hash: str, at: int) -> None:
