@@ -140,25 +140,73 @@ async def test_a_write_that_meets_a_damaged_page_keeps_no_other_from_it(
         assert (await moved)[0].after == Position(2, 2, 1)
         assert not await store.trouble()
     assert said(caplog) == ["a write was refused: database disk image is malformed"]
-    moving = [asyncio.create_task(move(store, Move("group_x", uid, 2, 2))) for uid in lost[:9]]
-    asked = send(store, large(3))
-    assert await codes([*moving, asked]) == [Code.UNAVAILABLE] * 10
-    assert (await send(store, large(3))).entries[0].seq == 4
+    await store.close()
+
+
+async def test_a_whole_page_of_writes_that_is_damaged_keeps_no_other_from_it(
+    path: Path, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = SqliteStore(path, SqliteSettings(), clock)
+    await store.open("secured")
+    await send(store, create("group_x", "ann", "bob"))
+    await move(store, *[Move("group_x", f"reader{number}", 1, 0) for number in range(1_000)])
+    await store.close()
+    lost = damage_positions(path)
+    await store.open("secured")
+    begun = 0
+
+    def count(statement: str) -> None:
+        nonlocal begun
+        begun += statement.startswith("BEGIN")
+
+    store._writer._db.set_trace_callback(count)
+    asked = send(store, large(1))
+    moving = [asyncio.create_task(move(store, Move("group_x", uid, 2, 2))) for uid in lost]
+    await asyncio.sleep(0)
+    others = [send(store, large(number)) for number in range(2, 5)]
+    refused = [Code.UNAVAILABLE] * len(lost)
+    assert len(lost) > 50
+    assert await codes([asked, *moving, *others]) == [None, *refused, None, None, None]
+    assert begun < 5 * len(lost)
+    assert [entry.seq for entry in await store.log.read("group_x", 0, 9)] == [1, 2, 3, 4, 5]
+    assert not await store.trouble()
+    assert said(caplog) == ["a write was refused: database disk image is malformed"]
+    await store.close()
+
+
+async def test_logs_that_cannot_be_looked_up_keep_no_other_write_from_it(
+    path: Path, clock: ManualClock
+) -> None:
+    store = SqliteStore(path, SqliteSettings(), clock)
+    await store.open("secured")
+    groups = [f"group_{number}" for number in range(300)]
+    await asyncio.gather(*(send(store, create(group, "ann", "bob")) for group in groups))
+    await store.close()
+    damage(path, "sqlite_autoindex_log_1")
+    await store.open("secured")
+    asked = [send(store, Append(group, (message("ann", "m1"),))) for group in groups]
+    outcomes = await codes(asked)
+    assert 50 < outcomes.count(None) == 300 - outcomes.count(Code.UNAVAILABLE) < 250
     await store.close()
 
 
 def damage_positions(path: Path) -> list[str]:
     """Destroy a page of positions; returns whose cannot be read any more."""
+    damage(path, "position")
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        numbers = range(1_000)
+        return [f"reader{each}" for each in numbers if not is_readable(db, f"reader{each}")]
+
+
+def damage(path: Path, name: str) -> None:
+    """Destroy a page of the table or index."""
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        uids = [uid for (uid,) in db.execute("SELECT uid FROM position")]
-        pages = "SELECT pageno FROM dbstat WHERE name = 'position' AND pagetype = 'leaf'"
-        leaves = [page for (page,) in db.execute(f"{pages} ORDER BY path")]
+        pages = "SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf' ORDER BY path"
+        leaves = [page for (page,) in db.execute(pages, (name,))]
     with path.open("r+b") as file:
         file.seek((leaves[len(leaves) // 2] - 1) * PAGE_BYTES)
         file.write(b"\xff" * 100)
-    with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        return [uid for uid in uids if not is_readable(db, uid)]
 
 
 def is_readable(db: sqlite3.Connection, uid: str) -> bool:

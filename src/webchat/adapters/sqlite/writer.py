@@ -33,8 +33,8 @@ _DEFECTS: Final = (
 """Errors of SQLite that are the act's own, not the file's."""
 
 _DAMAGED: Final = 8
-"""So many writes of a batch may meet damaged pages, each is refused alone; beyond, it is the file's
-trouble: each time all the others are done anew."""
+"""So many writes of a batch may meet damaged pages, each time all the others are done anew; beyond,
+the batch is committed in halves."""
 _SAY_EVERY_S: Final = 60.0
 
 _ALONE: Final = 3
@@ -222,7 +222,8 @@ class Writer:
         return True
 
     def _commit(self, batch: _Batch) -> list[object]:
-        """The outcome of each write: all of them durable or refused, or none of them done."""
+        """The outcome of each write: all of them durable or refused, or none of them done; that of
+        each half, if damage is met too often, or by what is done for all of them together."""
         failed: dict[int, Exception] = {}
         while True:
             try:
@@ -233,6 +234,10 @@ class Writer:
                 failed[failure.index] = self._refusal(failure.cause)
             except Exception as error:
                 # Mostly SQLite's; the thread has to outlive any.
+                if _is_damage(error) and len(batch) > 1:
+                    self._roll_back()
+                    half = len(batch) // 2
+                    return self._commit(batch[:half]) + self._commit(batch[half:])
                 self._cannot_write(error)
                 return [_error(Code.UNAVAILABLE, "the store is not answering", error)] * len(batch)
             else:
