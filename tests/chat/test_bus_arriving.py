@@ -10,7 +10,7 @@ import pytest
 
 from tests.chat.watched import OldMembers, WatchedStore
 from tests.chat.world import Person, World, settle
-from webchat.model import pair_conv
+from webchat.model import Head, pair_conv
 from webchat.service.entering import Entrance
 from webchat.service.standing import Standing, Standings
 
@@ -126,6 +126,27 @@ async def test_what_the_last_follower_heard_before_it_left_comes_to_who_is_arriv
     watched.log.heads_wait.set()
     await settle()
     assert ben.bodies() == ["second"]
+
+
+async def test_what_is_noted_for_who_is_arriving_comes_though_others_arrive_at_all_times(
+    watched: WatchedStore, near: World
+) -> None:
+    """Also if it is more than a node remembers."""
+    anna, ben = await near.joined("anna"), await near.person("ben")
+    conv, roster = pair_conv("anna", "ben"), near.chat.roster
+    await anna.send("ben", "first")
+    watched.log.heads_wait = asyncio.Event()
+    ben.say("join", {"device": "d", "cursors": {conv: 1}})
+    await settle()
+    await anna.send("ben", "second")
+    anna.leave()
+    for number in range(120_000):
+        roster.note(f"dm:dora{number}:emil", Head(1, 1, 1, 0))
+    assert len(roster.moved) <= 50_000
+    watched.log.heads_wait.set()
+    await settle()
+    assert ben.bodies() == ["second"]
+    assert not roster.moved
 
 
 async def test_who_leaves_a_group_just_while_arriving_sees_up_to_there(world: World) -> None:

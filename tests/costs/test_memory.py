@@ -14,6 +14,8 @@ import pytest
 
 from tests.contract.asking import send, to_pair
 from tests.costs.world import Node, held_bytes
+from webchat.chat.followed import Arrival
+from webchat.model import Head
 
 _PEOPLE = 60
 _SLACK = 0.85
@@ -42,3 +44,16 @@ async def test_an_idle_device_with_conversations(conversations: int, bound_bytes
     devices += [await node.person(uid) for uid in people[1:]]
     each_bytes = (held_bytes() - before) / (len(devices) - 1)
     assert _SLACK * bound_bytes <= each_bytes <= bound_bytes
+
+
+@pytest.mark.usefixtures("traced")
+async def test_a_log_that_moves_while_many_arrive() -> None:
+    """Noted once for all of them."""
+    roster, logs = Node().chat.roster, 1_000
+    moved = [(f"dm:anna:peer-{at}", Head(1, 1, 1, 0)) for at in range(logs)]
+    for at in range(100):
+        roster.arrivals[f"person-{at}"] = Arrival()
+    before = held_bytes()
+    for conv, head in moved:
+        roster.note(conv, head)
+    assert held_bytes() - before <= 100 * logs

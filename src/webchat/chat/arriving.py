@@ -56,6 +56,9 @@ class Arriving:
             roster.drop(user.own)
             arrival.end(error)
             raise
+        finally:
+            if not roster.arrivals:
+                roster.moved = {}
         arrival.end(None)
         return user
 
@@ -92,8 +95,10 @@ class Arriving:
         be news of a log that is not among them.
         """
         roster = self._roster
-        for conv, head in arrival.moved.items():
-            heads[conv] = max(head, heads.get(conv, NO_HEAD))
+        if moved := roster.moved:
+            for conv in (user.own, *arrival.noted, *(row.conv for row in followed.memberships)):
+                if conv in moved:
+                    heads[conv] = max(moved[conv], heads.get(conv, NO_HEAD))
         left = {row.conv: row.until for row in followed.memberships if row.until is not None}
         user.left = left or user.left
         for row in followed.memberships:

@@ -156,16 +156,15 @@ class Gap:
 class Arrival:
     """What a user missed while its logs were being read.
 
-    `noted`: the logs it came into, or the `Seq` by which it left that group. `moved`: logs that
-    nobody here followed and that moved after their heads may have been read; `misses_something`:
-    others may have, too. The user's first device reads; the others wait until that is `over`.
+    `noted`: the logs it came into, or the `Seq` by which it left that group. `misses_something`:
+    logs may have moved after their heads were read, beside those that the roster has noted. The
+    user's first device reads; the others wait until that is `over`.
     """
 
-    __slots__ = ("_over", "misses_something", "moved", "noted")
+    __slots__ = ("_over", "misses_something", "noted")
 
     def __init__(self) -> None:
         self.noted: dict[ConvID, Head | Seq] = {}
-        self.moved: dict[ConvID, Head] = {}
         self.misses_something = False
         self._over: asyncio.Future[None] | None = None
 

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from webchat.chat.followed import Arrival, FollowedLog, User, followed_log
 from webchat.chat.tools import Tools
 from webchat.chat.topics import NODES
 from webchat.errors import Code, WebchatError
-from webchat.model import ConvID, Head, Membership, Uid
+from webchat.model import NO_HEAD, ConvID, Head, Membership, Uid
 
 if TYPE_CHECKING:
     from webchat.chat.device import Device
+
+_MOVED: Final = 50_000
+"""So many logs are noted for those who are arriving: somebody may be at any time."""
 
 
 class Roster:
     """Users and followed logs. A group's channel is held while a member of it is here.
 
     `arrivals`: of users whose logs are being read (`arriving.py`), what they miss meanwhile.
+    `moved`: logs that nobody here followed and that moved while somebody was arriving, which may
+    have read their heads before.
     `snapshots`: those that are being read (`snapshots.py`), by conversation and whom they are for,
     and whether they are overtaken.
     """
@@ -30,13 +35,18 @@ class Roster:
         self._topics: Counter[str] = Counter()
         self.users: dict[Uid, User] = {}
         self.arrivals: dict[Uid, Arrival] = {}
+        self.moved: dict[ConvID, Head] = {}
         self.snapshots: dict[tuple[ConvID, Uid], bool] = {}
         self.logs: dict[ConvID, FollowedLog] = {}
 
     def note(self, conv: ConvID, head: Head) -> None:
         """A log that nobody here follows has moved: those who are just arriving may."""
-        for arrival in self.arrivals.values():
-            arrival.moved[conv] = head
+        if not self.arrivals:
+            return
+        if len(self.moved) >= _MOVED:
+            self.moved.clear()
+            self.arrivals_miss_something()
+        self.moved[conv] = max(head, self.moved.get(conv, NO_HEAD))
 
     def arrivals_miss_something(self) -> None:
         """Whoever is arriving may have read its heads too early for what has been heard of now."""
