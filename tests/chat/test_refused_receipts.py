@@ -84,6 +84,32 @@ async def test_those_of_a_page_are_told_to_the_authors_that_it_named(
     assert heard(cleo) == []
 
 
+@pytest.mark.parametrize("writes_first", [True, False])
+async def test_those_of_a_page_are_told_to_whom_it_named_though_its_user_wrote_in_the_outage(
+    open_world: World, monkeypatch: pytest.MonkeyPatch, *, writes_first: bool
+) -> None:
+    """On another device, of the full form."""
+    anna, cleo, ben = [await open_world.person(uid) for uid in ("anna", "cleo", "ben")]
+    for person in (anna, cleo, ben):
+        await person.ask("join", person.uid)
+    laptop = await open_world.joined("ben")
+    await anna.do("create", G, "ben", "cleo")
+    for author in (cleo, anna):
+        await author.say_in(G, "hello")
+    monkeypatch.setattr(open_world.store.log, "append", lambda request, done: done(LOST))
+    lose_answers(open_world, monkeypatch, by_itself=False, is_stored=False)
+    if writes_first:
+        await laptop.say_in(G, "lost")
+    ben.say("chat", confirmed("delivery", "anna-hello"))
+    await pass_seconds(open_world, 0.5)
+    if not writes_first:
+        await laptop.say_in(G, "lost")
+    monkeypatch.undo()
+    await pass_seconds(open_world, LOOKED_AT_S)
+    assert [said["MsgID"] for said in anna.got("delivery")] == ["anna-hello"]
+    assert cleo.got("delivery") == []
+
+
 @pytest.mark.parametrize("is_under_way", [False, True])
 async def test_what_a_page_named_in_an_outage_is_told_though_it_names_more_right_after(
     open_world: World, monkeypatch: pytest.MonkeyPatch, *, is_under_way: bool

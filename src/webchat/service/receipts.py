@@ -61,6 +61,12 @@ class _Pending(msgspec.Struct, eq=False):
     waiting: list[Any] = []
     failures: int = 0
 
+    @property
+    def moves(self) -> bool:
+        """False: of an own message that failed, and may have moved nothing. It does not make what
+        else its sender moves something of which all authors are to hear."""
+        return bool(self.delivered or self.displayed)
+
     def add(self, other: _Pending) -> None:
         """Say what `other` says, too, for which nobody waits any more."""
         self.source = None
@@ -217,8 +223,7 @@ class Receipts:
             displayed = _least(tried.displayed, before.tried.displayed)
             tried, again = Position(delivered, displayed, 0), before.again
         if failed.failures < _TRIES:
-            again = again or _Pending(None, failures=failed.failures + 1)
-            again.add(failed)
+            again = _made_again(failed, again)
         again_s = self._clock.monotonic_s() + _AGAIN_S * 2**failed.failures
         put_newest(self._unsure, (conv, uid), _Unsure(tried, again, again_s), _UNSURE)
         self._move_again_later()
@@ -246,11 +251,10 @@ class Receipts:
         self.flush()
 
     def _take_up(self, conv: ConvID, uid: Uid, pending: _Pending) -> None:
-        """The member moves on, and what failed goes with it; but an own message that failed, and
-        may have moved nothing, does not make it a move of which all authors are to hear."""
+        """The member moves on, and what failed goes with it, unless that was an own message."""
         unsure = self._unsure.get((conv, uid))
         again = None if unsure is None else unsure.again
-        if unsure is not None and again is not None and (again.delivered or again.displayed):
+        if unsure is not None and again is not None and again.moves:
             pending.add(again)
             unsure.again = None
 
@@ -297,6 +301,16 @@ class Receipts:
         which may be further than this, and the write says."""
         if (entry.conv, entry.sender) in self._unsure:
             self.move(entry.sender, entry.conv, displayed=entry.seq)
+
+
+def _made_again(failed: _Pending, again: _Pending | None) -> _Pending:
+    """`failed`, together with what is to be made `again` there already."""
+    if again is None or (failed.named is not None and not again.moves):
+        again = _Pending(None, failures=failed.failures + 1)
+    elif again.named is not None and not failed.moves:
+        return again
+    again.add(failed)
+    return again
 
 
 def _as_far_as(pending: _Pending) -> Position:
