@@ -83,6 +83,13 @@ class WebchatError(Exception):
         return wire
 
 
+class TooBusyError(WebchatError):
+    """UNAVAILABLE, of a store that was not asked: certainly nothing of it was done."""
+
+    def __init__(self) -> None:
+        super().__init__(Code.UNAVAILABLE, "the store is too busy, or closing")
+
+
 class MembersChanged(Exception):  # noqa: N818  (an event of the log, not a failure)
     """An append was refused: a membership entry, or a change of the entry that it changes, came
     after the `Seq` that it was decided on. It is to be decided on again."""

@@ -8,7 +8,7 @@ import pytest
 
 from tests.chat.watched import lose_answers, lose_answers_to_appends
 from tests.chat.world import Person, World, three
-from webchat.errors import Code, WebchatError
+from webchat.errors import Code, TooBusyError, WebchatError
 from webchat.ports.positions import Move, MoveDone
 
 CONV = "dm:anna:ben"
@@ -169,6 +169,35 @@ async def test_in_an_outage_each_is_tried_after_ever_longer_times_for_some_minut
     assert heard(anna) == ([] if tries == 6 else [("delivery", 2), ("delivery", 2)])
     await ben.confirm("display", G, From=G, Originated="ben", Seq=2)
     assert heard(anna)[-1] == ("display", 2)
+
+
+@pytest.mark.parametrize("may_be_stored", [False, True])
+async def test_one_that_a_store_was_too_busy_for_is_made_again_only_if_it_may_be_stored(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, may_be_stored: bool
+) -> None:
+    anna, ben = await world.joined("anna"), await world.joined("ben")
+    await anna.send("ben", "hello")
+    if may_be_stored:
+        lose_answers(world, monkeypatch, by_itself=True)
+        await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+        monkeypatch.undo()
+    tried: list[str] = []
+
+    def move(moves: Sequence[Move], done: MoveDone) -> None:
+        tried.extend(each.uid for each in moves)
+        done(TooBusyError())
+
+    monkeypatch.setattr(world.store.positions, "move", move)
+    monkeypatch.setattr(world.store.log, "append", lambda request, done: done(TooBusyError()))
+    refused = await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    assert refused["error"]["code"] == "unavailable"
+    assert (await ben.send("anna", "yes?"))["error"]["code"] == "unavailable"
+    tried.clear()
+    await pass_seconds(world, LOOKED_AT_S)
+    assert tried == (["ben"] if may_be_stored else [])
+    monkeypatch.undo()
+    await pass_seconds(world, 2 * LOOKED_AT_S)
+    assert heard(anna) == ([("display", 1)] if may_be_stored else [])
 
 
 async def test_one_that_the_store_never_takes_keeps_no_other_from_being_told(

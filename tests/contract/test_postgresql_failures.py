@@ -21,7 +21,7 @@ from tests.memory import ManualClock
 from webchat.adapters.memory import LoopClock
 from webchat.adapters.postgresql import PostgresSettings, PostgresStore
 from webchat.adapters.postgresql.connections import connect
-from webchat.errors import Code, WebchatError
+from webchat.errors import Code, TooBusyError, WebchatError
 from webchat.model import Position, pair_of, user_log
 from webchat.ports.log import Append, Appended
 from webchat.ports.positions import Move
@@ -346,6 +346,7 @@ async def test_beyond_what_may_wait_writes_are_refused(store: PostgresStore) -> 
     asked = [send(store, say(str(number))) for number in range(110)]
     codes = [await outcome(each) for each in asked]
     assert codes == [None] * 100 + [Code.UNAVAILABLE] * 10
+    assert all(isinstance(each.exception(), TooBusyError) for each in asked[100:])
     assert await outcome(send(store, say("200"))) is None
 
 

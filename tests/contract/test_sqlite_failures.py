@@ -16,7 +16,7 @@ import pytest
 from tests.contract.asking import create, message, move, send
 from tests.memory import ManualClock
 from webchat.adapters.sqlite import SqliteSettings, SqliteStore, check
-from webchat.errors import Code, WebchatError
+from webchat.errors import Code, TooBusyError, WebchatError
 from webchat.model import Position
 from webchat.ports.log import Append
 from webchat.ports.positions import Move
@@ -234,6 +234,7 @@ async def test_a_second_login_with_the_same_token_keeps_no_other_write_from_it(
 async def test_beyond_what_may_wait_writes_are_refused(store: SqliteStore) -> None:
     asked = [send(store, large(number)) for number in range(110)]
     assert await codes(asked) == [None] * 100 + [Code.UNAVAILABLE] * 10
+    assert all(isinstance(each.exception(), TooBusyError) for each in asked[100:])
     assert await codes([send(store, large(200))]) == [None]
 
 

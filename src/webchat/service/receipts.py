@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from webchat.errors import Code, WebchatError
+from webchat.errors import Code, TooBusyError, WebchatError
 from webchat.model import NO_POSITION, ConvID, Entry, Position, Seq, Uid
 from webchat.ports.clock import Clock, Timer
 from webchat.ports.positions import Move, Moved, Positions
@@ -218,6 +218,8 @@ class Receipts:
         if not (isinstance(error, WebchatError) and error.code is Code.UNAVAILABLE):
             return
         before, again = self._unsure.get((conv, uid)), None
+        if before is None and isinstance(error, TooBusyError):
+            return
         if before is not None:
             delivered = _least(tried.delivered, before.tried.delivered)
             displayed = _least(tried.displayed, before.tried.displayed)

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
-from webchat.errors import Code, WebchatError
+from webchat.errors import TooBusyError
 
 Done = Callable[[Any], None]
 
@@ -46,11 +46,10 @@ class Writer:
     def submit(self, argument: object, done: Done) -> None:
         """Queue `argument`; `done` gets its outcome, never from inside.
 
-        Beyond `max_waiting`, or closed: WebchatError(UNAVAILABLE).
+        Beyond `max_waiting`, or closed: TooBusyError.
         """
         if self._closed or self._waiting >= self._max_waiting:
-            refusal = WebchatError(Code.UNAVAILABLE, "the store is too busy, or closing")
-            self._loop.call_soon(done, refusal)
+            self._loop.call_soon(done, TooBusyError())
             return
         self._waiting += 1
         if not self._queue:

@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Final, Protocol, TypeVar
 
 from webchat.adapters.sqlite.settings import SqliteSettings
-from webchat.errors import Code, MembersChanged, WebchatError
+from webchat.errors import Code, MembersChanged, TooBusyError, WebchatError
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -106,12 +106,10 @@ class Writer:
         """Queue `act(db, argument)`; `done` gets its result, or why not, on the loop's thread.
 
         In the order of `submit`, never from inside; durable when told. Beyond `max_waiting`, or
-        closed: WebchatError(UNAVAILABLE).
+        closed: TooBusyError.
         """
         if self._closed or self._waiting >= self._settings.max_waiting:
-            self._loop.call_soon(
-                done, _error(Code.UNAVAILABLE, "the store is too busy, or closing")
-            )
+            self._loop.call_soon(done, TooBusyError())
             return
         self._waiting += 1
         if not self._turn:
