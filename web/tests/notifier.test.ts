@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { Notifier } from "../src/state/notifier.svelte.ts";
 import { FakeStorage } from "./browser.ts";
-import { entry } from "./fakes.ts";
+import { entry, item } from "./fakes.ts";
 import { CONV, live } from "./page.ts";
 
 describe("a page", () => {
@@ -28,6 +28,31 @@ describe("a page", () => {
     channel.tell(entry(8, { EvtType: "delete", Refers: 7, Body: "" }));
     await clock.pass(1_000);
     expect(notifier.told).toEqual([]);
+  });
+
+  test("that was away tells of what is not read by then, which the list says, however late", async () => {
+    const { api, channel, clock, notifier } = await live(2);
+    const cleo = { ConvID: "dm:ann:cleo", From: "cleo" };
+    api.list = [item(entry(4)), item(entry(1, cleo), { name: "Cleo", displayed: 0, unread: 1 })];
+    const answer = api.conversations.bind(api);
+    let arrive = () => {};
+    const late = new Promise<void>((resolve) => {
+      arrive = resolve;
+    });
+    api.conversations = async () => {
+      await late;
+      return answer();
+    };
+    await channel.lose();
+    await channel.connect();
+    for (const missed of [entry(3), entry(1, cleo)]) channel.tell(missed);
+    await clock.pass(1_000);
+    channel.tell(entry(4));
+    await clock.pass(1_000);
+    const told = [...notifier.told];
+    arrive();
+    await clock.pass(1_000);
+    expect([told, notifier.told]).toEqual([[], ["dm:ann:cleo Cleo: text 1"]]);
   });
 });
 

@@ -96,6 +96,8 @@ export class Client {
   #listTries = 0;
   /** When the list was fetched, in ms. */
   #listedAt = 0;
+  /** When the page began to join last, in ms. */
+  #joinedAt = 0;
   /** What waits for the list to be fetched. */
   readonly #untilListed: (() => void)[] = [];
   #connected = false;
@@ -188,6 +190,7 @@ export class Client {
   freshen(): void {
     if (!this.#connected || !this.conversations.loaded) return;
     const oldest = this.#world.clock.now() - this.#settings.namesAgeMs;
+    if (this.#listedAt < oldest) this.#listSoon(0);
     const members = this.#onScreen && this.groups.freshen(this.#onScreen, oldest);
     void Promise.all([this.#listed(oldest), members]).then(() => {
       this.people.freshen(oldest);
@@ -196,12 +199,10 @@ export class Client {
     });
   }
 
-  /** Fetches the list unless that was done since `oldest`, in ms; resolves when it is here. */
+  /** Resolves when the list is here that was fetched at `oldest`, in ms, or since. */
   async #listed(oldest: number): Promise<void> {
     if (this.#listedAt >= oldest) return;
-    const listed = new Promise<void>((resolve) => this.#untilListed.push(resolve));
-    this.#listSoon(0);
-    await listed;
+    await new Promise<void>((resolve) => this.#untilListed.push(resolve));
   }
 
   /** Everything up to `seq` is on the screen, and somebody looks. */
@@ -247,6 +248,7 @@ export class Client {
 
   async #join(): Promise<void> {
     if (!this.#connected || !this.conversations.loaded) return;
+    this.#joinedAt = this.#world.clock.now();
     let since: number;
     try {
       since = await this.#feed.join();
@@ -285,16 +287,18 @@ export class Client {
     else if (entry.EvtType === "message") {
       this.#receipts.arrived(conversation, entry.Seq);
       this.people.name(authorOf(entry)); // asks for it, where it is not known
-      this.#tellSoon(conversation);
+      void this.#tellSoon(conversation);
     }
     if (conversation === this.#onScreen) this.conversations.boundOpen(conversation);
     else this.conversations.bound(conversation);
   }
 
-  /** Outside the page, of the newest message that is not read by then. */
-  #tellSoon(conversation: Conversation): void {
+  /** Outside the page, of the newest message that is not read by then. What was read elsewhere while
+   * this page was away only the list tells, which is fetched with each join. */
+  async #tellSoon(conversation: Conversation): Promise<void> {
     const { id } = conversation;
     const nameOf = (uid: Uid) => this.people.name(uid);
+    await this.#listed(this.#joinedAt);
     this.#later(`tell ${id}`, this.#settings.tellDelayMs, () => {
       const news = conversation.newest.findLast((entry) => this.#isNews(entry));
       if (!news || news.Seq <= conversation.displayed) return;
