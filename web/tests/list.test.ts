@@ -56,6 +56,20 @@ describe("the list", () => {
     expect(listedAt(conversation(), [], undefined)).toBe(entry(302).StoredAt);
   });
 
+  test("that comes late takes back nothing that has come by then", async () => {
+    const { api, channel, clock, conversation } = await live(3);
+    channel.tell(entry(4, { EvtType: "delete", Refers: 3, Body: "", N: 3 }));
+    const lasts = [];
+    for (const listed of [entry(3), entry(5)]) {
+      api.list = [item(listed)];
+      await channel.lose();
+      await channel.connect();
+      await clock.pass(1_000);
+      lasts.push(conversation().last?.Body);
+    }
+    expect(lasts).toEqual(["", "text 5"]);
+  });
+
   test("history is fetched once, and who asks meanwhile waits for it", async () => {
     const { client, api, conversation } = await live(120);
     const asked: number[] = [];

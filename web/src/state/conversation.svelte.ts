@@ -149,7 +149,8 @@ export class Conversation {
     if (asOf >= this.#placedAt) this.left = item.left;
     this.named = true;
     this.count = Math.max(this.count, item.N);
-    this.#show(item.last);
+    // The list may be from before what has come by now, an edit of `last`, say.
+    if (asOf >= this.position || this.last === null) this.#show(item.last);
     if (item.last?.EvtType === "close") this.roster.meet(item.last);
     this.moveOwn({ ...item, N: item.N - item.unread });
   }
