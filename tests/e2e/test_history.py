@@ -187,6 +187,28 @@ def test_a_menu_whose_message_scrolls_away_gives_the_focus_back(
     expect(opener).to_be_focused()
 
 
+def test_a_menu_stays_beside_its_message_where_there_is_room_for_all(newcomer: Newcomer) -> None:
+    ann, bob = newcomer("Ann"), newcomer("Bob")
+    ann.start_with(bob, "Bob")
+    ann.write("first")
+    opener = ann.message("first").get_by_role("button", name="Message actions")
+    opener.click()
+    item = ann.page.get_by_role("menuitem", name="Reply")
+    expect(item).to_be_visible()
+    at, before = _top(opener), _top(item) - _top(opener)
+    bob.conversation("Ann").click()
+    bob.write("second")
+    expect(ann.message("second")).to_be_in_viewport()
+    ann.log.evaluate(_FROM_BOTTOM)
+    assert _top(opener) < at
+    assert abs(_top(item) - _top(opener) - before) <= 1
+    ann.page.keyboard.press("Escape")
+    ann.write("\n".join(_lines(1, 100)))
+    ann.message("line 1.").get_by_role("time").click(button="right")
+    ann.log.evaluate(_FROM_BOTTOM)
+    expect(item).to_be_in_viewport()
+
+
 def test_the_place_is_kept_while_older_messages_come_in(ann: Person) -> None:
     first = ann.messages.first.get_attribute("data-seq")
     mark = ann.log.locator(f"[data-seq='{first}']")
