@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.e2e.conftest import Newcomer, Trio
 
@@ -50,6 +50,27 @@ def test_who_has_read_is_counted(trio: Trio, trip: str) -> None:
     expect(ann.message("Saturday?")).to_contain_text("Read by 2 of 2")
     ann.page.reload()
     expect(ann.message("Saturday?")).to_contain_text("Read by 2 of 2")
+
+
+def test_who_has_read_is_told_of_the_message_that_was_asked_about_last(trio: Trio) -> None:
+    ann, _, _ = trio
+    held: list[Route] = []
+    ann.write("Where to?")
+    ann.write("And when?")
+    expect(ann.message("And when?")).to_contain_text("Read by 2 of 2")
+    ann.page.route("**/receipts?*", lambda route: held.append(route), times=1)
+    with ann.page.expect_request("**/receipts?*"):
+        ann.choose_for("Where to?", "Who has read")
+    ann.page.keyboard.press("Escape")
+    ann.choose_for("And when?", "Who has read")
+    dialog = ann.page.get_by_role("dialog", name="Who has read")
+    readers = dialog.get_by_role("list", name="Read").get_by_role("listitem")
+    expect(readers).to_have_count(2)
+    with ann.page.expect_response("**/receipts?*"):
+        held[0].fulfill(json={"items": [], "next": None})
+    ann.page.evaluate("new Promise(requestAnimationFrame)")
+    expect(readers).to_have_count(2)
+    dialog.get_by_role("button", name="Close").click()
 
 
 def test_people_come_and_go(trio: Trio, newcomer: Newcomer, trip: str) -> None:
