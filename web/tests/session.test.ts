@@ -159,6 +159,31 @@ describe("the session", () => {
     expect(session.notice).toBe("You were logged out on this device.");
   });
 
+  test("that has ended begins with a login with another page, and what was not sent goes on", async () => {
+    const { session, logins, channel, made } = setup();
+    await session.start();
+    void session.client?.outbox.send("dm:ann:bob", "hello");
+    await settle();
+    channel.listener?.unauthenticated();
+    logins.elsewhere("ann");
+    await settle();
+    expect([session.phase, session.notice]).toEqual(["in", ""]);
+    expect(made.map(({ fresh }) => fresh)).toEqual([false, false]);
+    expect(session.client?.outbox.items.map(({ text }) => text)).toEqual(["hello"]);
+  });
+
+  test("begins once where logins with several pages meet", async () => {
+    const { session, api, logins, channel, made } = setup();
+    const close = vi.spyOn(channel, "close");
+    api.failure = new Failure("unauthenticated", "who is it?");
+    await session.start();
+    logins.elsewhere("ann");
+    await session.login("ann", "secret");
+    await settle();
+    expect([session.phase, made.length]).toEqual(["in", 2]);
+    expect([close.mock.calls.length, channel.listener]).toEqual([1, expect.anything()]);
+  });
+
   test("knows what another device changed of its user", async () => {
     const { session, channel } = setup();
     await session.start();

@@ -138,17 +138,19 @@ export class Session {
   }
 
   async #enter(profile: Profile, fresh: boolean): Promise<void> {
-    this.client = await this.#makeClient(profile.uid, fresh, {
+    const client = await this.#makeClient(profile.uid, fresh, {
       loggedOut: () => this.#ended(),
       changed: (change) => {
         if (this.profile) this.#know({ ...this.profile, ...change });
       },
     });
+    this.#leave(""); // a login here and one with another page may have met
+    this.client = client;
     this.#know(profile);
     this.notice = "";
     this.phase = "in";
     this.#renewLater();
-    await this.client.start();
+    await client.start();
   }
 
   /** The server ended the session; it does so, too, where one logs out oneself. What was said is
@@ -159,9 +161,11 @@ export class Session {
     if (uid) this.#keepsakes.forgetLogs(uid).catch(() => {}); // the next login does
   }
 
-  /** The browser's cookie is another user's if that one has logged in with another page. */
+  /** With the browser's cookie this page is whose login another page tells: it ends for anybody else,
+   * and begins where nobody was here. */
   #overtaken(uid: Uid): void {
     if (this.profile && this.profile.uid !== uid) this.#ended();
+    else if (this.phase === "out") void this.start();
   }
 
   /** The browser would forget who is here while they are. Where nobody answers, the next time will do. */
