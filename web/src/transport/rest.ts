@@ -21,7 +21,7 @@ import type {
 } from "../wire/wire.ts";
 
 interface Problem {
-  code?: string;
+  code?: unknown;
   detail?: string;
   title?: string;
   retry_after_ms?: number;
@@ -184,7 +184,7 @@ async function failureOf(response: Response): Promise<Failure> {
   const problem = (await response.json().catch(() => ({}))) as Problem;
   const message = problem.detail ?? problem.title ?? response.statusText;
   return new Failure(
-    problem.code ?? codeOfStatus(response.status),
+    typeof problem.code === "string" ? problem.code : codeOfStatus(response.status),
     message,
     problem.retry_after_ms ?? retryAfterMs(response),
   );
@@ -196,10 +196,8 @@ function retryAfterMs(response: Response): number | undefined {
   return Number.isFinite(seconds) ? seconds * 1000 : undefined;
 }
 
-/** For answers that no webchat server wrote, such as a gateway's. */
+/** For answers that no webchat server wrote, such as a gateway's: of what there is they tell nothing. */
 function codeOfStatus(status: number): string {
   if (status === 401) return "unauthenticated";
-  if (status === 404) return "not_found";
-  if (status === 429) return "rate_limited";
-  return status >= 500 ? "unavailable" : "bad_request";
+  return status === 429 ? "rate_limited" : "unavailable";
 }
