@@ -4,7 +4,7 @@ import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { REST_DEFAULTS, Rest } from "../src/transport/rest.ts";
-import { asFailure } from "../src/wire/failure.ts";
+import { asFailure, UNREACHABLE } from "../src/wire/failure.ts";
 
 /** The code of the failure that a call ends with which `answer` answers. */
 async function codeOf(answer: (response: ServerResponse) => void): Promise<string> {
@@ -31,5 +31,13 @@ describe("a call", () => {
     [400, '{"code": "bad_request", "detail": "Name the user."}', "bad_request"],
   ])("answered with %i and %s fails as %s", async (status, body, code) => {
     expect(await codeOf((response) => response.writeHead(status).end(body))).toBe(code);
+  });
+
+  test("whose answer breaks off, or is none of the server's, has not reached it as far as can be told", async () => {
+    const brokenOff = await codeOf((response) => {
+      response.writeHead(200, { "Content-Length": 100 }).write('{"uid":', () => response.destroy());
+    });
+    const foreign = await codeOf((response) => response.end("<h1>Welcome to our network</h1>"));
+    expect([brokenOff, foreign]).toEqual([UNREACHABLE, UNREACHABLE]);
   });
 });

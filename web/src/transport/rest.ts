@@ -156,7 +156,7 @@ export class Rest implements Api {
       ...(body && { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } }),
     });
     if (!response.ok) throw await failureOf(response);
-    return response.status === 204 ? (undefined as T) : ((await response.json()) as T);
+    return response.status === 204 ? (undefined as T) : await bodyOf<T>(response);
   }
 
   async #fetch(url: string, init: RequestInit): Promise<Response> {
@@ -178,6 +178,15 @@ function search(query: Query | undefined): string {
     value === null ? [] : [[key, String(value)]],
   );
   return given.length === 0 ? "" : `?${new URLSearchParams(given)}`;
+}
+
+/** Rejects where the answer breaks off, or is none of a webchat server's. */
+async function bodyOf<T>(response: Response): Promise<T> {
+  try {
+    return (await response.json()) as T;
+  } catch {
+    throw new Failure(UNREACHABLE, "the server's answer did not arrive");
+  }
 }
 
 async function failureOf(response: Response): Promise<Failure> {
