@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import closing
 from functools import partial
 from types import FrameType, SimpleNamespace
@@ -22,6 +22,7 @@ from tests.memory import ManualClock
 from webchat.adapters.sqlite import SqliteSettings
 from webchat.adapters.sqlite.accounts import SqliteAccounts
 from webchat.adapters.sqlite.conversations import SqliteMembers
+from webchat.adapters.sqlite.following import SqliteFollowing
 from webchat.adapters.sqlite.ledger import Ledger
 from webchat.adapters.sqlite.logs import Logs
 from webchat.adapters.sqlite.positions import SqlitePositions
@@ -145,6 +146,31 @@ def test_who_of_many_is_met_somewhere_is_not_asked_in_each_conversation(
         return steps_of(db, lambda: asyncio.run(members.sharing("many", asked)))
 
     assert steps(100) < steps(10) + 90 * A_FEW_STEPS
+
+
+def plan_of(db: sqlite3.Connection, read: Callable[[], Coroutine[Any, Any, object]]) -> list[str]:
+    """Where SQLite finds the rows of members for a read."""
+    statements: list[str] = []
+    db.set_trace_callback(statements.append)
+    asyncio.run(read())
+    db.set_trace_callback(None)
+    found = [row[3] for each in statements for row in db.execute(f"EXPLAIN QUERY PLAN {each}")]
+    return [step for step in found if " member " in step]
+
+
+def test_what_a_user_follows_is_read_from_an_index_alone_and_members_of_a_log_together(
+    db: sqlite3.Connection,
+) -> None:
+    following = SqliteFollowing(AtOnce(db), Ledger(SqliteSettings()))
+    members = SqliteMembers(AtOnce(db))
+    for read in (lambda: following.of("ann"), lambda: members.of_user("ann")):
+        plan = plan_of(db, read)
+        assert {each.partition(" (")[0] for each in plan} == {
+            "SEARCH member USING COVERING INDEX member_by_user"
+        }
+    assert plan_of(db, lambda: members.present_among("group_x", ["ann", "bob"])) == [
+        "SEARCH member USING PRIMARY KEY (log=? AND uid=?)"
+    ]
 
 
 def test_members_who_do_not_have_an_entry_are_counted_at_a_row_each(

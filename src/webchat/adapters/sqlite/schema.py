@@ -210,7 +210,16 @@ _SIXTH: Final = (
     "ALTER TABLE invitation ADD COLUMN claimed INTEGER NOT NULL DEFAULT 0",
 )
 
-STEPS: Final[Sequence[Sequence[str]]] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH)
+_SEVENTH: Final = (
+    # All of a membership, so that what a user follows is on one page or two. `since` first: or
+    # SQLite would take it for members of one log, too, and who they are lies far apart in it.
+    "DROP INDEX member_by_user",
+    "CREATE INDEX member_by_user ON member (uid, since, log, until, role)",
+)
+
+STEPS: Final[Sequence[Sequence[str]]] = (
+    _FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH,
+)  # fmt: skip
 """Step i brings a file from version i to i + 1. What was released is never changed."""
 
 VERSION: Final = len(STEPS)
