@@ -148,13 +148,21 @@ def test_who_of_many_is_met_somewhere_is_not_asked_in_each_conversation(
     assert steps(100) < steps(10) + 90 * A_FEW_STEPS
 
 
-def plan_of(db: sqlite3.Connection, read: Callable[[], Coroutine[Any, Any, object]]) -> list[str]:
-    """Where SQLite finds the rows of members for a read."""
+def statements_of(
+    db: sqlite3.Connection, read: Callable[[], Coroutine[Any, Any, object]]
+) -> list[str]:
+    """What SQLite is told for a read."""
     statements: list[str] = []
     db.set_trace_callback(statements.append)
     asyncio.run(read())
     db.set_trace_callback(None)
-    found = [row[3] for each in statements for row in db.execute(f"EXPLAIN QUERY PLAN {each}")]
+    return statements
+
+
+def plan_of(db: sqlite3.Connection, read: Callable[[], Coroutine[Any, Any, object]]) -> list[str]:
+    """Where SQLite finds the rows of members for a read."""
+    explain = [f"EXPLAIN QUERY PLAN {each}" for each in statements_of(db, read)]
+    found = [row[3] for each in explain for row in db.execute(each)]
     return [step for step in found if " member " in step]
 
 
@@ -171,6 +179,19 @@ def test_what_a_user_follows_is_read_from_an_index_alone_and_members_of_a_log_to
     assert plan_of(db, lambda: members.present_among("group_x", ["ann", "bob"])) == [
         "SEARCH member USING PRIMARY KEY (log=? AND uid=?)"
     ]
+
+
+def test_what_a_user_follows_is_one_statement_by_which_the_loop_only_sees_if_it_is_much(
+    db: sqlite3.Connection, logs: Logs
+) -> None:
+    append(db, logs, to_pair("few", "f", "1"))
+    for number in range(300):
+        append(db, logs, to_pair("many", f"f{number}", "1"))
+    following = SqliteFollowing(AtOnce(db), Ledger(SqliteSettings()))
+    assert len(statements_of(db, lambda: following.of("few"))) == 1
+    briefly, by_a_thread = statements_of(db, lambda: following.of("many"))
+    assert steps_of(db, lambda: db.execute(briefly).fetchall()) < 100 * STEPS_A_ROW
+    assert steps_of(db, lambda: db.execute(by_a_thread).fetchall()) > 300 * STEPS_A_ROW
 
 
 def test_members_who_do_not_have_an_entry_are_counted_at_a_row_each(

@@ -24,21 +24,25 @@ from webchat.ports.following import Activity, Followed, Seen
 
 # No span comes after one that is open.
 _SPANS: Final = f"""
-    SELECT (
-        SELECT json_group_array(json_array(log.name, since, until, role, seq, n, at, members_seq))
-        FROM member JOIN log ON log.id = member.log JOIN entry ON entry.id = (
-            SELECT id FROM entry WHERE log = member.log AND seq <= ifnull(until, {MAX_INTEGER})
-            ORDER BY seq DESC LIMIT 1
-        ) WHERE uid = ?1 AND (until IS NULL OR since =
-        (SELECT max(since) FROM member AS own WHERE own.log = member.log AND own.uid = ?1))
-    ), (
-        SELECT json_array(seq, n, at, members_seq)
-        FROM log JOIN entry ON entry.log = log.id AND seq = {NEWEST} WHERE log.name = ?2
-    )"""  # noqa: S608
+    SELECT json_group_array(json_array(log.name, since, until, role, seq, n, at, members_seq))
+    FROM member JOIN log ON log.id = member.log JOIN entry ON entry.id = (
+        SELECT id FROM entry WHERE log = member.log AND seq <= ifnull(until, {MAX_INTEGER})
+        ORDER BY seq DESC LIMIT 1
+    ) WHERE uid = ?1 AND (until IS NULL OR since =
+    (SELECT max(since) FROM member AS own WHERE own.log = member.log AND own.uid = ?1))"""  # noqa: S608
+_OWN_HEAD: Final = f"""
+    SELECT json_array(seq, n, at, members_seq)
+    FROM log JOIN entry ON entry.log = log.id AND seq = {NEWEST} WHERE log.name = ?2"""  # noqa: S608
 
 _FEW: Final = 100
-_FOLLOWS_MANY: Final = f"""
-    SELECT EXISTS (SELECT 1 FROM member WHERE uid = ? LIMIT 1 OFFSET {_FEW})"""  # noqa: S608
+_MANY: Final = f"EXISTS (SELECT 1 FROM member WHERE uid = ?1 LIMIT 1 OFFSET {_FEW})"  # noqa: S608
+
+_ALL: Final = f"SELECT ({_SPANS}), ({_OWN_HEAD})"
+_IF_FEW: Final = f"SELECT iif({_MANY}, NULL, ({_SPANS})), ({_OWN_HEAD})"
+
+
+class _FollowsMany(Exception):  # noqa: N818
+    """More than a brief read should find."""
 
 
 class _Span(msgspec.Struct, array_like=True, gc=False):
@@ -74,8 +78,8 @@ class SqliteFollowing:
     async def of(self, uid: Uid) -> Followed:
         """What the user follows; mostly it is a few conversations, and a brief read."""
 
-        def run(db: sqlite3.Connection) -> Followed:
-            spans, own = self._read(db, uid)
+        def run(db: sqlite3.Connection, query: str) -> Followed:
+            spans, own = self._read(db, uid, query)
             # Written out: a device that comes back waits for twenty of each, or thousands.
             heads = {
                 span.conv: Head(span.last, span.n, span.at, span.members_seq)
@@ -89,18 +93,16 @@ class SqliteFollowing:
             ]
             return Followed(memberships, heads, own)
 
-        def run_if_brief(db: sqlite3.Connection) -> Followed | None:
-            (follows_many,) = db.execute(_FOLLOWS_MANY, (uid,)).fetchone()
-            return None if follows_many else run(db)
-
-        followed = await self._reader.brief(run_if_brief)
-        return await self._reader.read(run) if followed is None else followed
+        try:
+            return await self._reader.brief(lambda db: run(db, _IF_FEW))
+        except _FollowsMany:
+            return await self._reader.read(lambda db: run(db, _ALL))
 
     async def newest(self, uid: Uid, before: Activity | None, limit: int) -> Sequence[Seen]:
         """Up to `limit` conversations of the user, those with the greatest activity first."""
 
         def run(db: sqlite3.Connection) -> Sequence[Seen]:
-            spans, _ = self._read(db, uid)
+            spans, _ = self._read(db, uid, _ALL)
             if before is not None:
                 spans = [span for span in spans if _activity(span) < before]
             shown = nlargest(limit, spans, key=_activity)
@@ -110,16 +112,16 @@ class SqliteFollowing:
 
         return await self._reader.read(run)
 
-    def _read(self, db: sqlite3.Connection, uid: Uid) -> tuple[list[_Span], Head]:
-        """The user's spans, and where its own log ends."""
+    def _read(self, db: sqlite3.Connection, uid: Uid, query: str) -> tuple[list[_Span], Head]:
+        """The user's spans, and where its own log ends. Raises _FollowsMany, if `query` says so."""
         own = user_log(uid)
         own_end = self._heads.ends([own]).get(own, NO_HEAD)  # before the rest: see `Followed`
         folds = self._ledger.folds
-        spans, own_head = _in_tables(db, uid, own)
+        spans, own_head = _in_tables(db, query, uid, own)
         ends = self._heads.ends([span.conv for span in spans])
         if self._ledger.folds != folds:
             # What went from a tail to the tables in between is in neither; now it is in the tables.
-            spans, own_head = _in_tables(db, uid, own)
+            spans, own_head = _in_tables(db, query, uid, own)
         for span in spans if ends else ():
             end = ends.get(span.conv, NO_HEAD)
             if span.until is None and end.last > span.last:
@@ -127,6 +129,10 @@ class SqliteFollowing:
         return spans, max(own_head, own_end)
 
 
-def _in_tables(db: sqlite3.Connection, uid: Uid, own: ConvID) -> tuple[list[_Span], Head]:
-    spans, own_head = db.execute(_SPANS, (uid, own)).fetchone()
+def _in_tables(
+    db: sqlite3.Connection, query: str, uid: Uid, own: ConvID
+) -> tuple[list[_Span], Head]:
+    spans, own_head = db.execute(query, (uid, own)).fetchone()
+    if spans is None:
+        raise _FollowsMany
     return _decode_spans(spans), NO_HEAD if own_head is None else Head(*_decode_head(own_head))
