@@ -106,7 +106,7 @@ def seal(draft: Draft, conv: ConvID, seq: Seq, n: int, at: int) -> Entry:
     """The entry that `draft` becomes at `seq` of `conv`; entries of a user's log carry no `N`."""
     return Entry(
         conv, seq, n, at, draft.kind, draft.sender, draft.msg_id,
-        draft.envelope[:-1] + _place(conv, seq, n, at),
+        draft.envelope[:-1] + ending(conv, seq, n, at),
     )  # fmt: skip
 
 
@@ -123,14 +123,14 @@ def sealing_form(conv: ConvID) -> bytes | None:
 
 def unseal(entry: Entry) -> Draft:
     """The draft that `seal` made `entry` of. Raises ValueError if it is of no draft."""
-    place = _place(entry.conv, entry.seq, entry.n, entry.at)
+    place = ending(entry.conv, entry.seq, entry.n, entry.at)
     if not entry.envelope.endswith(place):
         raise ValueError(f"the envelope at {entry.seq} of {entry.conv} does not say where it is")
     said = entry.envelope[: -len(place)] + b"}"
     return Draft(entry.kind, entry.sender, entry.msg_id, said)
 
 
-def _place(conv: ConvID, seq: Seq, n: int, at: int) -> bytes:
+def ending(conv: ConvID, seq: Seq, n: int, at: int) -> bytes:
     """How the envelope of an entry ends."""
     if conv.startswith(_USER):
         return f',"ConvID":"{conv}","Seq":{seq},"StoredAt":{at}}}'.encode()

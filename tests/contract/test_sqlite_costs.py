@@ -21,7 +21,7 @@ from tests.contract.asking import create, depart, edit, message, react, refer, t
 from tests.memory import ManualClock
 from webchat.adapters.sqlite import SqliteSettings
 from webchat.adapters.sqlite.accounts import SqliteAccounts
-from webchat.adapters.sqlite.conversations import SqliteMembers
+from webchat.adapters.sqlite.conversations import SqliteLog, SqliteMembers
 from webchat.adapters.sqlite.following import SqliteFollowing
 from webchat.adapters.sqlite.ledger import Ledger
 from webchat.adapters.sqlite.logs import Logs
@@ -41,6 +41,8 @@ BATCH: Final = 100
 CALLS_A_MESSAGE: Final = 25
 """Of Python's functions, and of C's from Python, for a message in a batch of as many, until it is
 durable; raise it on purpose only."""
+CALLS_A_CONVERSATION: Final = 12
+"""The same, for one message that is new in a conversation which a device comes back to."""
 
 
 def steps_of(db: sqlite3.Connection, act: Callable[[], object]) -> int:
@@ -265,3 +267,15 @@ def test_a_message_takes_few_calls(db: sqlite3.Connection, logs: Logs) -> None:
         logs.committed()
 
     assert calls_of(batch) <= CALLS_A_MESSAGE * BATCH
+
+
+def test_news_of_many_conversations_take_few_calls_each(db: sqlite3.Connection, logs: Logs) -> None:
+    convs = [make_group(db, logs, members) for members in range(2, 32)]
+    writer: Any = None  # which nothing is asked of
+    log = SqliteLog(logs, writer, AtOnce(db), Ledger(SqliteSettings()))
+
+    def calls(asked: int) -> int:
+        places = dict.fromkeys(convs[:asked], 2)
+        return calls_of(lambda: asyncio.run(log.read_each(places, 9)))
+
+    assert calls(30) - calls(10) <= 20 * CALLS_A_CONVERSATION

@@ -83,6 +83,7 @@ class SqliteLog:
         self._writer = writer
         self._reader = reader
         self._tail = ledger.tail
+        self._tails = ledger.tails
         self._keys = ledger.keys
         self._heads = Heads(ledger)
 
@@ -104,7 +105,9 @@ class SqliteLog:
         self, places: Mapping[ConvID, Seq], limit: int
     ) -> Mapping[ConvID, list[Entry]]:
         """What comes after a place in each of many logs, by one query."""
-        return await self._reader.brief(lambda db: after_each(db, self._tail, places, limit))
+        return await self._reader.brief(
+            lambda db: after_each(db, self._tails(places), places, limit)
+        )
 
     async def read_before(self, conv: ConvID, before: Seq | None, limit: int) -> list[Entry]:
         """The newest `limit` entries with `Seq` < `before`, ascending."""

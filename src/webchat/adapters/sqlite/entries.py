@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from webchat.adapters.sqlite.keys import ENTRY_COLUMNS, entry_of
@@ -52,23 +51,26 @@ def joined(stored: list[Entry], newest: Sequence[Entry]) -> list[Entry]:
 
 def after_each(
     db: sqlite3.Connection,
-    tail: Callable[[ConvID], LogTail | None],
+    tails: Mapping[ConvID, LogTail],
     places: Mapping[ConvID, Seq],
     limit: int,
 ) -> Mapping[ConvID, list[Entry]]:
     """Up to `limit` entries after a place in each of many logs; those with none are left out.
 
-    `tail`: of a log. The tables are asked once, for all logs whose tails do not have them all.
+    `tails`: of those that have one. The tables are asked once, for all logs whose tails do not have
+    all that is asked for.
     """
-    newest = {conv: newest_after(tail(conv), conv, after, limit) for conv, after in places.items()}
+    newest = {conv: newest_after(tail, conv, places[conv], limit) for conv, tail in tails.items()}
     asked = {
         conv: bounded(max(after, 0))
         for conv, after in places.items()
-        if not begins_after(newest[conv], after)
+        if conv not in newest or not begins_after(newest[conv], after)
     }
-    stored: defaultdict[ConvID, list[Entry]] = defaultdict(list)
+    found: dict[ConvID, list[Entry]] = {}
     if asked:
         for conv, *row in db.execute(_AFTER_EACH, (json.dumps(asked), bounded(limit))).fetchall():
-            stored[conv].append(entry_of(conv, row))
-    found = {conv: joined(stored[conv], newest[conv])[:limit] for conv in places}
-    return {conv: entries for conv, entries in found.items() if entries}
+            found.setdefault(conv, []).append(entry_of(conv, row))
+    for conv, entries in newest.items():
+        if entries:
+            found[conv] = joined(found.get(conv, []), entries)[:limit]
+    return found

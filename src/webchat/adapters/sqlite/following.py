@@ -72,7 +72,7 @@ class SqliteFollowing:
     def __init__(self, reader: Reading, ledger: Ledger) -> None:
         self._reader = reader
         self._ledger = ledger
-        self._tail = ledger.tail
+        self._tails = ledger.tails
         self._heads = Heads(ledger)
 
     async def of(self, uid: Uid) -> Followed:
@@ -107,7 +107,7 @@ class SqliteFollowing:
                 spans = [span for span in spans if _activity(span) < before]
             shown = nlargest(limit, spans, key=_activity)
             places = {span.conv: span.last - 1 for span in shown}
-            found = after_each(db, self._tail, places, 1)
+            found = after_each(db, self._tails(places), places, 1)
             return [Seen(span.membership(uid), found[span.conv][0]) for span in shown]
 
         return await self._reader.read(run)

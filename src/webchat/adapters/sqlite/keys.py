@@ -11,7 +11,7 @@ from hashlib import blake2b
 from struct import Struct
 from typing import Any, Final
 
-from webchat.model import Draft, Entry, Uid, seal
+from webchat.model import Entry, Uid, ending
 
 ENTRY_COLUMNS: Final = "seq, n, at, kind, sender, msg_id, envelope"
 
@@ -44,7 +44,8 @@ def key_hash(sender: Uid, msg_id: str) -> int | None:
 def entry_of(conv: str, row: Columns) -> Entry:
     """The Entry of a row of ENTRY_COLUMNS."""
     seq, n, at, kind, sender, msg_id, envelope = row
-    return seal(Draft(kind, sender, msg_id, envelope), conv, seq, n, at)
+    said = envelope[:-1] + ending(conv, seq, n, at)
+    return Entry(conv, seq, n, at, kind, sender, msg_id, said)
 
 
 def at_key(
