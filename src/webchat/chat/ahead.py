@@ -29,9 +29,12 @@ class Ahead:
 
         Raises WebchatError(UNAVAILABLE). Costs nothing where this node has heard of everything.
         """
-        await self._follow_unheard(user, places)
-        logs = [user.logs[conv] for conv in places if conv in user.logs]
-        ahead = [log for log in logs if places[log.conv] > log.last]
+        if not places.keys() <= user.logs.keys():
+            await self._follow_unheard(user, places)
+        logs = user.logs
+        ahead = [
+            logs[conv] for conv, seq in places.items() if conv in logs and seq > logs[conv].last
+        ]
         if ahead:
             await self._gaps.catch_up(ahead)
 

@@ -115,7 +115,7 @@ class Joining:
         device = Device(client.socket, user, self._backlog)
         try:
             await self._ahead.catch_up(user, request.cursors)
-            past = await self._past_logs(user, request.cursors)
+            past = await self._past_logs(user, request.cursors) if user.left else {}
             if len(user.logs) > _MANY_LOGS:
                 await self._own_turn()
                 past |= await self._past_logs(user, request.cursors, past)
