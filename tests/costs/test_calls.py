@@ -113,7 +113,7 @@ async def test_the_ping_of_an_idle_connection(node: Node) -> None:
 
 async def test_a_device_that_comes_back_and_each_of_its_conversations(node: Node) -> None:
     few, many = await _coming_back(node, "anne", 10), await _coming_back(node, "ben", 30)
-    _within(few, python=180, total=360)
+    _within(few, python=177, total=352)
     _within(_difference(many, few), python=0, total=20 * 5)
 
 

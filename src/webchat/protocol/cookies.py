@@ -14,5 +14,7 @@ COOKIE: Final = "webchat_session"
 def cookie_in(header: str, name: str) -> str:
     """The value of a cookie in the field Cookie, of several of that name the last one's; "": there
     is none."""
+    if not header:
+        return ""
     pairs = [each.partition("=") for each in header.split(";")]
     return next((value.strip() for key, _, value in reversed(pairs) if key.strip() == name), "")

@@ -9,7 +9,6 @@ import json
 import math
 import re
 import sys
-from contextlib import suppress
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
@@ -154,8 +153,10 @@ def _split(data: str) -> NamedEvent:
 def _decoded(text: str) -> tuple[object, str]:
     """What JSON says, and what of it cannot be passed on, in words: "" if all can. Raises
     ValueError if it is no JSON, RecursionError."""
-    with suppress(msgspec.DecodeError):
+    try:
         return _any.decode(text), ""
+    except msgspec.DecodeError:
+        pass
     said = json.loads(text, parse_int=_number)
     try:
         json.dumps(said, ensure_ascii=False, allow_nan=False).encode()

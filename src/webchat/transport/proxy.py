@@ -38,10 +38,10 @@ class Proxies:
         if parsed is None:
             return Client(peer, secure)
         if not self._is_trusted(parsed):
-            return Client(str(parsed), secure)
+            return Client(_written(parsed), secure)
         protocols = _listed(headers.get("x-forwarded-proto", ""))
         address = self._rightmost_untrusted(parsed, _listed(headers.get("x-forwarded-for", "")))
-        return Client(str(address), protocols[-1].lower() == "https" if protocols else secure)
+        return Client(_written(address), protocols[-1].lower() == "https" if protocols else secure)
 
     def _rightmost_untrusted(self, peer: Address, hops: Sequence[str]) -> Address:
         nearest = peer
@@ -77,3 +77,8 @@ def _address(text: str) -> Address | None:
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped
     return address
+
+
+@lru_cache(maxsize=1_024)
+def _written(address: Address) -> str:
+    return str(address)
