@@ -15,9 +15,9 @@ from tests.chat.world import World, settle
 from tests.memory import ManualClock, MemoryStore
 from webchat.chat.assembly import Settings
 from webchat.chat.keeping import KeptSettings
-from webchat.chat.patience import RETRY_S, Patience
 from webchat.errors import Closing, Code, WebchatError
 from webchat.model import Login
+from webchat.service.patience import RETRY_S, Patience
 
 CONV = "dm:anna:ben"
 
@@ -138,6 +138,45 @@ async def test_logs_that_cannot_be_read_are_tried_one_a_second_while_their_devic
     for _ in range(3):
         await near.pass_time(1.0)
     assert len(watched.log.reads) == 3
+
+
+async def test_after_an_outage_the_newest_log_comes_first_and_many_are_read_together(
+    world: World, near: World, watched: WatchedStore
+) -> None:
+    friends = [await world.joined(uid) for uid in ("anna", "cleo", "dora")]
+    for friend in friends:
+        await world.pass_time(1.0)
+        await friend.send("ben", f"of {friend.uid}")
+    convs = ["dm:ben:dora", "dm:ben:cleo", "dm:anna:ben"]
+    watched.log.damaged.update(convs)
+    ben = await near.joined("ben")
+    await near.pass_time(2.0)  # they wait in another order now
+    watched.log.damaged.clear()
+    watched.log.read_together.clear()
+    await near.pass_time(1.0)
+    first, *others = ben.bodies()
+    assert others == [f"of {uid}" for uid in ("dora", "cleo", "anna") if f"of {uid}" != first]
+    assert [len(together) for together in watched.log.read_together] == [2]
+
+
+async def test_a_log_that_is_being_tried_again_is_read_by_nobody_else(
+    world: World, near: World, watched: WatchedStore
+) -> None:
+    anna, cleo = await world.joined("anna"), await world.joined("cleo")
+    await anna.send("ben", "of anna")
+    await cleo.send("ben", "of cleo")
+    watched.log.damaged.add(CONV)
+    ben = await near.joined("ben", {"dm:ben:cleo": 1})
+    await near.pass_time(1.0)
+    watched.log.damaged.clear()
+    waits = watched.log.read_waits[CONV] = asyncio.Event()
+    watched.log.reads.clear()
+    await near.pass_time(1.0)
+    await ben.ask("sync", {"cursors": {CONV: 0, "dm:ben:cleo": 0}})
+    assert (watched.log.reads.count(CONV), ben.bodies()) == (1, ["of cleo"])
+    waits.set()
+    await settle()
+    assert ben.bodies() == ["of cleo", "of anna"]
 
 
 async def test_an_outage_is_two_lines_in_the_log_however_many_wait(world: World) -> None:

@@ -13,11 +13,11 @@ from webchat.app.sites import server_of
 from webchat.app.sockets import Sockets, public_url
 from webchat.app.vendors import joint_of, store_of
 from webchat.chat.assembly import Chat
-from webchat.chat.patience import Patience
 from webchat.config import Settings
 from webchat.ports.clock import Clock, pause
 from webchat.ports.store import Store
 from webchat.service.passwords import Passwords
+from webchat.service.patience import Patience
 from webchat.service.peers import new_node_id
 from webchat.session.client import SocketIO
 from webchat.transport.server import Server

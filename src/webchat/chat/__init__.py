@@ -38,8 +38,6 @@ Repair:
     unheard     news of receipts that the bus did not take, or not every node has heard
     repeating   said again to who may not have heard
     reminding   positions, after an outage of the bus
-    patience    a store that does not answer
-    apart       one that does not answer for some things alone
 
 Receipts:
     confirming  which entry a reader means
@@ -57,6 +55,5 @@ What all use:
     rates       how often a connection may speak
     settings    of repair
     stats       what is counted
-    tasks       tasks that are held until they end
     tools       all of that, and what is outside, for every part
 """

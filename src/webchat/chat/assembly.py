@@ -23,7 +23,6 @@ from webchat.chat.keeping import Keeping, KeptSettings
 from webchat.chat.lag import BacklogSettings
 from webchat.chat.listening import Listening
 from webchat.chat.notices import Notices
-from webchat.chat.patience import Patience
 from webchat.chat.publishing import Publishing
 from webchat.chat.recents import Recents
 from webchat.chat.reminding import Reminding
@@ -34,7 +33,6 @@ from webchat.chat.sending import Sender
 from webchat.chat.settings import RepairSettings
 from webchat.chat.snapshots import Snapshots
 from webchat.chat.stats import Stats
-from webchat.chat.tasks import Tasks
 from webchat.chat.tools import Tools
 from webchat.chat.unheard import Heard, Said, Unheard
 from webchat.model import Login
@@ -43,10 +41,12 @@ from webchat.ports.clock import Clock
 from webchat.ports.held import HeldLimits
 from webchat.ports.store import Store
 from webchat.service.appending import Appends
+from webchat.service.patience import Patience
 from webchat.service.profiles import Profiles
 from webchat.service.read_positions import ReadPositions, ReceiptSettings
 from webchat.service.receipts import Receipts
 from webchat.service.standing import Standings
+from webchat.service.tasks import Tasks
 from webchat.service.telling import Telling
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 
 import structlog
 
@@ -16,6 +15,7 @@ from webchat.chat.lag import BacklogSettings, Lag
 from webchat.chat.tools import Tools
 from webchat.errors import WebchatError
 from webchat.model import ConvID, Seq, Uid, is_group
+from webchat.service.apart import Apart
 from webchat.service.seeing import ALL, Span, as_seen, visible
 
 LetOut = Callable[[User, FollowedLog], Awaitable[None]]
@@ -49,12 +49,17 @@ class Backlog:
         self._stats = tools.stats
         self._log = tools.store.log
         self._members = tools.store.members
-        self._patience = tools.patience
         self._spawn = tools.spawn
         self.settings = settings
         self._under_way: set[Device] = set()
-        self._failed: dict[Device, dict[ConvID, None]] = {}
-        """Logs that could not be read, the one whose turn it is first."""
+        self._logs: Apart[Device, ConvID] = Apart(
+            self._catch_up_in_time,
+            1,
+            "a backlog",
+            tools.patience,
+            tools.spawn,
+            lambda device, _: self.wake(device),  # all anew: the newest first, many by one read
+        )
 
     def wake(self, device: Device) -> None:
         """Begin a run, if there is anything to do and none is under way."""
@@ -67,9 +72,11 @@ class Backlog:
     async def _run(self, device: Device) -> None:
         try:
             while not device.socket.closed:
-                due = [conv for conv, lag in device.lags.items() if lag.is_for_backlog]
-                if failed := self._failed.get(device):
-                    due = [conv for conv in due if conv not in failed]
+                due = [
+                    conv
+                    for conv, lag in device.lags.items()
+                    if lag.is_for_backlog and not self._logs.holds(device, conv)
+                ]
                 if not due:
                     return
                 for together in self._by_page(device, device.newest_first(due)):
@@ -77,38 +84,11 @@ class Backlog:
                         with suppress(WebchatError):  # else each is read by itself
                             await self._read_ahead(device, together)
                     for log in together:
-                        await self._try(device, log)
+                        await self._logs.act_on(device, (log.conv,))
                         if device.socket.congested:  # by skips: entries have waited
                             await device.socket.drained()
         finally:
             self._under_way.discard(device)
-
-    async def _try(self, device: Device, log: FollowedLog) -> None:
-        try:
-            await self._catch_up_in_time(device, log)
-        except WebchatError as error:
-            if not error.code.retry:
-                raise
-            if device not in self._failed:
-                self._failed[device] = {}
-                self._spawn(self._insist(device, log.conv))
-            self._failed[device][log.conv] = None
-
-    async def _insist(self, device: Device, conv: ConvID) -> None:
-        """Try the logs that failed, each in its turn, until one can be read; then all anew."""
-        try:
-            await self._patience.insist(partial(self._try_next, device), "a backlog", conv=conv)
-        finally:
-            del self._failed[device]
-        self.wake(device)
-
-    async def _try_next(self, device: Device) -> None:
-        failed = self._failed[device]
-        conv = next(iter(failed))
-        failed[conv] = failed.pop(conv)
-        log = device.log_of(conv)
-        if log is not None:
-            await self._catch_up_in_time(device, log)
 
     def _by_page(self, device: Device, logs: Iterable[FollowedLog]) -> Iterator[list[FollowedLog]]:
         """These logs in their order, as many together as lack no more than a page of entries."""
@@ -134,12 +114,13 @@ class Backlog:
             if lag is not None:
                 lag.page = page
 
-    async def _catch_up_in_time(self, device: Device, log: FollowedLog) -> None:
-        while not device.socket.closed:
-            lag = device.lags.get(log.conv)
-            if lag is None or not device.is_behind(log, lag):
-                return
-            await self._catch_up(device, log, lag)
+    async def _catch_up_in_time(self, device: Device, convs: Sequence[ConvID]) -> None:
+        for conv in convs:
+            while not device.socket.closed:
+                log, lag = device.log_of(conv), device.lags.get(conv)
+                if log is None or lag is None or not device.is_behind(log, lag):
+                    break
+                await self._catch_up(device, log, lag)
 
     async def _catch_up(self, device: Device, log: FollowedLog, lag: Lag) -> None:
         """Bring one log to live, unless that begins anew meanwhile, or its user turns out to have

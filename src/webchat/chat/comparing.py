@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from webchat.chat.apart import Apart
 from webchat.chat.gaps import Gaps
 from webchat.chat.roster import Roster
 from webchat.chat.settings import RepairSettings
-from webchat.chat.tasks import OneAtATime
 from webchat.chat.tools import Tools
 from webchat.model import ConvID
 from webchat.ports.clock import Timer, pause
+from webchat.service.apart import Apart
+from webchat.service.tasks import OneAtATime
 
 
 class Comparing:
@@ -30,7 +30,9 @@ class Comparing:
         self._clock = tools.clock
         self._stats = tools.stats
         self._settings = settings
-        self._heads = Apart(self._compare, settings.heads_page, "comparing heads", tools)
+        self._heads: Apart[None, ConvID] = Apart(
+            self._compare, settings.heads_page, "comparing heads", tools.patience, tools.spawn
+        )
         self._all = OneAtATime(self._compare_all, tools.spawn)
         self._timer: Timer | None = None
         self._is_lost = False
@@ -73,9 +75,9 @@ class Comparing:
     async def compare_some(self, convs: Sequence[ConvID]) -> None:
         """Have what these logs have and this node has not passed on read and passed on; where heads
         cannot be read, when they can."""
-        await self._heads.act_on(convs)
+        await self._heads.act_on(None, convs)
 
-    async def _compare(self, convs: Sequence[ConvID]) -> None:
+    async def _compare(self, _: None, convs: Sequence[ConvID]) -> None:
         followed = self._roster.logs
         convs = [conv for conv in convs if conv in followed]
         heads = await self._log.heads(convs) if convs else {}

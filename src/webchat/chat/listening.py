@@ -14,7 +14,6 @@ from webchat.chat.recents import Recents
 from webchat.chat.reminding import Reminding
 from webchat.chat.repeating import Repeating
 from webchat.chat.snapshots import Snapshots
-from webchat.chat.tasks import OneAtATime, Spawn
 from webchat.chat.topics import (
     AGAIN,
     BACK,
@@ -29,6 +28,7 @@ from webchat.chat.topics import (
     entry_of,
 )
 from webchat.model import ConvID, Seq, user_of
+from webchat.service.tasks import OneAtATime, Spawn
 
 _KIND_BYTES = len(ENTRY)
 _decode_head = msgspec.json.Decoder(tuple[ConvID, Seq]).decode

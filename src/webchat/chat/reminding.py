@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from webchat.chat.apart import Apart
 from webchat.chat.device import Device
 from webchat.chat.followed import User
 from webchat.chat.packets import position_packet
 from webchat.chat.roster import Roster
 from webchat.chat.settings import RepairSettings
-from webchat.chat.tasks import OneAtATime
 from webchat.chat.tools import Tools
 from webchat.model import ConvID, Position, Uid, furthest
 from webchat.protocol.socketio import Packet
+from webchat.service.apart import Apart
+from webchat.service.tasks import OneAtATime
 
 _Page = tuple[Uid, tuple[ConvID, ...]]
 """Of a user's conversations."""
@@ -31,7 +31,9 @@ class Reminding:
         self._positions = tools.store.positions
         self._spawn = tools.spawn
         self._settings = settings
-        self._pages = Apart(self._remind, 1, "positions", tools)
+        self._pages: Apart[None, _Page] = Apart(
+            self._remind, 1, "positions", tools.patience, tools.spawn
+        )
         self._all = OneAtATime(self._remind_all, tools.spawn)
 
     def remind(self) -> None:
@@ -43,9 +45,9 @@ class Reminding:
         for user in list(self._roster.users.values()):
             convs = tuple([conv for conv in user.logs if conv != user.own])
             for start in range(0, len(convs), page):
-                await self._pages.act_on([(user.uid, convs[start : start + page])])
+                await self._pages.act_on(None, [(user.uid, convs[start : start + page])])
 
-    async def _remind(self, pages: Sequence[_Page]) -> None:
+    async def _remind(self, _: None, pages: Sequence[_Page]) -> None:
         for uid, convs in pages:
             user = self._roster.arrived(uid)
             if user is not None and any(device.full for device in user.devices):

@@ -7,17 +7,16 @@ since receipts that were published meanwhile have passed this node by (docs/prot
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import partial
 from typing import Final
 
 from webchat.chat.device import Device
 from webchat.chat.packets import position_packet, receipts_packet
 from webchat.chat.roster import Roster
-from webchat.chat.tasks import OneAtATime
 from webchat.chat.tools import Tools
-from webchat.errors import WebchatError
 from webchat.model import NO_POSITION, ConvID, Position, Seq, Uid, furthest
+from webchat.service.apart import Apart
 from webchat.service.read_positions import ReadPositions
+from webchat.service.tasks import OneAtATime
 from webchat.service.turns import Turns
 
 _Rows = Sequence[tuple[object, Seq, Seq]]
@@ -35,13 +34,13 @@ class Snapshots:
         self._roster = roster
         self._readers = readers
         self._positions = tools.store.positions
-        self._patience = tools.patience
         self._spawn = tools.spawn
         self._remembered = remembered
         self._all = OneAtATime(self._show_all_again, tools.spawn)
         self._wanted: dict[Device, dict[ConvID, None]] = {}
-        self._failed: dict[Device, dict[ConvID, None]] = {}
-        """What could not be read, the one whose turn it is first."""
+        self._each: Apart[Device, ConvID] = Apart(
+            self._show_each, 1, "a snapshot", tools.patience, tools.spawn, self._want
+        )
         self._turns = Turns()
 
     def ask(self, device: Device, convs: Sequence[ConvID]) -> None:
@@ -89,41 +88,19 @@ class Snapshots:
         await self._show(device, device.watched)
 
     async def _show(self, device: Device, convs: Sequence[ConvID]) -> None:
-        """Each once: what cannot be read is left to another task, which holds up nothing else."""
+        """Each once."""
         for conv in convs:
-            try:
-                await self._show_one(device, conv)
-            except WebchatError as error:
-                if not error.code.retry:
-                    raise
-                if device not in self._failed:
-                    self._failed[device] = {}
-                    self._spawn(self._insist(device, conv))
-                self._failed[device][conv] = None
+            await self._each.act_on(device, (conv,))
 
-    async def _insist(self, device: Device, conv: ConvID) -> None:
-        """Try those that failed, each in its turn, until one can be read; then all anew."""
-        try:
-            await self._patience.insist(partial(self._try_next, device), "a snapshot", conv=conv)
-        finally:
-            failed = self._failed.pop(device)
-        self._want(device, failed)
-
-    async def _try_next(self, device: Device) -> None:
-        failed = self._failed[device]
-        conv = next(iter(failed))
-        failed[conv] = failed.pop(conv)
-        await self._show_one(device, conv)
-        del failed[conv]
-
-    async def _show_one(self, device: Device, conv: ConvID) -> None:
+    async def _show_each(self, device: Device, convs: Sequence[ConvID]) -> None:
         """Unless nobody is to see it any more."""
         user = device.user
-        async with self._turns.of(user.uid):  # one at a time: each may be a long read
-            if conv in user.logs and not device.socket.closed:
-                rows, position = await self._read(conv, user.uid)
-                self._show_position(device, conv, position)
-                device.socket.emit(receipts_packet(conv, rows))
+        for conv in convs:
+            async with self._turns.of(user.uid):  # one at a time: each may be a long read
+                if conv in user.logs and not device.socket.closed:
+                    rows, position = await self._read(conv, user.uid)
+                    self._show_position(device, conv, position)
+                    device.socket.emit(receipts_packet(conv, rows))
 
     async def _read(self, conv: ConvID, uid: Uid) -> tuple[_Rows, Position]:
         """Again if the user is told of receipts there meanwhile, since what was read before would

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from webchat.chat.patience import Patience
 from webchat.chat.stats import Stats
-from webchat.chat.tasks import Spawn
 from webchat.ports.bus import Bus
 from webchat.ports.clock import Clock
 from webchat.ports.store import Store
+from webchat.service.patience import Patience
+from webchat.service.tasks import Spawn
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,9 +45,12 @@ Nodes and stores:
     soundness       whether a store keeps its promises
 
 What all use:
+    apart           a store that does not answer for some things alone
     batches         many reads at once
     fair            work that few can do at a time
     hashes          secrets as the store knows them
     newest          dicts that keep the newest
+    patience        a store that does not answer
+    tasks           tasks that are held until they end
     turns           work on one thing, one after the other
 """

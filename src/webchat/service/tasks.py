@@ -1,4 +1,4 @@
-"""Tasks of the chat layer: held until they end, and never failing in silence."""
+"""Tasks: held until they end, and never failing in silence."""
 
 from __future__ import annotations
 
