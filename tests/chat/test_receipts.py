@@ -346,7 +346,7 @@ async def test_while_messages_cannot_be_read_it_is_tried_once_a_second_whatever_
     for seq in range(1, 17):
         ben.say("chat", {"EvtType": "display", "From": "ben", "ConvID": CONV, "Seq": seq})
         await world.pass_time(0.25)
-    assert len(tries) == 4  # in as many seconds
+    assert len(tries) == 1 + 4  # in as many seconds
     monkeypatch.undo()
     await world.pass_time(1)
     assert heard(anna)[-1] == ("display", "ben", 16)

@@ -119,7 +119,7 @@ class Chat:
         readers = ReadPositions(
             store, profiles, clock, spawn, notices.author_counted, settings.receipts
         )
-        telling = Telling(store, readers, notices, profiles, clock, spawn, settings.receipts)
+        telling = Telling(store, readers, notices, profiles, patience, spawn, settings.receipts)
         self.receipts = receipts = Receipts(
             store.positions,
             telling,

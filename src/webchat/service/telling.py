@@ -7,20 +7,21 @@ Source: docs/protocol.md, section 6. What many readers passed at the same time i
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Container, Coroutine, Iterator, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Container, Iterator, Sequence
+from typing import Final, Protocol
 
 import msgspec
 
-from webchat.errors import WebchatError
 from webchat.model import MESSAGE, ConvID, Entry, Position, Seq, Uid, is_group
-from webchat.ports.clock import Clock, pause
 from webchat.ports.positions import Moved
 from webchat.ports.store import Store
+from webchat.service.apart import Apart
 from webchat.service.batches import all_of
 from webchat.service.passed_over import Late, Named, PassedOver
+from webchat.service.patience import Patience
 from webchat.service.profiles import Profiles
 from webchat.service.read_positions import ReadPositions, ReceiptSettings
+from webchat.service.tasks import Spawn
 
 Message = tuple[Seq, str]
 """A message as receipts name it: its `Seq` and MsgID."""
@@ -28,7 +29,6 @@ Message = tuple[Seq, str]
 _AT_ONCE: Final = 8
 """Conversations that are looked at together; where nothing has to be waited for, one after the
 other."""
-_RETRY_S: Final = 1.0
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -102,8 +102,8 @@ class Telling:
         readers: ReadPositions,
         listener: ReceiptListener,
         profiles: Profiles,
-        clock: Clock,
-        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        patience: Patience,
+        spawn: Spawn,
         settings: ReceiptSettings,
     ) -> None:
         self._log = store.log
@@ -111,11 +111,18 @@ class Telling:
         self._readers = readers
         self._listener = listener
         self._profiles = profiles
-        self._clock = clock
         self._spawn = spawn
         self._settings = settings
         self._untold: defaultdict[ConvID, list[Step]] = defaultdict(list)
         self._is_telling = False
+        self._convs: Apart[None, ConvID] = Apart(
+            self._tell_of,
+            1,
+            "receipts",
+            patience,
+            spawn,
+            lambda *_: self._begin(),  # some at once, again
+        )
         self._passed_over = PassedOver(settings.receipt_entries)
 
     def add(self, moved: Moved, named: set[Seq] | None = None, delivered: Seq = 0) -> None:
@@ -161,41 +168,44 @@ class Telling:
             self._spawn(self._tell_all())
 
     async def _tell_all(self) -> None:
+        """Some conversations at once. The store may go down after the write, or not answer for some
+        of them alone: these are told when it does, and hold up no others."""
         try:
-            while self._untold:
-                untold, self._untold = self._untold, defaultdict(list)
-                try:
-                    await self._tell_each(untold)
-                except WebchatError:  # the store went down after the write; told when it is back
-                    await pause(self._clock, _RETRY_S)
+            while self._untold and (due := self._due()):
+                if len(due) == 1:
+                    await self._convs.act_on(None, due)
+                else:
+                    convs = iter(due)
+                    await all_of([self._tell_each(convs) for _ in range(min(_AT_ONCE, len(due)))])
         finally:
             self._is_telling = False
 
-    async def _tell_each(self, untold: dict[ConvID, list[Step]]) -> None:
-        """Tell of each conversation, some at once; what fails stays untold, behind all others, and
-        the first failure is raised when they are through."""
-        convs = iter(list(untold))
+    def _due(self) -> list[ConvID]:
+        """The conversations to tell of now; of the others the newest steps are kept."""
+        due = []
+        for conv, steps in self._untold.items():
+            if not self._convs.holds(None, conv):
+                due.append(conv)
+            elif len(steps) > self._settings.untold_steps:
+                del steps[: -self._settings.untold_steps]
+        return due
 
-        async def go_on() -> None:
-            failure: WebchatError | None = None
-            for conv in convs:
-                try:
-                    for window in _windows(conv, untold[conv], self._settings.receipt_entries):
-                        self._tell(window, await self._look_at(window))
-                        untold[conv] = window.later
-                    del untold[conv]
-                except WebchatError as error:
-                    untold[conv] = untold.pop(conv)
-                    failure = failure or error
-            if failure is not None:
-                raise failure
+    async def _tell_each(self, convs: Iterator[ConvID]) -> None:
+        for conv in convs:
+            await self._convs.act_on(None, (conv,))
 
-        try:
-            await all_of([go_on() for _ in range(min(_AT_ONCE, len(untold)))])
-        finally:
-            for conv, steps in untold.items():
-                steps += self._untold.pop(conv, ())
-                self._untold[conv] = steps[-self._settings.untold_steps :]
+    async def _tell_of(self, _: None, convs: Sequence[ConvID]) -> None:
+        """What cannot be told stays untold, ahead of what comes meanwhile."""
+        for conv in convs:
+            steps = self._untold.pop(conv, [])
+            try:
+                for window in _windows(conv, steps, self._settings.receipt_entries):
+                    self._tell(window, await self._look_at(window))
+                    steps = window.later
+            finally:
+                if steps:
+                    steps += self._untold.pop(conv, ())
+                    self._untold[conv] = steps[-self._settings.untold_steps :]
 
     async def _look_at(self, window: _Window) -> _Seen:
         conv, after = window.conv, window.after
