@@ -87,7 +87,7 @@ class Node:
         chat.start()
         await server.start()
         opened.push_async_callback(self._end, server, chat)
-        sweep = asyncio.create_task(self._forget_expired(store))
+        sweep = asyncio.create_task(self._forget_expired(store, chat.patience))
         opened.push_async_callback(_cancel, sweep)
 
     async def _end(self, server: Server, chat: Chat) -> None:
@@ -100,9 +100,7 @@ class Node:
             await server.stop(0.0)
         await ending
 
-    async def _forget_expired(self, store: Store) -> None:
-        patience = Patience(self._clock)
-
+    async def _forget_expired(self, store: Store, patience: Patience) -> None:
         async def forget() -> None:
             now = self._clock.now_ms()
             await store.logins.forget_expired(now)

@@ -71,7 +71,8 @@ class Settings:
 class Chat:
     """The chat layer of one node. `authenticate`: the login of a token, or None.
 
-    `appends`: for acts on groups that come by REST.
+    `appends`: for acts on groups that come by REST. `patience`: the node's, so that the
+    log tells of an outage of its store once.
     """
 
     def __init__(
@@ -86,7 +87,8 @@ class Chat:
         self._settings = settings
         self._tasks = tasks = Tasks()
         self.stats = stats = Stats()
-        patience, spawn = Patience(clock), tasks.spawn
+        self.patience = patience = Patience(clock)
+        spawn = tasks.spawn
         tools = Tools(store, bus, clock, patience, spawn, stats, settings.open_mode)
 
         # Who is here, and what they are sent
