@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,13 +22,15 @@ G = "group_1"
 
 class SlowPositions:
     """A store's. `reads`: of which conversations a user's were read. `damaged`: those of which that
-    fails; `meanwhile`: what happens until that is answered."""
+    fails; `meanwhile`: what happens until members' are answered; `counting`: or until counts are,
+    but for those that are asked for while it happens."""
 
     def __init__(self, positions: Any) -> None:
         self._positions = positions
         self.reads: list[str] = []
         self.damaged: dict[str, Code] = {}
         self.meanwhile: Callable[[], Awaitable[Any]] | None = None
+        self.counting: Callable[[], Awaitable[Any]] | None = None
 
     def __getattr__(self, method: str) -> Any:
         return getattr(self._positions, method)
@@ -38,9 +41,23 @@ class SlowPositions:
             if conv in self.damaged:
                 raise WebchatError(self.damaged[conv], "it cannot be read")
         found: Mapping[str, Position] = await self._positions.of_user(uid, convs)
+        return found
+
+    async def of_members(self, conv: str, uids: Sequence[str]) -> Mapping[str, Position]:
+        found: Mapping[str, Position] = await self._positions.of_members(conv, uids)
         if self.meanwhile is not None:
             await self.meanwhile()
         return found
+
+    async def counts(
+        self, conv: str, author: str, seqs: Sequence[int]
+    ) -> Mapping[int, tuple[int, int]]:
+        counting, self.counting = self.counting, None
+        counts: Mapping[int, tuple[int, int]] = await self._positions.counts(conv, author, seqs)
+        if counting is not None:
+            await counting()
+            self.counting = counting
+        return counts
 
 
 @pytest.fixture
@@ -110,21 +127,25 @@ async def test_a_receipt_that_is_told_while_a_snapshot_is_read_is_not_taken_back
     assert snapshots(ben) == [[["anna", 2, 2], ["ben", 2, 2]]]
 
 
-async def test_counts_that_are_told_while_a_snapshot_is_read_are_not_taken_back(
+async def test_counts_that_are_told_again_and_again_are_neither_taken_back_nor_read_again(
     crowded: tuple[World, SlowPositions],
 ) -> None:
     node, positions = crowded
     anna, ben, _ = await three(node, G, "ben", "cleo")
-    await anna.say_in(G, "hello")
+    for body in map(str, range(10)):
+        await anna.say_in(G, body)
+    seqs = count(3)
 
     async def ben_reads() -> None:
-        positions.meanwhile = None
-        await ben.confirm("display", G, ConvID=G, Seq=2, From=G, Originated="ben")
+        await ben.confirm("display", G, ConvID=G, Seq=next(seqs), From=G, Originated="ben")
         await node.pass_time(2.0)
 
-    positions.meanwhile = ben_reads
+    positions.counting = ben_reads
     await ask(anna, G)
-    assert snapshots(anna) == [[[2, 1, 1]], [[2, 1, 1]]]
+    positions.counting = None
+    told, snapshot = snapshots(anna)
+    assert told == [[2, 1, 1], [3, 1, 1]]
+    assert snapshot == [*told, *[[seq, 0, 0] for seq in range(4, 12)]]
 
 
 async def test_a_position_that_is_told_while_a_snapshot_is_read_is_not_taken_back(

@@ -210,8 +210,6 @@ class Notices:
 
     def show_counts(self, counts: Counts) -> bool:
         """The author's devices here hear of them; whether there are any."""
-        if self._roster.snapshots:
-            self._roster.overtake_snapshot(counts.conv, counts.author)
         packet = receipts_packet(counts.conv, counts.rows)
         devices = [each for each in self._roster.devices_of(counts.author) if each.full]
         for device in devices:

@@ -103,14 +103,14 @@ class Snapshots:
                     device.socket.emit(receipts_packet(conv, rows))
 
     async def _read(self, conv: ConvID, uid: Uid) -> tuple[_Rows, Position]:
-        """Again if the user is told of receipts there meanwhile, since what was read before would
+        """Again if the user is told of positions there meanwhile, since what was read before would
         take them back. Where that has no end, the last that was read has to do."""
         under_way, this = self._roster.snapshots, (conv, uid)
         try:
             for _ in range(_READS):
                 under_way[this] = False
-                rows = await self._readers.snapshot(conv, uid)
                 positions = await self._positions.of_user(uid, [conv])
+                rows = await self._readers.snapshot(conv, uid)  # last: counts are as of now
                 if not under_way[this]:
                     break
         finally:

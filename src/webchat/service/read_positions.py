@@ -74,6 +74,8 @@ class ReadPositions:
         self._uncounted: dict[tuple[ConvID, Uid], set[Seq]] = {}
         self._told: dict[tuple[ConvID, Uid], list[_Count]] = {}
         """The newest counts, which may have had in them already what is counted next."""
+        self._told_meanwhile: dict[tuple[ConvID, Uid], list[_Count]] = {}
+        """What authors for whom a snapshot is being read have been told since that began."""
         self._unheard: set[tuple[ConvID, Uid]] = set()
         """Of whom what was told last counts for nothing at the next count."""
         self._lately: OrderedDict[tuple[ConvID, Uid, Seq], tuple[float, _Count]] = OrderedDict()
@@ -86,14 +88,31 @@ class ReadPositions:
 
     async def snapshot(self, conv: ConvID, viewer: Uid) -> Sequence[tuple[object, Seq, Seq]]:
         """Where everybody is, as `viewer` may see it: `(uid, delivered, displayed)` of each member,
-        or in a large group `(Seq, delivered, displayed)` counts of the viewer's newest messages."""
+        or in a large group `(Seq, delivered, displayed)` counts of the viewer's newest messages.
+        One at a time of each conversation for each viewer.
+
+        What the viewer is told of positions meanwhile it may lack, of counts it does not."""
         pair = pair_of(conv)
         if pair is not None:
             return await self._positions_of(conv, viewer, list(dict.fromkeys(pair)))
         if await self._members.count(conv) > self._settings.told_members:
-            return await self._count(conv, viewer, await self._newest_own(conv, viewer))
+            return await self._count_newest(conv, viewer)
         members = await self._members.page(conv, "", self._settings.told_members)
         return await self._positions_of(conv, viewer, [member.uid for member in members])
+
+    async def _count_newest(self, conv: ConvID, viewer: Uid) -> list[_Count]:
+        """Of what is counted and what was told meanwhile the higher, as both may be the newer."""
+        told = self._told_meanwhile[conv, viewer] = []
+        try:
+            rows = await self._count(conv, viewer, await self._newest_own(conv, viewer))
+        finally:
+            del self._told_meanwhile[conv, viewer]
+        counts = {row[0]: row for row in rows}
+        for seq, delivered, displayed in told:
+            if seq in counts:
+                _, *counted = counts[seq]
+                counts[seq] = seq, max(delivered, counted[0]), max(displayed, counted[1])
+        return list(counts.values())
 
     async def _newest_own(self, conv: ConvID, viewer: Uid) -> list[Seq]:
         entries = await self._log.read_before(conv, None, 5 * self._settings.receipt_entries)
@@ -141,6 +160,8 @@ class ReadPositions:
             _, before = lately.pop(message, (now_s, row))
             is_fewer = is_fewer or row[1] < before[1] or row[2] < before[2]
             lately[message] = now_s, row
+        if (meanwhile := self._told_meanwhile.get((counts.conv, counts.author))) is not None:
+            meanwhile += counts.rows
         if is_fewer:
             self.count_again(counts.conv, counts.author, {row[0] for row in counts.rows})
 
