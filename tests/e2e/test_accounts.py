@@ -142,7 +142,7 @@ def test_the_sessions_that_another_password_ends_are_not_listed(
     elsewhere.leave()
 
 
-def test_another_login_in_this_browser_ends_the_page_of_the_one_before(
+def test_another_login_in_this_browser_is_one_for_each_of_its_pages(
     browser: Browser, shared_server: Server
 ) -> None:
     nell = Person.arrive(browser, shared_server.url, "nell")
@@ -151,6 +151,9 @@ def test_another_login_in_this_browser_ends_the_page_of_the_one_before(
     olaf = Person("olaf", "Olaf", nell.context, page)
     expect(olaf.page.get_by_role("button", name="Log in")).to_be_visible()
     nell.register("Nell")
+    expect(olaf.conversations).to_be_visible()
+    olaf.page.route("**/api/v1/me", lambda route: route.fulfill(status=401), times=1)
+    olaf.page.reload()
     olaf.register("Olaf")
     expect(nell.page.get_by_role("alert")).to_contain_text("logged out on this device")
     nell.leave()
