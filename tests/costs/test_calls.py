@@ -113,8 +113,14 @@ async def test_the_ping_of_an_idle_connection(node: Node) -> None:
 
 async def test_a_device_that_comes_back_and_each_of_its_conversations(node: Node) -> None:
     few, many = await _coming_back(node, "anne", 10), await _coming_back(node, "ben", 30)
-    _within(few, python=177, total=352)
-    _within(_difference(many, few), python=0, total=20 * 5)
+    _within(few, python=177, total=342)
+    _within(_difference(many, few), python=0, total=20 * 4)
+
+
+async def test_each_message_that_a_device_has_missed(node: Node) -> None:
+    few = await _coming_back(node, "anne", 10, seen=False)
+    many = await _coming_back(node, "ben", 30, seen=False)
+    _within(_difference(many, few), python=20 * 24, total=20 * 45)
 
 
 def _within(calls: Calls, *, python: int, total: int) -> None:
@@ -158,15 +164,15 @@ async def _message_to_group(people: list[Person], group: str) -> Calls:
     return calls
 
 
-async def _coming_back(node: Node, uid: str, conversations: int) -> Calls:
+async def _coming_back(node: Node, uid: str, conversations: int, seen: bool = True) -> Calls:
     """Somebody connects, and joins with all that was said in conversations with as many friends,
-    who are away."""
+    who are away, or with none of it."""
     cursors = {f"user:{uid}": conversations}
     for number in range(conversations):
         friend = await node.person(f"friend{number}")
         friend.asks(1, "chat", message(friend.uid, uid, "m"))
         await settle()
-        cursors[pair_conv(friend.uid, uid)] = 1
+        cursors[pair_conv(friend.uid, uid)] = int(seen)
         friend.socket.connection_lost(None)
         await settle()
     with counted() as calls:
@@ -175,7 +181,8 @@ async def _coming_back(node: Node, uid: str, conversations: int) -> Calls:
         await settle()
         person.asks(0, "join", {"uid": uid, "device": "d", "cursors": cursors})
         await settle()
-    assert _last(person).startswith('30[{"ok":true')
+    assert b'30[{"ok":true' in b"".join(person.wire.written)
+    assert ('"Seq":1,' in _last(person)) is not seen
     return calls
 
 

@@ -240,7 +240,7 @@ SABOTAGES: Final = (
     ),
     Sabotage("does not mind what became of a message", (DELETED,), in_log(_decide_on_no_state)),
     Sabotage("does not mind who is asked already", (INVITATIONS,), in_log(_ask_whoever)),
-    Sabotage("forgets who uses a link", (LINKS,), _remember_no_visits, first_seed=170),
+    Sabotage("forgets who uses a link", (LINKS,), _remember_no_visits),
     Sabotage("counts a group's links before it adds one", (LINKS,), _count_links_first),
     Sabotage(
         "claims no invitation that is accepted", (INVITATIONS,), _claim_nothing, first_seed=50

@@ -80,7 +80,8 @@ class Arriving:
             if groups:
                 await asyncio.gather(*map(self._roster.subscribe, groups))
                 heads.update(await self._log.heads([*groups, user.own]))
-            await self._gaps.come_up_to({conv: heads.get(conv, NO_HEAD) for conv in present})
+            if known := self._roster.logs.keys() & present:
+                await self._gaps.come_up_to({conv: heads.get(conv, NO_HEAD) for conv in known})
             self._begin(user, arrival, followed, heads)
         finally:
             for group in groups:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from webchat.chat.acks import OwnAck, comes_instead
@@ -181,7 +182,7 @@ class Device:
         """The logs of these ids that it is behind in, the one with the newest entry first."""
         logs = [self.log_of(conv) for conv in convs if conv in self.lags]
         found = [log for log in logs if log is not None]
-        found.sort(key=lambda log: log.at, reverse=True)
+        found.sort(key=attrgetter("at"), reverse=True)
         return found
 
     def is_behind(self, log: FollowedLog, lag: Lag) -> bool:
@@ -200,10 +201,11 @@ class Device:
     def send(self, entry: Entry, packet: Packet | None, lag: Lag) -> None:
         """The next entry of what it is behind in, and the acks that belong there."""
         lag.position = entry.seq
-        acks = lag.take_acks(entry.seq)
+        acks = lag.take_acks(entry.seq) if lag.acks else ()
         if packet is not None and not (acks and comes_instead(entry)):
             self.socket.emit(packet)
-        self._answer(acks)
+        if acks:
+            self._answer(acks)
 
     def skip(self, log: FollowedLog, lag: Lag, seq: Seq, n: int, *, more: bool) -> None:
         """Move a position to `seq`; `more`: what is passed over can be had by REST.

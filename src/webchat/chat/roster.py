@@ -149,8 +149,13 @@ class Roster:
         if user.devices or user.uid in self.arrivals or self.users.get(user.uid) is not user:
             return
         del self.users[user.uid]
-        for conv in list(user.logs):
-            self.unfollow(user, conv)
+        for conv, log in list(user.logs.items()):
+            if log.users is user.alone and not self.arrivals:
+                # As `unfollow`, for what nobody else here follows: most, and without calls.
+                log.users = ()
+                del self.logs[conv], user.logs[conv]
+            else:
+                self.unfollow(user, conv)
         self.drop(user.own)
 
     def arrived(self, uid: Uid) -> User | None:
