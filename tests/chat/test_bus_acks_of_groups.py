@@ -97,7 +97,7 @@ async def test_what_comes_by_rest_returns_when_the_bus_has_answered(
         return Append("user:anna", (draft,))
 
     world.bus.withhold()
-    act = asyncio.ensure_future(world.chat.appends.decided(decide))
+    act = asyncio.ensure_future(world.chat.appends.decided("user:anna", decide))
     await settle()
     assert not act.done()
     world.bus.answer()

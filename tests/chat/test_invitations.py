@@ -288,10 +288,10 @@ async def test_what_is_being_accepted_cannot_be_declined_but_if_nothing_comes_of
 ) -> None:
     invitation = await asked_by_anna(world)
 
-    async def is_away(*_: object) -> None:
-        raise WebchatError(Code.UNAVAILABLE, "the store is not answering")
+    def is_away(_: Append, done: AppendDone) -> None:
+        done(WebchatError(Code.UNAVAILABLE, "the store is not answering"))
 
-    monkeypatch.setattr(world.chat.appends, "append_for_all", is_away)
+    monkeypatch.setattr(world.store.log, "append", is_away)
     assert await code_of(service(world).accept("ben", invitation.id)) is Code.UNAVAILABLE
     assert await code_of(service(other).decline("ben", invitation.id)) is Code.CONFLICT
     assert await waiting(world, "ben") == invitation

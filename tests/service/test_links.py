@@ -9,7 +9,7 @@ import pytest
 from tests.service.late import answers_late
 from tests.service.world import World, code_of
 from webchat.errors import Code, WebchatError
-from webchat.model import Group
+from webchat.model import ConvID, Group
 from webchat.ports.log import Appended
 from webchat.service.appending import Decide
 from webchat.service.links import Made
@@ -110,8 +110,8 @@ async def test_whose_coming_in_was_not_answered_comes_in_by_the_same_use(
     real = world.appends.decided
     used: list[Appended] = []
 
-    async def goes_away_once(decide: Decide) -> Appended:
-        appended = await real(decide)
+    async def goes_away_once(conv: ConvID, decide: Decide) -> Appended:
+        appended = await real(conv, decide)
         if not used:
             used.append(appended)
             raise WebchatError(Code.UNAVAILABLE, "the store is not answering")

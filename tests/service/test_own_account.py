@@ -38,10 +38,10 @@ class Behind:
         self.begun = asyncio.Event()
         self.goes_on = asyncio.Event()
 
-    async def decided(self, decide: Decide) -> Appended:
+    async def decided(self, conv: ConvID, decide: Decide) -> Appended:
         self.begun.set()
         await self.goes_on.wait()
-        return await self._appends.decided(decide)
+        return await self._appends.decided(conv, decide)
 
     def tell_again(self, convs: Sequence[ConvID]) -> None:
         self._appends.tell_again(convs)
@@ -97,7 +97,7 @@ async def test_a_change_that_could_not_be_told_is_told_by_the_same_again(
     await world.user("ann")
     await world.own_account.change("ann", ProfileChange(name="Anna"))
 
-    async def decided(_: Any) -> Any:
+    async def decided(*_: Any) -> Any:
         raise WebchatError(Code.UNAVAILABLE, "the store is not answering")
 
     monkeypatch.setattr(world.appends, "decided", decided)

@@ -54,7 +54,7 @@ class StoreAppends:
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
 
-    async def decided(self, decide: Decide) -> Appended:
+    async def decided(self, conv: ConvID, decide: Decide) -> Appended:
         while True:
             try:
                 return await self.append(await decide())

@@ -215,7 +215,7 @@ class Groups:
             return append
 
         with suppress(_IsAsked):
-            await self._sender.decided(decide)
+            await self._sender.decided(user_log(invitation.uid), decide)
 
     async def depart(self, act: Act) -> None:
         """Flow 9."""

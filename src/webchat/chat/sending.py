@@ -25,10 +25,13 @@ from webchat.ports.log import Append, Appended
 from webchat.service.appending import Decide
 from webchat.service.membership import CREATE, DEPART, coming_in, leaving
 from webchat.service.receipts import Receipts
+from webchat.service.turns import Turns
 
 DecideIf = Callable[[], Awaitable["Append | None"]]
 """As Decide; None: what is asked for is so already, or nothing of it is left to be done."""
 TRIES = 20
+_TRIES_IN_TURN: Final = 200
+"""Of what takes turns: it loses to other nodes alone, to each of which it may several times."""
 _DONE_ONCE: Final = frozenset({CREATE, DEPART})
 
 
@@ -47,6 +50,7 @@ class Sender:
         self.publishing = publishing
         self.receipts = receipts
         self.notices = notices
+        self._turns = Turns()
 
     def append(
         self,
@@ -98,10 +102,19 @@ class Sender:
         )
 
     async def act(self, act: Act, conv: ConvID, decide: DecideIf) -> None:
+        """As `amend`, for what changes who is in a group, or what they may do: in turn with all
+        that does so there on this node, else those who act at the same moment refuse each other."""
+        async with self._turns.of(conv):
+            await self._act(act, conv, decide, _TRIES_IN_TURN)
+
+    async def amend(self, act: Act, conv: ConvID, decide: DecideIf) -> None:
         """As `append_decided`; what was appended before is not decided on again."""
+        await self._act(act, conv, decide, TRIES)
+
+    async def _act(self, act: Act, conv: ConvID, decide: DecideIf, tries: int) -> None:
         client, device, ack_id, msg_id = act.client, act.device, act.ack_id, act.envelope.msg_id
         if not await self.is_resent(device, conv, msg_id, ack_id):
-            await self.append_decided(client, device, conv, msg_id, ack_id, decide)
+            await self.append_decided(client, device, conv, msg_id, ack_id, decide, tries)
 
     async def append_decided(
         self,
@@ -111,6 +124,7 @@ class Sender:
         msg_id: str,
         ack_id: int | None,
         decide: DecideIf,
+        tries: int = TRIES,
     ) -> None:
         """Decide and append, again where members changed in between; returns when it is done. Where
         nothing is appended, the ack has no `Seq`.
@@ -119,7 +133,7 @@ class Sender:
         perhaps why it raises, or has nothing to append: then it is answered as it was then.
         UNAVAILABLE if it never came through.
         """
-        for _ in range(TRIES):
+        for _ in range(tries):
             try:
                 append = await decide()
             except Exception:
@@ -143,12 +157,20 @@ class Sender:
         self.log.append(append, lambda result: outcome.after(sending, result))
         return await outcome.is_final()
 
-    async def decided(self, decide: Decide) -> Appended:
-        """Decide and append what no connection waits for. See `service/appending.py`."""
-        for _ in range(TRIES):
+    async def decided(self, conv: ConvID, decide: Decide) -> Appended:
+        """Decide and append what no connection waits for, in turn with `act`. See
+        `service/appending.py`."""
+        answered = asyncio.Event()
+        async with self._turns.of(conv):  # no longer than it takes to be durable
+            appended = await self._decided(decide, answered)
+        await answered.wait()
+        return appended
+
+    async def _decided(self, decide: Decide, answered: asyncio.Event) -> Appended:
+        for _ in range(_TRIES_IN_TURN):
             append = await decide()
             try:
-                return await self.append_for_all(append)
+                return await self._append_for_all(append, answered)
             except MembersChanged:
                 continue
         raise too_contended()
@@ -158,17 +180,20 @@ class Sender:
 
         Raises MembersChanged, WebchatError.
         """
+        answered = asyncio.Event()
+        appended = await self._append_for_all(append, answered)
+        await answered.wait()
+        return appended
+
+    async def _append_for_all(self, append: Append, answered: asyncio.Event) -> Appended:
+        """Returns when it is durable; `answered` is set when the bus has answered."""
         done: asyncio.Future[Appended | Exception] = asyncio.get_running_loop().create_future()
 
-        def settle(result: Appended | Exception) -> None:
+        def stored(result: Appended | Exception) -> None:
             if not done.done():
                 done.set_result(result)
-
-        def stored(result: Appended | Exception) -> None:
             if isinstance(result, Appended):
-                self._spread((*result.entries, *result.followed), partial(settle, result))
-            else:
-                settle(result)
+                self._spread((*result.entries, *result.followed), answered.set)
 
         self.log.append(append, stored)
         result = await done

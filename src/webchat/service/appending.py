@@ -15,9 +15,10 @@ Decide = Callable[[], Awaitable[Append]]
 class Appends(Protocol):
     """Appends for whoever has no connection at hand, a REST request for one."""
 
-    async def decided(self, decide: Decide) -> Appended:
-        """Decide and append, again where members changed in between; durable, published and passed
-        on to devices on return. Raises what `decide` raises, and UNAVAILABLE."""
+    async def decided(self, conv: ConvID, decide: Decide) -> Appended:
+        """Decide and append to `conv`, one after the other, again where members changed in between;
+        durable, published and passed on to devices on return. Raises what `decide` raises, and
+        UNAVAILABLE."""
 
     def tell_again(self, convs: Sequence[ConvID]) -> None:
         """What is asked for is so already, perhaps since it was asked for before and not answered:

@@ -54,7 +54,7 @@ class Entrance:
             return enter(standing, by, key, self._clock.now_ms() // 1000)
 
         try:
-            appended = await self._appends.decided(decide)
+            appended = await self._appends.decided(conv, decide)
         except _IsIn as inside:
             self._appends.tell_again([conv, user_log(uid)])
             return Entered(conv, inside.since, was_in=True)

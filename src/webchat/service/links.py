@@ -99,7 +99,8 @@ class LinkService:
             however often and on how many nodes it is asked for."""
             nonlocal visit, join_id
             asked = f"{uid} {standing.last_left}"
-            if not await self._links.use(link.id, asked):
+            # Decided again it is the same use: the link may have forgotten it behind many others.
+            if asked != visit and not await self._links.use(link.id, asked):
                 raise _no_such_link()
             visit, join_id = asked, f"{link.id}-{standing.last_left}"
             return join_id

@@ -66,7 +66,7 @@ class OwnAccount:
             entry = setting_entry(uid, holds, key, self._clock.now_ms())
             return Append(user_log(uid), (entry,), members_as_of=place, is_membership=True)
 
-        await self._appends.decided(decide)
+        await self._appends.decided(user_log(uid), decide)
         return holds
 
     async def _end(self, uid: Uid) -> Seq:
