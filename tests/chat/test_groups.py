@@ -13,6 +13,7 @@ from tests.chat.watched import WatchedStore
 from tests.chat.world import Person, World, settle, three
 from webchat.chat.assembly import Settings
 from webchat.chat.handlers import ChatSettings
+from webchat.model import Membership
 
 G = "group_1"
 ENTRIES = ("create", "join", "depart", "message")
@@ -146,6 +147,22 @@ async def test_a_group_closes_when_its_last_member_leaves(world: World) -> None:
     assert (await anna.say_in(G, "late"))["error"]["code"] == "group_closed"
     assert (await ben.say_in(G, "late"))["error"]["code"] in ("group_closed", "not_a_member")
     assert (await cleo.do("create", G, "ben"))["error"]["code"] == "conflict"
+
+
+async def test_of_those_who_leave_the_owner_alone_has_its_successor_sought(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna, ben, cleo = await three(world, G, "ben", "cleo", "dora")
+    successor, sought = world.store.members.successor, []
+
+    async def counted(conv: str, uid: str) -> Membership | None:
+        sought.append(uid)
+        return await successor(conv, uid)
+
+    monkeypatch.setattr(world.store.members, "successor", counted)
+    for person in (cleo, anna, ben):
+        assert (await person.do("depart", G))["ok"]
+    assert sought == ["anna", "ben"]
 
 
 async def test_one_left_alone_can_refer(world: World) -> None:

@@ -24,7 +24,7 @@ from webchat.service.membership import check_group_act, uids_in
 from webchat.service.membership_entries import create, depart, group_name, refer
 from webchat.service.profiles import Profiles
 from webchat.service.send import check_body, group_message
-from webchat.service.standing import Standing, Standings
+from webchat.service.standing import OWNER, Standing, Standings
 
 Later = Coroutine[Any, Any, None]
 
@@ -223,9 +223,11 @@ class Groups:
 
         async def decide() -> Append:
             standing = await self._standings.of(act.uid, conv)
-            standing.check_member()
-            successor = await self._members.successor(conv, act.uid)
-            return depart(standing, successor, act.envelope)
+            span = standing.check_member()
+            others, successor = await self._members.count(conv) - 1, None
+            if others and span.role == OWNER:  # sought among all who were ever in
+                successor = await self._members.successor(conv, act.uid)
+            return depart(standing, others, successor, act.envelope)
 
         await self._sender.act(act, conv, decide)
 

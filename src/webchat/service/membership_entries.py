@@ -124,22 +124,24 @@ def coming(conv: ConvID, added: Sequence[Uid]) -> Follow:
 # Leaving
 
 
-def depart(standing: Standing, successor: Membership | None, envelope: Envelope) -> Append:
+def depart(
+    standing: Standing, others: int, successor: Membership | None, envelope: Envelope
+) -> Append:
     """The append by which the sender leaves; the last member to leave closes the group.
 
-    `successor`: the open span of whoever owns the group once its owner leaves, as the entry's
-    `Owner` says then; None: nobody else is in.
+    `others`: how many else are in. `successor`: if its owner leaves them the group, the open span
+    of whoever owns it then, as the entry's `Owner` says.
     """
     present, owner = standing.check_member(), ""
     spans = [msgspec.structs.replace(present, until=SEQ_OF_ENTRY)]
-    if successor is not None and present.role == OWNER:
+    if successor is not None:
         owner = successor.uid
         spans.append(msgspec.structs.replace(successor, role=OWNER))
     closed = msgspec.structs.replace(standing.group or Group(standing.conv), closed=True)
     follow = Follow(
         memberships=tuple(spans),
         announce=((standing.uid, "left"),),
-        group=closed if successor is None else None,
+        group=None if others else closed,
     )
     return standing.append(DEPART, envelope, "", follow, owner=owner)
 
