@@ -196,6 +196,21 @@ def test_what_a_user_follows_is_one_statement_by_which_the_loop_only_sees_if_it_
     assert steps_of(db, lambda: db.execute(by_a_thread).fetchall()) > 300 * STEPS_A_ROW
 
 
+def test_of_the_many_spans_of_one_member_the_loop_reads_a_few(
+    db: sqlite3.Connection, logs: Logs
+) -> None:
+    append(db, logs, create("group_x", "few", "many"))
+    for since in range(1, 401, 2):
+        append(db, logs, depart("group_x", "many", since))
+        append(db, logs, refer("group_x", "few", "many"))
+    members = SqliteMembers(AtOnce(db))
+    assert len(statements_of(db, lambda: members.spans("group_x", "few"))) == 1
+    briefly, by_a_thread = statements_of(db, lambda: members.spans("group_x", "many"))
+    assert len(db.execute(briefly).fetchall()) == 101
+    found = db.execute(by_a_thread).fetchall()
+    assert [since for _, _, since, _, _ in found] == list(range(1, 402, 2))
+
+
 def test_members_who_do_not_have_an_entry_are_counted_at_a_row_each(
     db: sqlite3.Connection, logs: Logs
 ) -> None:

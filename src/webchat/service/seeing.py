@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Sequence
 
 import msgspec
 
@@ -28,9 +29,10 @@ def visible(memberships: Sequence[Membership], group: Group | None) -> tuple[Spa
     return tuple((span.since, span.until or math.inf) for span in memberships)
 
 
-def is_in(seq: Seq, spans: Iterable[Span]) -> bool:
-    """Whether the entry at `seq` is for whoever sees these spans."""
-    return any(since <= seq <= until for since, until in spans)
+def is_in(seq: Seq, spans: Sequence[Span]) -> bool:
+    """Whether the entry at `seq` is for whoever sees these spans, ascending."""
+    begun = bisect_right(spans, (seq, math.inf))
+    return begun > 0 and seq <= spans[begun - 1][1]
 
 
 def as_seen(entry: Entry, spans: Sequence[Span]) -> Entry:

@@ -40,6 +40,10 @@ _SPANS: Final = """
 _NEWEST_SPANS: Final = f"""{_SPANS} WHERE uid = ?1 AND since =
     (SELECT max(since) FROM member AS own WHERE own.log = member.log AND own.uid = ?1)"""  # noqa: S608
 
+_SPANS_OF_ONE: Final = f"{_SPANS} WHERE log.name = ? AND uid = ? ORDER BY since LIMIT ?"
+_FEW_SPANS: Final = 100
+"""Few come and go more often: so many are read by the loop itself."""
+
 _REACTIONS: Final = """
     SELECT uid, body FROM reaction
     WHERE log = (SELECT id FROM log WHERE name = ?) AND seq = ? AND uid >= ?
@@ -166,9 +170,11 @@ class SqliteMembers:
 
     async def spans(self, conv: ConvID, uid: Uid) -> Sequence[Membership]:
         """All spans of a user in a conversation, ascending."""
-        query = f"{_SPANS} WHERE log.name = ? AND uid = ? ORDER BY since"
-        rows = await self._reader.brief(lambda db: db.execute(query, (conv, uid)).fetchall())
-        return [Membership(*row) for row in rows]
+        few = (conv, uid, _FEW_SPANS + 1)
+        rows = await self._reader.brief(lambda db: db.execute(_SPANS_OF_ONE, few).fetchall())
+        if len(rows) <= _FEW_SPANS:
+            return [Membership(*row) for row in rows]
+        return await self._read(_SPANS_OF_ONE, (conv, uid, MAX_INTEGER))
 
     async def page(self, conv: ConvID, after: Uid, limit: int) -> Sequence[Membership]:
         """Present members with uid > `after`, by uid."""
