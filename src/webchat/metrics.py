@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from itertools import accumulate
-from typing import Final, Protocol
+from typing import Protocol
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -18,18 +19,6 @@ from webchat.chat.assembly import Chat
 from webchat.chat.stats import BOUNDS_S, Durations
 from webchat.ports.nodes import NodeRow
 from webchat.session.endpoint import Endpoint
-
-_CHAT_TOTALS: Final = {
-    "appended": "Entries that connections had appended to logs.",
-    "passed_on": "Entries brought to devices of this node.",
-    "copies": "Devices those entries went to.",
-    "backlog": "Entries sent to devices that were behind.",
-    "refused": "Events answered with an error.",
-    "repairs": "Gaps read from a log.",
-    "compared": "Heads read to see whether something is missing.",
-    "failed_publishes": "Entries that the bus did not take.",
-    "revoked": "Connections closed because their login ended.",
-}
 
 
 class BusCounts(Protocol):
@@ -67,8 +56,9 @@ class ChatCollector(Collector):
         yield _gauge("followed_logs", "Logs that somebody here follows.", len(roster.logs))
         yield _gauge("waiting_acks", "Acks that wait for the bus.", stats.waiting_acks)
         yield _histogram("append_seconds", "Time that appends took, sampled.", stats.append_s)
-        for name, text in _CHAT_TOTALS.items():
-            yield _total(name, text, getattr(stats, name))
+        for total in fields(stats):
+            if "help" in total.metadata:
+                yield _total(total.name, total.metadata["help"], getattr(stats, total.name))
 
 
 class BusCollector(Collector):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from webchat.ports.clock import Clock
 
@@ -48,38 +49,24 @@ class Sampling:
         self._durations.add(self._clock.monotonic_s() - self._since_s)
 
 
+def _total(help_text: str) -> Any:
+    """A field that counts since the start, served as a metric with this help."""
+    return field(default=0, metadata={"help": help_text})
+
+
+@dataclass(slots=True)
 class Stats:
-    """Totals since the start. `appended`: entries that connections had appended; `passed_on`:
-    entries brought to devices here; `copies`: how many devices they went to; `refused`: events
-    answered with an error; `repairs`: gaps read from a log;
-    `backlog`: entries sent to devices that were behind; `compared`: heads read to see whether
-    something is missing; `failed_publishes`: entries that the bus did not take; `revoked`:
-    connections closed because their login ended. `waiting_acks`: how many acks wait for the bus at
-    the moment. `append_s`: how long appends took, by samples."""
+    """Totals since the start, but `waiting_acks`: how many acks wait for the bus at the moment, and
+    `append_s`: how long appends took, by samples."""
 
-    __slots__ = (
-        "append_s",
-        "appended",
-        "backlog",
-        "compared",
-        "copies",
-        "failed_publishes",
-        "passed_on",
-        "refused",
-        "repairs",
-        "revoked",
-        "waiting_acks",
-    )
-
-    def __init__(self) -> None:
-        self.appended = 0
-        self.passed_on = 0
-        self.copies = 0
-        self.backlog = 0
-        self.refused = 0
-        self.repairs = 0
-        self.compared = 0
-        self.failed_publishes = 0
-        self.revoked = 0
-        self.waiting_acks = 0
-        self.append_s = Durations()
+    appended: int = _total("Entries that connections had appended to logs.")
+    passed_on: int = _total("Entries brought to devices of this node.")
+    copies: int = _total("Devices those entries went to.")
+    backlog: int = _total("Entries sent to devices that were behind.")
+    refused: int = _total("Events answered with an error.")
+    repairs: int = _total("Gaps read from a log.")
+    compared: int = _total("Heads read to see whether something is missing.")
+    failed_publishes: int = _total("Entries that the bus did not take.")
+    revoked: int = _total("Connections closed because their login ended.")
+    waiting_acks: int = 0
+    append_s: Durations = field(default_factory=Durations)
