@@ -178,7 +178,8 @@ def furthest(one: Position, other: Position) -> Position:
 
 
 class Membership(msgspec.Struct, frozen=True, gc=False):
-    """One span of a user in a conversation: from its own entry `since` to its `depart` at `until`.
+    """One span of a user in a conversation: from the entry `since` that brought it in to the one at
+    `until` by which it left or was removed.
 
     Both ends are included; `until` None: still a member. `role`: "" in a pair.
     """
@@ -193,9 +194,9 @@ class Membership(msgspec.Struct, frozen=True, gc=False):
 class Group(msgspec.Struct, frozen=True):
     """What is true of a group as a whole, as of its newest membership entry.
 
-    `closed`: its last member left; its id is never free again. `history_open`: who comes in may
-    read from the start. `announcements`: only its admins write. `public`: anybody can find and
-    join it. `picture`: an id of a file, "" for none.
+    `closed`: its last member left, or its owner closed it, members or not; its id is never free
+    again. `history_open`: who comes in may read from the start. `announcements`: only its admins
+    write. `public`: anybody can find and join it. `picture`: an id of a file, "" for none.
     """
 
     conv: ConvID

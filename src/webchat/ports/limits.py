@@ -28,7 +28,7 @@ class Limits(Protocol):
         """Use one up. 0: allowed; else ms until it would be, and nothing was used up."""
 
     async def give_back(self, key: str, rate: Rate) -> None:
-        """Undo one `take` (a login that succeeded)."""
+        """Undo one `take` (a login that succeeded, an attempt that came to nothing)."""
 
 
 @dataclass(slots=True)

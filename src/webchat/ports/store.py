@@ -36,9 +36,10 @@ class Store(Protocol):
     transfer: Transfer
 
     async def open(self, mode: Mode) -> None:
-        """Make or migrate the schema and be ready. Raises StoreRefused with words for people:
-        another process serves it, the other mode, a newer version, no access, an import into it
-        that did not come to its end."""
+        """Be ready. Of a file the schema is made or migrated; elsewhere that is the operator's.
+        Raises StoreRefused with words for people: another process serves it, the other mode, no
+        schema or one of a version that cannot be served, no access, an import into it that did not
+        come to its end."""
 
     async def trouble(self) -> str:
         """Why the store does not serve as it should now, for `/readyz`; "": it does."""
