@@ -11,7 +11,7 @@ from hypothesis import given
 from wsproto.frame_protocol import FrameProtocol, Opcode, ParseFailed
 
 from webchat.protocol import websocket
-from webchat.protocol.websocket import Closed, Event, Parser, Ping, Pong, Refused
+from webchat.protocol.websocket import Closed, Event, Parser, Ping, Pong, Violation
 
 KEY = b"\x12\x34\x56\x78"
 LIMIT = 1_000_000
@@ -63,7 +63,7 @@ def oracle(data: bytes) -> list[Event]:
                     events.append("".join(parts) if isinstance(parts[0], str) else b"".join(parts))
                     parts = []
     except ParseFailed as failed:
-        events.append(Refused(int(failed.code), ""))
+        events.append(Violation(int(failed.code), ""))
     return events
 
 
@@ -72,7 +72,9 @@ def _payload(frame: Any) -> bytes:
 
 
 def without_reasons(events: list[Event]) -> list[Event]:
-    return [Refused(event.code, "") if isinstance(event, Refused) else event for event in events]
+    return [
+        Violation(event.code, "") if isinstance(event, Violation) else event for event in events
+    ]
 
 
 sizes = st.one_of(st.integers(0, 130), st.sampled_from([511, 512, 513, 65_535, 65_536]))
@@ -91,7 +93,7 @@ def test_the_same_bytes_cut_anywhere_give_the_same_events(data: bytes, cuts: lis
 
 
 @given(streams)
-def test_events_and_refusals_are_those_of_wsproto(data: bytes) -> None:
+def test_events_and_violations_are_those_of_wsproto(data: bytes) -> None:
     # A message left open is finished, so that both have looked at all of it.
     finished = data + masked(0x80, b"")
     assert without_reasons(parse(finished)) == oracle(finished)
@@ -147,9 +149,9 @@ def test_a_character_may_be_cut_between_fragments() -> None:
     ],
 )
 def test_a_breach_is_refused_with_its_close_code(data: bytes, code: int) -> None:
-    (refused,) = parse(masked(0x81, b"before") + data + masked(0x81, b"after"))[1:]
-    assert isinstance(refused, Refused)
-    assert refused.code == code
+    (violation,) = parse(masked(0x81, b"before") + data + masked(0x81, b"after"))[1:]
+    assert isinstance(violation, Violation)
+    assert violation.code == code
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1003, 1007, 1012, 1014, 3000, 4999])
@@ -163,17 +165,17 @@ def test_a_close_without_a_code_is_no_status() -> None:
 
 def test_a_message_may_be_as_big_as_the_limit_and_no_bigger() -> None:
     assert parse(masked(0x82, bytes(10)), limit=10) == [bytes(10)]
-    assert parse(masked(0x82, bytes(11)), limit=10) == [Refused(1009, "message too big")]
+    assert parse(masked(0x82, bytes(11)), limit=10) == [Violation(1009, "message too big")]
 
 
 def test_a_message_that_is_too_big_is_refused_before_its_payload_comes() -> None:
     head = b"\x82\xff" + (1 << 40).to_bytes(8, "big")
-    assert parse(head) == [Refused(1009, "message too big")]
+    assert parse(head) == [Violation(1009, "message too big")]
 
 
 def test_fragments_count_together() -> None:
     data = masked(0x02, bytes(6)) + masked(0x00, bytes(4)) + masked(0x80, bytes(1))
-    assert parse(data, limit=10) == [Refused(1009, "message too big")]
+    assert parse(data, limit=10) == [Violation(1009, "message too big")]
     assert parse(masked(0x02, bytes(6)) + masked(0x80, bytes(4)), limit=10) == [bytes(10)]
 
 

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from tests.service.world import PASSWORD, World
 from webchat.protocol.cookies import COOKIE
-from webchat.transport.proxy import Client, Proxies
+from webchat.transport.proxy import Caller, Proxies
 from webchat.transport.rest import RestSettings, Services, build, build_seed
 
 HOST: Final = "chat.example"
@@ -23,9 +23,9 @@ class Edge(Proxies):
 
     def __init__(self) -> None:
         super().__init__()
-        self.peer = Client("127.0.0.1", secure=False)
+        self.peer = Caller("127.0.0.1", secure=False)
 
-    def resolve(self, peer: str, headers: Mapping[str, str], *, secure: bool = False) -> Client:
+    def resolve(self, peer: str, headers: Mapping[str, str], *, secure: bool = False) -> Caller:
         return self.peer
 
 

@@ -13,7 +13,7 @@ from tests.rest.api import HOST, Api, check_problem
 from tests.service.late import answers_late
 from tests.service.world import PASSWORD
 from webchat.protocol.cookies import COOKIE
-from webchat.transport.proxy import Client
+from webchat.transport.proxy import Caller
 
 DAY_S = 86_400
 ANN = {"uid": "ann", "name": "Ann", "password": PASSWORD}
@@ -39,7 +39,7 @@ async def test_registering_answers_with_a_token_a_user_and_a_cookie(api: Api) ->
 
 
 async def test_the_cookie_is_secure_under_tls(api: Api) -> None:
-    api.edge.peer = Client("192.0.2.1", secure=True)
+    api.edge.peer = Caller("192.0.2.1", secure=True)
     response = await api.http.post("/api/v1/register", json=ANN)
     assert cookie_of(response)[COOKIE]["secure"] is True
 
@@ -140,7 +140,7 @@ async def test_registrations_are_limited_by_the_clients_address(api: Api) -> Non
         await api.register(f"uid{number}")
     response = await api.http.post("/api/v1/register", json=ANN)
     check_problem(response, 429, "rate_limited")
-    api.edge.peer = Client("192.0.2.9", secure=False)
+    api.edge.peer = Caller("192.0.2.9", secure=False)
     await api.register("ann")
 
 

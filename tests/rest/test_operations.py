@@ -10,7 +10,7 @@ from prometheus_client import Gauge
 
 from tests.rest.api import Api, check_problem
 from tests.service.world import World
-from webchat.transport.proxy import Client
+from webchat.transport.proxy import Caller
 
 
 async def test_it_is_alive_without_its_store(api: Api) -> None:
@@ -65,10 +65,10 @@ async def test_metrics_count_requests_by_route_and_name_nobody(api: Api) -> None
 
 async def test_metrics_are_for_this_machine_alone(api: Api) -> None:
     for address in ("192.0.2.1", "2001:db8::1", "", "unix"):
-        api.edge.peer = Client(address, secure=False)
+        api.edge.peer = Caller(address, secure=False)
         check_problem(await api.http.get("/metrics"), 403, "forbidden")
     for address in ("127.0.0.1", "::1"):
-        api.edge.peer = Client(address, secure=False)
+        api.edge.peer = Caller(address, secure=False)
         assert (await api.http.get("/metrics")).status_code == 200
 
 
@@ -94,7 +94,7 @@ async def status_of_metrics(
     api: Api, asked: str, by: str, headers: dict[str, str] | None = None
 ) -> int:
     """What a connection between two addresses is answered."""
-    api.edge.peer = Client(by, secure=False)
+    api.edge.peer = Caller(by, secure=False)
     transport = httpx.ASGITransport(api.app, client=(by, 50_000))
     async with httpx.AsyncClient(transport=transport, base_url=f"http://{asked}:4001") as agent:
         return (await agent.get("/metrics", headers=headers)).status_code

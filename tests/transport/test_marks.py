@@ -10,11 +10,11 @@ from tests.transport.nodes import POLLING, SECRET, WEBSOCKET, Nodes, nodes
 from tests.transport.wire import Wire, request, upgrade_request
 from webchat.session.sids import Sids
 from webchat.transport.marks import Forged, Marks
-from webchat.transport.proxy import Client
+from webchat.transport.proxy import Caller
 
 SIDS = Sids("node-1", b"key")
 MARKS = Marks(b"key")
-CLIENT = Client("2001:db8::1", secure=True)
+CLIENT = Caller("2001:db8::1", secure=True)
 
 
 @pytest.fixture

@@ -9,14 +9,14 @@ import pytest
 
 from webchat.transport.headers import Headers
 from webchat.transport.origins import OwnOrListed
-from webchat.transport.proxy import Client, Proxies
+from webchat.transport.proxy import Caller, Proxies
 
 PROXIES = Proxies([ip_network("10.0.0.0/8"), ip_network("fd00::/8")])
 
 
 def test_a_stranger_s_headers_do_not_count() -> None:
     headers = {"x-forwarded-for": "1.1.1.1", "x-forwarded-proto": "https"}
-    assert PROXIES.resolve("8.8.8.8", headers) == Client("8.8.8.8", secure=False)
+    assert PROXIES.resolve("8.8.8.8", headers) == Caller("8.8.8.8", secure=False)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_a_stranger_s_headers_do_not_count() -> None:
 def test_a_peer_has_one_address_on_a_socket_of_either_kind(
     proxies: Proxies, peer: str, address: str
 ) -> None:
-    assert proxies.resolve(peer, {}) == Client(address, secure=False)
+    assert proxies.resolve(peer, {}) == Caller(address, secure=False)
 
 
 def test_a_proxy_is_trusted_on_a_socket_of_both_kinds() -> None:

@@ -75,21 +75,21 @@ class Closed(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
-class Refused(msgspec.Struct, frozen=True, gc=False):
+class Violation(msgspec.Struct, frozen=True, gc=False):
     """The peer broke the protocol: the connection has to be failed with this close code."""
 
     code: int
     reason: str
 
 
-Event = str | bytes | Ping | Pong | Closed | Refused
-"""A text message (str), a binary one (bytes), a control frame, or a refusal (always the last)."""
+Event = str | bytes | Ping | Pong | Closed | Violation
+"""A text message (str), a binary one (bytes), a control frame, or a violation (always the last)."""
 
 
 class _Broken(Exception):  # noqa: N818
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
-        self.refusal = Refused(code, reason)
+        self.violation = Violation(code, reason)
 
 
 class Parser:
@@ -97,7 +97,7 @@ class Parser:
 
     A message of several frames is joined; all its frames together, and what has been announced of
     the one that is under way, are at most `max_message_bytes`, which may be changed. After `Closed`
-    or `Refused` it ignores what it is fed.
+    or `Violation` it ignores what it is fed.
     """
 
     __slots__ = ("_fragments", "_is_done", "_need_bytes", "_pending", "_utf8", "max_message_bytes")
@@ -135,7 +135,7 @@ class Parser:
             self._pending = bytearray(data[at:]) if at < size else b""
         except _Broken as broken:
             self._finish()
-            events.append(broken.refusal)
+            events.append(broken.violation)
         return events
 
     def _take_all(self, data: bytes, at: int, size: int, events: list[Event]) -> int:

@@ -17,7 +17,7 @@ import msgspec
 from webchat.session.connection import Connection
 from webchat.session.endpoint import Busy, Endpoint
 from webchat.session.handler import Request
-from webchat.transport.proxy import Client
+from webchat.transport.proxy import Caller
 
 _MAX_QUERY_FIELDS: Final = 32
 _KEPT_QUERY_BYTES: Final = 256
@@ -59,7 +59,7 @@ def admit(
     endpoint: Endpoint,
     headers: Mapping[str, str],
     query_string: bytes,
-    client: Client,
+    client: Caller,
     transport: Literal["polling", "websocket"],
 ) -> Request:
     """The request as the session sees it. Raises Refused."""

@@ -26,7 +26,7 @@ from webchat.session.handler import Request
 from webchat.session.pacing import Pacing, Sharing
 from webchat.transport.admission import Refused, admit, check_room, find
 from webchat.transport.headers import Headers
-from webchat.transport.proxy import Client, Proxies
+from webchat.transport.proxy import Caller, Proxies
 from webchat.transport.relay import Relay, aim
 from webchat.transport.to_role import ToRole
 from webchat.transport.unread import unread_bytes
@@ -323,7 +323,7 @@ class HttpProtocol(HttpToolsProtocol):
             connection.offer(wire)
         return wire
 
-    def _spliced(self, relay: Relay, urls: Urls, client: Client) -> asyncio.Protocol:
+    def _spliced(self, relay: Relay, urls: Urls, client: Caller) -> asyncio.Protocol:
         """The connection joined to one of another node, which answers the request."""
         head = relay.upgrade_request(self.parser.get_method(), self._aim(), self.headers, client)
         self.connections.discard(self)
@@ -335,7 +335,7 @@ class HttpProtocol(HttpToolsProtocol):
             lambda refused: self._answer(refused.status, refused.body, refused.headers),
         )
 
-    def _relayed_for(self, headers: Headers) -> Client | None:
+    def _relayed_for(self, headers: Headers) -> Caller | None:
         """Who made the request, if another node passed it on."""
         relay = self._hosting.relay
         if relay is None:

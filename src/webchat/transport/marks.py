@@ -14,7 +14,7 @@ import hmac
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from webchat.transport.proxy import Client
+from webchat.transport.proxy import Caller
 
 HEADER: Final = "x-webchat-relayed"
 REPLACED: Final = frozenset({HEADER.encode(), b"x-forwarded-for", b"x-forwarded-proto"})
@@ -35,7 +35,7 @@ class Marks:
     def __init__(self, *keys: bytes) -> None:
         self.keys: Sequence[bytes] = keys
 
-    def fields(self, method: bytes, target: bytes, client: Client) -> list[tuple[bytes, bytes]]:
+    def fields(self, method: bytes, target: bytes, client: Caller) -> list[tuple[bytes, bytes]]:
         """The header fields that mark a request of `client`; `target`: its path and query."""
         address = client.address.encode("latin-1")
         scheme = b"https" if client.secure else b"http"
@@ -45,7 +45,7 @@ class Marks:
             (HEADER.encode(), _mac(self.keys[0], method, target, address, scheme)),
         ]
 
-    def client(self, method: bytes, target: bytes, headers: Mapping[str, str]) -> Client | None:
+    def client(self, method: bytes, target: bytes, headers: Mapping[str, str]) -> Caller | None:
         """Who made a request that was passed on to this node; None: nobody passed it on.
 
         `headers`: names in lower case. Raises Forged.
@@ -59,7 +59,7 @@ class Marks:
         said = mark.encode("latin-1")
         if not any(hmac.compare_digest(said, _mac(key, *signed)) for key in self.keys):
             raise Forged
-        return Client(address, scheme == "https")
+        return Caller(address, scheme == "https")
 
 
 def _mac(key: bytes, *signed: bytes) -> bytes:

@@ -28,7 +28,7 @@ from webchat.transport.asgi import (
 from webchat.transport.headers import Headers
 from webchat.transport.node_links import NoAnswer
 from webchat.transport.origins import cors_headers
-from webchat.transport.proxy import Client, Proxies
+from webchat.transport.proxy import Caller, Proxies
 from webchat.transport.relay import IS_RELAYED, Relay
 
 _TEXT: Final = (b"content-type", b"text/plain; charset=UTF-8")
@@ -125,7 +125,7 @@ class Polling:
 
 
 async def _pass_on(
-    relay: Relay, scope: Scope, receive: Receive, send: Send, client: Client, sid: str
+    relay: Relay, scope: Scope, receive: Receive, send: Send, client: Caller, sid: str
 ) -> None:
     urls = await relay.where.owner(sid)
     try:

@@ -12,7 +12,7 @@ Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
 
 
-class Client(msgspec.Struct, frozen=True):
+class Caller(msgspec.Struct, frozen=True):
     """A client: its `address`, and whether it speaks TLS (to us, or to a trusted proxy).
 
     An IPv4 address is one, also where a socket of both kinds writes it as one of IPv6.
@@ -28,7 +28,7 @@ class Proxies:
     def __init__(self, trusted: Sequence[Network] = ()) -> None:
         self._trusted = tuple(trusted)
 
-    def resolve(self, peer: str, headers: Mapping[str, str], *, secure: bool = False) -> Client:
+    def resolve(self, peer: str, headers: Mapping[str, str], *, secure: bool = False) -> Caller:
         """The client behind `peer`, the address that connected to us (`secure`: by TLS).
 
         `headers`: names in lower case. Of the addresses in X-Forwarded-For the rightmost that is
@@ -36,12 +36,12 @@ class Proxies:
         """
         parsed = _address(peer)
         if parsed is None:
-            return Client(peer, secure)
+            return Caller(peer, secure)
         if not self._is_trusted(parsed):
-            return Client(_written(parsed), secure)
+            return Caller(_written(parsed), secure)
         protocols = _listed(headers.get("x-forwarded-proto", ""))
         address = self._rightmost_untrusted(parsed, _listed(headers.get("x-forwarded-for", "")))
-        return Client(_written(address), protocols[-1].lower() == "https" if protocols else secure)
+        return Caller(_written(address), protocols[-1].lower() == "https" if protocols else secure)
 
     def _rightmost_untrusted(self, peer: Address, hops: Sequence[str]) -> Address:
         nearest = peer

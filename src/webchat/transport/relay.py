@@ -26,7 +26,7 @@ from webchat.transport.node_links import (
     NodeLinkSettings,
     Unreachable,
 )
-from webchat.transport.proxy import Client
+from webchat.transport.proxy import Caller
 from webchat.transport.splice import Splice, Splices
 from webchat.transport.whereabouts import OtherNodes, Urls, Whereabouts
 
@@ -82,7 +82,7 @@ class Relay:
             clock, settings.link.connect_timeout_ms / 1000, settings.close_timeout_ms / 1000
         )
 
-    def client(self, method: bytes, target: bytes, headers: Headers) -> Client | None:
+    def client(self, method: bytes, target: bytes, headers: Headers) -> Caller | None:
         """Who made a request that another node passed on; None: it comes from its client.
 
         Raises Refused if its mark is no node's: so nothing is passed on in a circle.
@@ -105,7 +105,7 @@ class Relay:
         scope: Scope,
         receive: Receive,
         send: Send,
-        client: Client,
+        client: Caller,
         urls: Sequence[str],
     ) -> None:
         """Let the first node of `urls` that can be reached answer.
@@ -172,7 +172,7 @@ class Relay:
             self._links.give_back(link)
 
     def upgrade_request(
-        self, method: bytes, target: bytes, fields: Fields, client: Client
+        self, method: bytes, target: bytes, fields: Fields, client: Caller
     ) -> bytes:
         """The head of a passed-on upgrade to WebSocket."""
         marks = self._marks.fields(method, target, client)
@@ -191,7 +191,7 @@ class Relay:
         await self._splices.close()
         self._links.close()
 
-    def _request(self, scope: Scope, client: Client, body: bytes) -> bytes:
+    def _request(self, scope: Scope, client: Caller, body: bytes) -> bytes:
         method, target = scope["method"].encode(), _aim(scope)
         kept = _passed_on(scope["headers"])
         if body or scope["method"] == "POST":

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from webchat.protocol import websocket
 from webchat.protocol.engineio import Packet
-from webchat.protocol.websocket import Closed, Event, Parser, Ping, Refused
+from webchat.protocol.websocket import Closed, Event, Parser, Ping, Violation
 from webchat.session.deadlines import Deadlines
 from webchat.session.pacing import Sharing
 from webchat.session.roles import Receiver
@@ -200,7 +200,7 @@ class WebSocket(asyncio.Protocol):
             self._lose()
             self.close(event.code, event.reason)
             self._transport.close()
-        elif isinstance(event, Refused):
+        elif isinstance(event, Violation):
             self._lose()
             self.close(event.code, event.reason)
             # The peer's answer to the close frame cannot be read any more: wait for its end alone.

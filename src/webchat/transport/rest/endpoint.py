@@ -21,10 +21,10 @@ READ: Final = ("GET", "HEAD")
 
 def at(path: str, answer: Answer, methods: tuple[str, ...] = READ) -> BaseRoute:
     """A route that calls `answer`, which may raise WebchatError; other methods get 405."""
-    return Route(path, _Endpoint(path, answer, methods))
+    return Route(path, _Application(path, answer, methods))
 
 
-class _Endpoint:
+class _Application:
     def __init__(self, path: str, answer: Answer, methods: tuple[str, ...]) -> None:
         self._path = path
         self._answer = answer

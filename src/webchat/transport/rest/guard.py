@@ -21,7 +21,7 @@ from webchat.transport.proxy import Proxies
 from webchat.transport.rest.problems import problem
 
 CLIENT: Final = "webchat.client"
-"""Where in the ASGI scope the Client is."""
+"""Where in the ASGI scope the Caller is."""
 
 HELD: Final = "webchat.held"
 """Where in the ASGI scope the AsyncExitStack is of what is held until the answer is sent."""

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute
 from starlette.types import Scope
 
 from webchat.errors import Code, WebchatError
-from webchat.transport.proxy import Client
+from webchat.transport.proxy import Caller
 from webchat.transport.relay import NODE
 from webchat.transport.rest.endpoint import at
 from webchat.transport.rest.guard import CLIENT
@@ -86,7 +86,7 @@ class Operations:
         )
 
 
-def _is_loopback(client: Client) -> bool:
+def _is_loopback(client: Caller) -> bool:
     try:
         return ip_address(client.address).is_loopback
     except ValueError:

@@ -10,7 +10,7 @@ import msgspec
 
 from webchat.errors import Code
 from webchat.model import Login, Uid
-from webchat.transport.proxy import Client
+from webchat.transport.proxy import Caller
 from webchat.transport.rest.services import Services
 
 Body = TypeVar("Body")
@@ -26,7 +26,7 @@ class Call(Generic[Body, Query]):
     """
 
     services: Services
-    client: Client
+    client: Caller
     uid: Uid
     login: Login | None
     by_cookie: str
