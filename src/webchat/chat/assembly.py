@@ -34,6 +34,7 @@ from webchat.chat.settings import RepairSettings
 from webchat.chat.snapshots import Snapshots
 from webchat.chat.stats import Stats
 from webchat.chat.tools import Tools
+from webchat.chat.topics import NODES
 from webchat.chat.unheard import Heard, Said, Unheard
 from webchat.model import Login
 from webchat.ports.bus import Bus
@@ -198,7 +199,7 @@ class Chat:
             self._tasks.spawn(self._identity.keep(self._settings.login_days))
 
     async def _hear_all(self) -> None:
-        await self.roster.hear_all()
+        await self.roster.subscribe(NODES)
         self._recents.ask()
 
     def compare(self) -> None:

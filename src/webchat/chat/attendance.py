@@ -40,6 +40,7 @@ class Attendance:
     ) -> None:
         self._roster = roster
         self._log = tools.store.log
+        self._members = tools.store.members
         self._gaps = gaps
         self._comparing = comparing
         self._backlog = backlog
@@ -246,8 +247,9 @@ class Attendance:
 
     async def _newest_end(self, conv: ConvID, uid: Uid) -> Entry | None:
         """The entry by which somebody has left a log; None: it has not, or is in it again."""
-        span = await self._roster.newest_span(conv, uid)
-        end = await self._log.read(conv, span.until - 1, 1) if span and span.until else []
+        spans = await self._members.spans(conv, uid)
+        until = spans[-1].until if spans else None
+        end = await self._log.read(conv, until - 1, 1) if until else []
         return end[0] if end else None
 
     async def _come_in_at_last(self, user: User, conv: ConvID, seq: Seq) -> None:

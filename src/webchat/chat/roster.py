@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from webchat.chat.followed import Arrival, FollowedLog, User, followed_log
 from webchat.chat.tools import Tools
-from webchat.chat.topics import NODES
 from webchat.errors import Code, WebchatError
-from webchat.model import NO_HEAD, ConvID, Head, Membership, Uid
+from webchat.model import NO_HEAD, ConvID, Head, Uid
 
 if TYPE_CHECKING:
     from webchat.chat.device import Device
@@ -30,7 +29,6 @@ class Roster:
     """
 
     def __init__(self, tools: Tools) -> None:
-        self._members = tools.store.members
         self._bus = tools.bus
         self._topics: Counter[str] = Counter()
         self.users: dict[Uid, User] = {}
@@ -57,11 +55,6 @@ class Roster:
         """The user is told of receipts there, which a snapshot that is being read may lack."""
         if (conv, uid) in self.snapshots:
             self.snapshots[conv, uid] = True
-
-    async def newest_span(self, conv: ConvID, uid: Uid) -> Membership | None:
-        """The newest time of a user in a log; None: it is not known to have been in it."""
-        spans = await self._members.spans(conv, uid)
-        return spans[-1] if spans else None
 
     def follow(self, user: User, conv: ConvID, head: Head) -> FollowedLog:
         """The log, which the user follows from now on; `head`: where it is if it is new."""
@@ -106,10 +99,6 @@ class Roster:
             return True
         self._bus.unsubscribe(topic)
         return False
-
-    async def hear_all(self) -> None:
-        """From now on, hear what others tell every node."""
-        await self.subscribe(NODES)
 
     async def subscribe(self, topic: str) -> None:
         """Hear what others publish on `topic`. With the bus down it is held all the same, and
