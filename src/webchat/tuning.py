@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from webchat import __version__
 from webchat.chat.assembly import Settings as ChatLayerSettings
-from webchat.chat.grouping import GroupSettings
 from webchat.chat.handlers import ChatSettings
 from webchat.chat.joining import JoinSettings
 from webchat.chat.keeping import KeptSettings
@@ -68,6 +67,7 @@ def chat_settings(settings: Settings) -> ChatLayerSettings:
         chat=ChatSettings(
             text_bytes=settings.text_bytes,
             extension_bytes=settings.extension_bytes,
+            list_uids=settings.list_uids,
             rate_events_per_s=settings.rate_events_per_s,
             rate_burst=settings.rate_burst,
         ),
@@ -82,7 +82,6 @@ def chat_settings(settings: Settings) -> ChatLayerSettings:
             receipts_interval_ms=settings.receipts_interval_ms,
             counts_interval_ms=settings.counts_interval_ms,
         ),
-        groups=GroupSettings(list_uids=settings.list_uids),
         held=HeldLimits(
             messages_per_user=settings.held_messages,
             bytes_per_group=settings.held_group_bytes,

@@ -12,7 +12,7 @@ from tests.chat.test_seed_form import seed
 from tests.chat.world import Person, World, settle
 from tests.service.late import answers_late
 from webchat.chat.assembly import Settings
-from webchat.chat.grouping import GroupSettings
+from webchat.chat.handlers import ChatSettings
 from webchat.model import Draft
 from webchat.ports.held import HeldLimits
 
@@ -52,7 +52,7 @@ async def test_who_is_brought_in_gets_the_list_and_the_rest_a_join(open_world: W
 
 
 async def test_a_rejoin_lists_as_many_as_being_brought_in_does() -> None:
-    world = World(Settings(open_mode=True, groups=GroupSettings(list_uids=2)))
+    world = World(Settings(open_mode=True, chat=ChatSettings(list_uids=2)))
     anna, ben, _ = await people(world)
     await anna.do("create", G, "cleo", "dora")
     await anna.do("refer", G, "ben")

@@ -14,7 +14,7 @@ from webchat.chat.comparing import Comparing
 from webchat.chat.confirming import Answering, Confirming
 from webchat.chat.gaps import Gaps
 from webchat.chat.governing import Governing
-from webchat.chat.grouping import Groups, GroupSettings
+from webchat.chat.grouping import Groups
 from webchat.chat.handlers import ChatHandler, ChatSettings
 from webchat.chat.hub import Hub
 from webchat.chat.identity import Identity
@@ -63,7 +63,6 @@ class Settings:
     kept: KeptSettings = field(default_factory=KeptSettings)
     repair: RepairSettings = field(default_factory=RepairSettings)
     held: HeldLimits = field(default_factory=HeldLimits)
-    groups: GroupSettings = field(default_factory=GroupSettings)
     connections_per_user: int = 1_000
     revocation_sweep_ms: int = 500
     login_days: float = 30
@@ -174,16 +173,14 @@ class Chat:
             tools,
             settings.join,
         )
-        text_bytes = settings.chat.text_bytes
+        text_bytes, list_uids = settings.chat.text_bytes, settings.chat.list_uids
         self.handler = ChatHandler(
             self._identity,
             joining,
             sender,
             confirming,
-            Groups(profiles, standings, sender, restarting, tools, settings.groups, text_bytes),
-            Governing(
-                store.members, store.invitations, standings, sender, settings.groups.list_uids
-            ),
+            Groups(profiles, standings, sender, restarting, tools, list_uids, text_bytes),
+            Governing(store.members, store.invitations, standings, sender, list_uids),
             Amending(store.log, ahead, standings, sender, text_bytes),
             profiles,
             tools,

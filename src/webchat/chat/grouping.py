@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from webchat.chat.client import Act, Client
@@ -29,13 +28,6 @@ from webchat.service.standing import OWNER, Standing, Standings
 Later = Coroutine[Any, Any, None]
 
 
-@dataclass(frozen=True, slots=True)
-class GroupSettings:
-    """`list_uids`: most uids in one list that a client sends."""
-
-    list_uids: int = 1_000
-
-
 class Groups:
     """The kinds of a group. `restarting`: in open mode."""
 
@@ -46,7 +38,7 @@ class Groups:
         sender: Sender,
         restarting: Restarting | None,
         tools: Tools,
-        settings: GroupSettings,
+        list_uids: int,
         text_bytes: int,
     ) -> None:
         self._members = tools.store.members
@@ -59,7 +51,7 @@ class Groups:
         self._restarting = restarting
         self._spawn = tools.spawn
         self._stats = tools.stats
-        self._settings = settings
+        self._list_uids = list_uids
         self._text_bytes = text_bytes
 
     # Messages
@@ -173,7 +165,7 @@ class Groups:
         conv = check_group_act(uid, envelope)
 
         async def decide() -> Append:
-            uids = uids_in(envelope.body, self._settings.list_uids)
+            uids = uids_in(envelope.body, self._list_uids)
             name = group_name(envelope)
             await self._check_known(uids)
             others = [other for other in uids if other != uid]
@@ -189,7 +181,7 @@ class Groups:
         conv = check_group_act(uid, envelope)
 
         async def decide() -> Append | None:
-            uids = uids_in(envelope.body, self._settings.list_uids)
+            uids = uids_in(envelope.body, self._list_uids)
             if not uids:
                 raise WebchatError(Code.BAD_REQUEST, "refer names whom to add")
             standing = await self._standings.of(uid, conv)
@@ -235,7 +227,7 @@ class Groups:
         """Flows 6 and 7: answered with the list; in open mode an unknown group is made from it."""
         uid, envelope = act.uid, act.envelope
         conv = check_group_act(uid, envelope)
-        uids = uids_in(envelope.body, self._settings.list_uids) if envelope.body else []
+        uids = uids_in(envelope.body, self._list_uids) if envelope.body else []
         standing = await self._standings.of(uid, conv)
         if not standing.exists and envelope.body and self._restarting is not None:
             await self._restarting.remake(uid, conv, uids, envelope)

@@ -63,13 +63,15 @@ _log = structlog.get_logger()
 @dataclass(frozen=True, slots=True)
 class ChatSettings:
     """`text_bytes`: of a message in UTF-8; `extension_bytes`: of optional fields in an envelope;
-    `gated_events`, `gated_bytes`: how many events of one connection may wait behind a look into
-    the store, and how much memory they may take; `refusals_burst`: how many events of a connection
-    are refused at once for coming fast, or for being none, and then as many a second as it may say;
-    one that sends still more is not read for a while."""
+    `list_uids`: most uids in one list that a client sends; `gated_events`, `gated_bytes`: how many
+    events of one connection may wait behind a look into the store, and how much memory they may
+    take; `refusals_burst`: how many events of a connection are refused at once for coming fast, or
+    for being none, and then as many a second as it may say; one that sends still more is not read
+    for a while."""
 
     text_bytes: int = 16 * 1024
     extension_bytes: int = 4_096
+    list_uids: int = 1_000
     rate_events_per_s: float = 30.0
     rate_burst: int = 300
     refusals_burst: int = 1_000
