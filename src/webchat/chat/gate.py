@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from sys import getsizeof
-from typing import Final
 
+from webchat.chat.rates import USERS_CONNECTIONS
 from webchat.model import Uid
 from webchat.protocol.socketio import Event
-
-_CONNECTIONS: Final = 10
-"""What waits for all connections of a user together may take as much memory as for so many."""
 
 
 class Gates:
@@ -28,7 +25,7 @@ class Gates:
     def has_room(self, uid: Uid | None, weight: int) -> bool:
         """Whether so much more may wait for that user's connections."""
         waiting = 0 if uid is None else self._bytes.get(uid, 0)
-        return waiting + weight <= _CONNECTIONS * self.most_bytes
+        return waiting + weight <= USERS_CONNECTIONS * self.most_bytes
 
     def note(self, uid: Uid | None, weight: int) -> None:
         """So much more waits, or less."""

@@ -13,8 +13,8 @@ from webchat.model import Uid
 
 _ROUNDING_S: Final = 1e-6
 """Sums of floats may end this far from the whole token that was waited for."""
-_CONNECTIONS: Final = 10
-"""All connections of a user together may say as much as so many of them."""
+USERS_CONNECTIONS: Final = 10
+"""All connections of a user together may say, and have waiting, as much as so many of them."""
 _FEW_USERS: Final = 1_000
 
 
@@ -54,7 +54,7 @@ class Rates:
                 users_at_s = now_s
             elif users_at_s < now_s:
                 users_at_s = now_s
-            users_at_s += cost_s / _CONNECTIONS
+            users_at_s += cost_s / USERS_CONNECTIONS
             if users_at_s > latest_s:
                 latest_s = users_at_s
         early_s = latest_s - now_s - self._ahead_s
