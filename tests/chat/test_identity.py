@@ -127,7 +127,7 @@ async def test_a_login_that_expired_closes_its_connections_and_stays_expired(hom
 async def test_a_token_nobody_has_is_refused_with_its_code(world: World) -> None:
     with pytest.raises(ConnectRefused) as refused:
         await world.person("stranger")
-    assert refused.value.code == "unauthenticated"
+    assert refused.value.data == {"code": "unauthenticated"}
 
 
 async def test_one_user_has_so_many_connections_and_no_more_until_one_of_them_ends() -> None:
@@ -162,7 +162,7 @@ async def test_a_store_that_is_down_is_said_so_and_not_a_bad_login(world: World)
     world.store.is_down = True
     with pytest.raises(ConnectRefused) as refused:
         await world.person("anna")
-    assert refused.value.code == "unavailable"
+    assert refused.value.data["code"] == "unavailable"
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,6 @@ class ConnectRefused(Exception):  # noqa: N818
     ) -> None:
         super().__init__(message)
         self.message = message
-        self.code = code
         self.data: dict[str, object] = {} if code is None else {"code": code}
         if retry_after_ms is not None:
             self.data["retry_after_ms"] = retry_after_ms
