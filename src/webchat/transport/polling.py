@@ -62,8 +62,7 @@ class Polling:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         headers = Headers(scope["headers"])
-        peer = scope["client"][0] if scope["client"] else ""
-        client = self._proxies.resolve(peer, headers, secure=scope["scheme"] == "https")
+        client = self._proxies.client_of(scope, headers)
         fields: Fields = [*_ALWAYS]
         try:
             if self._endpoint.origin_allowed(headers, client.secure):

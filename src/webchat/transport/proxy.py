@@ -8,6 +8,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 import msgspec
 
+from webchat.transport.asgi import Scope
+
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
 
@@ -27,6 +29,11 @@ class Proxies:
 
     def __init__(self, trusted: Sequence[Network] = ()) -> None:
         self._trusted = tuple(trusted)
+
+    def client_of(self, scope: Scope, headers: Mapping[str, str]) -> Caller:
+        """The client that an ASGI application is called for."""
+        peer = scope["client"][0] if scope.get("client") else ""
+        return self.resolve(peer, headers, secure=scope.get("scheme") == "https")
 
     def resolve(self, peer: str, headers: Mapping[str, str], *, secure: bool = False) -> Caller:
         """The client behind `peer`, the address that connected to us (`secure`: by TLS).

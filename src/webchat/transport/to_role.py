@@ -56,9 +56,7 @@ class ToRole:
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         if IS_RELAYED in scope:
             raise Refused(Refusal.BAD_REQUEST)
-        peer = scope["client"][0] if scope["client"] else ""
-        headers = Headers(scope["headers"])
-        client = self._proxies.resolve(peer, headers, secure=scope["scheme"] == "https")
+        client = self._proxies.client_of(scope, Headers(scope["headers"]))
         urls = await self.nodes(scope["query_string"])
         await self.relay.pass_on(scope, receive, send, client, urls)
 

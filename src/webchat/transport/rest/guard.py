@@ -75,9 +75,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope["headers"])
-        peer = scope["client"][0] if scope.get("client") else ""
-        secure = scope.get("scheme") == "https"
-        scope[CLIENT] = self._proxies.resolve(peer, headers, secure=secure)
+        scope[CLIENT] = self._proxies.client_of(scope, headers)
         allowed = self._origin_allowed(headers, scope[CLIENT].secure)
         reply = _Reply(send, headers.get("origin") if allowed else None)
         await self._answer(scope, headers, allowed, receive, reply)
