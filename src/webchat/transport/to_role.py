@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 from urllib.parse import parse_qs
 
 from webchat.errors import Code, WebchatError
@@ -13,12 +12,7 @@ from webchat.transport.headers import Headers
 from webchat.transport.node_links import NoAnswer
 from webchat.transport.proxy import Proxies
 from webchat.transport.relay import IS_RELAYED, Relay
-from webchat.transport.rest.problems import problem
-
-_AS_REST_SAYS: Final = {
-    408: WebchatError(Code.BAD_REQUEST, "The body did not arrive in time."),
-    413: WebchatError(Code.TOO_LARGE, "The body is too large."),
-}
+from webchat.transport.rest.problems import body_refused, problem
 
 
 class ToRole:
@@ -47,7 +41,7 @@ class ToRole:
         except Refused as refused:
             await respond(send, refused.status, refused.body, refused.headers)
         except BodyRefused as refused:
-            response = problem(_AS_REST_SAYS[refused.status])
+            response = problem(body_refused(refused, "The body is too large."))
             response.headers["Connection"] = "close"
             await response(scope, receive, send)
         except NoAnswer:

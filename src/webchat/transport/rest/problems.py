@@ -11,6 +11,7 @@ from msgspec import UNSET, UnsetType
 from starlette.responses import Response
 
 from webchat.errors import Code, WebchatError
+from webchat.transport.asgi import BodyRefused
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -37,6 +38,13 @@ def problem(error: WebchatError, status: int | None = None) -> Response:
         retry_after_ms=UNSET if error.retry_after_ms is None else error.retry_after_ms,
     )
     return Response(msgspec.json.encode(body), status, _headers(error), MEDIA_TYPE)
+
+
+def body_refused(refused: BodyRefused, too_large: str) -> WebchatError:
+    """What is said of a body that was not taken; `too_large`: where it is over its limit."""
+    if refused.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return WebchatError(Code.TOO_LARGE, too_large)
+    return WebchatError(Code.BAD_REQUEST, "The body did not arrive in time.")
 
 
 def not_found() -> Response:

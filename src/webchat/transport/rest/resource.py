@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, TypeVar
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -15,8 +15,11 @@ from webchat.errors import Code, WebchatError
 from webchat.model import Login, Uid, is_uid
 from webchat.protocol.cookies import COOKIE, cookie_in
 from webchat.service.turns import Turns
+from webchat.transport import asgi
+from webchat.transport.asgi import BodyRefused
 from webchat.transport.headers import Headers
 from webchat.transport.rest.guard import CLIENT, HELD
+from webchat.transport.rest.problems import body_refused
 from webchat.transport.rest.route import Call, Reply, Route
 from webchat.transport.rest.services import RestSettings, Services
 
@@ -144,12 +147,16 @@ class _ReadResponse(Response):
 
 
 async def read_body(request: Request, settings: RestSettings) -> bytes:
-    """The request's body. Raises WebchatError: TOO_LARGE, BAD_REQUEST if it comes too slowly."""
+    """The request's body. Raises WebchatError: TOO_LARGE, BAD_REQUEST if it comes too slowly; and
+    ClientDisconnect."""
+    limit = settings.body_bytes
     try:
-        async with asyncio.timeout(settings.body_timeout_s):
-            return await _read_at_most(request, settings.body_bytes)
-    except TimeoutError:
-        raise WebchatError(Code.BAD_REQUEST, "The body did not arrive in time.") from None
+        body = await asgi.read_body(request.receive, limit, settings.body_timeout_s)
+    except BodyRefused as refused:
+        raise body_refused(refused, f"A body has up to {limit} bytes.") from None
+    if body is None:
+        raise ClientDisconnect
+    return body
 
 
 def decode_json(body: bytes, into: type[_Struct]) -> _Struct:
@@ -160,15 +167,6 @@ def decode_json(body: bytes, into: type[_Struct]) -> _Struct:
         raise WebchatError(Code.BAD_REQUEST, f"{error}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise WebchatError(Code.BAD_REQUEST, "The body is no valid JSON.") from None
-
-
-async def _read_at_most(request: Request, limit: int) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise WebchatError(Code.TOO_LARGE, f"A body has up to {limit} bytes.")
-    return bytes(body)
 
 
 def _decode_query(request: Request, into: type[_Struct]) -> _Struct:
