@@ -302,8 +302,12 @@ async def test_people_are_found_by_uid_and_words_of_their_name_but_not_when_disa
     await world.user("lee7", "Bo")
     await world.user("cat", "Lee Cat")
     await world.administration.disable("cat")
-    found = await world.accounts.search(" LE ", "", 50)
-    assert [profile.uid for profile in found] == ["ann", "lee7"]
+    found = await world.accounts.search(" LE ", "", 2)
+    assert ([profile.uid for profile in found.items], found.next) == (["ann", "lee7"], None)
+    first = await world.accounts.search("le", "", 1)
+    assert ([profile.uid for profile in first.items], first.next) == (["ann"], "ann")
+    rest = await world.accounts.search("le", "ann", 1)
+    assert ([profile.uid for profile in rest.items], rest.next) == (["lee7"], None)
     assert await code_of(world.accounts.user("cat")) is Code.UNKNOWN_USER
     assert await code_of(world.accounts.search("x" * 65, "", 50)) is Code.BAD_REQUEST
 

@@ -77,7 +77,7 @@ async def test_an_account_that_is_enabled_again_has_its_password_and_no_login(
     await world.administration.enable("ann")
     assert await world.accounts.authenticate(token) is None
     token = (await world.accounts.login("ann", PASSWORD, ADDRESS)).token
-    assert [found.uid for found in await world.accounts.search("ann", "", 9)] == ["ann"]
+    assert [found.uid for found in (await world.accounts.search("ann", "", 9)).items] == ["ann"]
     await world.administration.enable("ann")
     assert await world.accounts.authenticate(token)
 

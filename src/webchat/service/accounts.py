@@ -23,12 +23,11 @@ from webchat.service.account_rules import (
     clean_about,
     clean_name,
 )
-from webchat.service.pages import check_after
+from webchat.service.pages import Page, check_after, clean_limit, clean_prefix, page_of
 from webchat.service.passwords import Passwords
 from webchat.service.profiles import Profiles, new_profile
 from webchat.service.tokens import Issued, Tokens
 
-MAX_SEARCH_CHARS: Final = 64
 _RIGHT_PER_WRONG: Final = 10
 """How many times as often as it may be guessed a password that is right may be used."""
 
@@ -175,14 +174,13 @@ class AccountService:
         if not await self._tokens.revoke(uid, login_id):
             raise WebchatError(Code.NOT_FOUND, "There is no such session.")
 
-    async def search(self, prefix: str, after: Uid, limit: int) -> Sequence[Profile]:
+    async def search(self, prefix: str, after: Uid, limit: int) -> Page[Profile, Uid]:
         """Enabled accounts whose uid, name or a word of the name begins with `prefix`, by uid.
         BAD_REQUEST."""
+        count = clean_limit(limit)
         check_after(after, is_uid)
-        text = prefix.strip()
-        if len(text) > MAX_SEARCH_CHARS:
-            raise WebchatError(Code.BAD_REQUEST, f"q has up to {MAX_SEARCH_CHARS} characters.")
-        return await self._accounts.search(text, after, limit)
+        found = await self._accounts.search(clean_prefix(prefix), after, count + 1)
+        return page_of(found, count, lambda profile: profile.uid)
 
     async def user(self, uid: Uid) -> Profile:
         """Somebody's profile. UNKNOWN_USER, for a disabled account too."""

@@ -11,7 +11,7 @@ from webchat.ports.members import Members
 from webchat.ports.positions import Positions
 from webchat.service.batches import read_each
 from webchat.service.history import History
-from webchat.service.pages import Page, activity_of, clean_limit, cursor_of
+from webchat.service.pages import Page, activity_of, clean_limit, cursor_of, page_of
 from webchat.service.profiles import Profiles
 
 
@@ -67,8 +67,8 @@ class Conversations:
         count = clean_limit(limit)
         end = None if before is None else activity_of(before)
         found = await self._following.newest(uid, end, count + 1)
-        items = await self._listed(uid, found[:count])
-        return Page(items, cursor_of(found[count - 1].activity) if len(found) > count else None)
+        page = page_of(found, count, lambda seen: cursor_of(seen.activity))
+        return Page(await self._listed(uid, page.items), page.next)
 
     async def one(self, uid: Uid, conv: ConvID) -> Described:
         """One conversation; of one that was left the name alone. NOT_A_MEMBER."""

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from webchat.errors import Code, WebchatError
 from webchat.model import ConvID, Group, Uid, is_group
 from webchat.ports.members import Members
-from webchat.service.accounts import MAX_SEARCH_CHARS
 from webchat.service.batches import read_each
 from webchat.service.entering import Entered, Entrance
-from webchat.service.pages import Page, check_after, clean_limit
+from webchat.service.pages import Page, check_after, clean_limit, clean_prefix, page_of
 from webchat.service.standing import Standing
 
 
@@ -31,15 +30,13 @@ class Directory:
 
     async def search(self, prefix: str, after: ConvID, limit: int) -> Page[PublicGroup, ConvID]:
         """Public groups whose name begins with `prefix`, by id. BAD_REQUEST."""
-        count, text = clean_limit(limit), prefix.strip()
+        count = clean_limit(limit)
         check_after(after, is_group)
-        if len(text) > MAX_SEARCH_CHARS:
-            raise WebchatError(Code.BAD_REQUEST, f"q has up to {MAX_SEARCH_CHARS} characters.")
-        found = await self._members.public(text, after, count + 1)
-        groups = found[:count]
-        sizes = await read_each(self._members.count, [group.conv for group in groups])
-        items = [PublicGroup(group, size) for group, size in zip(groups, sizes, strict=True)]
-        return Page(items, groups[-1].conv if len(found) > count else None)
+        found = await self._members.public(clean_prefix(prefix), after, count + 1)
+        page = page_of(found, count, lambda group: group.conv)
+        sizes = await read_each(self._members.count, [group.conv for group in page.items])
+        items = [PublicGroup(group, size) for group, size in zip(page.items, sizes, strict=True)]
+        return Page(items, page.next)
 
     async def join(self, uid: Uid, conv: ConvID) -> Entered:
         """The user comes in by a `join` of its own.

@@ -14,6 +14,7 @@ from webchat.ports.following import Activity
 
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
+MAX_SEARCH_CHARS: Final = 64
 _MAX_SEQ: Final = 2**53
 
 _Item = TypeVar("_Item")
@@ -28,6 +29,15 @@ class Page(Generic[_Item, _Key]):
     next: _Key | None
 
 
+def page_of(
+    found: Sequence[_Item], count: int, key_of: Callable[[_Item], _Key]
+) -> Page[_Item, _Key]:
+    """The first `count` of what was `found`, which is more where there are more. `key_of`: what to
+    ask for those after an item."""
+    items = found[:count]
+    return Page(items, key_of(items[-1]) if len(found) > count else None)
+
+
 def clean_limit(limit: int) -> int:
     """How many items a page has: over 200 counts as 200. Below 1: WebchatError(BAD_REQUEST)."""
     if limit < 1:
@@ -39,6 +49,15 @@ def check_after(after: str, is_id: Callable[[str], bool]) -> None:
     """The id of the last item that was had; "": none was. Raises WebchatError(BAD_REQUEST)."""
     if after and not is_id(after):
         raise WebchatError(Code.BAD_REQUEST, "after is not an id of this list.")
+
+
+def clean_prefix(prefix: str) -> str:
+    """What names that are searched for begin with, spaces around it left out. Raises
+    WebchatError(BAD_REQUEST) over 64 characters."""
+    text = prefix.strip()
+    if len(text) > MAX_SEARCH_CHARS:
+        raise WebchatError(Code.BAD_REQUEST, f"q has up to {MAX_SEARCH_CHARS} characters.")
+    return text
 
 
 def check_seq(seq: Seq) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from webchat.model import (
@@ -17,7 +16,7 @@ from webchat.model import (
 from webchat.ports.members import Members
 from webchat.ports.positions import Positions
 from webchat.service.history import History
-from webchat.service.pages import Page, check_after, clean_limit
+from webchat.service.pages import Page, check_after, clean_limit, page_of
 from webchat.service.profiles import Profiles
 from webchat.service.read_positions import position_as_seen
 from webchat.service.standing import not_a_member
@@ -99,8 +98,7 @@ class Readers:
         if (await self._history.spans(uid, conv))[-1].until is not None:
             raise not_a_member()
         found = await self._members.page(conv, after, count + 1)
-        items: Sequence[Membership] = found[:count]
-        return Page(items, items[-1].uid if len(found) > count else None)
+        return page_of(found, count, lambda member: member.uid)
 
 
 def _was_in_before(member: Membership, seq: Seq) -> bool:

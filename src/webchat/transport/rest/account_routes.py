@@ -9,7 +9,6 @@ from msgspec import UnsetType
 from webchat.errors import Code, WebchatError
 from webchat.model import Login
 from webchat.service.accounts import ProfileChange
-from webchat.service.pages import clean_limit
 from webchat.service.tokens import Issued
 from webchat.transport.rest import wire
 from webchat.transport.rest.route import Call, Reply, Route
@@ -82,10 +81,8 @@ async def revoke(call: Call[None, None]) -> None:
 async def users(call: Call[None, wire.UserQuery]) -> wire.Users:
     """Find people."""
     query = call.query
-    limit = clean_limit(query.limit)
-    found = await call.services.accounts.search(query.q, query.after, limit + 1)
-    items = [wire.User(profile.uid, profile.name) for profile in found[:limit]]
-    return wire.Users(items, items[-1].uid if len(found) > limit else None)
+    page = await call.services.accounts.search(query.q, query.after, query.limit)
+    return wire.Users([wire.User(profile.uid, profile.name) for profile in page.items], page.next)
 
 
 async def user(call: Call[None, None]) -> wire.Person:
