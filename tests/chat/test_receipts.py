@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from tests.chat.watched import lose_answers, lose_answers_to_appends
 from tests.chat.world import Person, World, settle, three
@@ -350,6 +352,30 @@ async def test_while_messages_cannot_be_read_it_is_tried_once_a_second_whatever_
     monkeypatch.undo()
     await world.pass_time(1)
     assert heard(anna)[-1] == ("display", "ben", 16)
+
+
+async def test_what_can_never_be_told_is_logged_and_holds_up_no_other_conversation(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna, ben = await talk(world, "one")
+    await anna.send("cleo", "two")
+    cleo = await world.joined("cleo")
+    read = world.store.log.read
+
+    async def read_others(conv: str, after: int, limit: int) -> Sequence[Entry]:
+        if conv == CONV:
+            raise ValueError("no entry of any version")
+        return await read(conv, after, limit)
+
+    monkeypatch.setattr(world.store.log, "read", read_others)
+    with capture_logs() as lines:
+        ben.say("chat", {"EvtType": "display", "From": "ben", "ConvID": CONV, "Seq": 1})
+        await world.pass_time(0.2)
+        hers = {"EvtType": "display", "From": "cleo", "ConvID": "dm:anna:cleo", "Seq": 1}
+        cleo.say("chat", hers)
+        await world.pass_time(2)
+    assert heard(anna) == [("display", "cleo", 1)]
+    assert [line.get("conv") for line in lines if line["log_level"] == "error"] == [CONV]
 
 
 async def test_receipts_reach_the_author_and_the_own_devices_on_other_nodes(world: World) -> None:

@@ -41,8 +41,11 @@ export class ManualClock implements Clock {
   #uuids = 0;
   readonly #timers: { at: number; act: () => void }[] = [];
 
+  /** By how much the time of day was set forward, in ms. */
+  set = 0;
+
   now(): number {
-    return this.#now;
+    return this.#now + this.set;
   }
 
   after(ms: number, act: () => void): () => void {

@@ -45,6 +45,7 @@ describe("a page", () => {
     };
     await channel.lose();
     await channel.connect();
+    clock.set = -60_000;
     for (const missed of [entry(3), entry(1, cleo)]) channel.tell(missed);
     await clock.pass(1_000);
     channel.tell(entry(4));
@@ -53,6 +54,9 @@ describe("a page", () => {
     arrive();
     await clock.pass(1_000);
     expect([told, notifier.told]).toEqual([[], ["dm:ann:cleo Cleo: text 1"]]);
+    channel.tell(entry(5));
+    await clock.pass(1_000);
+    expect(notifier.told[1]).toBe(`${CONV} Bob: text 5`);
   });
 });
 

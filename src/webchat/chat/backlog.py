@@ -124,6 +124,7 @@ class Backlog:
         lag = device.lags.get(log.conv)
         if (
             lag is None
+            or lag.skip_only
             or not lag.page
             or log.is_group
             or lag.acks

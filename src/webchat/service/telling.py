@@ -11,7 +11,9 @@ from collections.abc import Container, Iterator, Sequence
 from typing import Final, Protocol
 
 import msgspec
+import structlog
 
+from webchat.errors import WebchatError
 from webchat.model import MESSAGE, ConvID, Entry, Position, Seq, Uid, is_group
 from webchat.ports.positions import Moved
 from webchat.ports.store import Store
@@ -26,6 +28,7 @@ from webchat.service.tasks import Spawn
 Message = tuple[Seq, str]
 """A message as receipts name it: its `Seq` and MsgID."""
 
+_log = structlog.get_logger()
 _AT_ONCE: Final = 8
 """Conversations that are looked at together; where nothing has to be waited for, one after the
 other."""
@@ -195,17 +198,20 @@ class Telling:
             await self._convs.act_on(None, (conv,))
 
     async def _tell_of(self, _: None, convs: Sequence[ConvID]) -> None:
-        """What cannot be told stays untold, ahead of what comes meanwhile."""
+        """What cannot be told now stays untold, ahead of what comes meanwhile."""
         for conv in convs:
             steps = self._untold.pop(conv, [])
             try:
                 for window in _windows(conv, steps, self._settings.receipt_entries):
                     self._tell(window, await self._look_at(window))
                     steps = window.later
-            finally:
-                if steps:
-                    steps += self._untold.pop(conv, ())
-                    self._untold[conv] = steps[-self._settings.untold_steps :]
+            except Exception as error:
+                if not (isinstance(error, WebchatError) and error.code.retry):
+                    _log.exception("receipts of one conversation cannot be told", conv=conv)
+                    continue
+                steps += self._untold.pop(conv, ())
+                self._untold[conv] = steps[-self._settings.untold_steps :]
+                raise
 
     async def _look_at(self, window: _Window) -> _Seen:
         conv, after = window.conv, window.after

@@ -96,8 +96,10 @@ export class Client {
   #listTries = 0;
   /** When the list was fetched, in ms. */
   #listedAt = 0;
-  /** When the page began to join last, in ms. */
-  #joinedAt = 0;
+  /** How often the page has begun to join. */
+  #joins = 0;
+  /** Of which of these joins the list is that was fetched last. */
+  #listedOf = 0;
   /** What waits for the list to be fetched. */
   readonly #untilListed: (() => void)[] = [];
   #connected = false;
@@ -190,19 +192,22 @@ export class Client {
   freshen(): void {
     if (!this.#connected || !this.conversations.loaded) return;
     const oldest = this.#world.clock.now() - this.#settings.namesAgeMs;
-    if (this.#listedAt < oldest) this.#listSoon(0);
+    let list: Promise<void> | undefined;
+    if (this.#listedAt < oldest) {
+      list = this.#listed();
+      this.#listSoon(0);
+    }
     const members = this.#onScreen && this.groups.freshen(this.#onScreen, oldest);
-    void Promise.all([this.#listed(oldest), members]).then(() => {
+    void Promise.all([list, members]).then(() => {
       this.people.freshen(oldest);
       this.people.resume();
       this.conversations.quoteAgain();
     });
   }
 
-  /** Resolves when the list is here that was fetched at `oldest`, in ms, or since. */
-  async #listed(oldest: number): Promise<void> {
-    if (this.#listedAt >= oldest) return;
-    await new Promise<void>((resolve) => this.#untilListed.push(resolve));
+  /** Resolves when the next list is here. */
+  #listed(): Promise<void> {
+    return new Promise<void>((resolve) => this.#untilListed.push(resolve));
   }
 
   /** Everything up to `seq` is on the screen, and somebody looks. */
@@ -248,7 +253,7 @@ export class Client {
 
   async #join(): Promise<void> {
     if (!this.#connected || !this.conversations.loaded) return;
-    this.#joinedAt = this.#world.clock.now();
+    this.#joins += 1;
     let since: number;
     try {
       since = await this.#feed.join();
@@ -298,7 +303,7 @@ export class Client {
   async #tellSoon(conversation: Conversation): Promise<void> {
     const { id } = conversation;
     const nameOf = (uid: Uid) => this.people.name(uid);
-    await this.#listed(this.#joinedAt);
+    for (const join = this.#joins; this.#listedOf < join; ) await this.#listed();
     this.#later(`tell ${id}`, this.#settings.tellDelayMs, () => {
       const news = conversation.newest.findLast((entry) => this.#isNews(entry));
       if (!news || news.Seq <= conversation.displayed) return;
@@ -334,8 +339,10 @@ export class Client {
 
   async #loadList(): Promise<void> {
     const first = !this.conversations.loaded;
+    const joins = this.#joins;
     try {
       const met = await this.conversations.load();
+      this.#listedOf = joins;
       this.#listTries = 0;
       this.#listedAt = this.#world.clock.now();
       if (this.#stopped) return;

@@ -127,7 +127,9 @@ class PostgresAccounts:
             last = await self._fetch(_UID_AT, after, looked_at - 1)
             if not last:
                 return found
-            after, many = last[0][0], many * 10
+            # An account that was added meanwhile may have moved the last one that was looked at.
+            after = max(last[0][0], *(profile.uid for profile in found[-1:]), "")
+            many *= 10
         rest = bounded(limit - len(found))
         return found + await self._read(_SEARCH_FEW, *terms, after, rest)
 
