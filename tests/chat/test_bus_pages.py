@@ -288,6 +288,30 @@ async def test_what_was_kept_since_nobody_heard_it_is_handed_over_when_its_node_
     assert [said["MsgID"] for said in anna.got("display")] == ["anna-hello"]
 
 
+async def test_what_was_kept_is_looked_for_one_author_after_the_other_when_the_bus_is_back(
+    add: Add,
+) -> None:
+    node = add()
+    watched = WatchedStore(node.store)
+    beside = add(beside=node, store=watched)
+    pages = [await beside.person(f"page{number}") for number in range(9)]
+    for page in pages:
+        await page.ask("join", page.uid)
+    watched.kept.taken_from.clear()
+    watched.kept.may_take.clear()
+    beside.bus.cut_off()
+    beside.bus.reconnect()
+    await settle()
+    assert watched.kept.taken_from == ["page0"]
+    pages[1].socket.takes.clear()  # nobody waits for it
+    watched.kept.may_take.set()
+    await settle()
+    assert watched.kept.taken_from == [page.uid for page in pages if page is not pages[1]]
+    pages[1].socket.takes.set()
+    await settle()
+    assert watched.kept.taken_from[-1] == "page1"
+
+
 @pytest.mark.parametrize("messages", [10, 11])
 async def test_receipts_of_more_than_ten_messages_take_the_place_of_several(
     add: Add, messages: int

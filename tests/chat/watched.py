@@ -107,17 +107,23 @@ def _check_sound(damaged: set[str], *convs: str) -> None:
 
 
 class WatchedKept:
-    """Receipts that are kept once `may_keep` is set."""
+    """Receipts that are kept once `may_keep` is set. `taken_from`: whose were asked for;
+    `may_take`: while it is not set they wait."""
 
     def __init__(self, kept: KeptReceipts) -> None:
         self._kept = kept
         self.may_keep = asyncio.Event()
+        self.taken_from: list[str] = []
+        self.may_take = asyncio.Event()
+        self.may_take.set()
 
     async def keep(self, uid: str, envelopes: Sequence[bytes], newest: int) -> None:
         await self.may_keep.wait()
         await self._kept.keep(uid, envelopes, newest)
 
     async def take(self, uid: str, limit: int) -> Sequence[bytes]:
+        self.taken_from.append(uid)
+        await self.may_take.wait()
         return await self._kept.take(uid, limit)
 
 

@@ -15,7 +15,9 @@ from webchat.chat.roster import Roster
 from webchat.chat.tools import Tools
 from webchat.chat.topics import KEPT
 from webchat.model import Uid, user_log
+from webchat.service.apart import Apart
 from webchat.service.profiles import Profiles
+from webchat.service.tasks import OneAtATime
 from webchat.service.turns import Turns
 
 _PAGE: Final = 100
@@ -44,6 +46,10 @@ class Keeping:
         self._newest = settings.kept_receipts
         self._waiting: dict[Uid, list[bytes]] = {}
         self._turns = Turns()
+        self._each: Apart[None, Uid] = Apart(
+            self._look_for, 1, "kept receipts", tools.patience, tools.spawn
+        )
+        self._all = OneAtATime(self._look_for_all, tools.spawn)
 
     @property
     def is_on(self) -> bool:
@@ -76,28 +82,48 @@ class Keeping:
                 self._spawn(self.hand_over(device))
 
     def look_again(self) -> None:
-        """The bus is back: others kept what they could not tell authors who were here."""
+        """The bus is back: others kept what they could not tell authors who were here. Who they
+        were is not known: it is looked for one author after the other."""
         if self.is_on:
-            for uid in self._roster.users:
-                self.heard(uid)
+            self._all.ask()
 
-    async def hand_over(self, device: Device) -> None:
-        """Give a device what is kept for its user: once at most, also where it was kept twice
-        because the store had not answered."""
-        uid = device.user.uid
+    async def _look_for_all(self) -> None:
+        for uid in list(self._roster.users):
+            await self._each.act_on(None, (uid,))
+
+    async def _look_for(self, _: None, uids: Sequence[Uid]) -> None:
+        for uid in uids:
+            for device in self._roster.devices_of(uid):
+                if not device.full:
+                    await self._begin_to_hand_over(device)
+
+    async def _begin_to_hand_over(self, device: Device) -> None:
+        """Nobody else waits while a socket takes no more, or much."""
         given: set[KeptReceipt] = set()
-        while not device.socket.closed:
+        if device.socket.congested or await self._hand_over_page(device, given):
+            self._spawn(self.hand_over(device, given))
+
+    async def hand_over(self, device: Device, given: set[KeptReceipt] | None = None) -> None:
+        """Give a device what is kept for its user: once at most, also where it was kept twice
+        because the store had not answered. `given`: what it got of it before."""
+        uid, given = device.user.uid, set() if given is None else given
+        is_more = True
+        while is_more and not device.socket.closed:
             await device.socket.drained()
-            async with self._turns.of(uid):  # In the order in which they were kept.
-                envelopes = await self._patience.insist(
-                    lambda: self._take(device), "kept receipts", uid=uid
-                )
-                for envelope in await self._without_hidden(uid, envelopes):
-                    if (receipt := read_kept(envelope)) not in given:
-                        given.add(receipt)
-                        device.socket.emit(kept_packet(envelope))
-            if not envelopes:
-                return
+            is_more = await self._patience.insist(
+                lambda: self._hand_over_page(device, given), "kept receipts", uid=uid
+            )
+
+    async def _hand_over_page(self, device: Device, given: set[KeptReceipt]) -> bool:
+        """Whether anything was kept. Raises WebchatError(UNAVAILABLE)."""
+        uid = device.user.uid
+        async with self._turns.of(uid):  # In the order in which they were kept.
+            envelopes = await self._take(device)
+            for envelope in await self._without_hidden(uid, envelopes):
+                if (receipt := read_kept(envelope)) not in given:
+                    given.add(receipt)
+                    device.socket.emit(kept_packet(envelope))
+        return bool(envelopes)
 
     async def _take(self, device: Device) -> Sequence[bytes]:
         """A page of what is kept. It stays kept if the device has gone while this waited."""
