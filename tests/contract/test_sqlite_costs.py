@@ -23,6 +23,7 @@ from webchat.adapters.sqlite import SqliteSettings
 from webchat.adapters.sqlite.accounts import SqliteAccounts
 from webchat.adapters.sqlite.conversations import SqliteLog, SqliteMembers
 from webchat.adapters.sqlite.following import SqliteFollowing
+from webchat.adapters.sqlite.kept import SqliteKeptReceipts
 from webchat.adapters.sqlite.ledger import Ledger
 from webchat.adapters.sqlite.logs import Logs
 from webchat.adapters.sqlite.positions import SqlitePositions
@@ -247,6 +248,21 @@ def test_a_search_for_many_costs_the_same_however_many_come_before_them(
 
     behind_fewer = steps(range(20_000))
     assert steps(range(20_000, 40_000)) < behind_fewer + A_FEW_STEPS
+
+
+def test_who_has_nothing_kept_is_known_without_a_write(db: sqlite3.Connection) -> None:
+    async def write(change: Callable[..., R], argument: object) -> R:
+        written.append(argument)
+        return change(db, argument)
+
+    written: list[object] = []
+    writer: Any = SimpleNamespace(write=write)
+    kept = SqliteKeptReceipts(writer, AtOnce(db))
+    asyncio.run(kept.keep("ann", [b"1"], newest=10))
+    assert asyncio.run(kept.take("ann", 10)) == [b"1"]
+    assert written == ["ann", "ann"]
+    assert [*asyncio.run(kept.take("ann", 10)), *asyncio.run(kept.take("bob", 10))] == []
+    assert written == ["ann", "ann"]
 
 
 def calls_of(act: Callable[[], object]) -> int:

@@ -5,24 +5,30 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from functools import partial
+from typing import Final
 
-from webchat.adapters.sqlite.reader import bounded
+from webchat.adapters.sqlite.reader import Reading, bounded, first_row
 from webchat.adapters.sqlite.writer import Writer
 from webchat.model import Uid
+
+_IS_KEPT: Final = "SELECT 1 FROM kept_receipt WHERE uid = ?"
 
 
 class SqliteKeptReceipts:
     """A bounded queue of receipt envelopes per user. See `ports/kept.py`."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, reader: Reading) -> None:
         self._write = writer.write
+        self._reader = reader
 
     async def keep(self, uid: Uid, envelopes: Sequence[bytes], newest: int) -> None:
         """Append them; beyond `newest` the oldest go."""
         await self._write(partial(_keep, envelopes=envelopes, newest=newest), uid)
 
     async def take(self, uid: Uid, limit: int) -> Sequence[bytes]:
-        """Remove and return the oldest, durably."""
+        """Remove and return the oldest, durably. Where there are none nothing is written."""
+        if await first_row(self._reader, _IS_KEPT, (uid,)) is None:
+            return []
         return await self._write(partial(_take, limit=limit), uid)
 
 

@@ -97,7 +97,7 @@ class SqliteStore:
         self.positions = SqlitePositions(logs, writer, told, ledger)
         self.accounts = SqliteAccounts(writer, reader)
         self.logins = SqliteLogins(writer, reader, self._clock)
-        self.kept = SqliteKeptReceipts(writer)
+        self.kept = SqliteKeptReceipts(writer, reader)
         self.held = SqliteHeld(writer, reader)
         self.invitations = SqliteInvitations(writer, reader)
         self.links = SqliteInviteLinks(writer, reader)
