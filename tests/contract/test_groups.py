@@ -6,10 +6,12 @@ import msgspec
 import pytest
 
 from tests.contract.asking import create, depart, message, named, notice, refer, send, with_row
+from webchat.adapters.dynamodb import DynamoStore
 from webchat.errors import WebchatError
-from webchat.model import Group, Membership, Position
+from webchat.model import Group, Membership, Position, seal
 from webchat.ports.log import SEQ_OF_ENTRY, Append, Follow
 from webchat.ports.store import Store
+from webchat.ports.transfer import EntryRecord, GroupRecord, MemberRecord, Record
 
 FRIENDS = Group("group_x", name="Friends Ω")
 
@@ -142,6 +144,28 @@ async def test_public_groups_are_found_by_the_beginning_of_their_name(store: Sto
     assert await found("hess") == await found("%") == await found("", limit=0) == []
     assert await found("", limit=2) == ["group_a", "group_b"]
     assert await found("", after="group_a") == ["group_b", "group_c"]
+
+
+async def test_public_groups_among_many_that_match_are_paged_by_id_too(store: Store) -> None:
+    # From 1,000 matches on SQL asks otherwise; DynamoDB never does, and its engines take long.
+    many = 40 if isinstance(store, DynamoStore) else 1_200
+    groups = [Group(f"group_{number:04}", "Chess", public=number % 5 > 0) for number in range(many)]
+    groups += [Group("group_z", "Checkers", public=True)]
+    records: list[Record] = []
+    for each in groups:
+        entry = seal(notice("group", "ann"), each.conv, 1, 0, 1)
+        span = Membership(each.conv, "ann", 1, None, "owner")
+        records += [EntryRecord(entry, 1), MemberRecord(span), GroupRecord(each)]
+    await store.transfer.restore(records)
+
+    async def found(prefix: str, after: str, limit: int) -> list[str]:
+        return [group.conv for group in await store.members.public(prefix, after, limit)]
+
+    assert await found("che", "", 3) == ["group_0001", "group_0002", "group_0003"]
+    assert await found("CHESS", "group_0004", 2) == ["group_0006", "group_0007"]
+    public = [each.conv for each in groups if each.public]
+    assert await found("", public[-4], 9) == public[-3:]
+    assert await found("chess", public[-4], 9) == public[-3:-1]
 
 
 async def test_a_group_is_found_as_it_is_now(store: Store) -> None:

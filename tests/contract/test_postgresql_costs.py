@@ -40,6 +40,13 @@ _MAKE_ACCOUNTS: Final = """
         FROM generate_series(1, $2::int) AS number RETURNING uid
     ) INSERT INTO account_term SELECT convert_to(uid, 'UTF8'), uid FROM made"""
 """Accounts that are found by their uids alone."""
+_MAKE_PUBLIC_GROUPS: Final = """
+    WITH made AS (
+        INSERT INTO log (name) SELECT 'group_' || $1::text || lpad(number::text, 6, '0')
+        FROM generate_series(1, $2::int) AS number RETURNING id
+    ) INSERT INTO chat_group
+    SELECT id, convert_to($1, 'UTF8'), '', false, false, true, false, convert_to($1, 'UTF8')
+    FROM made"""
 _LOOKS: Final = "SELECT sum(idx_scan)::bigint FROM pg_stat_user_indexes"
 
 
@@ -194,6 +201,28 @@ async def test_a_search_for_many_does_not_look_at_all_accounts_before_them(
         before = await looked_at(store, watcher)
         assert len(await store.accounts.search("z", "", 50)) == 50
         assert await looked_at(store, watcher) - before < 30_000
+    finally:
+        await watcher.close()
+
+
+@pytest.mark.parametrize("counts", [False, True])
+async def test_a_page_of_public_groups_looks_at_no_more_of_them_than_it_has_to(
+    store: PostgresStore, url: str, counts: bool
+) -> None:
+    watcher = await asyncpg.connect(url, server_settings={"search_path": "webchat"})
+    try:
+        for name, count in (("chess", 40_000), ("go", 9)):
+            await watcher.execute(_MAKE_PUBLIC_GROUPS, name, count)
+        if counts:
+            await watcher.execute("ANALYZE")
+        for prefix, after, found, looks in (
+            ("ch", "", 50, 12_000),
+            ("ch", "group_chess015000", 50, 12_000),
+            ("go", "", 9, 50),
+        ):
+            before = await looked_at(store, watcher)
+            assert len(await store.members.public(prefix, after, 50)) == found
+            assert await looked_at(store, watcher) - before < looks
     finally:
         await watcher.close()
 

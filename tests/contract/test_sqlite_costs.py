@@ -250,6 +250,36 @@ def test_a_search_for_many_costs_the_same_however_many_come_before_them(
     assert steps(range(20_000, 40_000)) < behind_fewer + A_FEW_STEPS
 
 
+def make_public_groups(db: sqlite3.Connection, name: str, numbers: range) -> None:
+    """Groups of this name, and a pair each."""
+    for number in numbers:
+        log = db.execute("INSERT INTO log (name) VALUES (?)", (f"group_{name}{number:06}",))
+        row = (log.lastrowid, name, "", 0, 0, 1, 0, name)
+        db.execute("INSERT INTO chat_group VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        db.execute("INSERT INTO log (name) VALUES (?)", (f"dm:{name}{number:06}:zoe",))
+
+
+def test_a_page_of_public_groups_costs_the_same_of_however_many(db: sqlite3.Connection) -> None:
+    members = SqliteMembers(AtOnce(db))
+
+    def steps(numbers: range, after: str) -> int:
+        make_public_groups(db, "chess", numbers)
+        return steps_of(db, lambda: asyncio.run(members.public("ch", after, 50)))
+
+    of_fewer = steps(range(11_000), "")
+    assert steps(range(11_000, 30_000), "") < of_fewer + A_FEW_STEPS
+    assert steps(range(0), "group_chess015000") < of_fewer + A_FEW_STEPS
+
+
+def test_a_few_public_groups_are_found_by_their_name(db: sqlite3.Connection) -> None:
+    members = SqliteMembers(AtOnce(db))
+    make_public_groups(db, "chess", range(3_000))
+    make_public_groups(db, "go", range(9))
+    asked = partial(members.public, "go", "", 50)
+    assert len(asyncio.run(asked())) == 9
+    assert steps_of(db, lambda: asyncio.run(asked())) < 50 * STEPS_A_ROW
+
+
 def test_who_has_nothing_kept_is_known_without_a_write(db: sqlite3.Connection) -> None:
     async def write(change: Callable[..., R], argument: object) -> R:
         written.append(argument)

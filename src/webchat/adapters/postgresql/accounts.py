@@ -9,7 +9,8 @@ from typing import Any, Final
 import msgspec
 
 from webchat.adapters.postgresql.connections import Connection, Connections
-from webchat.adapters.postgresql.values import AFTER_ALL, bounded
+from webchat.adapters.postgresql.searching import Search, search
+from webchat.adapters.postgresql.values import bounded
 from webchat.errors import Code, WebchatError
 from webchat.model import Profile, Uid
 from webchat.ports.accounts import Changed, fold, search_terms
@@ -19,23 +20,22 @@ _PROFILES: Final = f"SELECT {PROFILE_COLUMNS} FROM account"  # noqa: S608
 _PROFILE: Final = f"{_PROFILES} WHERE uid = $1"
 _RECENT: Final = f"{_PROFILES} ORDER BY saved_at DESC, touched DESC LIMIT $1"
 _PAGE: Final = f"{_PROFILES} WHERE uid > $1 ORDER BY uid LIMIT $2"
-_MATCHES: Final = """
-    SELECT count(*) FROM
-    (SELECT 1 FROM account_term WHERE term >= $1 AND term < $2 LIMIT $3) AS found"""
-_SEARCH_FEW: Final = f"""
-    {_PROFILES} WHERE uid = ANY(ARRAY(
-        SELECT uid FROM account_term WHERE term >= $1 AND term < $2 AND uid > $3
-    )) ORDER BY uid LIMIT $4"""  # noqa: S608
-# OFFSET 0 keeps the subquery a look into the index for each account.
-_SEARCH_MANY: Final = f"""
-    SELECT * FROM ({_PROFILES} WHERE uid > $3 ORDER BY uid LIMIT $5) AS account WHERE EXISTS (
-        SELECT 1 FROM account_term AS own
-        WHERE own.uid = account.uid AND term >= $1 AND term < $2 OFFSET 0
-    ) ORDER BY uid LIMIT $4"""  # noqa: S608
-_UID_AT: Final = "SELECT uid FROM account WHERE uid > $1 ORDER BY uid LIMIT 1 OFFSET $2"
-_MANY_MATCHES: Final = 1_000
-"""From here on accounts are looked at in order, at first: see `search`."""
-_ACCOUNTS_A_MATCH: Final = 10
+_SEARCH: Final = Search(
+    count="""
+        SELECT count(*) FROM
+        (SELECT 1 FROM account_term WHERE term >= $1 AND term < $2 LIMIT $3) AS found""",
+    few=f"""
+        {_PROFILES} WHERE uid = ANY(ARRAY(
+            SELECT uid FROM account_term WHERE term >= $1 AND term < $2 AND uid > $3
+        )) ORDER BY uid LIMIT $4""",  # noqa: S608
+    # OFFSET 0 keeps the subquery a look into the index for each account.
+    many=f"""
+        SELECT * FROM ({_PROFILES} WHERE uid > $3 ORDER BY uid LIMIT $5) AS account WHERE EXISTS (
+            SELECT 1 FROM account_term AS own
+            WHERE own.uid = account.uid AND term >= $1 AND term < $2 OFFSET 0
+        ) ORDER BY uid LIMIT $4""",  # noqa: S608
+    id_at="SELECT uid FROM account WHERE uid > $1 ORDER BY uid LIMIT 1 OFFSET $2",
+)
 _CAREFUL: Final = """
     SELECT uid FROM account WHERE uid = ANY($1::text[]) AND who_may_add_me = 'shared'"""
 
@@ -110,28 +110,10 @@ class PostgresAccounts:
         return await self._connections.execute(_SET_HASH, uid, password_hash, expected) > 0
 
     async def search(self, prefix: str, after: Uid, limit: int) -> Sequence[Profile]:
-        """Enabled accounts with a term that begins with `prefix`, by the index of terms.
-
-        Few matches are collected and sorted. Among many a page is mostly full after a look at a few
-        accounts; but all may come far behind: after many accounts it is asked for more matches.
-        """
+        """Enabled accounts with a term that begins with `prefix`, by the index of terms."""
         first = fold(prefix).encode()
-        terms = (first, first + AFTER_ALL)
-        found: list[Profile] = []
-        many = _MANY_MATCHES
-        while (await self._fetch(_MATCHES, *terms, many))[0][0] == many:
-            looked_at, rest = many * _ACCOUNTS_A_MATCH, bounded(limit - len(found))
-            found += await self._read(_SEARCH_MANY, *terms, after, rest, looked_at)
-            if len(found) == limit:
-                return found
-            last = await self._fetch(_UID_AT, after, looked_at - 1)
-            if not last:
-                return found
-            # An account that was added meanwhile may have moved the last one that was looked at.
-            after = max(last[0][0], *(profile.uid for profile in found[-1:]), "")
-            many *= 10
-        rest = bounded(limit - len(found))
-        return found + await self._read(_SEARCH_FEW, *terms, after, rest)
+        rows = await search(self._connections, _SEARCH, first, after, limit)
+        return [profile_of(row) for row in rows]
 
     async def recent(self, limit: int) -> Sequence[Profile]:
         """The accounts last added or saved, newest first."""

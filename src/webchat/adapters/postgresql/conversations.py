@@ -8,8 +8,8 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from webchat.adapters.postgresql.connections import Connections
+from webchat.adapters.postgresql.searching import Search, search
 from webchat.adapters.postgresql.values import (
-    AFTER_ALL,
     ENTRY_COLUMNS,
     GROUP_COLUMNS,
     bounded,
@@ -17,7 +17,7 @@ from webchat.adapters.postgresql.values import (
     group_of,
 )  # fmt: skip
 from webchat.adapters.postgresql.writer import Writer
-from webchat.model import ConvID, Entry, Group, Head, Membership, Seq, Uid
+from webchat.model import GROUP_PREFIX, ConvID, Entry, Group, Head, Membership, Seq, Uid
 from webchat.ports.accounts import fold
 from webchat.ports.log import Append, AppendDone, check_append
 
@@ -79,12 +79,25 @@ _SHARING: Final = """
         FROM (SELECT log, until FROM member WHERE uid = asked OFFSET 0) AS other
         WHERE until IS NULL
     ) AS met WHERE is_shared"""
-_GROUPS: Final = f"""
-    SELECT {GROUP_COLUMNS} FROM chat_group JOIN log ON log.id = chat_group.log WHERE"""  # noqa: S608
-_GROUP: Final = f"{_GROUPS} log.name = $1"
-_PUBLIC: Final = f"""
-    {_GROUPS} public AND NOT closed AND folded >= $1 AND folded < $2 AND log.name > $3
-    ORDER BY log.name LIMIT $4"""
+_GROUP: Final = f"""
+    SELECT {GROUP_COLUMNS} FROM chat_group JOIN log ON log.id = chat_group.log
+    WHERE log.name = $1"""  # noqa: S608
+_FOUND: Final = "chat_group WHERE public AND NOT closed AND folded >= $1 AND folded < $2"
+_IS_GROUP: Final = f"name < '{GROUP_PREFIX}~'"
+# OFFSET 0 keeps the subqueries looks into an index, for each of those before them.
+_PUBLIC: Final = Search(
+    count=f"SELECT count(*) FROM (SELECT 1 FROM {_FOUND} LIMIT $3) AS found",  # noqa: S608
+    few=f"""
+        SELECT {GROUP_COLUMNS} FROM (SELECT * FROM {_FOUND} OFFSET 0) AS chat_group
+        CROSS JOIN LATERAL (SELECT name FROM log WHERE id = chat_group.log OFFSET 0) AS log
+        WHERE log.name > $3 ORDER BY log.name LIMIT $4""",  # noqa: S608
+    many=f"""
+        SELECT {GROUP_COLUMNS}
+        FROM (SELECT * FROM log WHERE name > $3 AND {_IS_GROUP} ORDER BY name LIMIT $5) AS log
+        CROSS JOIN LATERAL (SELECT * FROM {_FOUND} AND log = log.id OFFSET 0) AS chat_group
+        ORDER BY log.name LIMIT $4""",  # noqa: S608
+    id_at=f"SELECT name FROM log WHERE name > $1 AND {_IS_GROUP} ORDER BY name LIMIT 1 OFFSET $2",  # noqa: S608
+)
 
 
 class PostgresLog:
@@ -146,6 +159,7 @@ class PostgresMembers:
     """Who is, or was, in which conversation. See `ports/members.py`."""
 
     def __init__(self, reader: Connections) -> None:
+        self._connections = reader
         self._fetch = reader.fetch
 
     async def of_user(self, uid: Uid) -> Sequence[Membership]:
@@ -174,13 +188,15 @@ class PostgresMembers:
 
     async def group(self, conv: ConvID) -> Group | None:
         """What is true of a group."""
-        found = await self._groups(_GROUP, conv)
-        return found[0] if found else None
+        rows = await self._fetch(_GROUP, conv)
+        return group_of(rows[0]) if rows else None
 
     async def public(self, prefix: str, after: ConvID, limit: int) -> Sequence[Group]:
         """Public groups whose name begins with `prefix`, by conv."""
+        after = max(after, GROUP_PREFIX)  # pairs come before all groups
         first = fold(prefix).encode()
-        return await self._groups(_PUBLIC, first, first + AFTER_ALL, after, bounded(limit))
+        rows = await search(self._connections, _PUBLIC, first, after, limit)
+        return [group_of(row) for row in rows]
 
     async def present_among(self, conv: ConvID, uids: Sequence[Uid]) -> Mapping[Uid, Membership]:
         """The open spans of those of `uids` who are members now."""
@@ -197,9 +213,6 @@ class PostgresMembers:
     async def sharing(self, uid: Uid, others: Sequence[Uid]) -> AbstractSet[Uid]:
         """Those of `others` who are in a conversation with `uid`."""
         return {other for (other,) in await self._fetch(_SHARING, uid, others)}
-
-    async def _groups(self, query: str, *values: object) -> list[Group]:
-        return [group_of(row) for row in await self._fetch(query, *values)]
 
     async def _read(self, query: str, *values: object) -> list[Membership]:
         return [Membership(*row) for row in await self._fetch(query, *values)]

@@ -7,11 +7,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from webchat.adapters.sqlite.reader import LAST_CHARACTER, Reader, as_list, bounded, first_row
+from webchat.adapters.sqlite.reader import Reader, as_list, bounded, first_row
+from webchat.adapters.sqlite.searching import Search, search
 from webchat.adapters.sqlite.writer import Writer
 from webchat.errors import Code, WebchatError
 from webchat.model import Profile, Uid
@@ -19,19 +20,18 @@ from webchat.ports.accounts import Changed, fold, search_terms
 
 PROFILE_COLUMNS: Final = "uid, name, about, display_receipts, who_may_add_me, disabled"
 _PROFILES: Final = f"SELECT {PROFILE_COLUMNS} FROM account"  # noqa: S608
-_MATCHES: Final = """
-    SELECT count(*) FROM
-    (SELECT 1 FROM account_term WHERE term >= ? AND term < ? LIMIT ?)"""
-_SEARCH_FEW: Final = f"""{_PROFILES} WHERE uid IN
-    (SELECT uid FROM account_term WHERE term >= ?1 AND term < ?2 AND uid > ?3)
-    ORDER BY uid LIMIT ?4"""  # noqa: S608
-_SEARCH_MANY: Final = f"""{_PROFILES} WHERE uid > ?3 AND uid <= ?5 AND EXISTS
-    (SELECT 1 FROM account_term WHERE uid = account.uid AND term >= ?1 AND term < ?2)
-    ORDER BY uid LIMIT ?4"""  # noqa: S608
-_UID_AT: Final = "SELECT uid FROM account WHERE uid > ? ORDER BY uid LIMIT 1 OFFSET ?"
-_MANY_MATCHES: Final = 1_000
-"""From here on accounts are looked at in order, at first: see `_search`."""
-_ACCOUNTS_A_MATCH: Final = 10
+_SEARCH: Final = Search(
+    count="""
+        SELECT count(*) FROM
+        (SELECT 1 FROM account_term WHERE term >= ? AND term < ? LIMIT ?)""",
+    few=f"""{_PROFILES} WHERE uid IN
+        (SELECT uid FROM account_term WHERE term >= ?1 AND term < ?2 AND uid > ?3)
+        ORDER BY uid LIMIT ?4""",  # noqa: S608
+    many=f"""{_PROFILES} WHERE uid > ?3 AND uid <= ?5 AND EXISTS
+        (SELECT 1 FROM account_term WHERE uid = account.uid AND term >= ?1 AND term < ?2)
+        ORDER BY uid LIMIT ?4""",  # noqa: S608
+    id_at="SELECT uid FROM account WHERE uid > ? ORDER BY uid LIMIT 1 OFFSET ?",
+)
 
 _CAREFUL: Final = """
     SELECT uid FROM json_each(?) AS asked CROSS JOIN account ON uid = asked.value
@@ -74,9 +74,8 @@ class SqliteAccounts:
 
     async def search(self, prefix: str, after: Uid, limit: int) -> Sequence[Profile]:
         """Enabled accounts with a term that begins with `prefix`, by the index of terms."""
-        first = fold(prefix)
-        terms = (first, first + LAST_CHARACTER)
-        rows = await self._reader.read(partial(_search, terms=terms, after=after, limit=limit))
+        asked = partial(search, asked=_SEARCH, prefix=fold(prefix), after=after, limit=limit)
+        rows = await self._reader.read(asked)
         return [profile_of(*row) for row in rows]
 
     async def recent(self, limit: int) -> Sequence[Profile]:
@@ -105,25 +104,6 @@ def profile_of(
     """The Profile of a row of PROFILE_COLUMNS."""
     who_may_add_me = sys.intern(who_may_add_me)  # one of few words; profiles are kept
     return Profile(uid, name, about, bool(display_receipts), who_may_add_me, bool(disabled))
-
-
-def _search(
-    db: sqlite3.Connection, *, terms: tuple[str, str], after: Uid, limit: int
-) -> list[tuple[Any, ...]]:
-    """Few matches are collected and sorted. Among many a page is mostly full after a look at a few
-    accounts; but all may come far behind: after many accounts it is asked for more matches."""
-    found: list[tuple[Any, ...]] = []
-    many = _MANY_MATCHES
-    while db.execute(_MATCHES, (*terms, many)).fetchone() == (many,):
-        far = db.execute(_UID_AT, (after, many * _ACCOUNTS_A_MATCH)).fetchone()
-        (end,) = far or (LAST_CHARACTER,)
-        rest = bounded(limit - len(found))
-        found += db.execute(_SEARCH_MANY, (*terms, after, rest, end)).fetchall()
-        if far is None or len(found) == limit:
-            return found
-        after, many = end, many * 10
-    rest = bounded(limit - len(found))
-    return found + db.execute(_SEARCH_FEW, (*terms, after, rest)).fetchall()
 
 
 def _create(db: sqlite3.Connection, profile: Profile, *, password_hash: str, at: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from functools import partial
 from typing import Final
 
 from webchat.adapters.sqlite.changes import GROUP_COLUMNS, group_of
@@ -20,15 +21,15 @@ from webchat.adapters.sqlite.keys import ENTRY_COLUMNS, entry_of
 from webchat.adapters.sqlite.ledger import Ledger
 from webchat.adapters.sqlite.logs import Logs
 from webchat.adapters.sqlite.reader import (
-    LAST_CHARACTER,
     MAX_INTEGER,
     Reading,
     as_list,
     bounded,
     first_row,
 )
+from webchat.adapters.sqlite.searching import Search, search
 from webchat.adapters.sqlite.writer import Writer
-from webchat.model import ConvID, Entry, Group, Head, Membership, Seq, Uid
+from webchat.model import GROUP_PREFIX, ConvID, Entry, Group, Head, Membership, Seq, Uid
 from webchat.ports.accounts import fold
 from webchat.ports.log import Append, AppendDone, check_append
 
@@ -70,10 +71,25 @@ _SHARING: Final = """
     SELECT DISTINCT asked.value FROM json_each(?2) AS asked
     CROSS JOIN member AS other ON other.uid = asked.value
     CROSS JOIN own ON own.log = other.log WHERE until IS NULL"""
-_GROUPS: Final = f"""
-    SELECT {GROUP_COLUMNS} FROM chat_group JOIN log ON log.id = chat_group.log WHERE"""  # noqa: S608
-_PUBLIC: Final = f"""{_GROUPS} public AND NOT closed AND folded >= ? AND folded < ?
-    AND log.name > ? ORDER BY log.name LIMIT ?"""
+_GROUP: Final = f"""
+    SELECT {GROUP_COLUMNS} FROM chat_group JOIN log ON log.id = chat_group.log
+    WHERE log.name = ?"""  # noqa: S608
+_IS_FOUND: Final = "public AND NOT closed AND folded >= ?1 AND folded < ?2"
+_LAST_GROUP: Final = f"{GROUP_PREFIX}~"
+# CROSS JOIN: in this order, whatever SQLite takes for the fewer.
+_PUBLIC: Final = Search(
+    count=f"SELECT count(*) FROM (SELECT 1 FROM chat_group WHERE {_IS_FOUND} LIMIT ?3)",  # noqa: S608
+    few=f"""
+        SELECT {GROUP_COLUMNS} FROM chat_group CROSS JOIN log ON log.id = chat_group.log
+        WHERE {_IS_FOUND} AND log.name > ?3 ORDER BY log.name LIMIT ?4""",  # noqa: S608
+    many=f"""
+        SELECT {GROUP_COLUMNS} FROM log CROSS JOIN chat_group ON chat_group.log = log.id
+        WHERE {_IS_FOUND} AND log.name > ?3 AND log.name <= ?5 ORDER BY log.name LIMIT ?4""",  # noqa: S608
+    id_at=f"""
+        SELECT name FROM log WHERE name > ? AND name < '{_LAST_GROUP}'
+        ORDER BY name LIMIT 1 OFFSET ?""",  # noqa: S608
+    last=_LAST_GROUP,
+)
 
 
 class SqliteLog:
@@ -200,14 +216,14 @@ class SqliteMembers:
 
     async def group(self, conv: ConvID) -> Group | None:
         """What is true of a group."""
-        row = await first_row(self._reader, f"{_GROUPS} log.name = ?", (conv,))
+        row = await first_row(self._reader, _GROUP, (conv,))
         return None if row is None else group_of(row)
 
     async def public(self, prefix: str, after: ConvID, limit: int) -> Sequence[Group]:
         """Public groups whose name begins with `prefix`, by conv."""
-        first = fold(prefix)
-        parameters = (first, first + LAST_CHARACTER, after, bounded(limit))
-        return await self._groups(_PUBLIC, parameters)
+        after = max(after, GROUP_PREFIX)  # pairs come before all groups
+        asked = partial(search, asked=_PUBLIC, prefix=fold(prefix), after=after, limit=limit)
+        return [group_of(row) for row in await self._reader.read(asked)]
 
     async def present_among(self, conv: ConvID, uids: Sequence[Uid]) -> Mapping[Uid, Membership]:
         """The open spans of those of `uids` who are members now."""
@@ -228,10 +244,6 @@ class SqliteMembers:
         parameters = (uid, as_list(others))
         rows = await self._reader.read(lambda db: db.execute(_SHARING, parameters).fetchall())
         return {other for (other,) in rows}
-
-    async def _groups(self, query: str, parameters: tuple[object, ...]) -> list[Group]:
-        rows = await self._reader.read(lambda db: db.execute(query, parameters).fetchall())
-        return [group_of(row) for row in rows]
 
     async def _read(self, query: str, parameters: tuple[object, ...]) -> list[Membership]:
         rows = await self._reader.read(lambda db: db.execute(query, parameters).fetchall())
