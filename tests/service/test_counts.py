@@ -6,6 +6,9 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
+from tests.memory.clock import settle
 from tests.service.world import World
 from webchat.model import Entry
 from webchat.service.read_positions import Counts, ReadPositions, ReceiptSettings
@@ -117,3 +120,37 @@ async def test_while_counts_take_long_no_others_are_begun_and_none_is_forgotten(
     stored.delivered = 6
     await counting.pass_time()
     assert counting.rows == [((2, 5, 0),), ((2, 6, 0),)]
+
+
+class OneByOne(Stored):
+    """Positions of groups that are counted when they may; `asked`: for whom, in which group."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+        self.may_go_on = asyncio.Semaphore(0)
+
+    async def counts(self, conv: str, author: str, seqs: Sequence[int]) -> Any:
+        self.asked.append((conv, author))
+        await self.may_go_on.acquire()
+        return await super().counts(conv, author, seqs)
+
+
+async def test_a_group_of_many_authors_does_not_keep_those_of_another_waiting(
+    world: World,
+) -> None:
+    counting = Counting(world, stored := OneByOne())
+    authors = [f"a{number}" for number in range(9)]
+    counting.readers.count_later(G, [replace(HELLO, sender=each) for each in authors])
+    for seconds in (1, 2):
+        counting.readers.count_later("group_2", [replace(HELLO, conv="group_2", seq=1 + seconds)])
+        world.clock.advance(1)
+        for _ in range(3):
+            await settle()
+            stored.may_go_on.release()
+    await settle()
+    assert len(stored.asked) == 7  # one at a time
+    assert [author for conv, author in stored.asked if conv == "group_2"] == ["ann", "ann"]
+    for _ in range(9):
+        stored.may_go_on.release()
+    await asyncio.gather(*counting.tasks)
+    assert sorted({told.author for told in counting.told}) == [*authors, "ann"]

@@ -18,6 +18,7 @@ from webchat.model import MESSAGE, NO_POSITION, ConvID, Entry, Position, Seq, Ui
 from webchat.ports.clock import Clock
 from webchat.ports.store import Store
 from webchat.service.profiles import Profiles
+from webchat.service.turns import Turns
 
 _Count = tuple[Seq, int, int]
 
@@ -71,8 +72,8 @@ class ReadPositions:
         self._spawn = spawn
         self._counted = counted
         self._settings = settings
-        self._uncounted: dict[tuple[ConvID, Uid], set[Seq]] = {}
-        self._told: dict[tuple[ConvID, Uid], list[_Count]] = {}
+        self._uncounted: dict[ConvID, dict[Uid, set[Seq]]] = {}
+        self._told: dict[ConvID, dict[Uid, list[_Count]]] = {}
         """The newest counts, which may have had in them already what is counted next."""
         self._told_meanwhile: dict[tuple[ConvID, Uid], list[_Count]] = {}
         """What authors for whom a snapshot is being read have been told since that began."""
@@ -81,8 +82,9 @@ class ReadPositions:
         self._lately: OrderedDict[tuple[ConvID, Uid, Seq], tuple[float, _Count]] = OrderedDict()
         """When an author was told last by any node, and what, while others may cross it; in the
         order in which it was told."""
-        self._is_counting = False
-        """Or is about to."""
+        self._counting: set[ConvID] = set()
+        """Groups that are being counted, or about to be."""
+        self._turns = Turns()
 
     # Snapshots
 
@@ -166,45 +168,51 @@ class ReadPositions:
             self.count_again(counts.conv, counts.author, {row[0] for row in counts.rows})
 
     def _note(self, conv: ConvID, author: Uid, seqs: set[Seq]) -> None:
-        self._uncounted.setdefault((conv, author), set()).update(seqs)
-        self._count_soon()
+        self._uncounted.setdefault(conv, {}).setdefault(author, set()).update(seqs)
+        self._count_soon(conv)
 
-    def _count_soon(self) -> None:
-        if not self._is_counting:
-            self._is_counting = True
+    def _count_soon(self, conv: ConvID) -> None:
+        if conv not in self._counting:
+            self._counting.add(conv)
             interval_s = self._settings.counts_interval_ms / 1000
-            self._clock.call_later(interval_s, lambda: self._spawn(self._count_all()))
+            self._clock.call_later(interval_s, lambda: self._spawn(self._count_group(conv)))
 
-    async def _count_all(self) -> None:
-        uncounted, self._uncounted = self._uncounted, {}
-        unheard, self._unheard = self._unheard, set()
+    async def _count_group(self, conv: ConvID) -> None:
+        """And look again an interval later; where nothing came what was told is forgotten."""
+        uncounted = self._uncounted.pop(conv, {})
+        before = self._told.pop(conv, {})
         try:
-            await self._count_each(uncounted, unheard)
+            if uncounted:
+                self._told[conv] = await self._count_each(conv, uncounted, before)
         finally:
             # Not before: counting very large groups may take longer than the interval.
-            self._is_counting = False
-            if self._uncounted:
-                self._count_soon()
+            self._counting.discard(conv)
+            if uncounted:
+                self._count_soon(conv)
 
     async def _count_each(
-        self, uncounted: dict[tuple[ConvID, Uid], set[Seq]], unheard: Set[tuple[ConvID, Uid]]
-    ) -> None:
-        told: dict[tuple[ConvID, Uid], list[_Count]] = {}
-        for (conv, author), seqs in uncounted.items():
+        self, conv: ConvID, uncounted: dict[Uid, set[Seq]], before: dict[Uid, list[_Count]]
+    ) -> dict[Uid, list[_Count]]:
+        """What each author was told. Of several groups one author each is counted in turn."""
+        told: dict[Uid, list[_Count]] = {}
+        for author, seqs in uncounted.items():
+            is_unheard = (conv, author) in self._unheard
+            self._unheard.discard((conv, author))
             try:
-                rows = await self._count(conv, author, sorted(seqs))
+                async with self._turns.of(None):
+                    rows = await self._count(conv, author, sorted(seqs))
             except WebchatError:  # counted again when the store is back
-                self._unheard |= unheard & {(conv, author)}
+                if is_unheard:
+                    self._unheard.add((conv, author))
                 self._note(conv, author, seqs)
                 continue
-            told[conv, author] = rows
-            is_unheard = (conv, author) in unheard
-            before = () if is_unheard else self._told.get((conv, author), ())
-            if changed := tuple([row for row in rows if row not in before]):
+            told[author] = rows
+            known = () if is_unheard else before.get(author, ())
+            if changed := tuple([row for row in rows if row not in known]):
                 counts = Counts(author, conv, changed)
                 self._note_told(counts)
                 self._counted(counts)
-        self._told = told
+        return told
 
     async def _count(self, conv: ConvID, author: Uid, seqs: Sequence[Seq]) -> list[_Count]:
         counts = await self._positions.counts(conv, author, seqs)
