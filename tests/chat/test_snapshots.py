@@ -148,6 +148,24 @@ async def test_counts_that_are_told_again_and_again_are_neither_taken_back_nor_r
     assert snapshot == [*told, *[[seq, 0, 0] for seq in range(4, 12)]]
 
 
+async def test_for_whoever_said_nothing_in_a_large_group_nothing_is_counted(
+    crowded: tuple[World, SlowPositions],
+) -> None:
+    node, positions = crowded
+    counted: list[str] = []
+
+    async def count_it() -> None:
+        counted.append(G)
+
+    anna, ben, _ = await three(node, G, "ben", "cleo")
+    await anna.say_in(G, "hello")
+    positions.counting = count_it
+    await ask(ben, G)
+    assert (snapshots(ben), counted) == ([[]], [])
+    await ask(anna, G)
+    assert (snapshots(anna), counted) == ([[[2, 0, 0]]], [G])
+
+
 async def test_a_position_that_is_told_while_a_snapshot_is_read_is_not_taken_back(
     slow: tuple[World, SlowPositions],
 ) -> None:

@@ -103,10 +103,12 @@ class ReadPositions:
         return await self._positions_of(conv, viewer, [member.uid for member in members])
 
     async def _count_newest(self, conv: ConvID, viewer: Uid) -> list[_Count]:
-        """Of what is counted and what was told meanwhile the higher, as both may be the newer."""
+        """Of what is counted and what was told meanwhile the higher, as both may be the newer. Most
+        of a large group have nothing in it that is to be counted."""
         told = self._told_meanwhile[conv, viewer] = []
         try:
-            rows = await self._count(conv, viewer, await self._newest_own(conv, viewer))
+            own = await self._newest_own(conv, viewer)
+            rows = await self._count(conv, viewer, own) if own else []
         finally:
             del self._told_meanwhile[conv, viewer]
         counts = {row[0]: row for row in rows}
