@@ -259,11 +259,11 @@ async def test_heads_of_many_logs_leave_out_those_that_do_not_exist(
     }
 
 
-async def test_a_thousand_heads_are_one_question(store: Store) -> None:
-    convs = [f"group_{number}" for number in range(1_000)]
+async def test_hundreds_of_heads_are_one_question(store: Store) -> None:
+    convs = [f"group_{number}" for number in range(250)]
     await asyncio.gather(*[send(store, Append(conv, (message("ann", "1"),))) for conv in convs])
     heads = await store.log.heads(convs)
-    assert [head.last for head in heads.values()] == [1] * 1_000
+    assert [head.last for head in heads.values()] == [1] * 250
 
 
 async def test_a_users_log_is_a_log_like_others(store: Store) -> None:
