@@ -5,22 +5,28 @@ And a Redis, with nodes on it.
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
+from unittest.mock import patch
 
 import pytest
 
+from tests.contract.emptied import EmptiedStore
 from tests.contract.redis_node import SETTINGS, Join, RedisNode
 from tests.engines import dynamodb as dynamodb_engine
-from tests.engines.postgresql import shared_server
 from tests.engines.redis import RedisServer
 from tests.memory import ManualClock, MemoryStore
-from webchat.adapters.dynamodb import DynamoSettings, DynamoStore
+from webchat.adapters.dynamodb import DynamoSettings, DynamoStore, client
 from webchat.adapters.postgresql import PostgresSettings, PostgresStore
 from webchat.adapters.redis import RedisBusSettings
 from webchat.adapters.sqlite import SqliteSettings, SqliteStore, check
 from webchat.ports.store import Finding, Store
+
+CLOSE_WITHIN_S: Final = 30
 
 
 class Kind(NamedTuple):
@@ -41,10 +47,7 @@ def sqlite(settings: SqliteSettings) -> Kind:
 def postgresql(**limits: int) -> Kind:
     """A store in a PostgreSQL database of its own, which is patient with a busy machine."""
     settings = PostgresSettings(statement_timeout_ms=60_000, **limits)
-    return Kind(
-        lambda _, clock: PostgresStore(shared_server().new_database(), settings, clock),
-        lambda _: [],
-    )
+    return Kind(lambda _, clock: EmptiedStore(settings, clock), lambda _: [])
 
 
 def dynamodb(**limits: int) -> Kind:
@@ -53,7 +56,7 @@ def dynamodb(**limits: int) -> Kind:
     def make(_: Path, clock: ManualClock) -> Store:
         engine = dynamodb_engine.shared_server()
         # The clock stands still, so nothing may ever have to be tried again.
-        limits.setdefault("attempt_timeout_ms", 60_000)
+        limits.setdefault("attempt_timeout_ms", 240_000)
         settings = DynamoSettings("eu-west-1", engine.new_table(), engine.endpoint, **limits)
         return DynamoStore(settings, clock)
 
@@ -90,6 +93,27 @@ STORES: Final[dict[str, Kind]] = {
     ),
 }
 
+NO_LOGS: Final = pytest.mark.parametrize(
+    "store",
+    [
+        kind
+        for kind in STORES
+        if kind not in ("sqlite that remembers little", "dynamodb that remembers little")
+    ],
+    indirect=True,
+)
+"""For tests of neither logs nor positions, which is all that those two remember little of; the
+third has a single connection for anything else, too."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_session() -> Iterator[None]:
+    """All DynamoDB stores of the same login share the SDK's session: to make one takes long."""
+    make = client._session
+    shared = cache(lambda login: make())
+    with patch.object(client, "_session", lambda: shared(os.environ.get("AWS_ACCESS_KEY_ID"))):
+        yield
+
 
 @pytest.fixture
 def clock() -> ManualClock:
@@ -113,7 +137,9 @@ async def store(
         await made.init()
     await made.open("secured")
     yield made
-    await made.close()
+    # One that a test has left in the middle may wait for a clock that stands still.
+    async with asyncio.timeout(CLOSE_WITHIN_S):
+        await made.close()
     assert kind.check(tmp_path) == []
 
 

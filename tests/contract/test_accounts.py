@@ -7,6 +7,7 @@ import asyncio
 import msgspec
 import pytest
 
+from tests.contract.conftest import NO_LOGS
 from tests.profiles import save_profile
 from webchat.adapters.dynamodb import DynamoStore
 from webchat.errors import Code, WebchatError
@@ -14,6 +15,8 @@ from webchat.model import Profile
 from webchat.ports.accounts import Changed
 from webchat.ports.store import Store
 from webchat.ports.transfer import AccountRecord
+
+pytestmark = NO_LOGS
 
 
 def person(uid: str, name: str = "", *, disabled: bool = False) -> Profile:

@@ -9,10 +9,13 @@ from typing import Final
 import pytest
 
 from tests.contract.asking import message
+from tests.contract.conftest import NO_LOGS
 from webchat.errors import Code, WebchatError
 from webchat.model import Draft
 from webchat.ports.held import HeldLimits, HeldMessage
 from webchat.ports.store import Store
+
+pytestmark = NO_LOGS
 
 NOW: Final = 1_750_000_000_000
 LIMITS: Final = HeldLimits(messages_per_user=3, bytes_per_group=100, lifetime_ms=1_000)

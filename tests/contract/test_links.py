@@ -7,9 +7,12 @@ from typing import Final
 
 import msgspec
 
+from tests.contract.conftest import NO_LOGS
 from webchat.model import InviteLink
 from webchat.ports.links import VISITS
 from webchat.ports.store import Store
+
+pytestmark = NO_LOGS
 
 NOW: Final = 1_750_000_000_000
 LINK: Final = InviteLink("l-1", "group_x", "ann", NOW + 1_000, None)

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 import msgspec
 
+from tests.contract.conftest import NO_LOGS
 from tests.memory import ManualClock
 from webchat.model import Login
 from webchat.ports.accounts import Revocation
 from webchat.ports.store import Store
+
+pytestmark = NO_LOGS
 
 DAY_S = 24 * 3600
 

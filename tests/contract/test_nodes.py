@@ -8,8 +8,11 @@ from typing import Final
 
 import msgspec
 
+from tests.contract.conftest import NO_LOGS
 from webchat.ports.nodes import NodeRow
 from webchat.ports.store import Store
+
+pytestmark = NO_LOGS
 
 ROW: Final = NodeRow(
     id="n1",
