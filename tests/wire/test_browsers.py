@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import aiohttp
 import pytest
@@ -14,18 +13,16 @@ from tests.wire.people import PASSWORD, Town
 LISTED = "https://chat.example"
 
 
-@pytest.fixture
-async def listing_town(tmp_path: Path) -> AsyncIterator[Town]:
-    """A server that accepts one foreign origin."""
-    with Server(tmp_path, f"--allow-origin={LISTED}") as server:
-        town = Town(server, open_mode=False)
-        yield town
-        await town.close()
+@pytest.fixture(scope="module")
+def listing_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """It accepts one foreign origin."""
+    with Server(tmp_path_factory.mktemp("listing"), f"--allow-origin={LISTED}") as server:
+        yield server
 
 
-async def connect_status(town: Town, transport: str, headers: dict[str, str]) -> int:
+async def connect_status(server: Server, transport: str, headers: dict[str, str]) -> int:
     """The HTTP status of a handshake."""
-    url = f"{town.server.url}/socket.io/?EIO=4&transport={transport}"
+    url = f"{server.url}/socket.io/?EIO=4&transport={transport}"
     upgrade = {
         "Connection": "Upgrade",
         "Upgrade": "websocket",
@@ -39,11 +36,11 @@ async def connect_status(town: Town, transport: str, headers: dict[str, str]) ->
 
 @pytest.mark.parametrize(("transport", "accepted"), [("websocket", 101), ("polling", 200)])
 async def test_the_own_and_the_listed_origin_may_connect(
-    listing_town: Town, transport: str, accepted: int
+    listing_server: Server, transport: str, accepted: int
 ) -> None:
-    own = listing_town.server.url
+    own = listing_server.url
     for headers in ({"Origin": own}, {"Origin": LISTED}, {}):
-        assert await connect_status(listing_town, transport, headers) == accepted
+        assert await connect_status(listing_server, transport, headers) == accepted
 
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
@@ -51,8 +48,10 @@ async def test_the_own_and_the_listed_origin_may_connect(
     "origin",
     ["https://evil.example", "null", "http://chat.example", "https://chat.example.evil", "x"],
 )
-async def test_other_origins_are_refused(listing_town: Town, transport: str, origin: str) -> None:
-    assert 400 <= await connect_status(listing_town, transport, {"Origin": origin}) < 500
+async def test_other_origins_are_refused(
+    listing_server: Server, transport: str, origin: str
+) -> None:
+    assert 400 <= await connect_status(listing_server, transport, {"Origin": origin}) < 500
 
 
 @pytest.mark.parametrize("path", ["/api/v1/register", "/api/v1/login"])
