@@ -64,21 +64,21 @@ def _check_member(self: Standing) -> Membership:
 
 SABOTAGES: Final = (
     Sabotage(
-        "lets anybody do what admins may", (MEMBERSHIP,), first_seed=46,
+        "lets anybody do what admins may", (MEMBERSHIP,), first_seed=80,
         instead=tuple((ruling_entries, name, _whoever) for name in ("check_admin", "check_owner")),
     ),
     Sabotage(
         "lets admins put anybody out", (MEMBERSHIP,),
-        instead=((membership_entries, "ADMINS", frozenset[str]()),),
+        instead=((membership_entries, "ADMINS", frozenset[str]()),), first_seed=20,
     ),
     Sabotage("makes nobody what it says", (RULES, MEMBERSHIP), in_log(_drop_roles)),
     Sabotage("gives groups to who came last", (MEMBERSHIP,), _name_the_last),
     Sabotage(
         "lets write where there are announcements", (MEMBERSHIP,),
-        instead=((Standing, "all_may_write", True),),
+        instead=((Standing, "all_may_write", True),), first_seed=12,
     ),
     Sabotage(
-        "opens no history", (RULES,), first_seed=94, instead=((history, "visible", _spans_alone),)
+        "opens no history", (RULES,), first_seed=106, instead=((history, "visible", _spans_alone),)
     ),
     Sabotage(
         "sends members what came before them", (MEMBERSHIP, "nobody is forgotten"),

@@ -238,31 +238,34 @@ SABOTAGES: Final = (
         "does not decide on the members of the log", (MEMBERSHIP, "skips"),
         in_log(_decide_on_no_members),
     ),
-    Sabotage("does not mind what became of a message", (DELETED,), in_log(_decide_on_no_state)),
+    Sabotage(
+        "does not mind what became of a message", (DELETED,), in_log(_decide_on_no_state),
+        first_seed=32,
+    ),
     Sabotage("does not mind who is asked already", (INVITATIONS,), in_log(_ask_whoever)),
     Sabotage("forgets who uses a link", (LINKS,), _remember_no_visits),
     Sabotage("counts a group's links before it adds one", (LINKS,), _count_links_first),
     Sabotage(
-        "claims no invitation that is accepted", (INVITATIONS,), _claim_nothing, first_seed=50
+        "claims no invitation that is accepted", (INVITATIONS,), _claim_nothing, first_seed=70
     ),
     Sabotage(
         "tells of settings whoever told of them since", (SETTINGS,),
-        instead=((OwnAccount, "_end", _at_no_end),),
+        instead=((OwnAccount, "_end", _at_no_end),), first_seed=100,
     ),
     Sabotage("tells nobody of new groups", ("nobody is forgotten",), in_log(_announce_nothing)),
     Sabotage("lets appends overtake", ("a sender's order",), in_log(_append_some_later)),
     Sabotage("acks receipts that it does not store", ("receipts",), _store_no_receipts),
     Sabotage(
-        "tells authors no counts", (TOLD,), first_seed=52,
+        "tells authors no counts", (TOLD,), first_seed=68,
         instead=((Notices, "author_counted", _leave),),
     ),
     Sabotage(
         "says no receipts again to who had no bus", (TOLD,),
-        instead=((Repeating, "heard_back", _leave),),
+        instead=((Repeating, "heard_back", _leave),), first_seed=16,
     ),
     Sabotage(
         "leaves held what is held when its sender comes in", (HELD,),
-        instead=((Restarting, "append_for", _nothing),), first_seed=170,
+        instead=((Restarting, "append_for", _nothing),), first_seed=182,
     ),
     Sabotage("closes no gap", (IN_TIME, "comes to rest"), instead=((Gaps, "close", _leave),)),
     Sabotage("passes on ahead of a gap", (ORDER, "acks in order"),
@@ -274,14 +277,14 @@ SABOTAGES: Final = (
     ),
     Sabotage(
         "makes no failed publish up", (IN_TIME, "nobody is forgotten"),
-        instead=((Publishing, "make_up", _nothing), _NO_SWEEP),
+        instead=((Publishing, "make_up", _nothing), _NO_SWEEP), first_seed=8,
     ),
     Sabotage(
         "trusts a bus that took what it passed on to nobody", (IN_TIME,),
-        instead=((Publishing, "make_up", _only_what_failed), _NO_SWEEP),
+        instead=((Publishing, "make_up", _only_what_failed), _NO_SWEEP), first_seed=18,
     ),
     Sabotage(
-        "does not mind that nodes die", (IN_TIME,), _no_lease_watched, first_seed=346,
+        "does not mind that nodes die", (IN_TIME,), _no_lease_watched, first_seed=358,
         instead=(_NO_SWEEP,), world=_die_without_the_bus,
     ),
     Sabotage(
