@@ -29,21 +29,41 @@ def new_table() -> str:
 
 
 @pytest.fixture(params=[new_database, new_table], ids=["postgresql", "dynamodb"])
-def empty(request: pytest.FixtureRequest, run: Run) -> str:
-    """The URL of a store that has been made ready."""
-    new: Callable[[], str] = request.param
-    url = new()
-    assert run("store", "init", "--store", url)[0] == 0
-    return url
+def new(request: pytest.FixtureRequest) -> Callable[[], str]:
+    """Where there is no store yet."""
+    found: Callable[[], str] = request.param
+    return found
 
 
 @pytest.fixture
-def store(empty: str, run: Run) -> str:
-    """The URL of a store with the accounts of alice and of bob, who is disabled."""
-    for uid, name in (("alice", "Alice Kim"), ("bob", "Bob")):
-        assert run("user", "add", uid, "--name", name, "--store", empty, stdin=PASSWORD)[0] == 0
-    assert run("user", "disable", "bob", "--store", empty)[0] == 0
-    return empty
+def empty(new: Callable[[], str], run: Run) -> str:
+    """The URL of a store that has been made ready."""
+    return ready(new, run)
+
+
+@pytest.fixture(scope="module")
+def filled() -> dict[Callable[[], str], str]:
+    """The stores with accounts in them that were needed so far."""
+    return {}
+
+
+@pytest.fixture
+def store(new: Callable[[], str], filled: dict[Callable[[], str], str], run: Run) -> str:
+    """The URL of a store with the accounts of alice and of bob, who is disabled; all tests that
+    change nothing of that share it."""
+    if new not in filled:
+        url = ready(new, run)
+        for uid, name in (("alice", "Alice Kim"), ("bob", "Bob")):
+            assert run("user", "add", uid, "--name", name, "--store", url, stdin=PASSWORD)[0] == 0
+        assert run("user", "disable", "bob", "--store", url)[0] == 0
+        filled[new] = url
+    return filled[new]
+
+
+def ready(new: Callable[[], str], run: Run) -> str:
+    url = new()
+    assert run("store", "init", "--store", url)[0] == 0
+    return url
 
 
 def accounts(run: Run, *place: str) -> str:

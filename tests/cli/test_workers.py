@@ -11,13 +11,14 @@ import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import socketio
 
 from tests import http
 from tests.cli.conftest import BODY_TIMEOUT_S, FEW_FILES, command, eventually, held_up, refused
+from tests.engines.postgresql import shared_server
 from tests.engines.redis import RedisServer
 from tests.ports import free_port
 from tests.servers import Server
@@ -33,16 +34,31 @@ def server(shared: tuple[str, ...], tmp_path: Path) -> Iterator[Server]:
         yield running
 
 
+class Lasting(NamedTuple):
+    """A server with two workers, the first of their ports for the others, and the options of their
+    store and bus."""
+
+    server: Server
+    peer_port: int
+    shared: tuple[str, ...]
+
+
+@pytest.fixture(scope="module")
+def lasting(redis: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lasting]:
+    """For all tests that leave it running: it has names for its nodes, and too many sessions."""
+    database, first = shared_server().new_database(), two_free_ports()
+    command("store", "init", "--store", database)
+    shared = ("--store", database, "--bus", redis.url)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    named = ("--node-id", "n", "--peer-port", str(first), "--sessions", str(hard))
+    directory = tmp_path_factory.mktemp("workers")
+    with Server(directory, *shared, "--workers", "2", *named) as running:
+        yield Lasting(running, first, shared)
+
+
 def pids(server: Server) -> list[int]:
     """Of all workers that have served so far, in the order of their starts."""
     return [line["pid"] for line in server.log if line["event"] == "a worker serves"]
-
-
-def test_each_line_of_a_worker_s_says_whose_it_is(server: Server) -> None:
-    assert server.stop() == 0
-    stopped = [line["pid"] for line in server.log if line["event"] == "stopped"]
-    assert sorted(stopped) == sorted(pids(server))
-    assert len(set(stopped)) == 2
 
 
 def lives(pid: int) -> bool:
@@ -69,23 +85,22 @@ def opened(server: Server) -> str:
     return str(json.loads(handshake[1:])["sid"])
 
 
-def test_it_warns_once_where_files_run_out_before_sessions(
-    shared: tuple[str, ...], tmp_path: Path
-) -> None:
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with Server(tmp_path, *shared, "--workers", "2", "--sessions", str(hard)) as running:
-        running.logged(FEW_FILES)
-        events = [line["event"] for line in running.log]
+def test_it_warns_once_where_files_run_out_before_sessions(lasting: Lasting) -> None:
+    lasting.server.logged(FEW_FILES)
+    events = [line["event"] for line in lasting.server.log]
     assert events.count(FEW_FILES) == 1
     assert events.index("listening") < events.index(FEW_FILES)
 
 
-def test_connections_are_shared_out_among_the_workers(server: Server) -> None:
-    nodes = {opened(server).partition(".")[0] for _ in range(40)}
+def test_connections_are_shared_out_among_the_workers(lasting: Lasting) -> None:
+    nodes = {opened(lasting.server).partition(".")[0] for _ in range(40)}
     assert len(nodes) == 2
 
 
-def test_a_polling_session_is_served_whichever_worker_its_requests_reach(server: Server) -> None:
+def test_a_polling_session_is_served_whichever_worker_its_requests_reach(
+    lasting: Lasting,
+) -> None:
+    server = lasting.server
     for sid in [opened(server) for _ in range(8)]:
         url = f"{server.url}{POLLING}&sid={sid}"
         assert http.post(url, content="40{}").text == "ok"
@@ -132,11 +147,15 @@ def test_a_worker_that_died_is_started_anew_and_the_others_serve_on(server: Serv
     assert all(http.get(server.url + "/readyz").status_code == 200 for _ in range(10))
 
 
-def test_all_workers_end_when_the_parent_is_asked_to(server: Server) -> None:
+def test_all_workers_end_when_the_parent_is_asked_to_and_each_says_so_itself(
+    server: Server,
+) -> None:
     workers = pids(server)
+    assert len(set(workers)) == 2
     assert server.stop() == 0
     assert not any(map(lives, workers))
-    assert [line["event"] for line in server.log].count("stopped") == 2
+    stopped = [line["pid"] for line in server.log if line["event"] == "stopped"]
+    assert sorted(stopped) == sorted(workers)
 
 
 def test_a_second_interrupt_of_the_parent_ends_the_drain(
@@ -167,18 +186,13 @@ def test_what_keeps_workers_from_starting_is_said_once(database: str, redis: Red
     assert "webchat store init" in line
 
 
-def test_a_port_that_other_workers_have_is_refused(server: Server, shared: tuple[str, ...]) -> None:
-    line = refused(*shared, "--workers", "2", "--port", str(server.port))
-    assert str(server.port) in line
+def test_a_port_that_other_workers_have_is_refused(lasting: Lasting) -> None:
+    port = str(lasting.server.port)
+    assert port in refused(*lasting.shared, "--workers", "2", "--port", port)
 
 
-def test_each_worker_has_its_own_name_and_port_for_the_others(
-    shared: tuple[str, ...], tmp_path: Path
-) -> None:
-    first = two_free_ports()
-    options = (*shared, "--workers", "2", "--node-id", "n", "--peer-port", str(first))
-    with Server(tmp_path, *options) as server:
-        named = [line["node"] for line in server.log if line["event"] == "a worker serves"]
-        assert named == ["n-0", "n-1"]
-        for port in (first, first + 1):
-            assert http.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
+def test_each_worker_has_its_own_name_and_port_for_the_others(lasting: Lasting) -> None:
+    named = [line["node"] for line in lasting.server.log if line["event"] == "a worker serves"]
+    assert named == ["n-0", "n-1"]
+    for port in (lasting.peer_port, lasting.peer_port + 1):
+        assert http.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
