@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.e2e.browsing import CHROMIUM, CHROMIUM_ARGUMENTS, WAIT_MS
+from tests.e2e.elsewhere import make_group_elsewhere
 from tests.e2e.person import Person
 from tests.servers import Server
 
@@ -86,14 +87,11 @@ def trip() -> str:
 
 
 @pytest.fixture
-def trio(people: Trio, trip: str) -> Trio:
+def trio(people: Trio, trip: str, shared_server: Server) -> Trio:
     """Ann, Bob and Cleo with a group open that Ann has made."""
-    ann, bob, cleo = people
+    group = make_group_elsewhere(shared_server, people[0], trip, *people[1:])
     for person in people:
-        person.page.goto("/")
-    ann.make_group(trip, bob, cleo)
-    for person in (bob, cleo):
-        person.conversation(trip).click()
+        person.page.goto(f"/c/{group}", wait_until="commit")
     for person in people:
         expect(person.page.get_by_role("heading", level=1, name=trip)).to_be_visible()
         expect(person.messages).to_have_count(1)

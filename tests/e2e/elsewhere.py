@@ -16,6 +16,20 @@ from tests.servers import Server
 
 def write_elsewhere(server: Server, person: Person, to: str, texts: Sequence[str]) -> None:
     """Send these messages to the user `to`, in order; all are stored when it returns."""
+    messages = (_message(person.uid, to, text) for text in texts)
+    _send(server, person, list(messages))
+
+
+def make_group_elsewhere(server: Server, person: Person, name: str, *people: Person) -> str:
+    """Make a group of these people. Returns its id."""
+    group = f"group_{uuid.uuid4()}"
+    uids = json.dumps([each.uid for each in people])
+    acts = {"EvtType": "create", "From": group, "MsgID": "", "Name": name}
+    _send(server, person, [_message(person.uid, group, uids) | acts])
+    return group
+
+
+def _send(server: Server, person: Person, envelopes: Sequence[dict[str, Any]]) -> None:
     cookies = "; ".join(f"{each['name']}={each['value']}" for each in person.context.cookies())
     url = f"{server.url.replace('http', 'ws', 1)}/socket.io/?EIO=4&transport=websocket"
     fields = {"Cookie": cookies, "Origin": server.url}
@@ -24,10 +38,10 @@ def write_elsewhere(server: Server, person: Person, to: str, texts: Sequence[str
         _until(device, "40")
         device.send('420["join",{}]')
         _until(device, "430")
-        for ack_id, text in enumerate(texts, 1):
-            device.send(f"42{ack_id}{json.dumps(['chat', _message(person.uid, to, text)])}")
-        for ack_id in range(1, len(texts) + 1):
-            assert '"ok":true' in _until(device, f"43{ack_id}["), "a message was refused"
+        for ack_id, envelope in enumerate(envelopes, 1):
+            device.send(f"42{ack_id}{json.dumps(['chat', envelope])}")
+        for ack_id in range(1, len(envelopes) + 1):
+            assert '"ok":true' in _until(device, f"43{ack_id}["), "it was refused"
 
 
 def _message(sender: str, to: str, text: str) -> dict[str, Any]:

@@ -9,8 +9,13 @@ from playwright.sync_api import Route, expect
 from tests.e2e.conftest import Newcomer, Trio
 
 
-def test_a_group_is_made_and_everybody_is_told(trio: Trio) -> None:
-    ann, bob, cleo = trio
+def test_a_group_is_made_and_everybody_is_told(people: Trio, trip: str) -> None:
+    ann, bob, cleo = people
+    for person in people:
+        person.page.goto("/")
+    ann.make_group(trip, bob, cleo)
+    for person in (bob, cleo):
+        person.conversation(trip).click()
     expect(ann.messages).to_have_text(["You made this group"])
     for person in (bob, cleo):
         expect(person.messages).to_have_text(["Ann made this group"])
