@@ -24,10 +24,9 @@ QUICK: Final = (
     "--rate-registrations-burst=100000",
     "--rate-address-logins-per-min=100000",
     "--rate-address-logins-burst=100000",
-    "--argon2-memory-kib=64",
     "--lease-ms=3000",
 )
-"""Limits that many tests at one address would meet, cheap passwords, and short leases."""
+"""Limits that many tests at one address would meet, and short leases."""
 BUSY: Final = ("--rate-burst=100000", "--backlog-entries=1000000", "--join-entries=1000000")
 """For devices that write much, and count on being sent all of what they missed."""
 
