@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -13,13 +12,20 @@ from tests.wire.clients import Envelope
 from tests.wire.people import Device, Town, message, pair
 
 
+@pytest.fixture(scope="module")
+def slow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """It takes three messages at once, and then one a second, of each connection."""
+    with Server(
+        tmp_path_factory.mktemp("slow"), "--rate-burst=3", "--rate-events-per-s=1"
+    ) as server:
+        yield server
+
+
 @pytest.fixture
-async def slow_town(tmp_path: Path) -> AsyncIterator[Town]:
-    """A server that takes three messages at once, and then one a second, of each connection."""
-    with Server(tmp_path, "--rate-burst=3", "--rate-events-per-s=1") as server:
-        town = Town(server, open_mode=False)
-        yield town
-        await town.close()
+async def slow_town(slow_server: Server) -> AsyncIterator[Town]:
+    town = Town(slow_server, open_mode=False)
+    yield town
+    await town.close()
 
 
 async def burst(device: Device, to: str, count: int) -> list[Envelope]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,13 +13,20 @@ from tests.wire.people import Kind, Town, pair
 KINDS: list[Kind] = ["node-websocket", "node-polling", "python-websocket"]
 
 
+@pytest.fixture(scope="module")
+def short_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """It sends ten entries of a conversation and twenty of a join."""
+    with Server(
+        tmp_path_factory.mktemp("short"), "--backlog-entries=10", "--join-entries=20"
+    ) as server:
+        yield server
+
+
 @pytest.fixture
-async def short_town(tmp_path: Path) -> AsyncIterator[Town]:
-    """A server that sends ten entries of a conversation and twenty of a join."""
-    with Server(tmp_path, "--backlog-entries=10", "--join-entries=20") as server:
-        town = Town(server, open_mode=False)
-        yield town
-        await town.close()
+async def short_town(short_server: Server) -> AsyncIterator[Town]:
+    town = Town(short_server, open_mode=False)
+    yield town
+    await town.close()
 
 
 async def told(town: Town, a: str, b: str, count: int) -> None:

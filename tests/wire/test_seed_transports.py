@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator
 from typing import get_args
 
 import pytest
@@ -127,14 +126,19 @@ async def test_a_receipt_after_the_reconnect_joins_too(open_town: Town) -> None:
     assert (await bob.hear("display"))["MsgID"] == sent["MsgID"]
 
 
-@pytest.fixture
-async def beating_town(tmp_path: Path) -> AsyncIterator[Town]:
-    """An open server with a quick heartbeat."""
+@pytest.fixture(scope="module")
+def beating_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One in open mode with a quick heartbeat."""
     quick = ("--ping-interval-ms=200", "--ping-timeout-ms=600")
-    with Server(tmp_path, "--open", *quick) as server:
-        town = Town(server, open_mode=True)
-        yield town
-        await town.close()
+    with Server(tmp_path_factory.mktemp("beating"), "--open", *quick) as server:
+        yield server
+
+
+@pytest.fixture
+async def beating_town(beating_server: Server) -> AsyncIterator[Town]:
+    town = Town(beating_server, open_mode=True)
+    yield town
+    await town.close()
 
 
 @pytest.mark.parametrize("kind", KINDS)

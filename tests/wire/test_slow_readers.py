@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator
 
 import aiohttp
 import pytest
@@ -18,13 +17,20 @@ COUNT = 700
 """Times 16 KB: far more than the kernel holds for two ends of a loopback connection."""
 
 
+@pytest.fixture(scope="module")
+def quick_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """It takes messages as fast as they come, and skips nothing of a backlog."""
+    with Server(
+        tmp_path_factory.mktemp("quick"), "--rate-burst=100000", "--backlog-entries=100000"
+    ) as server:
+        yield server
+
+
 @pytest.fixture
-async def quick_town(tmp_path: Path) -> AsyncIterator[Town]:
-    """A server that takes messages as fast as they come, and skips nothing of a backlog."""
-    with Server(tmp_path, "--rate-burst=100000", "--backlog-entries=100000") as server:
-        town = Town(server, open_mode=False)
-        yield town
-        await town.close()
+async def quick_town(quick_server: Server) -> AsyncIterator[Town]:
+    town = Town(quick_server, open_mode=False)
+    yield town
+    await town.close()
 
 
 async def flood(device: Device, to: str) -> None:
