@@ -69,7 +69,7 @@ SABOTAGES: Final = (
     ),
     Sabotage(
         "lets admins put anybody out", (MEMBERSHIP,),
-        instead=((membership_entries, "ADMINS", frozenset[str]()),), first_seed=20,
+        instead=((membership_entries, "ADMINS", frozenset[str]()),), first_seed=96,
     ),
     Sabotage("makes nobody what it says", (RULES, MEMBERSHIP), in_log(_drop_roles)),
     Sabotage("gives groups to who came last", (MEMBERSHIP,), _name_the_last),

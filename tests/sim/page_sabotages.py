@@ -59,7 +59,7 @@ def _join_at_once(self: Any, device: Any, cursors: Any, *, more: bool) -> None:
 
 
 SABOTAGES: Final = (
-    Sabotage("lists who is in by now", (SEED,), _list_who_is_in_now, first_seed=82),
+    Sabotage("lists who is in by now", (SEED,), _list_who_is_in_now, first_seed=112),
     Sabotage(
         "sends pages their user's own messages", (SEED,),
         instead=((SeedDevice, "_is_for_it", _is_for_it),),
@@ -77,7 +77,7 @@ SABOTAGES: Final = (
         instead=((SeedDevice, "begin", _begin_at_the_end),),
     ),
     Sabotage(
-        "joins nobody who has been joined before", ("no error",), first_seed=58,
+        "joins nobody who has been joined before", ("no error",), first_seed=118,
         instead=((ChatHandler, "_joins_by_itself", _no),),
     ),
     Sabotage(

@@ -242,11 +242,13 @@ SABOTAGES: Final = (
         "does not mind what became of a message", (DELETED,), in_log(_decide_on_no_state),
         first_seed=32,
     ),
-    Sabotage("does not mind who is asked already", (INVITATIONS,), in_log(_ask_whoever)),
-    Sabotage("forgets who uses a link", (LINKS,), _remember_no_visits),
+    Sabotage(
+        "does not mind who is asked already", (INVITATIONS,), in_log(_ask_whoever), first_seed=76
+    ),
+    Sabotage("forgets who uses a link", (LINKS,), _remember_no_visits, first_seed=376),
     Sabotage("counts a group's links before it adds one", (LINKS,), _count_links_first),
     Sabotage(
-        "claims no invitation that is accepted", (INVITATIONS,), _claim_nothing, first_seed=70
+        "claims no invitation that is accepted", (INVITATIONS,), _claim_nothing, first_seed=404
     ),
     Sabotage(
         "tells of settings whoever told of them since", (SETTINGS,),
@@ -261,11 +263,11 @@ SABOTAGES: Final = (
     ),
     Sabotage(
         "says no receipts again to who had no bus", (TOLD,),
-        instead=((Repeating, "heard_back", _leave),), first_seed=16,
+        instead=((Repeating, "heard_back", _leave),), first_seed=152,
     ),
     Sabotage(
         "leaves held what is held when its sender comes in", (HELD,),
-        instead=((Restarting, "append_for", _nothing),), first_seed=182,
+        instead=((Restarting, "append_for", _nothing),), first_seed=246,
     ),
     Sabotage("closes no gap", (IN_TIME, "comes to rest"), instead=((Gaps, "close", _leave),)),
     Sabotage("passes on ahead of a gap", (ORDER, "acks in order"),
@@ -284,7 +286,7 @@ SABOTAGES: Final = (
         instead=((Publishing, "make_up", _only_what_failed), _NO_SWEEP), first_seed=18,
     ),
     Sabotage(
-        "does not mind that nodes die", (IN_TIME,), _no_lease_watched, first_seed=358,
+        "does not mind that nodes die", (IN_TIME,), _no_lease_watched, first_seed=380,
         instead=(_NO_SWEEP,), world=_die_without_the_bus,
     ),
     Sabotage(
