@@ -8,7 +8,7 @@ from tests.sim import group_sabotages, page_sabotages, sabotages
 from tests.sim.sabotage import Sabotage
 from tests.sim.story import tell
 
-WITHIN_SEEDS = 80
+WITHIN_SEEDS = 200
 SABOTAGES = (*sabotages.SABOTAGES, *group_sabotages.SABOTAGES, *page_sabotages.SABOTAGES)
 
 
