@@ -200,6 +200,33 @@ async def test_one_that_a_store_was_too_busy_for_is_made_again_only_if_it_may_be
     assert heard(anna) == ([("display", 1)] if may_be_stored else [])
 
 
+@pytest.mark.parametrize("is_seed", [False, True])
+async def test_one_that_a_store_was_too_busy_for_is_made_again_if_no_ack_says_so(
+    open_world: World, monkeypatch: pytest.MonkeyPatch, *, is_seed: bool
+) -> None:
+    """Also where an earlier one is stored meanwhile."""
+    anna, ben = [await open_world.person(uid) for uid in ("anna", "ben")]
+    for person in (anna, ben):
+        await person.ask("join", person.uid)
+    reader = ben if is_seed else await open_world.joined("ben")
+    await anna.do("create", G, "ben")
+    for body in ("one", "two"):
+        await anna.say_in(G, body)
+    positions = open_world.store.positions
+    move, asked = positions.move, []
+    monkeypatch.setattr(positions, "move", lambda moves, done: asked.append((moves, done)))
+    for body in ("one", "two"):
+        seq = {} if is_seed else {"Seq": 2 + (body == "two")}
+        reader.say("chat", {**confirmed("display", f"anna-{body}"), **seq}, ack=False)
+        await pass_seconds(open_world, 0.5)
+    stored, (_, refuse) = asked
+    refuse(TooBusyError())
+    monkeypatch.undo()
+    move(*stored)
+    await pass_seconds(open_world, LOOKED_AT_S)
+    assert [said["MsgID"] for said in anna.got("display")] == ["anna-one", "anna-two"]
+
+
 async def test_one_that_the_store_never_takes_keeps_no_other_from_being_told(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

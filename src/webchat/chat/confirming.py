@@ -41,8 +41,8 @@ class Answering:
         self._answered: tuple[str, ConvID] | None = None
         self._answer = b""
 
-    def stored(self, conv: ConvID, waiting: Sequence[_Asked], error: Exception | None) -> None:
-        """Answer what has been asked for."""
+    def stored(self, conv: ConvID, waiting: Sequence[_Asked], error: Exception | None) -> bool:
+        """Answer what has been asked for. Returns whether all of it was, by acks."""
         for asked in waiting:
             if isinstance(error, WebchatError):
                 for ack_id in asked.ack_ids:
@@ -53,6 +53,7 @@ class Answering:
             if self._answered != answered:
                 self._answered, self._answer = answered, ack_of_receipt(*answered)
             asked.client.socket.ack_all(asked.ack_ids, self._answer)
+        return error is None or not any(None in asked.ack_ids for asked in waiting)
 
 
 class Confirming:

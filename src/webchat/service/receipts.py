@@ -23,8 +23,9 @@ from webchat.service.passed_over import Named
 from webchat.service.read_positions import ReceiptSettings
 from webchat.service.telling import Telling
 
-Stored = Callable[[ConvID, "Sequence[Any]", "Exception | None"], None]
-"""Moves of one member are stored, or why not; with what waited for that."""
+Stored = Callable[[ConvID, "Sequence[Any]", "Exception | None"], bool]
+"""Moves of one member are stored, or why not; with what waited for that. Returns whether all of
+that is told by acks, so that what is refused is sent again."""
 ReaderMoved = Callable[[ConvID, Uid, Position, object], None]
 """A member's position moved; the last argument is the `source` that did it, if it was one alone."""
 
@@ -81,8 +82,9 @@ class _Pending(msgspec.Struct, eq=False):
 
 class _Unsure(msgspec.Struct, eq=False):
     """Moves of one member in one conversation that failed, and so were not told, but may have been
-    stored. `tried`: how far they went at least, 0: none went that way. `again`: all that they said,
-    to be made again from `again_s` on; None: it is under way, or was made often enough."""
+    stored, or are made again by nobody else. `tried`: how far those at least went that may have
+    been stored, 0: none went that way. `again`: all that they said, to be made again from `again_s`
+    on; None: it is under way, or was made often enough."""
 
     tried: Position
     again: _Pending | None
@@ -190,18 +192,15 @@ class Receipts:
     ) -> None:
         if isinstance(result, Exception):
             for (conv, uid), pending in gathered.items():
-                self._note_unsure(conv, uid, _as_far_as(pending), pending, result)
-                if pending.waiting:
-                    self._stored(conv, pending.waiting, result)
+                self._refused(conv, uid, pending, result)
             return
         if self._unsure:
             result = [self._sure(moved) for moved in result]
         for moved, pending in zip(result, gathered.values(), strict=True):
             if moved.refused is not None:
-                tried = _as_far_as(pending)
-                self._note_unsure(moved.conv, moved.uid, tried, pending, moved.refused)
-            if pending.waiting:
-                self._stored(moved.conv, pending.waiting, moved.refused)
+                self._refused(moved.conv, moved.uid, pending, moved.refused)
+            elif pending.waiting:
+                self._stored(moved.conv, pending.waiting, None)
         for moved, pending in zip(result, gathered.values(), strict=True):
             if moved.before != moved.after:
                 self._moved(moved.conv, moved.uid, moved.after, pending.source)
@@ -212,14 +211,30 @@ class Receipts:
                     moved, pending.named, pending.said, is_of_all=pending.is_of_all
                 )
 
+    def _refused(self, conv: ConvID, uid: Uid, pending: _Pending, error: Exception) -> None:
+        tried, is_told = Position(pending.delivered, pending.displayed, 0), False
+        if pending.waiting:
+            is_told = self._stored(conv, pending.waiting, error)
+        self._note_unsure(conv, uid, tried, pending, error, is_told=is_told)
+
     def _note_unsure(
-        self, conv: ConvID, uid: Uid, tried: Position, failed: _Pending, error: Exception
+        self,
+        conv: ConvID,
+        uid: Uid,
+        tried: Position,
+        failed: _Pending,
+        error: Exception,
+        *,
+        is_told: bool,
     ) -> None:
+        """`is_told`: whoever made the moves knows that they failed, and makes them again."""
         if not (isinstance(error, WebchatError) and error.code is Code.UNAVAILABLE):
             return
         before, again = self._unsure.get((conv, uid)), None
-        if before is None and isinstance(error, TooBusyError):
-            return
+        if isinstance(error, TooBusyError):
+            if before is None and is_told:
+                return
+            tried = NO_POSITION
         if before is not None:
             delivered = _least(tried.delivered, before.tried.delivered)
             displayed = _least(tried.displayed, before.tried.displayed)
@@ -260,10 +275,11 @@ class Receipts:
             pending.add(again)
             unsure.again = None
 
-    def _name_again(self, moved: Moved, again: _Pending | None) -> None:
-        """What failed while a later move, which was stored, was under way already: that one has
-        told nobody of the messages that this one named."""
-        if again is None or again.named is None:
+    def _name_again(self, moved: Moved, unsure: _Unsure) -> None:
+        """What failed while another move, which was stored, was under way already: that one has
+        told nobody of the messages that this one named, nor moved as far, if it was the earlier."""
+        again = unsure.again
+        if again is None or (again.named is None and unsure.tried != NO_POSITION):
             return
         pending = self._pending.setdefault((moved.conv, moved.uid), _Pending(None))
         pending.add(again)
@@ -277,8 +293,10 @@ class Receipts:
         unsure = self._unsure.pop((moved.conv, moved.uid), None)
         if unsure is None:
             return moved
-        self._name_again(moved, unsure.again)
+        self._name_again(moved, unsure)
         before, tried = moved.before, unsure.tried
+        if tried == NO_POSITION:
+            return moved
         goes_on = 0 < tried.delivered <= before.delivered or 0 < tried.displayed <= before.displayed
         if not goes_on and before != moved.after:
             return moved
@@ -296,7 +314,8 @@ class Receipts:
 
     def own_message_failed(self, conv: ConvID, uid: Uid, error: Exception) -> None:
         """It may have been stored all the same, and then so is the sender's position."""
-        self._note_unsure(conv, uid, _SOMEWHERE, _Pending(None, is_of_all=True), error)
+        failed = _Pending(None, is_of_all=True)
+        self._note_unsure(conv, uid, _SOMEWHERE, failed, error, is_told=True)
 
     def own_message_was_stored(self, entry: Entry) -> None:
         """It is sent again: if something failed here before, nobody was told how far its sender is,
@@ -313,10 +332,6 @@ def _made_again(failed: _Pending, again: _Pending | None) -> _Pending:
         return again
     again.add(failed)
     return again
-
-
-def _as_far_as(pending: _Pending) -> Position:
-    return Position(pending.delivered, pending.displayed, 0)
 
 
 def _least(a: Seq, b: Seq) -> Seq:
