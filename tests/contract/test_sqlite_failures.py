@@ -14,14 +14,13 @@ from typing import Any
 import pytest
 
 from tests.contract.asking import create, message, move, send
+from tests.contract.damaged import damage
 from tests.memory import ManualClock
 from webchat.adapters.sqlite import SqliteSettings, SqliteStore, check
 from webchat.errors import Code, TooBusyError, WebchatError
 from webchat.model import Position
 from webchat.ports.log import Append
 from webchat.ports.positions import Move
-
-PAGE_BYTES = 4096
 
 
 @pytest.fixture
@@ -175,7 +174,7 @@ async def test_a_whole_page_of_writes_that_is_damaged_keeps_no_other_from_it(
 
 
 async def test_logs_that_cannot_be_looked_up_keep_no_other_write_from_it(
-    path: Path, clock: ManualClock
+    path: Path, clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = SqliteStore(path, SqliteSettings(), clock)
     await store.open("secured")
@@ -187,6 +186,11 @@ async def test_logs_that_cannot_be_looked_up_keep_no_other_write_from_it(
     asked = [send(store, Append(group, (message("ann", "m1"),))) for group in groups]
     outcomes = await codes(asked)
     assert 50 < outcomes.count(None) == 300 - outcomes.count(Code.UNAVAILABLE) < 250
+    lost = groups[outcomes.index(Code.UNAVAILABLE)]
+    alone = send(store, Append(lost, (message("ann", "m1"),)))
+    assert await codes([alone]) == [Code.UNAVAILABLE]
+    assert not store._writer.is_failing
+    assert said(caplog) == ["a write was refused: database disk image is malformed"]
     await store.close()
 
 
@@ -196,17 +200,6 @@ def damage_positions(path: Path) -> list[str]:
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         numbers = range(1_000)
         return [f"reader{each}" for each in numbers if not is_readable(db, f"reader{each}")]
-
-
-def damage(path: Path, name: str) -> None:
-    """Destroy a page of the table or index."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        pages = "SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf' ORDER BY path"
-        leaves = [page for (page,) in db.execute(pages, (name,))]
-    with path.open("r+b") as file:
-        file.seek((leaves[len(leaves) // 2] - 1) * PAGE_BYTES)
-        file.write(b"\xff" * 100)
 
 
 def is_readable(db: sqlite3.Connection, uid: str) -> bool:

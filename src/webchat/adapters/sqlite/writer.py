@@ -16,6 +16,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Protocol, TypeVar
 
+from webchat.adapters.sqlite.damage import is_damage
 from webchat.adapters.sqlite.settings import SqliteSettings
 from webchat.errors import Code, MembersChanged, TooBusyError, WebchatError
 
@@ -230,12 +231,14 @@ class Writer:
                 # A defect in one act: the others are done without it.
                 self._roll_back()
                 failed[failure.index] = self._refusal(failure.cause)
+            except _SomeFailed as failure:
+                self._roll_back()
+                if len(batch) == 1:
+                    return [self._refusal(failure.cause)]
+                half = len(batch) // 2
+                return self._commit(batch[:half]) + self._commit(batch[half:])
             except Exception as error:
                 # Mostly SQLite's; the thread has to outlive any.
-                if _is_damage(error) and len(batch) > 1:
-                    self._roll_back()
-                    half = len(batch) // 2
-                    return self._commit(batch[:half]) + self._commit(batch[half:])
                 self._cannot_write(error)
                 return [_error(Code.UNAVAILABLE, "the store is not answering", error)] * len(batch)
             else:
@@ -247,7 +250,12 @@ class Writer:
     ) -> list[object]:
         self._db.execute("BEGIN IMMEDIATE")
         self._notice_other_writers()
-        self._memory.begin(self._db, [argument for _, argument, _ in batch])
+        try:
+            self._memory.begin(self._db, [argument for _, argument, _ in batch])
+        except sqlite3.Error as error:
+            if is_damage(error):
+                raise _SomeFailed(error) from error
+            raise
         db = self._db
         outcomes: list[object] = []
         for index, (act, argument, _) in enumerate(batch):
@@ -258,8 +266,11 @@ class Writer:
                 outcomes.append(refusal)
             except Exception as error:
                 is_own = isinstance(error, _DEFECTS) or not isinstance(error, sqlite3.Error)
-                if not is_own and not (_is_damage(error) and len(failed) < _DAMAGED):
-                    raise
+                if not is_own:
+                    if not is_damage(error):
+                        raise
+                    if len(failed) >= _DAMAGED:
+                        raise _SomeFailed(error) from error
                 raise _ActFailed(index, error) from error
         self._memory.finish(self._db, is_idle=is_idle)
         self._db.execute("COMMIT")
@@ -269,7 +280,7 @@ class Writer:
     def _refusal(self, cause: Exception) -> WebchatError:
         """Of a write that failed by itself. Damage is said once a minute at most: a page may be
         asked for again and again."""
-        if not _is_damage(cause):
+        if not is_damage(cause):
             _say(logging.ERROR, "a write failed", cause)
             return _error(Code.INTERNAL, "a write failed", cause)
         now_s = time.monotonic()
@@ -314,10 +325,12 @@ class _ActFailed(Exception):  # noqa: N818
         self.cause = cause
 
 
-def _is_damage(error: Exception) -> bool:
-    """Whether SQLite met a damaged page, which other writes may do without, but none in the same
-    transaction."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CORRUPT
+class _SomeFailed(Exception):  # noqa: N818
+    """Some of the batch met a damaged page; nobody knows which, or they are many."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
 
 
 def _say(level: int, message: str, defect: Exception | None = None) -> None:
