@@ -5,12 +5,14 @@ that ride in later transactions, or when nothing else is to be written.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Container, Iterable, Mapping
 from operator import attrgetter
 
 import msgspec
 
 from webchat.adapters.sqlite import journal
+from webchat.adapters.sqlite.damage import FoldFailed, put_off
 from webchat.adapters.sqlite.keyjournal import KeyJournal
 from webchat.adapters.sqlite.openlog import LogTail, OpenLog
 from webchat.adapters.sqlite.rows import EntryRow, PositionRow, add_entries, write_positions
@@ -41,22 +43,37 @@ class Folding:
         self._newest = self._gone = self._records = self._size = 0
         self._fold: _Fold | None = None
         self._slice: list[tuple[OpenLog, LogTail, int]] = []
+        self._again_s = 0.0
 
     @property
     def is_over(self) -> bool:
-        """Whether the journal holds nothing."""
-        return not self._records
+        """Whether the journal holds nothing, or is not to be folded for now."""
+        return not self._records or (self._again_s > 0 and time.monotonic() < self._again_s)
 
     @property
     def is_due(self) -> bool:
-        """Whether the journal holds as much as it should at most."""
+        """Whether the journal holds as much as it should at most, or more."""
         settings = self._settings
-        return self._records >= settings.journal_entries or self._size >= settings.journal_bytes
+        if self._records < settings.journal_entries and self._size < settings.journal_bytes:
+            return False
+        return time.monotonic() >= self._again_s
 
     @property
     def has_written(self) -> bool:
         """Whether this transaction folds something."""
         return bool(self._slice)
+
+    def take_up(self, id_: int, records: int, size: int) -> None:
+        """The journal has this batch from before, with so many records and bytes."""
+        if not self._records:
+            self._gone = id_ - 1
+        self._newest = id_
+        self._records += records
+        self._size += size
+
+    def wait(self, until_s: float) -> None:
+        """Fold nothing until then, on the monotonic clock."""
+        self._again_s = until_s
 
     def begin(self, unfolded: Iterable[OpenLog]) -> None:
         """Fold these, which are all that the journal speaks of, unless a fold is under way."""
@@ -79,18 +96,22 @@ class Folding:
     def go_on(self, db: sqlite3.Connection, added: int, settled: Container[int]) -> None:
         """Fold a slice, after a transaction that added so many records.
 
-        The numbers of logs in `settled`: it has written these already.
+        The numbers of logs in `settled`: it has written these already. Raises FoldFailed.
         """
         fold = self._fold
         if fold is None:
             return
         # More than comes in, or the fold would never end.
         at_once = self._settings.fold_slice
-        if fold.logs:
-            self._write(db, fold.logs, max(at_once, 2 * added), settled)
-        else:
-            fold.gone = min(fold.gone + 2 * at_once, fold.until)
-            journal.remove(db, fold.gone)
+        try:
+            if fold.logs:
+                self._write(db, fold.logs, max(at_once, 2 * added), settled)
+            else:
+                fold.gone = min(fold.gone + 2 * at_once, fold.until)
+                journal.remove(db, fold.gone)
+        except sqlite3.Error as error:
+            self._again_s = put_off(error)
+            raise FoldFailed(str(error)) from error
 
     def committed(self) -> list[OpenLog]:
         """The slice is durable; returns its logs."""
@@ -117,6 +138,7 @@ class Folding:
         self._fold = None
         self._gone = self._newest
         self._records = self._size = 0
+        self._again_s = 0.0
 
     def _write(
         self, db: sqlite3.Connection, logs: list[OpenLog], records: int, settled: Container[int]

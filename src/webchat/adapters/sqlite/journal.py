@@ -49,9 +49,14 @@ def is_empty(db: sqlite3.Connection) -> bool:
 
 def batches(db: sqlite3.Connection) -> Iterator[Batch]:
     """All that the journal holds, in order. Raises sqlite3.DatabaseError if one is damaged."""
+    return (batch for _, _, batch in stored(db))
+
+
+def stored(db: sqlite3.Connection) -> Iterator[tuple[int, int, Batch]]:
+    """`batches`, each with its number and its bytes."""
     for id_, encoded in db.execute("SELECT id, batch FROM journal ORDER BY id"):
         try:
-            yield _decode(encoded)
+            yield id_, len(encoded), _decode(encoded)
         except msgspec.DecodeError as error:
             raise sqlite3.DatabaseError(f"the journal's batch {id_} is damaged") from error
 

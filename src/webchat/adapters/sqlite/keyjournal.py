@@ -8,12 +8,14 @@ many; then they come into their table in its order, several to a page (docs/adr/
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
 import msgspec
 
+from webchat.adapters.sqlite.damage import FoldFailed, put_off
 from webchat.adapters.sqlite.keyfilter import KeyFilter
 from webchat.adapters.sqlite.keys import Columns, at_key, at_place, has_key, key_hash
 from webchat.adapters.sqlite.openlog import OpenLog
@@ -54,6 +56,8 @@ class KeyJournal:
         self._left: Iterator[int] | None = None
         self._slice: list[int] = []
         self._is_last = self._is_over = False
+        # While it waits, since it met a damaged page: until when.
+        self._again_s = 0.0
 
     @property
     def is_empty(self) -> bool:
@@ -107,21 +111,30 @@ class KeyJournal:
         self._filter.add(keys[1::3])
 
     def go_on(self, db: sqlite3.Connection, added: int) -> None:
-        """Fold a slice, if there is one, in a transaction that adds so many; before its `note`."""
-        if self._filter.is_outgrown:
-            self.learn_anew(db)
-        if self._left is None and self._count >= self._settings.journal_keys:
-            self._folding, self._keys, self._count = self._keys, {}, 0
-            self._until, self._left = self._newest, _in_order(self._folding)
-        if self._left is not None:
-            # More than comes in, or the fold would never end.
-            at_once = max(self._settings.fold_slice, 2 * added)
-            self._take(self._left, 3 * at_once)
-            write_keys(db, self._slice)
-            if self._is_last:
-                # A quiet server has as many batches as keys.
-                gone = db.execute(_DELETE, (self._until, 2 * at_once)).rowcount
-                self._is_over = gone < 2 * at_once
+        """Fold a slice, if there is one, in a transaction that adds so many; before its `note`.
+        Raises FoldFailed."""
+        if self._again_s:
+            if time.monotonic() < self._again_s:
+                return
+            self._again_s = 0.0
+        try:
+            if self._filter.is_outgrown:
+                self.learn_anew(db)
+            if self._left is None and self._count >= self._settings.journal_keys:
+                self._folding, self._keys, self._count = self._keys, {}, 0
+                self._until, self._left = self._newest, _in_order(self._folding)
+            if self._left is not None:
+                # More than comes in, or the fold would never end.
+                at_once = max(self._settings.fold_slice, 2 * added)
+                self._take(self._left, 3 * at_once)
+                write_keys(db, self._slice)
+                if self._is_last:
+                    # A quiet server has as many batches as keys.
+                    gone = db.execute(_DELETE, (self._until, 2 * at_once)).rowcount
+                    self._is_over = gone < 2 * at_once
+        except sqlite3.Error as error:
+            self._again_s = put_off(error)
+            raise FoldFailed(str(error)) from error
 
     def note(self, db: sqlite3.Connection, keys: Iterable[int]) -> None:
         """Put keys at the end: log, `key_hash` and the entry's id, one after the other."""
@@ -148,7 +161,8 @@ class KeyJournal:
         if self._noted:
             self._add(self._noted)
             self._noted = {}
-        self._slice = []
+        if not self._again_s:
+            self._slice = []
         if self._is_over:
             self._end_fold()
 
@@ -159,7 +173,7 @@ class KeyJournal:
 
     def forget(self) -> None:
         """Another process has brought all of them into their table."""
-        self._keys, self._count, self._slice = {}, 0, []
+        self._keys, self._count, self._slice, self._again_s = {}, 0, [], 0.0
         self._end_fold()
 
     def _end_fold(self) -> None:

@@ -7,11 +7,15 @@ Used by the writer's thread alone, but for `tail`.
 
 from __future__ import annotations
 
+import logging
+import math
 import sqlite3
 from collections.abc import Iterable
 from typing import Final
 
 from webchat.adapters.sqlite import journal, keyjournal
+from webchat.adapters.sqlite.carried import carried
+from webchat.adapters.sqlite.damage import damaged, put_off
 from webchat.adapters.sqlite.folding import Folding, position_rows
 from webchat.adapters.sqlite.keyjournal import KeyJournal
 from webchat.adapters.sqlite.keys import entry_of, key_hash
@@ -44,6 +48,8 @@ _POSITION: Final = "SELECT delivered, displayed, n FROM position WHERE log = ? A
 _N_AT: Final = "SELECT n FROM entry WHERE log = ? AND seq = ?"
 _NONE: Final = (None, 0)
 
+_log = logging.getLogger(__name__)
+
 
 class Ledger:
     """Entries and positions as of now, read from the tables where nothing newer is known.
@@ -52,11 +58,11 @@ class Ledger:
     serves.
 
     `_unfolded`: the logs of which something is not in the tables; `_recent`: others that were used
-    lately. `_positions`: how many positions are in memory, over all logs. Of one transaction:
-    `_new`: by the id of a request, its log and the hash of its key, which was not met before;
-    `_touched`: the logs it changes, with their heads before; `_added`: the entries it adds;
-    `_settled`: the logs it has written to the tables, up to which `Seq`; `_counts`: the counts of
-    messages it has read.
+    lately; `_lost`: the numbers of those of which nobody knows whether there is. `_positions`: how
+    many positions are in memory, over all logs. Of one transaction: `_new`: by the id of a request,
+    its log and the hash of its key, which was not met before; `_touched`: the logs it changes, with
+    their heads before; `_added`: the entries it adds; `_settled`: the logs it has written to the
+    tables, up to which `Seq`; `_counts`: the counts of messages it has read.
     """
 
     def __init__(self, settings: SqliteSettings, *, keeps_journal: bool = True) -> None:
@@ -64,6 +70,7 @@ class Ledger:
         self._keeps_journal = self._is_new = keeps_journal
         self._recent: Recent[ConvID, OpenLog] = Recent(settings.max_heads)
         self._unfolded: dict[ConvID, OpenLog] = {}
+        self._lost: set[int] = set()
         self._positions = 0
         self.keys = KeyJournal(settings)
         """Of what is in the tables; its `find` is for any thread."""
@@ -84,9 +91,29 @@ class Ledger:
         """
         db.execute("BEGIN IMMEDIATE")
         self.keys.load(db)
-        journal.replay(db, self.keys.note)
-        db.execute("COMMIT")
-        self.keys.committed()
+        try:
+            journal.replay(db, self.keys.note)
+            db.execute("COMMIT")
+        except sqlite3.Error as error:
+            self.keys.rolled_back()
+            self._take_up(db, error)
+        else:
+            self.keys.committed()
+
+    def _take_up(self, db: sqlite3.Connection, error: sqlite3.Error) -> None:
+        """Go on with the journal as it is, as `error` keeps it from being folded. Raises it if that
+        is no damage, and sqlite3.Error."""
+        self._folding.wait(put_off(error))
+        _log.error("the journal cannot be folded: %s", error)
+        db.execute("ROLLBACK")
+        db.execute("BEGIN IMMEDIATE")
+        logs, self._lost = carried(db, self._folding)
+        db.execute("ROLLBACK")
+        self._unfolded = {log.conv: log for log in logs}
+        self._positions = sum(len(log.positions) for log in logs)
+        if self._lost:
+            # What the journal says of these has to stay in it.
+            self._folding.wait(math.inf)
 
     def tail(self, conv: ConvID) -> LogTail | None:
         """What is committed of a log and not in the tables. For any thread."""
@@ -105,6 +132,8 @@ class Ledger:
         """The log of that name; None: it does not exist."""
         log = self._unfolded.get(conv) or self._recent.get(conv)
         if log is None and (row := db.execute(_HEAD, (conv,)).fetchone()) is not None:
+            if row[0] in self._lost:
+                raise damaged(f"what the journal says of {conv} is not known")
             log = OpenLog(row[0], conv, Head(*row[1:]) if row[1] else NO_HEAD)
             self._recent.put(conv, log)
         return log
@@ -269,7 +298,8 @@ class Ledger:
         self._new = new
 
     def finish(self, db: sqlite3.Connection, *, is_idle: bool) -> None:
-        """The last thing before the commit. `is_idle`: nothing waits, so fold before it is due."""
+        """The last thing before the commit. `is_idle`: nothing waits, so fold before it is due.
+        Raises FoldFailed."""
         if not self._keeps_journal:
             self.settle_all(db)
             return
@@ -311,7 +341,7 @@ class Ledger:
         self._recent.clear()
         if (self._unfolded or not self.keys.is_empty) and journal.is_empty(db):
             self.folds += 1
-            self._unfolded = {}
+            self._unfolded, self._lost = {}, set()
             self._folding.forget()
             self.keys.forget()
         if self._keeps_journal:

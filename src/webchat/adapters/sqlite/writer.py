@@ -16,7 +16,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Protocol, TypeVar
 
-from webchat.adapters.sqlite.damage import is_damage
+from webchat.adapters.sqlite.damage import FoldFailed, is_damage
 from webchat.adapters.sqlite.settings import SqliteSettings
 from webchat.errors import Code, MembersChanged, TooBusyError, WebchatError
 
@@ -61,7 +61,8 @@ class Memory(Protocol):
         """The first thing in a transaction of acts with these arguments."""
 
     def finish(self, db: sqlite3.Connection, *, is_idle: bool) -> None:
-        """The last thing before the commit. `is_idle`: for a while there were no acts."""
+        """The last thing before the commit. `is_idle`: for a while there were no acts. Raises
+        FoldFailed: all of it can be done once more."""
 
     def committed(self) -> None:
         """The transaction is durable; nobody has been told yet."""
@@ -214,6 +215,9 @@ class Writer:
             return True
         try:
             self._transact([], {}, is_idle=True)
+        except FoldFailed as failure:
+            self._fold_failed(failure)
+            return True
         except Exception as error:
             self._cannot_write(error)
             return False
@@ -237,6 +241,8 @@ class Writer:
                     return [self._refusal(failure.cause)]
                 half = len(batch) // 2
                 return self._commit(batch[:half]) + self._commit(batch[half:])
+            except FoldFailed as failure:
+                self._fold_failed(failure)
             except Exception as error:
                 # Mostly SQLite's; the thread has to outlive any.
                 self._cannot_write(error)
@@ -288,6 +294,11 @@ class Writer:
             self._say_from_s = now_s + _SAY_EVERY_S
             _say(logging.ERROR, f"a write was refused: {cause}")
         return _error(Code.UNAVAILABLE, "the store is not answering", cause)
+
+    def _fold_failed(self, failure: FoldFailed) -> None:
+        """No write is refused for it: the journal goes on, and grows."""
+        self._roll_back()
+        _say(logging.ERROR, f"the journal cannot be folded: {failure}")
 
     def _notice_other_writers(self) -> None:
         (data_version,) = self._db.execute("PRAGMA data_version").fetchone()
