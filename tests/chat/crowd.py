@@ -15,10 +15,10 @@ from webchat.model import Uid
 from webchat.ports.log import Append, AppendDone
 from webchat.protocol.envelope import Envelope
 from webchat.service.consent import Consented
-from webchat.service.entering import Entrance
+from webchat.service.entering import Entered, Entrance
 from webchat.service.links import LinkService, LinkSettings
 from webchat.service.membership_entries import create
-from webchat.service.standing import Standings
+from webchat.service.standing import Standing, Standings
 
 G: Final = "group_crowd"
 
@@ -43,6 +43,14 @@ class Node:
             return create("anna", G, Consented(others), Envelope("create"), "Crowd")
 
         await self.appends.decided(G, decide)
+
+    async def let_in(self, uid: Uid) -> Entered:
+        """As everybody comes into a public group."""
+
+        async def key(_: Standing) -> str:
+            return f"join-{uid}"
+
+        return await self.entrance.let_in(uid, G, key, by=uid)
 
     def count_appends(self) -> list[str]:
         """The kinds of all that is tried to be appended to the group from now on."""

@@ -310,6 +310,12 @@ async def test_what_was_kept_is_looked_for_one_author_after_the_other_when_the_b
     pages[1].socket.takes.set()
     await settle()
     assert watched.kept.taken_from[-1] == "page1"
+    watched.kept.taken_from.clear()
+    watched.kept.unreadable = "page2"
+    beside.bus.cut_off()
+    beside.bus.reconnect()
+    await settle()
+    assert watched.kept.taken_from == [page.uid for page in pages]
 
 
 @pytest.mark.parametrize("messages", [10, 11])

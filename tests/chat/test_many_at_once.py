@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.chat.crowd import G, Waiting, nodes
 from webchat.errors import Code, WebchatError
 from webchat.model import ConvID, Uid
+from webchat.ports.log import AppendDone
 from webchat.service.standing import Standing
 
 PEOPLE = [f"person{at}" for at in range(100)]
@@ -69,3 +71,21 @@ async def test_all_leave_who_leave_at_once(tmp_path: Path) -> None:
         assert sorted(ack["Seq"] for ack in acks) == list(range(2, 2 + len(PEOPLE)))
         assert tried == ["depart"] * len(PEOPLE)
         assert await node.store.members.count(G) == 1
+
+
+async def test_while_the_store_refuses_all_who_wait_for_their_turn_are_refused_at_once(
+    tmp_path: Path,
+) -> None:
+    async with nodes(tmp_path) as (node,):
+        await node.found()
+        log: Any = node.store.log
+        append, waiting = log.append, asyncio.Queue[AppendDone]()
+        log.append = lambda request, done: waiting.put_nowait(done)
+        entering = [asyncio.create_task(node.let_in(uid)) for uid in PEOPLE]
+        first = await waiting.get()
+        first(WebchatError(Code.UNAVAILABLE, "the store is not answering"))
+        outcomes = await asyncio.gather(*entering, return_exceptions=True)
+        assert [getattr(each, "code", each) for each in outcomes] == [Code.UNAVAILABLE] * 100
+        assert waiting.empty()
+        log.append = append
+        assert (await node.let_in("ben")).seq == 2

@@ -108,7 +108,7 @@ def _check_sound(damaged: set[str], *convs: str) -> None:
 
 class WatchedKept:
     """Receipts that are kept once `may_keep` is set. `taken_from`: whose were asked for;
-    `may_take`: while it is not set they wait."""
+    `may_take`: while it is not set they wait. `unreadable`: those of a user whose can never be."""
 
     def __init__(self, kept: KeptReceipts) -> None:
         self._kept = kept
@@ -116,6 +116,7 @@ class WatchedKept:
         self.taken_from: list[str] = []
         self.may_take = asyncio.Event()
         self.may_take.set()
+        self.unreadable = ""
 
     async def keep(self, uid: str, envelopes: Sequence[bytes], newest: int) -> None:
         await self.may_keep.wait()
@@ -124,6 +125,8 @@ class WatchedKept:
     async def take(self, uid: str, limit: int) -> Sequence[bytes]:
         self.taken_from.append(uid)
         await self.may_take.wait()
+        if uid == self.unreadable:
+            raise ValueError("no receipt of any version")
         return await self._kept.take(uid, limit)
 
 

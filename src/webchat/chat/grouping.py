@@ -171,7 +171,7 @@ class Groups:
             others = [other for other in uids if other != uid]
             return create(uid, conv, await self._consent.to_add(uid, conv, others), envelope, name)
 
-        await self._sender.act(act, conv, decide)
+        await self._sender.amend(act, conv, decide)  # nobody is in yet whose turn it could be
 
     async def refer(self, act: Act) -> None:
         """Flow 8. Who is in already is left out, who wants to be asked gets an invitation, before

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import structlog
+
 from webchat.chat.device import Device
 from webchat.chat.packets import KeptReceipt, as_delivery, kept_packet, read_kept
 from webchat.chat.roster import Roster
@@ -20,6 +22,7 @@ from webchat.service.profiles import Profiles
 from webchat.service.tasks import OneAtATime
 from webchat.service.turns import Turns
 
+_log = structlog.get_logger()
 _PAGE: Final = 100
 
 
@@ -89,7 +92,10 @@ class Keeping:
 
     async def _look_for_all(self) -> None:
         for uid in list(self._roster.users):
-            await self._each.act_on(None, (uid,))
+            try:
+                await self._each.act_on(None, (uid,))
+            except Exception:
+                _log.exception("kept receipts of one author cannot be handed over", uid=uid)
 
     async def _look_for(self, _: None, uids: Sequence[Uid]) -> None:
         for uid in uids:

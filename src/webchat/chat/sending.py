@@ -6,9 +6,11 @@ Source: docs/architecture.md, "One message".
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
+from weakref import WeakValueDictionary
 
 from webchat.chat.acks import OwnAck
 from webchat.chat.client import Act, Client
@@ -25,13 +27,12 @@ from webchat.ports.log import Append, Appended
 from webchat.service.appending import Decide
 from webchat.service.membership import CREATE, DEPART, coming_in, leaving
 from webchat.service.receipts import Receipts
-from webchat.service.turns import Turns
 
 DecideIf = Callable[[], Awaitable["Append | None"]]
 """As Decide; None: what is asked for is so already, or nothing of it is left to be done."""
 TRIES = 20
 _TRIES_IN_TURN: Final = 200
-"""Of what takes turns: it loses to other nodes alone, to each of which it may several times."""
+"""Of what takes turns: it loses to other nodes, to each of which it may several times."""
 _DONE_ONCE: Final = frozenset({CREATE, DEPART})
 
 
@@ -50,7 +51,7 @@ class Sender:
         self.publishing = publishing
         self.receipts = receipts
         self.notices = notices
-        self._turns = Turns()
+        self._lines: WeakValueDictionary[ConvID, _Line] = WeakValueDictionary()
 
     def append(
         self,
@@ -104,8 +105,32 @@ class Sender:
     async def act(self, act: Act, conv: ConvID, decide: DecideIf) -> None:
         """As `amend`, for what changes who is in a group, or what they may do: in turn with all
         that does so there on this node, else those who act at the same moment refuse each other."""
-        async with self._turns.of(conv):
+        async with self._turn(conv):
             await self._act(act, conv, decide, _TRIES_IN_TURN)
+
+    @asynccontextmanager
+    async def _turn(self, conv: ConvID) -> AsyncIterator[None]:
+        """One's turn in a group. Whoever waits while the store refuses another's act is refused
+        with it: else each would wait for the store, one after the other."""
+        line = self._lines.get(conv)
+        if line is None:
+            line = self._lines[conv] = _Line()
+        refusals = line.refusals
+        async with line.turn:
+            if line.refusals != refusals:
+                raise WebchatError(Code.UNAVAILABLE, "the store is not answering")
+            try:
+                yield
+            except WebchatError as error:
+                self.note_refusal(conv, error)
+                raise
+
+    def note_refusal(self, conv: ConvID, result: Appended | Exception) -> None:
+        """If it is one because the store does not answer, those who wait for their turn there are
+        refused, too."""
+        line = self._lines.get(conv)
+        if isinstance(result, WebchatError) and result.code is Code.UNAVAILABLE and line:
+            line.refusals += 1
 
     async def amend(self, act: Act, conv: ConvID, decide: DecideIf) -> None:
         """As `append_decided`; what was appended before is not decided on again."""
@@ -161,7 +186,7 @@ class Sender:
         """Decide and append what no connection waits for, in turn with `act`. See
         `service/appending.py`."""
         answered = asyncio.Event()
-        async with self._turns.of(conv):  # no longer than it takes to be durable
+        async with self._turn(conv):  # no longer than it takes to be durable
             appended = await self._decided(decide, answered)
         await answered.wait()
         return appended
@@ -295,6 +320,16 @@ class _Sending(OwnAck, eq=False, kw_only=True):
         self.client.refuse(self.ack_id, result, self.msg_id, sender.stats)
 
 
+class _Line:
+    """Those whose acts take turns in a group, and how often the store has refused one of them."""
+
+    __slots__ = ("__weakref__", "refusals", "turn")
+
+    def __init__(self) -> None:
+        self.turn = asyncio.Lock()
+        self.refusals = 0
+
+
 class _Outcome:
     """Whether an append that was decided on holds, or has to be decided again."""
 
@@ -309,6 +344,7 @@ class _Outcome:
         try:
             sending(result)
         finally:
+            sending.sender.note_refusal(sending.conv, result)
             self._done.set()
 
     async def is_final(self) -> bool:
