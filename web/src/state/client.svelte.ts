@@ -96,9 +96,8 @@ export class Client {
   #listTries = 0;
   /** When the list was fetched, in ms. */
   #listedAt = 0;
-  /** How often the page has begun to join. */
+  /** How often the page has begun to join, and of which of these joins the list is that is here. */
   #joins = 0;
-  /** Of which of these joins the list is that was fetched last. */
   #listedOf = 0;
   /** What waits for the list to be fetched. */
   readonly #untilListed: (() => void)[] = [];
@@ -192,11 +191,8 @@ export class Client {
   freshen(): void {
     if (!this.#connected || !this.conversations.loaded) return;
     const oldest = this.#world.clock.now() - this.#settings.namesAgeMs;
-    let list: Promise<void> | undefined;
-    if (this.#listedAt < oldest) {
-      list = this.#listed();
-      this.#listSoon(0);
-    }
+    const list = this.#listedAt < oldest && this.#listed();
+    if (list) this.#listSoon(0);
     const members = this.#onScreen && this.groups.freshen(this.#onScreen, oldest);
     void Promise.all([list, members]).then(() => {
       this.people.freshen(oldest);
