@@ -20,18 +20,21 @@ def damage(path: Path, name: str) -> Callable[[], None]:
     return _destroy(path, name)
 
 
-def damage_served(store: SqliteStore, path: Path, name: str) -> Callable[[], None]:
-    """The same, while `store` serves it, which then has the page in memory no more."""
+def damage_served(
+    store: SqliteStore, path: Path, name: str, *, last: bool = False
+) -> Callable[[], None]:
+    """The same, while `store` serves it, which then has the page in memory no more. `last`: the
+    page to which rows are added."""
     for setting in ("cache_size = 0", "shrink_memory", "wal_checkpoint(TRUNCATE)"):
         store._writer._db.execute(f"PRAGMA {setting}").fetchall()
-    return _destroy(path, name)
+    return _destroy(path, name, last=last)
 
 
-def _destroy(path: Path, name: str) -> Callable[[], None]:
+def _destroy(path: Path, name: str, *, last: bool = False) -> Callable[[], None]:
     with closing(sqlite3.connect(path)) as db:
         pages = "SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf' ORDER BY path"
         leaves = [page for (page,) in db.execute(pages, (name,))]
-    start = (leaves[len(leaves) // 2] - 1) * PAGE_BYTES
+    start = (leaves[-1 if last else len(leaves) // 2] - 1) * PAGE_BYTES
     sound = path.read_bytes()[start : start + 100]
     _write(path, start, b"\xff" * 100)
     return lambda: _write(path, start, sound)

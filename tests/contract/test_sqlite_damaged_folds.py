@@ -124,6 +124,30 @@ async def test_a_page_that_cannot_be_folded_into_refuses_no_write(
     await store.open("secured")
 
 
+async def test_where_entries_cannot_be_added_to_the_table_it_serves_also_after_a_start(
+    store: SqliteStore, path: Path
+) -> None:
+    mend = damage_served(store, path, "entry", last=True)
+    assert await codes(say(store, "second")) == {None: 300}
+    await store.close()
+
+    await store.open("secured")
+    outcomes = await codes(say(store, "third"), say(store, "fourth"))
+    assert outcomes[None] > 400
+    assert not store._writer.is_failing
+    assert (await move(store, Move("group_0", "reader0", 2, 2)))[0].after == Position(2, 2, 1)
+    await store.close()
+
+    mend()
+    await store.open("secured")
+    heads = await store.log.heads(GROUPS)
+    assert sum(head.last for head in heads.values()) == 300 * 5 + outcomes[None]
+    await come_to_rest(store)
+    await store.close()
+    assert check(path) == []
+    await store.open("secured")
+
+
 async def test_positions_that_cannot_be_folded_are_kept_over_a_start(
     store: SqliteStore, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -278,8 +278,11 @@ class Receipts:
     def _name_again(self, moved: Moved, unsure: _Unsure) -> None:
         """What failed while another move, which was stored, was under way already: that one has
         told nobody of the messages that this one named, nor moved as far, if it was the earlier."""
-        again = unsure.again
-        if again is None or (again.named is None and unsure.tried != NO_POSITION):
+        again, after = unsure.again, moved.after
+        if again is None:
+            return
+        goes_on = again.delivered > after.delivered or again.displayed > after.displayed
+        if again.named is None and not goes_on:
             return
         pending = self._pending.setdefault((moved.conv, moved.uid), _Pending(None))
         pending.add(again)

@@ -12,6 +12,8 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final, TypeVar
 
+from webchat.adapters.sqlite.damage import is_damage
+
 T = TypeVar("T")
 
 _LEAST_BYTES: Final = 1024 * 1024
@@ -23,6 +25,7 @@ _ROWS: Final = """
 _FIRST: Final = (0, 0)
 """A place before all others: logs are numbered from 1 on."""
 
+_GIVEN_UP: Final = "keys are looked up one by one: %s"
 _log = logging.getLogger(__name__)
 
 
@@ -54,13 +57,19 @@ class KeyFilter:
 
     def begin(self, db: sqlite3.Connection) -> None:
         """Forget all, to read the table from its start."""
-        (entries,) = db.execute("SELECT ifnull(max(id), 0) FROM entry").fetchone()
+        self._give_up()
+        try:
+            (entries,) = db.execute("SELECT ifnull(max(id), 0) FROM entry").fetchone()
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise
+            _log.warning(_GIVEN_UP, error)
+            return
         size = _LEAST_BYTES
         while size < 4 * entries:
             size *= 2
         while size > self._max_bytes:
             size //= 2
-        self._give_up()
         if 0 < size >= entries / 4:
             self._bits, self._after = bytearray(size), _FIRST
 
@@ -83,7 +92,7 @@ class KeyFilter:
             self.add(hashed for _, hashed in rows)
         except Exception as error:
             # What does not need a damaged page can be served.
-            _log.warning("keys are looked up one by one: %s", error)
+            _log.warning(_GIVEN_UP, error)
             self._give_up()
         else:
             self._is_whole = len(rows) < limit
