@@ -6,6 +6,7 @@ import asyncio
 import weakref
 
 from tests.memory import settle
+from webchat.errors import Code
 from webchat.service.turns import Turns
 
 
@@ -87,6 +88,27 @@ async def test_after_work_that_failed_or_was_cancelled_the_next_begins() -> None
     may_end.set()
     await second
     assert work.done == ["first begins", "second begins", "second ends"]
+
+
+async def test_those_who_wait_may_be_refused_their_turn_and_nobody_else() -> None:
+    turns, may_end, done = Turns(), asyncio.Event(), list[str]()
+
+    async def work(name: str) -> None:
+        async with turns.of("a"):
+            done.append(name)
+            await may_end.wait()
+
+    turns.refuse_waiting("a")
+    first, *waiting = [asyncio.ensure_future(work(name)) for name in ("first", "second", "third")]
+    await settle()
+    turns.refuse_waiting("a")
+    later = asyncio.ensure_future(work("later"))
+    await settle()
+    may_end.set()
+    await asyncio.gather(first, later)
+    refused = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [getattr(each, "code", each) for each in refused] == [Code.UNAVAILABLE] * 2
+    assert done == ["first", "later"]
 
 
 async def test_nothing_is_kept_of_things_that_nobody_works_on() -> None:

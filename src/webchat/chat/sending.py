@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
-from weakref import WeakValueDictionary
 
 from webchat.chat.acks import OwnAck
 from webchat.chat.client import Act, Client
@@ -27,6 +26,7 @@ from webchat.ports.log import Append, Appended
 from webchat.service.appending import Decide
 from webchat.service.membership import CREATE, DEPART, coming_in, leaving
 from webchat.service.receipts import Receipts
+from webchat.service.turns import Turns
 
 DecideIf = Callable[[], Awaitable["Append | None"]]
 """As Decide; None: what is asked for is so already, or nothing of it is left to be done."""
@@ -51,7 +51,7 @@ class Sender:
         self.publishing = publishing
         self.receipts = receipts
         self.notices = notices
-        self._lines: WeakValueDictionary[ConvID, _Line] = WeakValueDictionary()
+        self._turns = Turns()
 
     def append(
         self,
@@ -111,14 +111,8 @@ class Sender:
     @asynccontextmanager
     async def _turn(self, conv: ConvID) -> AsyncIterator[None]:
         """One's turn in a group. Whoever waits while the store refuses another's act is refused
-        with it: else each would wait for the store, one after the other."""
-        line = self._lines.get(conv)
-        if line is None:
-            line = self._lines[conv] = _Line()
-        refusals = line.refusals
-        async with line.turn:
-            if line.refusals != refusals:
-                raise WebchatError(Code.UNAVAILABLE, "the store is not answering")
+        with it."""
+        async with self._turns.of(conv):
             try:
                 yield
             except WebchatError as error:
@@ -128,9 +122,8 @@ class Sender:
     def note_refusal(self, conv: ConvID, result: Appended | Exception) -> None:
         """If it is one because the store does not answer, those who wait for their turn there are
         refused, too."""
-        line = self._lines.get(conv)
-        if isinstance(result, WebchatError) and result.code is Code.UNAVAILABLE and line:
-            line.refusals += 1
+        if isinstance(result, WebchatError) and result.code is Code.UNAVAILABLE:
+            self._turns.refuse_waiting(conv)
 
     async def amend(self, act: Act, conv: ConvID, decide: DecideIf) -> None:
         """As `append_decided`; what was appended before is not decided on again."""
@@ -318,16 +311,6 @@ class _Sending(OwnAck, eq=False, kw_only=True):
         if self.append.moves_sender:
             sender.receipts.own_message_failed(self.conv, self.device.user.uid, result)
         self.client.refuse(self.ack_id, result, self.msg_id, sender.stats)
-
-
-class _Line:
-    """Those whose acts take turns in a group, and how often the store has refused one of them."""
-
-    __slots__ = ("__weakref__", "refusals", "turn")
-
-    def __init__(self) -> None:
-        self.turn = asyncio.Lock()
-        self.refusals = 0
 
 
 class _Outcome:
