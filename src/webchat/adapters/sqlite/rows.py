@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Final, NamedTuple
 
-from webchat.model import ConvID, Draft, Entry, Seq, Uid, seal
+from webchat.adapters.sqlite.keys import entry_of
+from webchat.model import ConvID, Entry, Seq, Uid
 
 # Plain tuples: a message makes one of each, and a named one costs it several times as much.
 EntryRow = tuple[int, Seq, int, int, Seq, str, Uid, str, bytes, int | None]
@@ -53,7 +54,7 @@ _POSITION: Final = _insert(
 def sealed(conv: ConvID, row: EntryRow) -> Entry:
     """The Entry of a row, which is of the log `conv`."""
     _, seq, n, at, _, kind, sender, msg_id, envelope, _ = row
-    return seal(Draft(kind, sender, msg_id, envelope), conv, seq, n, at)
+    return entry_of(conv, (seq, n, at, kind, sender, msg_id, envelope))
 
 
 def write_entries(db: sqlite3.Connection, rows: Sequence[EntryRow]) -> None:
