@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.chat.watched import WatchedStore
-from tests.chat.world import World, settle
+from tests.chat.world import Person, World, settle
 from tests.memory import ManualClock, MemoryStore
 from webchat.chat.assembly import Settings
 from webchat.chat.keeping import KeptSettings
@@ -108,14 +108,20 @@ async def test_a_log_that_cannot_be_read_holds_up_no_other(
     assert ben.bodies()[3:] == ["of anna", "later", "live, too"]
 
 
-async def test_while_a_log_cannot_be_read_what_else_is_asked_for_comes_at_once(
-    world: World, near: World, watched: WatchedStore
-) -> None:
+async def behind_a_damaged_log(world: World, near: World, watched: WatchedStore) -> Person:
+    """ben, whom anna and cleo wrote to: the former's log cannot be read, and of the other he has
+    all."""
     anna, cleo = await world.joined("anna"), await world.joined("cleo")
     await anna.send("ben", "of anna")
     await cleo.send("ben", "of cleo")
     watched.log.damaged.add(CONV)
-    ben = await near.joined("ben", {"dm:ben:cleo": 1})
+    return await near.joined("ben", {"dm:ben:cleo": 1})
+
+
+async def test_while_a_log_cannot_be_read_what_else_is_asked_for_comes_at_once(
+    world: World, near: World, watched: WatchedStore
+) -> None:
+    ben = await behind_a_damaged_log(world, near, watched)
     await near.pass_time(5.0)
     await ben.ask("sync", {"cursors": {"dm:ben:cleo": 0}})
     assert ben.bodies() == ["of cleo"]
@@ -162,11 +168,7 @@ async def test_after_an_outage_the_newest_log_comes_first_and_many_are_read_toge
 async def test_a_log_that_is_being_tried_again_is_read_by_nobody_else(
     world: World, near: World, watched: WatchedStore
 ) -> None:
-    anna, cleo = await world.joined("anna"), await world.joined("cleo")
-    await anna.send("ben", "of anna")
-    await cleo.send("ben", "of cleo")
-    watched.log.damaged.add(CONV)
-    ben = await near.joined("ben", {"dm:ben:cleo": 1})
+    ben = await behind_a_damaged_log(world, near, watched)
     await near.pass_time(1.0)
     watched.log.damaged.clear()
     waits = watched.log.read_waits[CONV] = asyncio.Event()

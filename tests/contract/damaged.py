@@ -8,9 +8,18 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from webchat.adapters.sqlite import SqliteStore
 
 PAGE_BYTES: Final = 4096
+READERS: Final = [f"reader{number}" for number in range(1_000)]
+"""So many that their positions in a group take several pages."""
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What the store says in the log."""
+    return [each.getMessage() for each in caplog.records if each.name.startswith("webchat.")]
 
 
 def damage(path: Path, name: str) -> Callable[[], None]:

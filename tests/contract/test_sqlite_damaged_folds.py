@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 
 from tests.contract.asking import create, message, move, send
-from tests.contract.damaged import damage_served
+from tests.contract.damaged import READERS, damage_served, said
 from tests.memory import ManualClock
 from webchat.adapters.sqlite import SqliteSettings, SqliteStore, check, damage
 from webchat.errors import Code, WebchatError
@@ -22,7 +22,6 @@ from webchat.ports.positions import Move
 
 SETTINGS: Final = SqliteSettings(journal_entries=100, journal_keys=100, fold_interval_ms=10)
 GROUPS: Final = [f"group_{number}" for number in range(300)]
-READERS: Final = [f"reader{number}" for number in range(1_000)]
 NOT_FOLDED: Final = "the journal cannot be folded: database disk image is malformed"
 DEADLINE_S: Final = 20
 
@@ -58,10 +57,6 @@ async def come_to_rest(store: SqliteStore) -> None:
     async with asyncio.timeout(DEADLINE_S):
         while memory.is_learning or not memory.is_at_rest:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-
-
-def said(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [each.getMessage() for each in caplog.records if each.name.startswith("webchat.")]
 
 
 def count_transactions(store: SqliteStore) -> Callable[[], int]:

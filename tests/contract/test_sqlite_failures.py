@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.contract.asking import create, message, move, send
-from tests.contract.damaged import damage
+from tests.contract.damaged import READERS, damage, said
 from tests.memory import ManualClock
 from webchat.adapters.sqlite import SqliteSettings, SqliteStore, check
 from webchat.errors import Code, TooBusyError, WebchatError
@@ -45,10 +45,6 @@ async def codes(asked: Sequence[asyncio.Future[Any]]) -> list[Code | None]:
 
 def set_max_pages(store: SqliteStore, pages: int) -> None:
     store._writer._db.execute(f"PRAGMA max_page_count = {pages}")
-
-
-def said(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [each.getMessage() for each in caplog.records if each.name.startswith("webchat.")]
 
 
 async def test_a_full_disk_is_trouble_and_two_lines_in_the_log(
@@ -121,15 +117,8 @@ async def test_a_write_that_cannot_be_done_keeps_no_other_from_it(store: SqliteS
 async def test_a_write_that_meets_a_damaged_page_keeps_no_other_from_it(
     path: Path, clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store = SqliteStore(path, SqliteSettings(), clock)
-    await store.open("secured")
-    await send(store, create("group_x", "ann", "bob"))
-    uids = [f"reader{number}" for number in range(1_000)]
-    await move(store, *[Move("group_x", uid, 1, 0) for uid in uids])
-    await store.close()
-    lost = damage_positions(path)
-    sound = next(uid for uid in uids if uid not in lost)
-    await store.open("secured")
+    store, lost = await with_damaged_positions(path, clock)
+    sound = next(uid for uid in READERS if uid not in lost)
     await send(store, large(1))
     for _ in range(2):
         asked = send(store, large(2))
@@ -145,13 +134,7 @@ async def test_a_write_that_meets_a_damaged_page_keeps_no_other_from_it(
 async def test_a_whole_page_of_writes_that_is_damaged_keeps_no_other_from_it(
     path: Path, clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store = SqliteStore(path, SqliteSettings(), clock)
-    await store.open("secured")
-    await send(store, create("group_x", "ann", "bob"))
-    await move(store, *[Move("group_x", f"reader{number}", 1, 0) for number in range(1_000)])
-    await store.close()
-    lost = damage_positions(path)
-    await store.open("secured")
+    store, lost = await with_damaged_positions(path, clock)
     begun = 0
 
     def count(statement: str) -> None:
@@ -194,12 +177,19 @@ async def test_logs_that_cannot_be_looked_up_keep_no_other_write_from_it(
     await store.close()
 
 
-def damage_positions(path: Path) -> list[str]:
-    """Destroy a page of positions; returns whose cannot be read any more."""
+async def with_damaged_positions(path: Path, clock: ManualClock) -> tuple[SqliteStore, list[str]]:
+    """A store with many readers of a group, of which a page of positions is destroyed, and whose
+    cannot be read any more."""
+    store = SqliteStore(path, SqliteSettings(), clock)
+    await store.open("secured")
+    await send(store, create("group_x", "ann", "bob"))
+    await move(store, *[Move("group_x", uid, 1, 0) for uid in READERS])
+    await store.close()
     damage(path, "position")
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        numbers = range(1_000)
-        return [f"reader{each}" for each in numbers if not is_readable(db, f"reader{each}")]
+        lost = [uid for uid in READERS if not is_readable(db, uid)]
+    await store.open("secured")
+    return store, lost
 
 
 def is_readable(db: sqlite3.Connection, uid: str) -> bool:
