@@ -37,7 +37,7 @@ def rows(sizes: Sizes) -> list[Row]:
 
 
 def _chatting(sizes: Sizes) -> Iterator[Row]:
-    pace, pairs, size = sizes.pace, sizes.pairs, sizes.bytes
+    pace, pairs, size = sizes.chatting, sizes.pairs, sizes.bytes
     starts = {OURS: servers.webchat, NPM: servers.npm_socketio, **_more_peers(sizes)}
     for in_flight in (sizes.in_flight, 1):
         yield Row(

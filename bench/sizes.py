@@ -11,7 +11,8 @@ from bench.cases import Pace
 class Sizes:
     """`online` to `listed`: where the curves are looked at, each number a row.
 
-    `pairs`, `in_flight`, `bytes`: of messages one to one. `offered_per_s`: by all pairs together.
+    `pairs`, `in_flight`, `bytes`: of messages one to one; `chatting`: their pace, in the long size
+    for as long as a checkpoint of SQLite comes in it. `offered_per_s`: by all pairs together.
     `idle`, `storm`: connections. `returning`: at most so many devices come back, with
     `returning_talks` conversations. `calm`: others during a storm: pairs, messages a second of all,
     bytes. `online`: members of a group who are there; `members`: of a group with ten online;
@@ -23,6 +24,7 @@ class Sizes:
 
     rounds: int
     pace: Pace
+    chatting: Pace
     pairs: int
     offered_per_s: int
     idle: int
@@ -50,6 +52,7 @@ SIZES = {
     "tiny": Sizes(
         rounds=1,
         pace=Pace(seconds=0.4, warmup_s=0.0, settle_s=0.0),
+        chatting=Pace(seconds=0.4, warmup_s=0.0, settle_s=0.0),
         pairs=2,
         offered_per_s=50,
         idle=3,
@@ -71,6 +74,7 @@ SIZES = {
     "short": Sizes(
         rounds=2,
         pace=Pace(seconds=1.5, warmup_s=0.3, settle_s=0.3),
+        chatting=Pace(seconds=1.5, warmup_s=0.3, settle_s=0.3),
         pairs=100,
         offered_per_s=2_000,
         idle=1_000,
@@ -92,6 +96,7 @@ SIZES = {
     "long": Sizes(
         rounds=5,
         pace=Pace(seconds=3.0, warmup_s=1.0, settle_s=1.5),
+        chatting=Pace(seconds=10.0, warmup_s=1.0, settle_s=1.5),
         pairs=100,
         offered_per_s=2_000,
         idle=5_000,

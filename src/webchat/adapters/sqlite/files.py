@@ -16,7 +16,7 @@ from webchat.ports.store import StoreRefused
 
 _PAGE_BYTES: Final = 4096
 """SQLite's own choice."""
-_WAL_LENGTHS: Final = 4
+_WAL_LENGTHS: Final = 2
 """So many times `wal_pages` the write-ahead log may stay on the disk."""
 _OPENING_BYTES: Final = 64 * 1024
 """More than a file takes to be opened: its `-shm` has 32 KiB at once."""

@@ -23,7 +23,7 @@ class SqliteSettings:
     many they are given at a time. `brief_reads`: how many of those that touch a few rows the event
     loop makes itself in a turn, 0: none; after one that took `slow_read_ms` it makes none for a
     hundred times as long. `wal_pages`: after how many pages SQLite's write-ahead log is copied into
-    the file.
+    the file: the more, the more often a page is written again before it is copied once.
     """
 
     gather_ms: float = 2.0
@@ -42,4 +42,4 @@ class SqliteSettings:
     reads_at_once: int = 8
     brief_reads: int = 4
     slow_read_ms: float = 20.0
-    wal_pages: int = 4_000
+    wal_pages: int = 16_000
