@@ -162,9 +162,9 @@ GOALS = (
     Goal(
         "its acks, p99, beyond socket.io's and one sync", "ms", 3.0, 0.0, _later("p99"),
         because=(
-            "each few seconds SQLite copies its write-ahead log into the file, some 30 ms that the "
-            "writer waits for, and now and then a sync takes 10: to copy less at a time, or by a "
-            "thread of its own, made it no shorter"
+            "now and then SQLite copies its write-ahead log into the file, 30 ms and more that the "
+            "writer waits for, and a sync takes 10: to copy less at a time, or by a thread of its "
+            "own, made it no shorter"
         ),
     ),
     Goal("fan-out per copy, worst group from 100 online", TIMES, 0.65, 0.60, _fan_out(NPM)),
