@@ -111,7 +111,7 @@ def costs(db: sqlite3.Connection, logs: Logs, conv: str) -> dict[str, int]:
     steps = {
         name: steps_of(db, partial(append, db, logs, request)) for name, request in appends.items()
     }
-    move = partial(logs.move, db, [Move(conv, "u2", 3, 3)])
+    move = partial(logs.move, db, [Move(conv, "u2", 3, 3)], {})
     return {**steps, "move": steps_of(db, lambda: transact(db, logs, move))}
 
 
@@ -217,7 +217,7 @@ def test_members_who_do_not_have_an_entry_are_counted_at_a_row_each(
 ) -> None:
     append(db, logs, create("group_x", *(f"u{number}" for number in range(LARGE))))
     append(db, logs, Append("group_x", (message("u0", "1"),)))
-    transact(db, logs, lambda: logs.move(db, [Move("group_x", "u1", 2, 2)]))
+    transact(db, logs, lambda: logs.move(db, [Move("group_x", "u1", 2, 2)], {}))
     transact(db, logs, lambda: logs.settle_all(db, None))
     writer: Any = None  # which nothing is asked of, where all is in the tables
     positions = SqlitePositions(logs, writer, AtOnce(db), Ledger(SqliteSettings()))

@@ -156,6 +156,45 @@ async def test_a_whole_page_of_writes_that_is_damaged_keeps_no_other_from_it(
     await store.close()
 
 
+async def test_moves_that_meet_a_damaged_page_keep_no_others_of_their_write_from_it(
+    path: Path, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    store, lost = await with_damaged_positions(path, clock)
+    sound = [uid for uid in READERS if uid not in lost]
+    asked = send(store, large(1))
+    moved: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    after: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    moves = [Move("group_x", uid, 2, 2) for uid in (*sound[:9], *lost, *sound[9:])]
+    store.positions.move(moves, moved.set_result)
+    store.positions.move((), lambda _: after.set_result(moved.done()))
+    assert await codes([asked]) == [None]
+    outcomes = dict(zip([each.uid for each in moves], await moved, strict=True))
+    assert await after
+    for uid in lost:
+        refused = outcomes[uid].refused
+        assert isinstance(refused, WebchatError)
+        assert refused.code is Code.UNAVAILABLE
+        assert outcomes[uid].before == outcomes[uid].after
+    assert {outcomes[uid].after for uid in sound} == {Position(2, 2, 1)}
+    assert {outcomes[uid].refused for uid in sound} == {None}
+    assert said(caplog) == ["a write was refused: database disk image is malformed"]
+    assert not await store.trouble()
+    await store.close()
+    await store.open("secured")
+    stored = await store.positions.of_members("group_x", sound[:1])
+    assert stored == {sound[0]: Position(2, 2, 1)}
+    await store.close()
+
+
+async def test_of_moves_that_all_meet_a_damaged_page_none_is_done(
+    path: Path, clock: ManualClock
+) -> None:
+    store, lost = await with_damaged_positions(path, clock)
+    moving = asyncio.create_task(move(store, *(Move("group_x", uid, 1, 1) for uid in lost)))
+    assert await codes([moving, send(store, large(1))]) == [Code.UNAVAILABLE, None]
+    await store.close()
+
+
 async def test_logs_that_cannot_be_looked_up_keep_no_other_write_from_it(
     path: Path, clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -15,7 +15,12 @@ class FoldFailed(Exception):  # noqa: N818
     """A fold met a damaged page, and waits: the same transaction can be done without it."""
 
 
-def is_damage(error: Exception) -> bool:
+class PartRefused(Exception):  # noqa: N818
+    """An act of many parts met damaged pages, and knows by now which of them these keep from being
+    done: the same transaction can be done without them."""
+
+
+def is_damage(error: BaseException | None) -> bool:
     """Whether SQLite met a damaged page, which other writes may do without, but none in the same
     transaction."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CORRUPT

@@ -13,10 +13,12 @@ from itertools import groupby
 from operator import attrgetter
 
 from webchat.adapters.sqlite.changes import apply_change, is_changed_since, save_group
+from webchat.adapters.sqlite.damage import PartRefused, is_damage
 from webchat.adapters.sqlite.invitations import save_invitations
 from webchat.adapters.sqlite.ledger import Ledger
 from webchat.adapters.sqlite.members import close_span, count_members, open_span
 from webchat.adapters.sqlite.openlog import OpenLog
+from webchat.adapters.sqlite.reader import not_answering
 from webchat.errors import MembersChanged
 from webchat.model import (
     NO_HEAD,
@@ -112,9 +114,29 @@ class Logs:
             if is_changed_since(db, log.id, change):
                 raise MembersChanged(log.conv)
 
-    def move(self, db: sqlite3.Connection, moves: Sequence[Move]) -> Sequence[Moved]:
-        """Move positions forward, each at most to its log's last."""
-        return [self._move(db, move) for move in moves]
+    def move(
+        self, db: sqlite3.Connection, moves: Sequence[Move], refused: dict[Move, Moved]
+    ) -> Sequence[Moved]:
+        """Move positions forward, each at most to its log's last, but for those `refused`.
+
+        Those that meet a damaged page are added to these. Raises PartRefused if any were, but not
+        all.
+        """
+        moved: list[Moved] = []
+        damage: sqlite3.Error | None = None
+        for move in moves:
+            try:
+                moved.append(refused.get(move) or self._move(db, move))
+            except sqlite3.Error as error:
+                if not is_damage(error):
+                    raise
+                damage, refused[move] = error, _refused(move, error)
+        if damage is None:
+            return moved
+        if refused.keys() >= set(moves):
+            raise damage
+        # SQLite writes nothing more in a transaction that met one.
+        raise PartRefused(str(damage)) from damage
 
     def settle(self, db: sqlite3.Connection, conv: ConvID) -> None:
         """Make the tables say everything of a log."""
@@ -210,3 +232,9 @@ class Logs:
             return Moved(move.conv, uid, before, before)
         ledger.place(log, uid, after)
         return Moved(move.conv, uid, before, after)
+
+
+def _refused(move: Move, damage: sqlite3.Error) -> Moved:
+    error = not_answering()
+    error.__cause__ = damage
+    return Moved(move.conv, move.uid, NO_POSITION, NO_POSITION, error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import Final
 
@@ -48,7 +49,7 @@ class SqlitePositions:
 
     def move(self, moves: Sequence[Move], done: MoveDone) -> None:
         """Queue `moves` for the next transaction."""
-        self._writer.submit(self._logs.move, moves, done)
+        self._writer.submit(partial(self._logs.move, refused={}), moves, done)
 
     async def of_user(self, uid: Uid, convs: Sequence[ConvID]) -> Mapping[ConvID, Position]:
         """The user's positions in these conversations."""

@@ -16,7 +16,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Protocol, TypeVar
 
-from webchat.adapters.sqlite.damage import FoldFailed, is_damage
+from webchat.adapters.sqlite.damage import FoldFailed, PartRefused, is_damage
 from webchat.adapters.sqlite.settings import SqliteSettings
 from webchat.errors import Code, MembersChanged, TooBusyError, WebchatError
 
@@ -241,6 +241,9 @@ class Writer:
                     return [self._refusal(failure.cause)]
                 half = len(batch) // 2
                 return self._commit(batch[:half]) + self._commit(batch[half:])
+            except PartRefused as failure:
+                self._roll_back()
+                self._say_refused(failure)
             except FoldFailed as failure:
                 self._fold_failed(failure)
             except Exception as error:
@@ -270,6 +273,8 @@ class Writer:
                 outcomes.append(failure or act(db, argument))
             except (WebchatError, MembersChanged) as refusal:
                 outcomes.append(refusal)
+            except PartRefused:
+                raise
             except Exception as error:
                 is_own = isinstance(error, _DEFECTS) or not isinstance(error, sqlite3.Error)
                 if not is_own:
@@ -284,16 +289,19 @@ class Writer:
         return outcomes
 
     def _refusal(self, cause: Exception) -> WebchatError:
-        """Of a write that failed by itself. Damage is said once a minute at most: a page may be
-        asked for again and again."""
+        """Of a write that failed by itself."""
         if not is_damage(cause):
             _say(logging.ERROR, "a write failed", cause)
             return _error(Code.INTERNAL, "a write failed", cause)
+        self._say_refused(cause)
+        return _error(Code.UNAVAILABLE, "the store is not answering", cause)
+
+    def _say_refused(self, damage: Exception) -> None:
+        """At most once a minute: a damaged page may be asked for again and again."""
         now_s = time.monotonic()
         if now_s >= self._say_from_s:
             self._say_from_s = now_s + _SAY_EVERY_S
-            _say(logging.ERROR, f"a write was refused: {cause}")
-        return _error(Code.UNAVAILABLE, "the store is not answering", cause)
+            _say(logging.ERROR, f"a write was refused: {damage}")
 
     def _fold_failed(self, failure: FoldFailed) -> None:
         """No write is refused for it: the journal goes on, and grows."""
