@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.chat.watched import WatchedStore
 from tests.chat.world import World, settle
 from webchat.chat.cursors import Cursors
 from webchat.chat.seed import SeedDevice
@@ -63,6 +64,29 @@ async def test_where_the_first_of_several_devices_is_cut_off_the_next_one_reads(
     first.cancel()
     users = await asyncio.gather(*others)
     assert users[0] is users[1] is world.chat.roster.arrived("ben")
+
+
+@pytest.mark.parametrize("lost", ["dm:anna:ben", "group_x", "user:ben"])
+async def test_a_log_whose_end_cannot_be_read_keeps_nobody_from_joining(
+    world: World, near: World, watched: WatchedStore, lost: str
+) -> None:
+    anna, cleo = await world.joined("anna"), await world.joined("cleo")
+    for group in ("group_x", "group_y"):
+        await anna.do("create", group, "ben")
+        await anna.say_in(group, f"in {group}")
+    await anna.send("ben", "of anna")
+    await cleo.send("ben", "of cleo")
+    watched.log.headless.add(lost)
+    cursors = {"dm:anna:ben": 0, "dm:ben:cleo": 0, "group_x": 1, "group_y": 1} | {lost: 1}
+    for _ in range(2):
+        ben = await near.joined("ben", cursors)
+        said = {"dm:anna:ben": "of anna", "group_x": "in group_x"}
+        expected = {"of anna", "of cleo", "in group_x", "in group_y"} - {said.get(lost)}
+        assert set(ben.bodies()) == expected
+        assert (await ben.ask("sync", {"cursors": cursors}))["ok"]
+        assert ben.order(lost) == []
+    await cleo.send("ben", "live")
+    assert ben.bodies()[-1] == "live"
 
 
 @pytest.mark.parametrize("form", ["full", "seed"])

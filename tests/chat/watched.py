@@ -11,8 +11,8 @@ import pytest
 from tests.chat.world import World
 from tests.memory.store import MemoryStore
 from webchat.errors import Code, WebchatError
-from webchat.model import NO_POSITION, Entry, Head
-from webchat.ports.following import Following, FollowingInTurn
+from webchat.model import NO_HEAD, NO_POSITION, Entry, Head, user_log
+from webchat.ports.following import Followed, Following, FollowingInTurn
 from webchat.ports.kept import KeptReceipts
 from webchat.ports.log import Append, AppendDone, Appended
 from webchat.ports.positions import Move, Moved, MoveDone
@@ -29,7 +29,7 @@ class WatchedStore:
 
     @property
     def following(self) -> Following:
-        return FollowingInTurn(self.log, self.members)
+        return WatchedFollowing(self.log, self.members)
 
     def __getattr__(self, port: str) -> Any:
         return getattr(self._store, port)
@@ -104,6 +104,24 @@ class WatchedLog:
 def _check_sound(damaged: set[str], *convs: str) -> None:
     if damaged.intersection(convs):
         raise WebchatError(Code.UNAVAILABLE, "the store is not answering")
+
+
+class WatchedFollowing(FollowingInTurn):
+    """Leaves out the logs that are headless, as a store may that can tell which these are."""
+
+    def __init__(self, log: WatchedLog, members: Any) -> None:
+        super().__init__(log, members)
+        self._headless = log.headless
+        self._unwatched = FollowingInTurn(log._log, members)
+
+    async def of(self, uid: str) -> Followed:
+        if not self._headless:
+            return await super().of(uid)
+        found = await self._unwatched.of(uid)
+        memberships = [span for span in found.memberships if span.conv not in self._headless]
+        heads = {conv: head for conv, head in found.heads.items() if conv not in self._headless}
+        own = heads.get(user_log(uid), NO_HEAD)
+        return Followed(memberships, heads, own, frozenset(self._headless))
 
 
 class WatchedKept:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 
 from tests.contract.asking import create, message, move, send
-from tests.contract.damaged import READERS, damage_served, said
+from tests.contract.damaged import READERS, come_to_rest, damage_served, said
 from tests.memory import ManualClock
 from webchat.adapters.sqlite import SqliteSettings, SqliteStore, check, damage
 from webchat.errors import Code, WebchatError
@@ -50,13 +50,6 @@ async def codes(*asked: list[asyncio.Future[Any]]) -> dict[Code | None, int]:
     outcomes = await asyncio.gather(*futures, return_exceptions=True)
     found = [each.code if isinstance(each, WebchatError) else None for each in outcomes]
     return {code: found.count(code) for code in found}
-
-
-async def come_to_rest(store: SqliteStore) -> None:
-    memory = store._writer._memory
-    async with asyncio.timeout(DEADLINE_S):
-        while memory.is_learning or not memory.is_at_rest:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
 
 
 def count_transactions(store: SqliteStore) -> Callable[[], int]:

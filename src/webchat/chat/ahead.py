@@ -28,7 +28,10 @@ class Ahead:
         that it was further in.
 
         Raises WebchatError(UNAVAILABLE). Costs nothing where this node has heard of everything.
+        What could not be read when the user came is passed over.
         """
+        if user.unreadable:
+            places = {conv: seq for conv, seq in places.items() if conv not in user.unreadable}
         if not places.keys() <= user.logs.keys():
             await self._follow_unheard(user, places)
         logs = user.logs

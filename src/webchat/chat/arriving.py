@@ -79,7 +79,8 @@ class Arriving:
         try:
             if groups:
                 await asyncio.gather(*map(self._roster.subscribe, groups))
-                heads.update(await self._log.heads([*groups, user.own]))
+                own = () if user.own in followed.unreadable else (user.own,)
+                heads.update(await self._log.heads([*groups, *own]))
             if known := self._roster.logs.keys() & present:
                 await self._gaps.come_up_to({conv: heads.get(conv, NO_HEAD) for conv in known})
             self._begin(user, arrival, followed, heads)
@@ -102,6 +103,7 @@ class Arriving:
                     heads[conv] = max(moved[conv], heads.get(conv, NO_HEAD))
         left = {row.conv: row.until for row in followed.memberships if row.until is not None}
         user.left = left or user.left
+        user.unreadable = followed.unreadable
         for row in followed.memberships:
             conv = row.conv
             if row.until is None and (conv in roster.logs or conv.startswith(GROUP_PREFIX)):
@@ -113,7 +115,8 @@ class Arriving:
                 log = FollowedLog(conv, head.last, head.n, head.at, None, user.alone)
                 roster.logs[conv] = user.logs[conv] = log
         round_times(user.logs.values(), self._clock.now_ms())
-        roster.follow(user, user.own, followed.own)
+        if user.own not in followed.unreadable:
+            roster.follow(user, user.own, followed.own)
         for conv, noted in arrival.noted.items():
             if isinstance(noted, Seq):
                 roster.unfollow(user, conv)

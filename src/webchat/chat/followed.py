@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
@@ -192,13 +193,16 @@ CameIn = Callable[["User", ConvID], None]
 class User:
     """A user with at least one device here.
 
-    `logs`: what it follows. `left`: groups it was in, with its own last `Seq` in them. `told`:
+    `logs`: what it follows. `left`: groups it was in, with its own last `Seq` in them.
+    `unreadable`: logs of its that could not be read when it came, and so are not followed. `told`:
     positions of its own that its devices were told last. `own`: the ConvID of its own log. `alone`:
     its `uid`, for logs that nobody else here follows. `holds`: groups that messages of its own may
     be held for (open mode), and who is to hear that it comes into them.
     """
 
-    __slots__ = ("alone", "devices", "holds", "left", "logs", "own", "told", "uid")
+    __slots__ = (
+        "alone", "devices", "holds", "left", "logs", "own", "told", "uid", "unreadable",
+    )  # fmt: skip
 
     def __init__(self, uid: Uid) -> None:
         self.uid = uid
@@ -207,6 +211,7 @@ class User:
         self.devices: tuple[Device, ...] = ()
         self.logs: dict[ConvID, FollowedLog] = {}
         self.left: dict[ConvID, Seq] = NOTHING
+        self.unreadable: AbstractSet[ConvID] = frozenset()
         self.told: dict[ConvID, Position] = NOTHING
         self.holds: dict[ConvID, CameIn] = NOTHING
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from heapq import nlargest
 from typing import NamedTuple, Protocol
 
@@ -19,12 +20,13 @@ class Followed(msgspec.Struct, frozen=True):
     `heads`: of those that it is in and of its own log, as far as they exist; none is older than
     the beginning of the read, or than what the membership says. `own`: where its own log was
     before them, or with them: what brought the user into a log that is not among them comes after
-    that.
+    that. `unreadable`: logs that are in neither, as nothing says where they end; its own may be.
     """
 
     memberships: Sequence[Membership]
     heads: Mapping[ConvID, Head]
     own: Head
+    unreadable: AbstractSet[ConvID] = frozenset()
 
 
 class Activity(NamedTuple):
@@ -58,7 +60,8 @@ class Following(Protocol):
 
     async def newest(self, uid: Uid, before: Activity | None, limit: int) -> Sequence[Seen]:
         """Up to `limit` conversations that the user is or was in, those with the greatest activity
-        first, of those below `before` (None: of all). Raises WebchatError(UNAVAILABLE)."""
+        first, of those below `before` (None: of all). Those that cannot be read may be left out.
+        Raises WebchatError(UNAVAILABLE)."""
 
 
 class FollowingInTurn:

@@ -23,6 +23,7 @@ from webchat.adapters.sqlite.logs import Logs
 from webchat.adapters.sqlite.reader import (
     MAX_INTEGER,
     Reading,
+    around_damage,
     as_list,
     bounded,
     first_row,
@@ -153,7 +154,11 @@ class SqliteLog:
 
     async def heads(self, convs: Sequence[ConvID]) -> Mapping[ConvID, Head]:
         """The heads of those that exist, by one query."""
-        return await self._reader.read(lambda db: self._heads.read(db, convs))
+        return await around_damage(
+            self._reader,
+            lambda db: self._heads.read(db, convs),
+            lambda db: self._heads.read_less(db, convs),
+        )
 
     async def reactions(
         self, conv: ConvID, seqs: Sequence[Seq], limit: int, since: Uid = ""

@@ -40,6 +40,12 @@ class Heads:
             heads[conv] = max(heads.get(conv, NO_HEAD), end)
         return heads
 
+    def read_less(self, db: sqlite3.Connection, convs: Iterable[ConvID]) -> dict[ConvID, Head]:
+        """The same, where the tables are damaged: of logs that have a tail they are not asked."""
+        asked = list(convs)
+        ends = self.ends(asked)
+        return self.read(db, [conv for conv in asked if conv not in ends]) | ends
+
     def ends(self, convs: Iterable[ConvID]) -> dict[ConvID, Head]:
         """Where the tails of logs end; those are left out of which the tables say it all."""
         tails = self._tails(convs)

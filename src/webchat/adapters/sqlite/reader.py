@@ -15,6 +15,7 @@ from queue import SimpleQueue
 from typing import Any, Final, Protocol, TypeVar
 
 from webchat.adapters.sqlite import journal
+from webchat.adapters.sqlite.damage import is_damage
 from webchat.adapters.sqlite.settings import SqliteSettings
 from webchat.adapters.sqlite.writer import Writer
 from webchat.errors import Code, WebchatError
@@ -180,6 +181,21 @@ async def first_row(reader: Reading, query: str, parameters: tuple[object, ...])
     """The first row of a query that touches few; None: there is none. Raises
     WebchatError(UNAVAILABLE)."""
     return await reader.brief(lambda db: db.execute(query, parameters).fetchone())
+
+
+async def around_damage(
+    reader: Reading,
+    query: Callable[[sqlite3.Connection], R],
+    less: Callable[[sqlite3.Connection], R],
+) -> R:
+    """The result of `query`, or where that meets a damaged page, of `less`, which needs fewer.
+    Raises WebchatError(UNAVAILABLE)."""
+    try:
+        return await reader.read(query)
+    except WebchatError as error:
+        if not is_damage(error.__cause__):
+            raise
+    return await reader.read(less)
 
 
 class SettledReader:
