@@ -126,7 +126,8 @@ class Logs:
         damage: sqlite3.Error | None = None
         for move in moves:
             try:
-                moved.append(refused.get(move) or self._move(db, move))
+                known = refused.get(move) if refused else None
+                moved.append(known or self._move(db, move))
             except sqlite3.Error as error:
                 if not is_damage(error):
                     raise
