@@ -20,7 +20,7 @@ from tests.engines.postgresql import PostgresServer, postgres_server
 from tests.memory import ManualClock
 from webchat.adapters.memory import LoopClock
 from webchat.adapters.postgresql import PostgresSettings, PostgresStore
-from webchat.adapters.postgresql.connections import connect
+from webchat.adapters.postgresql.connections import Servers
 from webchat.errors import Code, TooBusyError, WebchatError
 from webchat.model import Position, pair_of, user_log
 from webchat.ports.log import Append, Appended
@@ -256,7 +256,8 @@ async def test_a_standby_is_as_good_as_none_until_it_is_the_primary(
         assert await store.trouble()
         with pytest.raises(StoreRefused, match="standby"):
             await PostgresStore(url, PostgresSettings(), LoopClock()).open("secured")
-        reader = await connect(f"{url}?target_session_attrs=any", PostgresSettings())
+        anyone = Servers(f"{url}?target_session_attrs=any", PostgresSettings())
+        reader = await anyone.connect()
         assert await reader.fetchval("SELECT last FROM log WHERE name = $1", GROUP) == 1
         reader.terminate()
     finally:

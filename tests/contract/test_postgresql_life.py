@@ -160,8 +160,9 @@ async def test_a_database_in_another_encoding_is_refused(url: str, clock: Manual
 
 async def test_a_user_who_may_not_make_tables_is_told_so(url: str, clock: ManualClock) -> None:
     await in_database(url, "CREATE ROLE guest LOGIN PASSWORD 's3cret'")
-    store = PostgresStore(url.replace("webchat:", "guest:", 1), SETTINGS, clock)
-    store._url = store._url.replace(url.split(":")[2].split("@")[0], "s3cret")
+    password = url.split(":")[2].split("@")[0]
+    guest = url.replace("webchat:", "guest:", 1).replace(password, "s3cret")
+    store = PostgresStore(guest, SETTINGS, clock)
     with pytest.raises(StoreRefused, match="may not"):
         await store.init()
 

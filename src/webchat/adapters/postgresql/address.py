@@ -45,6 +45,19 @@ def server_asked_for(url: str) -> str:
     return asked.get("target_session_attrs", "primary")
 
 
+def each_server(url: str) -> list[str]:
+    """`url` for each server that it names, of that one alone, in their order.
+
+    Raises ValueError.
+    """
+    parts = urlsplit(url)
+    login, at, hosts = parts.netloc.rpartition("@")
+    # Whether a standby is to be had is known when all were asked.
+    if "," not in hosts or server_asked_for(url) == "prefer-standby":
+        return [url]
+    return [urlunsplit(parts._replace(netloc=f"{login}{at}{host}")) for host in hosts.split(",")]
+
+
 @contextmanager
 def refusing(url: str) -> Iterator[None]:
     """Turn what a connection to `url` fails with into StoreRefused, in words for people."""

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 import asyncpg
 
-from webchat.adapters.postgresql.address import server_asked_for
+from webchat.adapters.postgresql.address import each_server, server_asked_for
 from webchat.adapters.postgresql.failures import NOT_ANSWERING, is_broken_off, is_lost, refusal
 from webchat.adapters.postgresql.settings import PostgresSettings
 from webchat.errors import Code, MembersChanged, WebchatError
@@ -25,21 +25,55 @@ Connection = Any
 SCHEMA: Final = "webchat"
 
 
-async def connect(url: str, settings: PostgresSettings) -> Connection:
-    """A connection that commits when told, durably, and reads what was committed last.
+_NOT_SERVING: Final = (
+    OSError, asyncpg.CannotConnectNowError, asyncpg.PostgresConnectionError,
+    asyncpg.TargetServerAttributeNotMatched,
+)  # fmt: skip
+"""What a server fails with that may have left the service to another."""
 
-    Raises what asyncpg raises.
-    """
+
+class Servers:
+    """Those that `url` names, of which one serves; the one that did last is asked first."""
+
+    def __init__(self, url: str, settings: PostgresSettings) -> None:
+        self._url = url
+        self._settings = settings
+        self._first = 0
+
+    async def connect(self) -> Connection:
+        """A connection that commits when told, durably, and reads what was committed last.
+
+        A server that says nothing takes its share of `connect_timeout_ms`, and no more. Raises what
+        asyncpg raises.
+        """
+        urls = each_server(self._url)
+        failures: list[Exception] = []
+        for place in [*range(self._first, len(urls)), *range(self._first)]:
+            try:
+                connection = await _connect(urls[place], self._settings, len(urls))
+            except _NOT_SERVING as failure:
+                failures.append(failure)
+            else:
+                self._first = place
+                return connection
+        # That one is a standby says nothing of why the primary is not there.
+        raise min(failures, key=lambda it: isinstance(it, asyncpg.TargetServerAttributeNotMatched))
+
+
+async def _connect(url: str, settings: PostgresSettings, servers: int) -> Connection:
     return await asyncpg.connect(
         url,
         target_session_attrs=server_asked_for(url),
-        timeout=settings.connect_timeout_ms / 1000,
+        timeout=settings.connect_timeout_ms / 1000 / servers,
         server_settings={
             "application_name": "webchat",
             "search_path": SCHEMA,
             "synchronous_commit": "on",
             "statement_timeout": str(settings.statement_timeout_ms),
             "idle_in_transaction_session_timeout": str(settings.idle_transaction_timeout_ms),
+            # Firewalls on the way forget connections that say nothing.
+            "tcp_keepalives_idle": str(settings.keepalive_idle_s),
+            "tcp_keepalives_interval": str(settings.keepalive_interval_s),
             # Every question is a few looks into an index. These keep the planner from planning
             # each anew, and from reading tables whole that were small when it last counted: to
             # look at a row is what costs.
@@ -52,10 +86,12 @@ async def connect(url: str, settings: PostgresSettings) -> Connection:
 
 
 class Connections:
-    """Up to `size` connections to `url`. While it cannot be reached, acts fail at once."""
+    """Up to `size` connections to `servers`. While none can be reached, acts fail at once."""
 
-    def __init__(self, url: str, settings: PostgresSettings, clock: Clock, size: int) -> None:
-        self._url = url
+    def __init__(
+        self, servers: Servers, settings: PostgresSettings, clock: Clock, size: int
+    ) -> None:
+        self._servers = servers
         self._settings = settings
         self._clock = clock
         self._free = asyncio.Semaphore(size)
@@ -132,7 +168,7 @@ class Connections:
         if self._clock.monotonic_s() < self._try_again_at_s:
             raise WebchatError(Code.UNAVAILABLE, NOT_ANSWERING) from self._failure
         try:
-            connection = await connect(self._url, self._settings)
+            connection = await self._servers.connect()
         except Exception as error:
             self._put_off(error)
             raise

@@ -9,7 +9,7 @@ from webchat.adapters.postgresql import schema
 from webchat.adapters.postgresql.accounts import PostgresAccounts
 from webchat.adapters.postgresql.address import masked, refusing
 from webchat.adapters.postgresql.appends import Appends
-from webchat.adapters.postgresql.connections import Connection, Connections, connect
+from webchat.adapters.postgresql.connections import Connection, Connections, Servers
 from webchat.adapters.postgresql.conversations import PostgresLog, PostgresMembers
 from webchat.adapters.postgresql.following import PostgresFollowing
 from webchat.adapters.postgresql.held import PostgresHeld
@@ -43,9 +43,9 @@ _PROBE = "UPDATE property SET value = value WHERE name = 'mode'"
 class PostgresStore:
     """All ports on the database at `url`; usable between `open` and `close`.
 
-    `url`: postgresql://USER[:PASSWORD]@HOST[:PORT]/DATABASE, with libpq's `sslmode` and the like;
-    a password may come from PGPASSWORD or a passfile, too. Durable: a commit is synced to the disk
-    (`synchronous_commit`) before anybody is told.
+    `url`: postgresql://USER[:PASSWORD]@HOST[:PORT]/DATABASE, with further hosts behind commas, and
+    with libpq's `sslmode` and the like; a password may come from PGPASSWORD or a passfile, too.
+    Durable: a commit is synced to the disk (`synchronous_commit`) before anybody is told.
     """
 
     log: Log
@@ -65,6 +65,7 @@ class PostgresStore:
         self._url = url
         self._settings = settings
         self._clock = clock
+        self._servers = Servers(url, settings)
 
     async def init(self) -> None:
         """Make the tables, or bring older ones up to date. Raises StoreRefused."""
@@ -95,7 +96,7 @@ class PostgresStore:
         self.invitations = PostgresInvitations(others)
         self.links = PostgresInviteLinks(others)
         self.nodes = PostgresNodes(others)
-        self.transfer = PostgresTransfer(self._url, settings, others)
+        self.transfer = PostgresTransfer(self._servers, others)
 
     async def trouble(self) -> str:
         """Why reads do not answer; or writes, if the last one failed."""
@@ -114,13 +115,13 @@ class PostgresStore:
         await self._for_others.close()
 
     def _connections(self, size: int) -> Connections:
-        return Connections(self._url, self._settings, self._clock, size)
+        return Connections(self._servers, self._settings, self._clock, size)
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[Connection]:
         """A connection for a moment. Raises StoreRefused, whatever goes wrong on it."""
         with refusing(self._url):
-            connection = await connect(self._url, self._settings)
+            connection = await self._servers.connect()
             try:
                 yield connection
             finally:

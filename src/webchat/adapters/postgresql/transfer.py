@@ -7,10 +7,9 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
 
 from webchat.adapters.postgresql.accounts import PROFILE_COLUMNS, profile_of
-from webchat.adapters.postgresql.connections import Connection, Connections, connect
+from webchat.adapters.postgresql.connections import Connection, Connections, Servers
 from webchat.adapters.postgresql.failures import refusal
 from webchat.adapters.postgresql.restoring import RESTORES
-from webchat.adapters.postgresql.settings import PostgresSettings
 from webchat.adapters.postgresql.values import GROUP_COLUMNS, entry_of, group_of
 from webchat.errors import WebchatError
 from webchat.model import Draft, Invitation, InviteLink, Login, Membership, Position
@@ -125,9 +124,8 @@ _EVER_KEPT: Final = """
 class PostgresTransfer:
     """Reading all of a store, filling an empty one. See `ports/transfer.py`."""
 
-    def __init__(self, url: str, settings: PostgresSettings, connections: Connections) -> None:
-        self._url = url
-        self._settings = settings
+    def __init__(self, servers: Servers, connections: Connections) -> None:
+        self._servers = servers
         self._connections = connections
 
     async def records(self) -> AsyncIterator[Record]:
@@ -167,7 +165,7 @@ class PostgresTransfer:
         """A connection that sees one moment, for as long as its reader takes."""
         connection = None
         try:
-            connection = await connect(self._url, self._settings)
+            connection = await self._servers.connect()
             async with connection.transaction(isolation="repeatable_read", readonly=True):
                 await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
                 await connection.execute("SET LOCAL statement_timeout = 0")
