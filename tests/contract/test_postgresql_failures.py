@@ -16,6 +16,7 @@ import asyncpg
 import pytest
 
 from tests.contract.asking import create, message, move, refer, send, to_pair
+from tests.contract.postgresql_locks import locks_awaited
 from tests.engines.postgresql import PostgresServer, postgres_server
 from tests.memory import ManualClock
 from webchat.adapters.memory import LoopClock
@@ -120,16 +121,6 @@ async def again(act: Callable[[], Awaitable[object]]) -> None:
 async def serves_again(store: PostgresStore) -> None:
     await again(lambda: send(store, say("back")))
     await again(lambda: store.members.count(GROUP))
-
-
-async def locks_awaited(superuser: asyncpg.Connection, number: int) -> None:
-    """Wait until so many locks are waited for."""
-    async with asyncio.timeout(BACK_WITHIN_S):
-        while True:
-            waited = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-            if await superuser.fetchval(waited) >= number:
-                return
-            await asyncio.sleep(0.01)
 
 
 async def test_what_was_acked_survives_the_server_killed_under_load(

@@ -63,10 +63,10 @@ class PostgresServer:
         """Where a database of this server is."""
         return f"postgresql://{_USER}:{quote(password, safe='')}@127.0.0.1:{self.port}/{database}"
 
-    def new_database(self, name: str | None = None) -> str:
-        """The URL of a new, empty database."""
+    def new_database(self, name: str | None = None, *options: str) -> str:
+        """The URL of a new, empty database; `options`: of `createdb`."""
         name = name or f"db_{next(self._numbers)}"
-        _run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", _USER, name)
+        _run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", _USER, *options, name)
         return self.url(name)
 
     def start(self) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
-from webchat.adapters.postgresql.connections import Connection
+from webchat.adapters.postgresql.connections import Connection, in_transaction
 from webchat.adapters.postgresql.values import bounded
 from webchat.model import NO_POSITION, ConvID, Position, Uid
 from webchat.ports.positions import Move, Moved
 
-# Rows are taken in one order on every node. What another node moved meanwhile is kept by the
-# upsert; `was` may then be told too low, so that a receipt is told twice.
+# Rows are taken in one order on every node, which is that of `tables.py`. What another node moved
+# meanwhile is kept by the upsert; `was` may then be told too low, so that a receipt is told twice.
 _MOVE: Final = """
     WITH asked AS MATERIALIZED (
         SELECT log.id AS log, said.uid, least(said.displayed, log.last) AS displayed,
@@ -29,7 +29,8 @@ _MOVE: Final = """
         SELECT log, uid, greatest(delivered, to_delivered), greatest(displayed, to_displayed),
         CASE WHEN to_displayed <= displayed THEN n
         ELSE (SELECT n FROM entry WHERE entry.log = was.log AND seq = to_displayed) END
-        FROM was WHERE to_delivered > delivered OR to_displayed > displayed ORDER BY log, uid
+        FROM was WHERE to_delivered > delivered OR to_displayed > displayed
+        ORDER BY log, uid COLLATE "C"
         ON CONFLICT (log, uid) DO UPDATE SET
         delivered = greatest(position.delivered, excluded.delivered),
         displayed = greatest(position.displayed, excluded.displayed),
@@ -45,17 +46,24 @@ Person = tuple[ConvID, Uid]
 
 async def move(requests: Sequence[Sequence[Move]], connection: Connection) -> list[list[Moved]]:
     """What each of all moves of all `requests` did, in their order."""
-    moved = [[_nothing(each) for each in moves] for moves in requests]
-    for turn in _turns(requests):
-        found = await _move(connection, [requests[at][place] for at, place in turn])
-        for at, place in turn:
-            each = requests[at][place]
-            moved[at][place] = found.get((each.conv, each.uid), moved[at][place])
-    return moved
+    turns = _turns(requests)
+
+    async def run(connection: Connection) -> list[list[Moved]]:
+        moved = [[_nothing(each) for each in moves] for moves in requests]
+        for turn in turns:
+            found = await _move(connection, [requests[at][place] for at, place in turn])
+            for at, place in turn:
+                each = requests[at][place]
+                moved[at][place] = found.get((each.conv, each.uid), moved[at][place])
+        return moved
+
+    # A turn that was kept while a later one was broken off would, tried again, have moved nothing.
+    return await (in_transaction(connection, run) if len(turns) > 1 else run(connection))
 
 
-def _turns(requests: Sequence[Sequence[Move]]) -> Iterator[list[tuple[int, int]]]:
+def _turns(requests: Sequence[Sequence[Move]]) -> list[list[tuple[int, int]]]:
     """Where the moves are, parted so that nobody moves twice in a log in one statement."""
+    turns = []
     left = [(at, place) for at, moves in enumerate(requests) for place in range(len(moves))]
     while left:
         turn: dict[Person, tuple[int, int]] = {}
@@ -64,8 +72,9 @@ def _turns(requests: Sequence[Sequence[Move]]) -> Iterator[list[tuple[int, int]]
             each = requests[at][place]
             if turn.setdefault((each.conv, each.uid), (at, place)) != (at, place):
                 later.append((at, place))
-        yield list(turn.values())
+        turns.append(list(turn.values()))
         left = later
+    return turns
 
 
 async def _move(connection: Connection, moves: Sequence[Move]) -> dict[Person, Moved]:

@@ -14,8 +14,9 @@ from webchat.ports.log import Append, Appended
 from webchat.ports.positions import Moved
 
 # Raising the head locks it: whoever comes next, on any node, goes on after it. The rows of logs and
-# of positions are taken in one order on every node. A log that is not raised keeps its appends out;
-# so does one whose id is another's by now, where a server that lost commits has given it out again.
+# of positions are taken in one order on every node, which is that of `tables.py`. A log that is not
+# raised keeps its appends out; so does one whose id is another's by now, where a server that lost
+# commits has given it out again.
 _APPEND: Final = """
     WITH head AS (
         UPDATE log SET last = last + entries, n = log.n + messages, at = $1
@@ -37,7 +38,8 @@ _APPEND: Final = """
         AS mover (number, uid, place, count) JOIN head USING (number)
     ), moved AS (
         INSERT INTO position (log, uid, delivered, displayed, n)
-        SELECT log, uid, seq, seq, n FROM mover WHERE uid <> '' ORDER BY log, uid
+        SELECT log, uid, seq, seq, n FROM mover WHERE uid <> ''
+        ORDER BY log, uid COLLATE "C"
         ON CONFLICT (log, uid) DO UPDATE
         SET delivered = excluded.delivered, displayed = excluded.displayed, n = excluded.n
     )
