@@ -13,8 +13,8 @@ from tests.contract.postgresql_locks import locks_awaited
 from tests.engines.postgresql import shared_server
 from tests.memory import ManualClock
 from webchat.adapters.postgresql import PostgresSettings, PostgresStore
-from webchat.model import ConvID
-from webchat.ports.log import Append
+from webchat.model import ConvID, Position
+from webchat.ports.log import Append, Appended
 from webchat.ports.positions import Move
 
 GROUP = "group_x"
@@ -95,3 +95,29 @@ async def test_moves_that_are_broken_off_and_tried_again_are_all_told(
     told = await asyncio.gather(*[move(store, each) for each in moves])
     places = [(each.before.displayed, each.after.displayed) for (each,) in told]
     assert places == [(0, 2), (2, 3)]
+
+
+async def test_a_message_that_comes_again_holds_up_none_but_those_behind_it(
+    store: PostgresStore,
+) -> None:
+    await send(store, say("a", "1"))
+    told: list[str] = []
+
+    def ask(name: str, request: Append) -> asyncio.Future[Appended]:
+        asked = send(store, request)
+        asked.add_done_callback(lambda _: told.append(name))
+        return asked
+
+    outcomes = await asyncio.gather(
+        ask("ahead", say("B", "2")),
+        ask("again", say("a", "1")),
+        ask("behind", say("B", "3")),
+        ask("other", say("a", "1", OTHER)),
+        ask("twice in the batch", say("a", "1", OTHER)),
+    )
+    assert told == ["ahead", "other", "again", "behind", "twice in the batch"]
+    assert [outcome.fresh for outcome in outcomes] == [True, False, True, True, False]
+    assert [outcome.entries[0].seq for outcome in outcomes] == [5, 4, 6, 2, 2]
+    assert await store.positions.of_members(GROUP, ["a", "B"]) == {
+        "a": Position(4, 4, 3), "B": Position(6, 6, 5)
+    }  # fmt: skip

@@ -10,14 +10,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, Final
 
-from webchat.adapters.postgresql.batch import Batch, logs_of
+import asyncpg
+
+from webchat.adapters.postgresql.batch import Batch, Key, Known, keys_of, logs_of
 from webchat.adapters.postgresql.connections import Connection, Connections, in_transaction
 from webchat.adapters.postgresql.failures import refusal
 from webchat.adapters.postgresql.moves import move
 from webchat.adapters.postgresql.plain import Plain, is_plain
-from webchat.adapters.postgresql.tables import load, lock_logs, write
+from webchat.adapters.postgresql.tables import load, load_keys, lock_logs, write
 from webchat.adapters.postgresql.writer import Asked, Deliver
 from webchat.errors import Code, MembersChanged, WebchatError
 from webchat.model import ConvID
@@ -73,14 +76,17 @@ class Appends:
             plain = self._plain_among(asked)
             if not plain:
                 return asked
-            appended = await self._connections.run(
-                partial(self._write_plain, [each.argument for each in plain])
-            )
+            try:
+                appended = await self._write_plain(plain)
+            except asyncpg.UniqueViolationError:
+                plain = await self._new_among(plain)
+                appended = await self._write_plain(plain) if plain else ()
         except WebchatError as error:
             self._fail(asked, error, deliver)
             return ()
         except Exception:
-            # A key met again, or a request that is a defect: what each comes to is decided then.
+            # A key that came up meanwhile, or a request that is a defect: what each comes to is
+            # decided then.
             return asked
         self.is_failing = False
         done = {id(each): it for each, it in zip(plain, appended, strict=True) if it is not None}
@@ -113,10 +119,29 @@ class Appends:
                 behind.add(conv)
         return plain
 
-    async def _write_plain(
-        self, requests: Sequence[Append], connection: Connection
-    ) -> Sequence[object]:
-        return await Plain(requests, self._ids).append(connection, self._clock.now_ms())
+    async def _new_among(self, plain: Sequence[Asked]) -> Sequence[Asked]:
+        """Those that have no key which is met again, nor come behind one that has in its log."""
+        known = Known()
+        keys = set(chain.from_iterable(map(_keys, plain)))
+        await self._connections.run(
+            lambda connection: load_keys(connection, known, self._ids, keys)
+        )
+        new: list[Asked] = []
+        met, behind = set(known.keys), set[ConvID]()
+        for each in plain:
+            conv, own = each.argument.conv, _keys(each)
+            if conv in behind or not met.isdisjoint(own):
+                behind.add(conv)
+            else:
+                met.update(own)
+                new.append(each)
+        return new
+
+    async def _write_plain(self, plain: Sequence[Asked]) -> Sequence[object]:
+        requests = [each.argument for each in plain]
+        return await self._connections.run(
+            lambda connection: Plain(requests, self._ids).append(connection, self._clock.now_ms())
+        )
 
     async def _write(self, asked: Sequence[Asked], write: Write, deliver: Deliver) -> None:
         """Do all of `asked` together; if one of them is a defect, each alone."""
@@ -160,6 +185,10 @@ class Appends:
             return outcomes
 
         return await in_transaction(connection, run)
+
+
+def _keys(asked: Asked) -> list[Key]:
+    return [(asked.argument.conv, *key) for key in keys_of(asked.argument.drafts)]
 
 
 def _at_once(asked: Sequence[Asked]) -> int:

@@ -118,9 +118,9 @@ async def load(connection: Connection, known: Known, ids: Ids, requests: Sequenc
     await _load_entries(connection, known, ids, set(places))
     await _load_people(connection, known, ids, set(chain.from_iterable(map(people_of, requests))))
     keys = {(one.conv, *key) for one in requests for key in keys_of(one.drafts)}
-    await _load_keys(connection, known, ids, keys)
+    await load_keys(connection, known, ids, keys)
     if known.keys:
-        await _load_keys(connection, known, ids, _what_followed(known, requests))
+        await load_keys(connection, known, ids, _what_followed(known, requests))
 
 
 async def write(connection: Connection, rows: Rows, known: Known, ids: Ids) -> None:
@@ -156,7 +156,8 @@ def _what_followed(known: Known, requests: Iterable[Append]) -> set[Key]:
     return keys - known.keys.keys()
 
 
-async def _load_keys(connection: Connection, known: Known, ids: Ids, keys: set[Key]) -> None:
+async def load_keys(connection: Connection, known: Known, ids: Ids, keys: set[Key]) -> None:
+    """Read the entries that have one of `keys`."""
     asked = [(conv, ids[conv], by, key.encode()) for conv, by, key in keys if conv in ids]
     for row in await _read(connection, _BY_KEY, asked):
         found = _written(row)
