@@ -104,6 +104,26 @@ async def test_an_older_schema_says_how_to_bring_it_up_to_date(
     assert "webchat store init" in await reason(store)
 
 
+async def test_a_table_that_a_dump_reads_is_not_waited_for_long(
+    store: PostgresStore, url: str
+) -> None:
+    await store.init()
+    older = """
+        ALTER TABLE webchat.invite_link DROP COLUMN visits;
+        ALTER TABLE webchat.invitation DROP COLUMN claimed;
+        UPDATE webchat.property SET value = '1' WHERE name = 'version'"""
+    await in_database(url, older)
+    dump = await asyncpg.connect(url)
+    async with dump.transaction():
+        await dump.execute("LOCK TABLE webchat.invite_link IN ACCESS SHARE MODE")
+        with pytest.raises(StoreRefused, match="in use, as by pg_dump or an export"):
+            await store.init()
+    await dump.close()
+    await store.init()
+    await store.open("secured")
+    await store.close()
+
+
 async def test_a_wrong_password_is_said_and_not_shown(clock: ManualClock) -> None:
     url = shared_server().url(password="s3cret-but-wrong")
     told = await reason(PostgresStore(url, SETTINGS, clock))

@@ -83,6 +83,8 @@ def _reason(error: BaseException) -> str:
             return f"{error}; create it first, e.g. with createdb"
         case asyncpg.TargetServerAttributeNotMatched():
             return "what answers there is a standby, which takes no writes; name the primary, too"
+        case asyncpg.LockNotAvailableError():
+            return "a table is in use, as by pg_dump or an export; try again when that is done"
         case asyncpg.InsufficientPrivilegeError():
             return f"this user may not do that there ({error})"
         case asyncpg.ClientConfigurationError() | ValueError() | OverflowError():

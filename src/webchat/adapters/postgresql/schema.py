@@ -191,6 +191,9 @@ VERSION: Final = len(STEPS)
 
 _ONE_AT_A_TIME: Final = 0x77636874
 """The advisory lock that migrations hold: "wcht"."""
+_TABLE_WAIT_MS: Final = 2_000
+"""How long a migration waits for a table that is in use, and holds up all who come after it: as
+long as it takes until autovacuum makes way, which is after `deadlock_timeout` (1 s)."""
 _log = logging.getLogger(__name__)
 
 
@@ -223,9 +226,12 @@ def check_version(found: int, shown: str) -> None:
 
 async def migrate(connection: Connection, shown: str) -> None:
     """Bring the database to VERSION, unless it is beyond; of two that try at once one waits.
-    Raises StoreRefused."""
+
+    Raises StoreRefused, and asyncpg.LockNotAvailableError: a table is in use for long.
+    """
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _ONE_AT_A_TIME)
+        await connection.execute(f"SET LOCAL lock_timeout = {_TABLE_WAIT_MS}")
         encoding = await connection.fetchval("SHOW server_encoding")
         if encoding != "UTF8":
             raise StoreRefused(f"{shown} is encoded in {encoding}; create a database in UTF8")
