@@ -32,7 +32,7 @@ from webchat.ports.held import HeldLimits
 from webchat.ports.log import Append, invite
 from webchat.ports.positions import Move
 from webchat.ports.store import Store, StoreRefused
-from webchat.ports.transfer import EntryRecord, Record
+from webchat.ports.transfer import EntryRecord, HeldRecord, KeptRecord, Record
 
 NOW = 1_750_000_000_000
 CONV = pair_conv("ann", "bob")
@@ -143,6 +143,19 @@ async def test_a_page_written_twice_is_kept_once(store: Store, open_store: Open)
         await store.transfer.restore(page)
         await store.transfer.restore(page)
     assert Counter(await records(store)) == Counter(all_of_it)
+
+
+async def test_what_was_kept_and_held_twice_is_so_again_though_a_page_ends_between(
+    open_store: Open,
+) -> None:
+    target = await open_store("postgresql")
+    kept = KeptRecord("bob", b'{"a":1}')
+    held = HeldRecord("group_z", Draft("message", "bob", "", b"{}"), NOW)
+    pages: list[list[Record]] = [[kept], [kept, held], [held, held]]
+    for page in pages:
+        await target.transfer.restore(page)
+        await target.transfer.restore(page)
+    assert Counter(await records(target)) == Counter([kept, kept, held, held, held])
 
 
 async def test_a_store_goes_on_where_what_it_was_filled_with_ended(

@@ -1,8 +1,7 @@
-"""How a page of records is written to the tables; what is there already is left alone."""
+"""How a page of records is written to the tables; what has a key and is there is left alone."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -10,7 +9,7 @@ from msgspec.structs import astuple
 
 from webchat.adapters.postgresql.connections import Connection
 from webchat.adapters.postgresql.tables import MAKE_LOGS, group_row, write_rows
-from webchat.model import Uid, unseal
+from webchat.model import unseal
 from webchat.ports.accounts import fold, search_terms
 from webchat.ports.transfer import (
     AccountRecord,
@@ -79,8 +78,6 @@ _TERMS: Final = """
 _LOGINS: Final = """
     INSERT INTO login SELECT * FROM unnest($1::bytea[], $2::text[], $3::text[], $4::bigint[],
     $5::bigint[], $6::bigint[]) ON CONFLICT DO NOTHING"""
-_KEPT_LAST: Final = """
-    SELECT envelope FROM kept_receipt WHERE uid = $1 ORDER BY id DESC LIMIT $2"""
 _KEEP: Final = """
     INSERT INTO kept_receipt (uid, envelope) SELECT uid, envelope
     FROM unnest($1::text[], $2::bytea[]) WITH ORDINALITY AS said (uid, envelope, place)
@@ -89,11 +86,7 @@ _HELD: Final = """
     INSERT INTO held_message (conv, uid, kind, msg_id, envelope, at)
     SELECT conv, uid, kind, msg_id, envelope, at
     FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::bytea[], $6::bigint[])
-    WITH ORDINALITY AS said (conv, uid, kind, msg_id, envelope, at, place)
-    WHERE NOT EXISTS (
-        SELECT 1 FROM held_message AS held WHERE held.conv = said.conv AND held.uid = said.uid
-        AND held.msg_id = said.msg_id AND held.envelope = said.envelope AND held.at = said.at
-    ) ORDER BY place"""
+    WITH ORDINALITY AS said (conv, uid, kind, msg_id, envelope, at, place) ORDER BY place"""
 _INVITATIONS: Final = """
     INSERT INTO invitation (id, conv, uid, by, at) SELECT id, conv, uid, by, at
     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])
@@ -158,14 +151,7 @@ async def _logins(connection: Connection, page: Sequence[LoginRecord]) -> None:
 
 
 async def _kept(connection: Connection, page: Sequence[KeptRecord]) -> None:
-    of_users: defaultdict[Uid, list[bytes]] = defaultdict(list)
-    for record in page:
-        of_users[record.uid].append(record.envelope)
-    for uid, envelopes in of_users.items():
-        # They have no key: it is the same page again if it is what was kept last.
-        last = await connection.fetch(_KEPT_LAST, uid, len(envelopes))
-        if [envelope for (envelope,) in reversed(last)] != envelopes:
-            await write_rows(connection, _KEEP, [(uid, envelope) for envelope in envelopes])
+    await write_rows(connection, _KEEP, [(one.uid, one.envelope) for one in page])
 
 
 async def _held(connection: Connection, page: Sequence[HeldRecord]) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from hashlib import blake2b
 from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from webchat.adapters.postgresql.accounts import PROFILE_COLUMNS, profile_of
 from webchat.adapters.postgresql.connections import Connection, Connections, Servers
@@ -115,6 +118,11 @@ _KINDS: Final = (
 )
 _BEGUN: Final = """
     INSERT INTO property VALUES ('importing', '') ON CONFLICT (name) DO NOTHING"""
+_DONE: Final = "DELETE FROM property WHERE name IN ('importing', 'imported')"
+# Receipts and held messages have no key to be known by: a page is known by all that is in it.
+_IS_ANOTHER: Final = """
+    INSERT INTO property VALUES ('imported', $1) ON CONFLICT (name)
+    DO UPDATE SET value = excluded.value WHERE property.value <> excluded.value RETURNING 1"""
 _EVER_KEPT: Final = """
     SELECT EXISTS (SELECT 1 FROM log) OR EXISTS (SELECT 1 FROM given_uid)
     OR EXISTS (SELECT 1 FROM held_message) OR EXISTS (SELECT 1 FROM kept_receipt)
@@ -138,9 +146,12 @@ class PostgresTransfer:
                         yield kind.record(row)
 
     async def restore(self, records: Sequence[Record]) -> None:
-        """Write a page in one transaction, leaving alone what is there."""
+        """Write a page in one transaction, unless it is the one that was written last."""
+        digest = blake2b(msgspec.json.encode(records)).hexdigest()
 
         async def run(connection: Connection) -> None:
+            if not await connection.fetch(_IS_ANOTHER, digest):
+                return
             for kind, write in RESTORES.items():
                 if page := [each for each in records if isinstance(each, kind)]:
                     await write(connection, page)
@@ -153,7 +164,7 @@ class PostgresTransfer:
 
     async def finish(self) -> None:
         """Take the mark away."""
-        await self._connections.execute("DELETE FROM property WHERE name = 'importing'")
+        await self._connections.execute(_DONE)
 
     async def is_empty(self) -> bool:
         """Whether nothing was ever kept."""
