@@ -230,6 +230,17 @@ describe("events", () => {
     channel.close();
   });
 
+  test("that come with an ack, and behind it, are told behind it", async () => {
+    const { channel, told, wire, pass } = await connected();
+    const sent = channel.request("chat", { EvtType: "message" } as Outgoing);
+    void sent.then(() => told.push("acked"));
+    for (const data of ['430[{"ok":true}]', ...frames(1)]) wire().onmessage({ data });
+    await turn();
+    await pass(0);
+    expect(told).toEqual(["acked", "chat 1"]);
+    channel.close();
+  });
+
   test("of which one cannot be taken are told all the same, and so is what comes after them", async () => {
     const { channel, hooks, told, wire, come, pass } = await connected();
     hooks.chat = (event) => {

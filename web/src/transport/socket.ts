@@ -98,15 +98,19 @@ export class SocketChannel implements Channel {
     const socket = this.#socket;
     if (!socket?.connected) throw new Failure(UNREACHABLE, "not connected");
     const inTime = this.#clock.after(this.#settings.lateMs, () => this.#wonder(socket));
-    const ack = await socket
-      .timeout(this.#settings.ackTimeoutMs)
-      .emitWithAck(name, body)
-      .catch(() => {
-        throw new Failure(TIMED_OUT, "no answer in time");
-      })
-      .finally(inTime);
-    this.#tell();
-    return checked(ack as Ack);
+    const ack = await new Promise<Ack>((resolve, reject) => {
+      const bounded = socket.timeout(this.#settings.ackTimeoutMs);
+      bounded.emit(name, body, (failed: Error | null, answer: Ack) => {
+        inTime();
+        if (failed) {
+          reject(new Failure(TIMED_OUT, "no answer in time"));
+          return;
+        }
+        this.#tell(); // now: what comes with the same answer to a poll comes after the ack
+        resolve(answer);
+      });
+    });
+    return checked(ack);
   }
 
   /** Nothing tells a line that is dead from one that is quiet, but an answer that does not come. */
