@@ -1,7 +1,7 @@
 /** The channel keeps trying, says how it stands, and sends nothing ahead of a new connection's join. */
 
-import { WebSocket } from "socket.io-client";
-import { describe, expect, test } from "vitest";
+import { Fetch, WebSocket } from "socket.io-client";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { SOCKET_DEFAULTS, SocketChannel } from "../src/transport/socket.ts";
 import { Failure } from "../src/wire/failure.ts";
 import type { Outgoing } from "../src/wire/wire.ts";
@@ -22,6 +22,7 @@ class Wire {
 
   send(data: string): void {
     this.sent.push(data);
+    if (data === "2probe") queueMicrotask(() => this.onmessage({ data: "3probe" }));
     if (data === "40") queueMicrotask(() => this.onmessage({ data: this.answer }));
   }
 
@@ -63,19 +64,35 @@ class FakeNetwork {
   }
 }
 
-/** A channel that is being opened; `told`: what it said, in order. */
-async function setup() {
+/** A channel that is being opened; `told`: what it said, `tries`: how it was to connect, in order. */
+async function setup({ polling = false } = {}) {
   const wires: Wire[] = [];
+  const polls: Fetch[] = [];
+  const tries: string[] = [];
   class Transport extends WebSocket {
     override createSocket(): Wire {
       const wire = new Wire();
       wires.push(wire);
+      tries.push("websocket");
       return wire;
+    }
+  }
+  /** Whose answers are the test's to give, by `onData`. */
+  class Polling extends Fetch {
+    override doOpen(): void {
+      polls.push(this);
+      tries.push("polling");
+      super.doOpen();
+    }
+    override doPoll(): void {}
+    override doWrite(_: string, done: () => void): void {
+      queueMicrotask(done);
     }
   }
   const clock = new ManualClock();
   const network = new FakeNetwork();
-  const settings = { ...SOCKET_DEFAULTS, url: "http://server", transports: [Transport] };
+  const transports = polling ? [Transport, Polling] : [Transport];
+  const settings = { ...SOCKET_DEFAULTS, url: "http://server", transports };
   const channel = new SocketChannel(clock, network, settings);
   const told: string[] = [];
   const hooks = { connected: () => {}, chat: (_: unknown) => {} };
@@ -96,11 +113,16 @@ async function setup() {
   });
   await turn();
   const wire = () => wires.at(-1) ?? new Wire();
+  /** The server answers a poll. */
+  const answer = async (data: string) => {
+    polls.at(-1)?.onData(data);
+    await turn();
+  };
   const pass = async (ms: number) => {
     await clock.pass(ms);
     await turn();
   };
-  return { channel, network, told, hooks, wires, wire, pass };
+  return { channel, network, told, tries, hooks, wires, wire, answer, pass };
 }
 
 describe("without a network, as the browser has it", () => {
@@ -136,6 +158,54 @@ describe("without a network, as the browser has it", () => {
     await turn();
     await wire().accept();
     expect([wires.length, told.at(-1)]).toEqual([4, "connected"]);
+    channel.close();
+  });
+});
+
+describe("a handshake that hangs", () => {
+  afterEach(() => void vi.useRealTimers());
+
+  test("gives way to polling, which is tried first until a WebSocket has come through", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const { channel, told, tries, wire, answer, pass } = await setup({ polling: true });
+    const hang = async () => {
+      vi.advanceTimersByTime(SOCKET_DEFAULTS.connectTimeoutMs);
+      await pass(8_000);
+    };
+    const accept = async (upgrades: string[]) => {
+      const pings = { pingInterval: 60_000, pingTimeout: 0, maxPayload: 1_000_000 };
+      await answer(`0${JSON.stringify({ sid: "e", upgrades, ...pings })}`);
+      await answer('40{"sid":"s"}');
+    };
+    await hang();
+    await accept([]);
+    expect([tries, told]).toEqual([
+      ["websocket", "polling"],
+      ["failed", "connected"],
+    ]);
+    await answer("1"); // the server closes
+    await pass(8_000);
+    await accept(["websocket"]);
+    expect(tries.slice(2)).toEqual(["polling", "websocket"]);
+    wire().onopen();
+    await turn();
+    await answer("6");
+    await wire().fail();
+    await pass(8_000);
+    expect(tries.slice(4)).toEqual(["websocket"]);
+    await wire().accept();
+    expect(told.at(-1)).toBe("connected");
+    channel.close();
+  });
+
+  test("by polling, too, gives way to the other", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const { channel, tries, pass } = await setup({ polling: true });
+    for (const way of ["websocket", "polling", "websocket"]) {
+      expect(tries.at(-1)).toBe(way);
+      vi.advanceTimersByTime(SOCKET_DEFAULTS.connectTimeoutMs);
+      await pass(8_000);
+    }
     channel.close();
   });
 });

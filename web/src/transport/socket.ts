@@ -132,6 +132,9 @@ export class SocketChannel implements Channel {
     socket.on("disconnect", () => {
       this.#patience.ended();
       this.#silent = false;
+      if (socket.io.engine.transport.name === "websocket") {
+        socket.io.opts.transports = this.#settings.transports;
+      }
       // What was asked for since the server fell silent would be sent ahead of the next `join`.
       socket.sendBuffer = [];
       this.#tell();
@@ -144,6 +147,7 @@ export class SocketChannel implements Channel {
         listener.unauthenticated();
         return;
       }
+      if (error.message === "timeout") this.#turn(socket);
       this.#hold(error.data?.retry_after_ms);
       listener.failed();
       this.#retry();
@@ -152,6 +156,13 @@ export class SocketChannel implements Channel {
       if (this.#events.push(event) === 1) this.#clock.soon(() => this.#tell());
     });
     socket.on("error", (event: { error?: WireError }) => this.#refused(event?.error));
+  }
+
+  /** What hangs, as where a proxy swallows the handshake, takes the whole try along, unlike what fails:
+   * the next one begins with the other transport, and so do all until a WebSocket comes through. */
+  #turn(socket: Socket): void {
+    const { opts } = socket.io;
+    opts.transports = (opts.transports ?? this.#settings.transports).slice().reverse();
   }
 
   /** Whatever else comes is told after the events that came before it. What the listener
