@@ -248,6 +248,25 @@ describe("what the log does to one's own place", () => {
     expect([conversation.left, conversation.writable]).toEqual([false, true]);
   });
 
+  test.each([false, true])(
+    "who is added again sees what became of the messages of before (reading them: %s)",
+    async (readsUp) => {
+      const { api, channel, client, conversation } = await inGroup();
+      channel.tell(notice(3, "depart", "ann"));
+      conversation.readsUp = readsUp;
+      api.logs.set(CONV, [
+        notice(1, "create", "ann", ["bob", "cleo"]),
+        said(2, "ann", { N: 1, Body: "", Deleted: 7 }),
+        notice(3, "depart", "ann"),
+      ]);
+      channel.tell({ EvtType: "skip", ConvID: CONV, Seq: 8, N: 6, more: false });
+      channel.tell(notice(9, "join", "bob", ["ann"]));
+      await client.conversations.loadOlder(conversation);
+      expect(conversation.entries.map(({ Seq }) => Seq)).toEqual([1, 2, 3, 9]);
+      expect(conversation.at(2)?.Deleted).toBe(7);
+    },
+  );
+
   test("a closed group is read only, also when only the list tells", async () => {
     const given = await inGroup();
     given.channel.tell(notice(3, "close", "ann"));
@@ -268,6 +287,25 @@ describe("what the log does to one's own place", () => {
     await client.conversations.loadOlder(conversation);
     expect(conversation.entries.map((each) => each.Seq)).toEqual([1, 2, 3]);
     expect(conversation.name).toBe(CONV);
+  });
+
+  test("a history that is opened has what came while one was not there, and quotes of it", async () => {
+    const { api, channel, client, conversation } = await inGroup();
+    conversation.entries = [...conversation.entries, notice(6, "join", "bob", ["ann"])];
+    conversation.position = 6;
+    const quoted = () => client.conversations.quoted(conversation, 4);
+    quoted();
+    await settle();
+    const quotes = [quoted()];
+    const passed = [3, 4, 5].map((seq) => said(seq, "bob"));
+    api.logs.set(CONV, [...(api.logs.get(CONV) ?? []), ...passed]);
+    channel.tell(notice(7, "group", "bob", { history_open: true }));
+    quoted();
+    await settle();
+    quotes.push(quoted());
+    await client.conversations.loadOlder(conversation);
+    expect(conversation.entries.map(({ Seq }) => Seq)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    expect(quotes).toMatchObject([null, { Seq: 4 }]);
   });
 
   test("in a group for announcements admins write", async () => {

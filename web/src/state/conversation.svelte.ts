@@ -26,6 +26,7 @@ import {
   isShown,
   prepended,
   uidsOf,
+  unbroken,
 } from "./timeline.ts";
 
 /** How an entry met the position: next in line, seen before, or after something missing. */
@@ -176,19 +177,21 @@ export class Conversation {
     return "next";
   }
 
-  /** What was passed over and can be fetched is a hole: history begins anew behind it, unless
-   * somebody reads before it. What it has changed of quoted entries is asked for. One that ends
-   * before the position is another log, of which nothing is here. */
+  /** One that ends before the position is another log, of which nothing is here. */
   skip({ Seq: seq, N, more }: Skip): void {
     if (seq < this.position) this.#goBack(seq);
+    else this.#passOver(more);
     this.position = seq;
     this.count = Math.max(this.count, N ?? 0);
-    if (more) {
-      this.quoted.clear();
-      this.ahead = [];
-      if (!this.readsUp || this.entries.length === 0) this.toEnd();
-    }
     this.roster.outdate();
+  }
+
+  /** History begins anew behind what was passed over. If that can be fetched it is a hole, before which
+   * somebody may read; else nobody tells what it has changed of what is here, but the store. */
+  #passOver(more: boolean): void {
+    this.quoted.clear();
+    this.ahead = [];
+    if (!more || !this.readsUp || this.entries.length === 0) this.toEnd();
   }
 
   /** Nobody has come farther than the log. */
@@ -365,10 +368,14 @@ export class Conversation {
     this.readers.set(seq, NOWHERE);
   }
 
-  /** A group without a name is called by its id; an open history may go further back. */
+  /** A group without a name is called by its id; an open history may go further back, and has what
+   * came while one was not there. */
   #change({ name, history_open }: GroupChange, at: Seq): void {
     if (name !== undefined) this.#rename(name || this.id, at);
-    if (history_open) this.more = true;
+    if (!history_open) return;
+    this.more = true;
+    this.quoted.clear();
+    this.entries = unbroken(this.entries);
   }
 
   #rename(name: string, at: Seq): void {

@@ -100,6 +100,11 @@ export function prepended(older: readonly Entry[], entries: readonly Entry[]): E
   return [...earlier, ...entries];
 }
 
+/** The newest of `entries`, as far as they follow one on the other. */
+export function unbroken(entries: readonly Entry[]): readonly Entry[] {
+  return entries.slice(entries.findLastIndex(({ Seq }, at) => entries[at - 1]?.Seq !== Seq - 1));
+}
+
 /** The newest message of `me` that can be rewritten. */
 export function lastOwn(entries: readonly Entry[], me: Uid): Entry | undefined {
   return entries.findLast(
