@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { Conversation } from "../src/state/conversation.svelte.ts";
-import { Drafts, isBlank } from "../src/state/drafts.svelte.ts";
+import { type Draft, Drafts, isBlank } from "../src/state/drafts.svelte.ts";
 import { Writing } from "../src/state/writing.ts";
 import { FakeStorage } from "./browser.ts";
 import { entry } from "./fakes.ts";
@@ -54,6 +54,41 @@ describe("an edit", () => {
     expect(writing.draft).toEqual({ text: "half a sent" });
   });
 
+  test.each<[string, (writing: Writing) => void, Partial<Draft>]>([
+    ["a reply", (writing) => writing.reply(9), { reply: 9 }],
+    [
+      "the edit of another message",
+      (writing) => writing.rewrite(entry(9)),
+      { edit: { seq: 9, was: "text 9", text: "text 9" } },
+    ],
+    [
+      "an edit that was refused",
+      (writing) => writing.again({ kind: "edit", refers: 1, text: "at ten" }),
+      { edit: { seq: 1, was: "at nien", text: "at ten" } },
+    ],
+  ])("that gives way to %s leaves what was written to the draft", (_, act, about) => {
+    const { writing } = page();
+    writing.text = "half a sent";
+    for (const [text, kept] of [
+      ["at nien", "half a sent"],
+      [" \n", "half a sent"],
+      ["at nine", "at nine\nhalf a sent"],
+    ] as const) {
+      writing.rewrite(mine);
+      writing.text = text;
+      act(writing);
+      expect(writing.draft).toEqual({ text: kept, ...about });
+    }
+  });
+
+  test("that is asked for again goes on", () => {
+    const { writing } = page();
+    writing.rewrite(mine);
+    writing.text = "at nine";
+    writing.rewrite(mine);
+    expect(writing.draft).toEqual({ text: "", edit: { seq: 1, was: "at nien", text: "at nine" } });
+  });
+
   test("goes on while another message is deleted", () => {
     const { writing, remove } = page();
     writing.rewrite(mine);
@@ -70,6 +105,38 @@ describe("a reply", () => {
     page(storage).writing.sent();
     expect(page(storage).writing.about).toBeUndefined();
     expect(storage.length).toBe(0);
+  });
+});
+
+describe("a message that was refused", () => {
+  test.each([
+    ["a reply", 1],
+    ["no reply", undefined],
+  ])("is %s as before when it is written once more", (_, refers) => {
+    const { writing } = page();
+    writing.reply(9);
+    writing.again({ text: "too long", ...(refers !== undefined && { refers }) });
+    expect(writing.draft).toEqual({ text: "too long", reply: refers });
+  });
+
+  test("is ahead of what is written, be it a draft or an edit", () => {
+    const { writing } = page();
+    writing.text = "half a sent";
+    writing.rewrite(mine);
+    writing.text = "at nine";
+    writing.again({ kind: "message", text: "too long" });
+    expect(writing.draft).toEqual({ text: "too long\nat nine\nhalf a sent" });
+  });
+});
+
+describe("a change that was refused", () => {
+  test("of a message that is deleted is ahead of the draft, which stays a reply", () => {
+    const { writing, remove } = page();
+    writing.text = "half a sent";
+    writing.reply(9);
+    remove(1);
+    writing.again({ kind: "edit", refers: 1, text: "at nine" });
+    expect(writing.draft).toEqual({ text: "at nine\nhalf a sent", reply: 9 });
   });
 });
 

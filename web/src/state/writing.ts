@@ -3,6 +3,7 @@
 import type { Entry, Seq } from "../wire/wire.ts";
 import type { Conversation } from "./conversation.svelte.ts";
 import { type Draft, type Drafts, isBlank, unsentOf } from "./drafts.svelte.ts";
+import type { Pending } from "./ports.ts";
 
 /** The lines ahead of the first that has anything in it. */
 const LEADING_LINES = /^(?:[^\S\n]*\n)+/;
@@ -48,12 +49,23 @@ export class Writing {
 
   /** The next message is a reply to the entry `seq`. */
   reply(seq: Seq): void {
-    this.#put({ reply: seq, edit: undefined });
+    this.#put({ text: this.#kept, reply: seq, edit: undefined });
   }
 
-  /** An own message is written anew, beginning with `text`. */
-  rewrite({ Seq: seq, Body: was }: Entry, text = was): void {
-    this.#put({ edit: { seq, was, text } });
+  /** An own message is written anew, beginning with `text`; one that is being written anew goes on. */
+  rewrite({ Seq: seq, Body: was }: Entry, text?: string): void {
+    if (text === undefined && this.draft.edit?.seq === seq) return;
+    this.#put({ text: this.#kept, edit: { seq, was, text: text ?? was } });
+  }
+
+  /** What was refused is written once more: of a message that is here as its edit, else ahead of the
+   * draft, as the reply that it was, if it was one. */
+  again({ kind, refers, text }: Pick<Pending, "kind" | "refers" | "text">): void {
+    const isEdit = kind === "edit";
+    const entry = isEdit ? this.#conversation.at(refers) : undefined;
+    const reply = isEdit ? this.draft.reply : refers;
+    if (entry && entry.Deleted === undefined) this.rewrite(entry, text);
+    else this.#put({ text: ahead(text, this.#kept), reply, edit: undefined });
   }
 
   /** Gives up the edit, else the reply: the draft is what is written again. */
@@ -61,26 +73,30 @@ export class Writing {
     this.#put(this.draft.edit ? { edit: undefined } : { reply: undefined });
   }
 
-  /** Puts `more` ahead of the draft. */
-  take(more: string): void {
-    const { text } = this.draft;
-    this.#put({ text: text ? `${more}\n${text}` : more, edit: undefined });
-  }
-
   /** The draft has been sent. */
   sent(): void {
     this.#put({ text: "", reply: undefined });
   }
 
-  /** An edit ends where `meant`, its message, is deleted; what was written for it is kept. */
+  /** An edit ends where `meant`, its message, is deleted. */
   heed(meant: Entry | null | undefined): void {
     const { edit } = this.draft;
     if (!edit || edit.seq !== meant?.Seq || meant.Deleted === undefined) return;
-    if (edit.text === edit.was || isBlank(edit.text)) this.cancel();
-    else this.take(edit.text);
+    this.#put({ text: this.#kept, edit: undefined });
+  }
+
+  /** The draft where an edit ends that was not given up: what was written for that is ahead of it. */
+  get #kept(): string {
+    const { text, edit } = this.draft;
+    const isLost = edit !== undefined && edit.text !== edit.was && !isBlank(edit.text);
+    return isLost ? ahead(edit.text, text) : text;
   }
 
   #put(change: Partial<Draft>): void {
     this.#drafts.put(this.#conversation.id, { ...this.draft, ...change });
   }
+}
+
+function ahead(more: string, text: string): string {
+  return text ? `${more}\n${text}` : more;
 }
