@@ -52,6 +52,26 @@ describe("who has read", () => {
     expect(state(2)).toBe("Read by 40 of 149");
   });
 
+  test("is asked for anew where so many leave that everybody's place is told", async () => {
+    const given = world();
+    const { api, channel, client, conversation, roster, state } = await inGroup(given);
+    const many = Array.from({ length: 101 }, (_, at) => member(`p${String(at).padStart(3, "0")}`));
+    api.groups.set(CONV, [member("ann", "owner"), ...many]);
+    roster.outdate();
+    await client.groups.load(conversation);
+    channel.tell({ EvtType: "receipts", ConvID: CONV, Body: "[[2, 101, 40]]" });
+    const asked = () => channel.bodies("sync").filter(({ receipts }) => receipts?.includes(CONV));
+    const before = asked().length;
+    channel.tell(notice(3, "depart", "p000"));
+    expect([asked().length - before, state(2)]).toEqual([0, "Read by 40 of 100"]);
+    channel.tell(notice(4, "depart", "p001"));
+    expect(asked().length - before).toBe(1);
+    const rows = many.slice(2).map(({ uid }, at) => [uid, 2, at < 38 ? 2 : 0]);
+    channel.tell({ EvtType: "receipts", ConvID: CONV, Body: JSON.stringify(rows) });
+    channel.tell(notice(5, "depart", "p100"));
+    expect([asked().length - before, state(2)]).toEqual([1, "Read by 38 of 98"]);
+  });
+
   test("is not told where no counts come, but of what is new nobody has read", async () => {
     const { channel, roster, state } = await inGroup();
     const told = [state(2)];

@@ -133,12 +133,21 @@ export class Feed {
   /** Takes an entry of a conversation, also one that an ack told. */
   accept(entry: Entry): void {
     const conversation = this.#known(entry.ConvID);
+    const wasLarge = conversation.roster.large;
     const accepted = conversation.accept(entry);
     if (accepted === "gap") this.#fill(entry.ConvID, conversation.position);
     if (accepted !== "next") return;
     if (!isKnown(entry)) this.unknown += 1;
     this.#listener.met(conversation, entry);
     this.#listener.moved(entry.ConvID, entry.Seq);
+    if (wasLarge && !conversation.roster.large) this.#watchAnew(entry.ConvID);
+  }
+
+  /** Of a group that has grown so small everybody's place is told, of which only counts are here. */
+  #watchAnew(id: ConvID): void {
+    if (id !== this.#watched) return;
+    this.#watched = null;
+    this.watch(id);
   }
 
   /** An address may name anything: the server is asked of what is there. */

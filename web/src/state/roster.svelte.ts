@@ -15,6 +15,9 @@ import { groupChangeOf, roleChangeOf, settingsAfter, uidsOf } from "./timeline.t
 
 export type RosterState = "unknown" | "loading" | "known" | "failed";
 
+/** In groups above this size counts are told instead of everybody's place. */
+const COUNTED_ABOVE = 100;
+
 const USUAL: GroupSettings = {
   history_open: false,
   announcements: false,
@@ -47,6 +50,11 @@ export class Roster {
 
   get isAdmin(): boolean {
     return this.role === "owner" || this.role === "admin";
+  }
+
+  /** Whether it is known to be so large that counts are told instead of everybody's place. */
+  get large(): boolean {
+    return this.count !== null && this.count > COUNTED_ABOVE;
   }
 
   /** Whether `members` are all there are. */

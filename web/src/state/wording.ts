@@ -170,16 +170,13 @@ export function previewText(entry: Entry, me: Uid, nameOf: NameOf): string {
   return isGroup(entry.ConvID) ? `${nameOf(author)}: ${text}` : text;
 }
 
-/** In groups above this size counts are told instead of everybody's place. */
-const COUNTED_ABOVE = 100;
-
 /** How far one's own message at `seq` has come: "Read", in a group "Read by 2 of 5". Where neither
  * counts nor places tell of it, as of what is old in a large group: undefined. */
 export function stateText(conversation: Conversation, seq: number): string | undefined {
   const { places, other, me } = conversation;
   if (other !== null) return placeText(other === me ? undefined : places.get(other), seq);
-  const { count } = conversation.roster;
-  const counted = count === null ? places.size === 0 : count > COUNTED_ABOVE;
+  const { count, large } = conversation.roster;
+  const counted = count === null ? places.size === 0 : large;
   const readers = counted ? conversation.readers.get(seq) : undefined;
   const others = count === null ? places.size : count - (conversation.left ? 0 : 1);
   if (readers && (count !== null || readers.displayed === 0)) return countText(readers, others);
