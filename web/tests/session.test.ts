@@ -224,6 +224,43 @@ describe("the session", () => {
     expect(await outbox.all()).toEqual([]);
   });
 
+  test("that the server tells the end of ahead of its answer has ended, whatever that is", async () => {
+    const { session, api, channel, outbox, forgotten } = setup();
+    await session.start();
+    void session.client?.outbox.send("dm:ann:bob", "hello");
+    await settle();
+    api.logout = async () => {
+      channel.listener?.unauthenticated();
+      throw new Failure(UNREACHABLE, "the answer is lost");
+    };
+    await session.logout();
+    expect([session.phase, session.notice]).toEqual(["out", ""]);
+    expect(forgotten).toEqual(["drafts of ann", "logs of ann"]);
+    expect(await outbox.all()).toEqual([]);
+  });
+
+  test("that begins before the end of the last one is answered has an end of its own", async () => {
+    const { session, api, channel, outbox } = setup();
+    await session.start();
+    let answer = () => {};
+    api.logout = () =>
+      new Promise((resolve) => {
+        answer = resolve;
+      });
+    const end = session.logout();
+    channel.listener?.unauthenticated();
+    await session.login("ann", "secret");
+    void session.client?.outbox.send("dm:ann:bob", "hello");
+    await settle();
+    channel.listener?.unauthenticated();
+    expect(session.notice).toBe("You were logged out on this device.");
+    await session.login("ann", "secret");
+    answer();
+    await end;
+    expect(session.phase).toBe("in");
+    expect(await outbox.all()).toHaveLength(1);
+  });
+
   test("ends when the server says so, and what was said is forgotten here", async () => {
     const { session, channel, forgotten } = setup();
     await session.start();

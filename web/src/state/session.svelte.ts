@@ -31,7 +31,8 @@ export class Session {
   readonly #logins: Logins;
   readonly #makeClient: ClientMaker;
   readonly #keepsakes: Keepsakes;
-  #loggingOut = false;
+  /** Whose end the server was asked for. */
+  #loggingOut: Client | null = null;
   #cancelRenewal = () => {};
 
   constructor(
@@ -68,17 +69,22 @@ export class Session {
   /** Ends the session; what this browser keeps of the conversations goes with it, and what this page
    * has not sent yet. */
   async logout(): Promise<void> {
-    const uid = this.profile?.uid;
-    const outbox = this.client?.outbox;
-    this.#loggingOut = true;
+    const { client } = this;
+    this.#loggingOut = client;
     try {
       await this.api.logout();
     } catch (thrown) {
-      if (asFailure(thrown).code !== "unauthenticated") throw thrown;
+      const { code } = asFailure(thrown);
+      if (code !== "unauthenticated" && this.client === client) throw thrown;
     } finally {
-      this.#loggingOut = false;
+      this.#loggingOut = null;
     }
-    outbox?.giveUp();
+    if (this.client === client) await this.#giveUp(); // else the server has told it ahead of its answer
+  }
+
+  async #giveUp(): Promise<void> {
+    const uid = this.profile?.uid;
+    this.client?.outbox.giveUp();
     this.#leave("");
     if (uid === undefined) return;
     this.#keepsakes.forgetDrafts(uid);
@@ -154,10 +160,14 @@ export class Session {
   }
 
   /** The server ended the session; it does so, too, where one logs out oneself. What was said is
-   * forgotten, what was not sent yet is kept for the next login. */
+   * forgotten, what was not sent yet is kept for the next login, unless one gave it up. */
   #ended(): void {
+    if (this.client && this.client === this.#loggingOut) {
+      this.#giveUp().catch(() => {}); // the next login forgets the logs
+      return;
+    }
     const uid = this.profile?.uid;
-    this.#leave(this.#loggingOut ? "" : LOGGED_OUT);
+    this.#leave(LOGGED_OUT);
     if (uid) this.#keepsakes.forgetLogs(uid).catch(() => {}); // the next login does
   }
 
