@@ -180,7 +180,7 @@ export class Conversation {
   /** One that ends before the position is another log, of which nothing is here. */
   skip({ Seq: seq, N, more }: Skip): void {
     if (seq < this.position) this.#goBack(seq);
-    else this.#passOver(more);
+    else if (more || seq > this.position) this.#passOver(more);
     this.position = seq;
     this.count = Math.max(this.count, N ?? 0);
     this.roster.outdate();
