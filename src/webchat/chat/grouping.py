@@ -75,52 +75,51 @@ class Groups:
             and not (log.changed and self._sender.is_overtaken(device, conv, log.changed))
         )
         if not is_at_hand:
-            return self._looked_up_in_order(client, device, append, ack_id)
-        self._append(client, device, append, ack_id)
+            return self._looked_up_in_order(Act(client, device, envelope, ack_id), append)
+        self._append(client, device, envelope, ack_id, append)
         return None
 
-    def _append(self, client: Client, device: Device, append: Append, ack_id: int | None) -> None:
-        self._sender.append(
-            client, device, ack_id, append, lambda: self._again(client, device, append, ack_id)
-        )
+    def _append(
+        self, client: Client, device: Device, envelope: Envelope, ack_id: int | None, append: Append
+    ) -> None:
+        def again() -> None:
+            self._again(Act(client, device, envelope, ack_id), append)
 
-    def _again(self, client: Client, device: Device, append: Append, ack_id: int | None) -> None:
+        self._sender.append(client, device, ack_id, append, again)
+
+    def _again(self, act: Act, append: Append) -> None:
         """Members changed. What has been passed on meanwhile decides; else the store is asked."""
+        client, device = act.client, act.device
         log = device.user.logs.get(append.conv)
-        was_last, uid = append.members_as_of or 0, device.user.uid
-        is_newer = log is not None and log.last > was_last and log.lets_write(uid)
+        was_last = append.members_as_of or 0
+        is_newer = log is not None and log.last > was_last and log.lets_write(act.uid)
         if log is not None and is_newer and not client.again:
-            self._append(client, device, append.as_of(log.last), ack_id)
+            self._append(client, device, act.envelope, act.ack_id, append.as_of(log.last))
         else:
             client.again += 1
-            self._spawn(self._looked_up_or_refused(client, device, append, ack_id))
+            self._spawn(self._looked_up_or_refused(act, append))
 
-    async def _looked_up_or_refused(
-        self, client: Client, device: Device, append: Append, ack_id: int | None
-    ) -> None:
+    async def _looked_up_or_refused(self, act: Act, append: Append) -> None:
+        client = act.client
         try:
-            await self._looked_up(client, device, append, ack_id)
+            await self._looked_up(act, append)
         except WebchatError as error:
-            client.refuse(ack_id, error, append.drafts[0].msg_id, self._stats)
+            client.refuse(act.ack_id, error, act.envelope.msg_id, self._stats)
         finally:
             client.again -= 1
             if client.settling is not None:
                 client.settling.set()
 
-    async def _looked_up_in_order(
-        self, client: Client, device: Device, append: Append, ack_id: int | None
-    ) -> None:
+    async def _looked_up_in_order(self, act: Act, append: Append) -> None:
         """Behind those before it, one of which may be refused, and decided anew, since members
         changed."""
-        await client.settled(append.conv)
-        await self._looked_up(client, device, append, ack_id)
+        await act.client.settled(append.conv)
+        await self._looked_up(act, append)
 
-    async def _looked_up(
-        self, client: Client, device: Device, append: Append, ack_id: int | None
-    ) -> None:
+    async def _looked_up(self, act: Act, append: Append) -> None:
         """A message to a group of which it is not at hand who may write. One after the other, in
         the order that they came in."""
-        uid, conv, (draft,) = device.user.uid, append.conv, append.drafts
+        uid, device, conv = act.uid, act.device, append.conv
 
         async def decide() -> Append:
             standing = await self._standings.of(uid, conv)
@@ -131,25 +130,23 @@ class Groups:
                 log.learn(standing)
             return append.as_of(standing.head.last)
 
-        async with client.turn:
-            if await self._sender.is_resent(device, conv, draft.msg_id, ack_id):
+        async with act.client.turn:
+            if await self._sender.is_resent(act, conv):
                 return
             try:
                 if self._restarting is not None:
                     if not (await self._standings.of(uid, conv)).exists:
-                        await self._restarting.hold(client, device, append, ack_id)
+                        await self._restarting.hold(act, append)
                         return
                     await self._restarting.append_before_more(device, conv)
-                await self._sender.append_decided(
-                    client, device, conv, draft.msg_id, ack_id, decide
-                )
+                await self._sender.append_decided(act, conv, decide)
             except WebchatError as error:
                 if self._restarting is None or error.code is Code.UNAVAILABLE:
                     raise
-                if await self._restarting.is_held(device, conv, draft.msg_id):
-                    client.answer(ack_id, ack_of_held(draft.msg_id))
+                if await self._restarting.is_held(device, conv, act.envelope.msg_id):
+                    act.answer(ack_of_held(act.envelope.msg_id))
                 # If it was held before, its sender may have come in with it meanwhile.
-                elif not await self._sender.is_resent(device, conv, draft.msg_id, ack_id):
+                elif not await self._sender.is_resent(act, conv):
                     raise
 
     async def append_held(self, device: Device, conv: ConvID) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from webchat.chat.client import Client
+from webchat.chat.client import Act
 from webchat.chat.device import Device
 from webchat.chat.followed import User
 from webchat.chat.packets import ack_of_held, restart_packet
@@ -51,21 +51,19 @@ class Restarting:
         self._turns = Turns()
         """Of each user, so that nothing is refused that is just being appended."""
 
-    async def hold(
-        self, client: Client, device: Device, append: Append, ack_id: int | None
-    ) -> None:
+    async def hold(self, act: Act, append: Append) -> None:
         """Hold a message to a group that is not known, unless it is known by now. Raises
         WebchatError: it is not held, or was before."""
-        uid, conv, (draft,) = device.user.uid, append.conv, append.drafts
-        was_held = await self.is_held(device, conv, draft.msg_id)
+        device, conv, msg_id = act.device, append.conv, act.envelope.msg_id
+        was_held = await self.is_held(device, conv, msg_id)
         await self._hold(device, append)
         # Before it is looked up: what makes the group may come by meanwhile.
         device.user.hold(conv, self._came_in)
-        if (await self._standings.of(uid, conv)).exists:
-            await self._append_after_all(client, device, append, ack_id, was_held=was_held)
+        if (await self._standings.of(act.uid, conv)).exists:
+            await self._append_after_all(act, append, was_held=was_held)
             return
-        client.answer(ack_id, ack_of_held(draft.msg_id))
-        client.socket.emit(restart_packet(conv, draft.msg_id, self._clock.now_ms()))
+        act.answer(ack_of_held(msg_id))
+        act.client.socket.emit(restart_packet(conv, msg_id, self._clock.now_ms()))
 
     async def _hold(self, device: Device, append: Append) -> None:
         try:
@@ -77,21 +75,19 @@ class Restarting:
                 device.knows_held = False  # it may be held all the same
             raise
 
-    async def _append_after_all(
-        self, client: Client, device: Device, append: Append, ack_id: int | None, *, was_held: bool
-    ) -> None:
-        user, conv, msg_id = device.user, append.conv, append.drafts[0].msg_id
+    async def _append_after_all(self, act: Act, append: Append, *, was_held: bool) -> None:
+        user, conv = act.device.user, append.conv
 
         async def decide() -> Append:
             async with self._turns.of(user.uid):
                 standing = await self._standings.of(user.uid, conv)
                 if not standing.may_write and not was_held:
-                    await self._forget(user, conv, msg_id)
+                    await self._forget(user, conv, act.envelope.msg_id)
                 standing.check_may_write()
                 await self._append_held(user, conv)
             return append.as_of(standing.head.last)
 
-        await self._sender.append_decided(client, device, conv, msg_id, ack_id, decide)
+        await self._sender.append_decided(act, conv, decide)
 
     async def append_waiting(self, device: Device) -> None:
         """What the device's user holds for groups that exist by now, as far as it may write."""

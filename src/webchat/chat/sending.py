@@ -130,48 +130,38 @@ class Sender:
         await self._act(act, conv, decide, TRIES)
 
     async def _act(self, act: Act, conv: ConvID, decide: DecideIf, tries: int) -> None:
-        client, device, ack_id, msg_id = act.client, act.device, act.ack_id, act.envelope.msg_id
-        if not await self.is_resent(device, conv, msg_id, ack_id):
-            await self.append_decided(client, device, conv, msg_id, ack_id, decide, tries)
+        if not await self.is_resent(act, conv):
+            await self.append_decided(act, conv, decide, tries)
 
     async def append_decided(
-        self,
-        client: Client,
-        device: Device,
-        conv: ConvID,
-        msg_id: str,
-        ack_id: int | None,
-        decide: DecideIf,
-        tries: int = TRIES,
+        self, act: Act, conv: ConvID, decide: DecideIf, tries: int = TRIES
     ) -> None:
         """Decide and append, again where members changed in between; returns when it is done. Where
         nothing is appended, the ack has no `Seq`.
 
-        Raises what `decide` raises. If the same act (`conv`, `msg_id`) was appended before, that is
-        perhaps why it raises, or has nothing to append: then it is answered as it was then.
-        UNAVAILABLE if it never came through.
+        Raises what `decide` raises. If `act` was appended before, that is perhaps why it raises, or
+        has nothing to append: then it is answered as it was then. UNAVAILABLE if it never came
+        through.
         """
         for _ in range(tries):
             try:
                 append = await decide()
             except Exception:
-                if await self.is_resent(device, conv, msg_id, ack_id):
+                if await self.is_resent(act, conv):
                     return
                 raise
             if append is None:
-                if not await self.is_resent(device, conv, msg_id, ack_id):
-                    client.answer(ack_id, ack_of_receipt(msg_id, conv))
+                if not await self.is_resent(act, conv):
+                    act.answer(ack_of_receipt(act.envelope.msg_id, conv))
                 return
-            if await self._try(client, device, ack_id, append):
+            if await self._try(act, append):
                 return
         raise too_contended()
 
-    async def _try(
-        self, client: Client, device: Device, ack_id: int | None, append: Append
-    ) -> bool:
+    async def _try(self, act: Act, append: Append) -> bool:
         """Append; False: members changed, decide again."""
         outcome = _Outcome()
-        sending = self._sending(client, device, ack_id, append, outcome.members_changed)
+        sending = self._sending(act.client, act.device, act.ack_id, append, outcome.members_changed)
         self.log.append(append, lambda result: outcome.after(sending, result))
         return await outcome.is_final()
 
@@ -219,15 +209,13 @@ class Sender:
             raise result
         return result
 
-    async def is_resent(
-        self, device: Device, conv: ConvID, msg_id: str, ack_id: int | None
-    ) -> bool:
+    async def is_resent(self, act: Act, conv: ConvID) -> bool:
         """Whether this was appended before: then it is answered as it was then."""
-        entry = await self.log.find(conv, device.user.uid, msg_id) if msg_id else None
+        msg_id = act.envelope.msg_id
+        entry = await self.log.find(conv, act.uid, msg_id) if msg_id else None
         if entry is not None:
-            self.stored(
-                Appended((entry,), (), fresh=False), OwnAck(device, ack_id, conv, self.publishing)
-            )
+            ack = OwnAck(act.device, act.ack_id, conv, self.publishing)
+            self.stored(Appended((entry,), (), fresh=False), ack)
         return entry is not None
 
     def _spread(self, entries: Sequence[Entry], answered: Callable[[], None]) -> None:
