@@ -116,10 +116,10 @@ class Sender:
             try:
                 yield
             except WebchatError as error:
-                self.note_refusal(conv, error)
+                self._note_refusal(conv, error)
                 raise
 
-    def note_refusal(self, conv: ConvID, result: Appended | Exception) -> None:
+    def _note_refusal(self, conv: ConvID, result: Appended | Exception) -> None:
         """If it is one because the store does not answer, those who wait for their turn there are
         refused, too."""
         if isinstance(result, WebchatError) and result.code is Code.UNAVAILABLE:
@@ -160,10 +160,23 @@ class Sender:
 
     async def _try(self, act: Act, append: Append) -> bool:
         """Append; False: members changed, decide again."""
-        outcome = _Outcome()
-        sending = self._sending(act.client, act.device, act.ack_id, append, outcome.members_changed)
-        self.log.append(append, lambda result: outcome.after(sending, result))
-        return await outcome.is_final()
+        done, is_final = asyncio.Event(), True
+
+        def decide_again() -> None:
+            nonlocal is_final
+            is_final = False
+
+        def answered(result: Appended | Exception) -> None:
+            try:
+                sending(result)
+            finally:
+                self._note_refusal(append.conv, result)
+                done.set()
+
+        sending = self._sending(act.client, act.device, act.ack_id, append, decide_again)
+        self.log.append(append, answered)
+        await done.wait()
+        return is_final
 
     async def decided(self, conv: ConvID, decide: Decide) -> Appended:
         """Decide and append what no connection waits for, in turn with `act`. See
@@ -299,28 +312,6 @@ class _Sending(OwnAck, eq=False, kw_only=True):
         if self.append.moves_sender:
             sender.receipts.own_message_failed(self.conv, self.device.user.uid, result)
         self.client.refuse(self.ack_id, result, self.msg_id, sender.stats)
-
-
-class _Outcome:
-    """Whether an append that was decided on holds, or has to be decided again."""
-
-    def __init__(self) -> None:
-        self._changed = False
-        self._done = asyncio.Event()
-
-    def members_changed(self) -> None:
-        self._changed = True
-
-    def after(self, sending: _Sending, result: Appended | Exception) -> None:
-        try:
-            sending(result)
-        finally:
-            sending.sender.note_refusal(sending.conv, result)
-            self._done.set()
-
-    async def is_final(self) -> bool:
-        await self._done.wait()
-        return not self._changed
 
 
 def _told_of(entry: Entry) -> Sequence[Uid]:
