@@ -47,7 +47,7 @@ class Amending:
         async def decide() -> Append:
             return await self._decide(kind, act.device, conv, envelope)
 
-        await self._sender.amend(act, conv, decide)
+        await self._sender.act(act, conv, decide)
 
     async def _decide(self, kind: Kind, device: Device, conv: ConvID, envelope: Envelope) -> Append:
         uid, is_admin, members_as_of = device.user.uid, False, None

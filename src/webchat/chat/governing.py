@@ -17,7 +17,8 @@ from webchat.service.membership_entries import remove
 from webchat.service.ruling_entries import close, group_change, regroup, role, role_change
 from webchat.service.standing import Standing, Standings
 
-Decide = Callable[[Standing], Awaitable["Append | None"]]
+DecideAt = Callable[[Standing], Awaitable["Append | None"]]
+"""As DecideIf, where the sender stands."""
 
 
 class Governing:
@@ -97,11 +98,11 @@ class Governing:
 
         await self._act(act, decide)
 
-    async def _act(self, act: Act, decide: Decide) -> None:
+    async def _act(self, act: Act, decide: DecideAt) -> None:
         """Decided where the sender stands; what is so already is ok, without a `Seq`."""
         conv = check_group_act(act.uid, act.envelope)
 
         async def decide_now() -> Append | None:
             return await decide(await self._standings.of(act.uid, conv))
 
-        await self._sender.act(act, conv, decide_now)
+        await self._sender.act_in_turn(act, conv, decide_now)

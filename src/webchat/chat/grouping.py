@@ -168,7 +168,7 @@ class Groups:
             others = [other for other in uids if other != uid]
             return create(uid, conv, await self._consent.to_add(uid, conv, others), envelope, name)
 
-        await self._sender.amend(act, conv, decide)  # nobody is in yet whose turn it could be
+        await self._sender.act(act, conv, decide)  # nobody is in yet whose turn it could be
 
     async def refer(self, act: Act) -> None:
         """Flow 8. Who is in already is left out, who wants to be asked gets an invitation, before
@@ -192,7 +192,7 @@ class Groups:
                 self._sender.tell_again([*map(user_log, consented.waiting)])
             return refer(standing, consented.added, envelope) if consented.added else None
 
-        await self._sender.act(act, conv, decide)
+        await self._sender.act_in_turn(act, conv, decide)
 
     async def _ask(self, invitation: Invitation) -> None:
         """Invite somebody, unless another invitation to that group is first."""
@@ -218,7 +218,7 @@ class Groups:
                 successor = await self._members.successor(conv, act.uid)
             return depart(standing, others, successor, act.envelope)
 
-        await self._sender.act(act, conv, decide)
+        await self._sender.act_in_turn(act, conv, decide)
 
     async def rejoin(self, act: Act) -> None:
         """Flows 6 and 7: answered with the list; in open mode an unknown group is made from it."""

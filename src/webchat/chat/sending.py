@@ -102,11 +102,11 @@ class Sender:
             if each.conv == conv
         )
 
-    async def act(self, act: Act, conv: ConvID, decide: DecideIf) -> None:
-        """As `amend`, for what changes who is in a group, or what they may do: in turn with all
-        that does so there on this node, else those who act at the same moment refuse each other."""
+    async def act_in_turn(self, act: Act, conv: ConvID, decide: DecideIf) -> None:
+        """As `act`, for what changes who is in a group, or what they may do: in turn with all that
+        does so there on this node, else those who act at the same moment refuse each other."""
         async with self._turn(conv):
-            await self._act(act, conv, decide, _TRIES_IN_TURN)
+            await self.act(act, conv, decide, _TRIES_IN_TURN)
 
     @asynccontextmanager
     async def _turn(self, conv: ConvID) -> AsyncIterator[None]:
@@ -125,11 +125,8 @@ class Sender:
         if isinstance(result, WebchatError) and result.code is Code.UNAVAILABLE:
             self._turns.refuse_waiting(conv)
 
-    async def amend(self, act: Act, conv: ConvID, decide: DecideIf) -> None:
+    async def act(self, act: Act, conv: ConvID, decide: DecideIf, tries: int = TRIES) -> None:
         """As `append_decided`; what was appended before is not decided on again."""
-        await self._act(act, conv, decide, TRIES)
-
-    async def _act(self, act: Act, conv: ConvID, decide: DecideIf, tries: int) -> None:
         if not await self.is_resent(act, conv):
             await self.append_decided(act, conv, decide, tries)
 
@@ -179,7 +176,7 @@ class Sender:
         return is_final
 
     async def decided(self, conv: ConvID, decide: Decide) -> Appended:
-        """Decide and append what no connection waits for, in turn with `act`. See
+        """Decide and append what no connection waits for, in turn as `act_in_turn`. See
         `service/appending.py`."""
         answered = asyncio.Event()
         async with self._turn(conv):  # no longer than it takes to be durable
