@@ -8,7 +8,7 @@ from typing import Any
 
 from webchat.chat.client import Act, Client
 from webchat.chat.device import Device
-from webchat.chat.packets import LISTED_MEMBERS, ack_of_held, ack_of_receipt, notify_packet
+from webchat.chat.packets import LISTED_MEMBERS, ack_of_receipt, notify_packet
 from webchat.chat.restarting import Restarting
 from webchat.chat.seed import SeedDevice
 from webchat.chat.sending import Sender
@@ -124,8 +124,7 @@ class Groups:
         async def decide() -> Append:
             standing = await self._standings.of(uid, conv)
             standing.check_may_write()
-            if self._restarting is not None:  # its sender may have come in only just
-                await self._restarting.append_before_more(device, conv)
+            await self.append_held(device, conv)  # its sender may have come in only just
             if (log := device.user.logs.get(conv)) is not None:
                 log.learn(standing)
             return append.as_of(standing.head.last)
@@ -133,21 +132,10 @@ class Groups:
         async with act.client.turn:
             if await self._sender.is_resent(act, conv):
                 return
-            try:
-                if self._restarting is not None:
-                    if not (await self._standings.of(uid, conv)).exists:
-                        await self._restarting.hold(act, append)
-                        return
-                    await self._restarting.append_before_more(device, conv)
+            if self._restarting is None:
                 await self._sender.append_decided(act, conv, decide)
-            except WebchatError as error:
-                if self._restarting is None or error.code is Code.UNAVAILABLE:
-                    raise
-                if await self._restarting.is_held(device, conv, act.envelope.msg_id):
-                    act.answer(ack_of_held(act.envelope.msg_id))
-                # If it was held before, its sender may have come in with it meanwhile.
-                elif not await self._sender.is_resent(act, conv):
-                    raise
+            else:
+                await self._restarting.append_or_hold(act, append, decide)
 
     async def append_held(self, device: Device, conv: ConvID) -> None:
         """What the device's user holds for a group, ahead of whatever else it does there."""

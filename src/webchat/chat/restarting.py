@@ -15,7 +15,7 @@ from webchat.chat.client import Act
 from webchat.chat.device import Device
 from webchat.chat.followed import User
 from webchat.chat.packets import ack_of_held, restart_packet
-from webchat.chat.sending import TRIES, Sender, too_contended
+from webchat.chat.sending import TRIES, DecideIf, Sender, too_contended
 from webchat.chat.tools import Tools
 from webchat.errors import Code, MembersChanged, WebchatError
 from webchat.model import ConvID, Seq, Uid
@@ -51,12 +51,31 @@ class Restarting:
         self._turns = Turns()
         """Of each user, so that nothing is refused that is just being appended."""
 
-    async def hold(self, act: Act, append: Append) -> None:
+    async def append_or_hold(self, act: Act, append: Append, decide: DecideIf) -> None:
+        """Append a message to a group as `decide` says, behind what is held for it; hold it while
+        the group is not known. What is held already is not refused. Raises WebchatError."""
+        device, conv, msg_id = act.device, append.conv, act.envelope.msg_id
+        try:
+            if not (await self._standings.of(act.uid, conv)).exists:
+                await self._hold(act, append)
+                return
+            await self.append_before_more(device, conv)
+            await self._sender.append_decided(act, conv, decide)
+        except WebchatError as error:
+            if error.code is Code.UNAVAILABLE:
+                raise
+            if await self._is_held(device, conv, msg_id):
+                act.answer(ack_of_held(msg_id))
+            # If it was held before, its sender may have come in with it meanwhile.
+            elif not await self._sender.is_resent(act, conv):
+                raise
+
+    async def _hold(self, act: Act, append: Append) -> None:
         """Hold a message to a group that is not known, unless it is known by now. Raises
         WebchatError: it is not held, or was before."""
         device, conv, msg_id = act.device, append.conv, act.envelope.msg_id
-        was_held = await self.is_held(device, conv, msg_id)
-        await self._hold(device, append)
+        was_held = await self._is_held(device, conv, msg_id)
+        await self._store(device, append)
         # Before it is looked up: what makes the group may come by meanwhile.
         device.user.hold(conv, self._came_in)
         if (await self._standings.of(act.uid, conv)).exists:
@@ -65,7 +84,7 @@ class Restarting:
         act.answer(ack_of_held(msg_id))
         act.client.socket.emit(restart_packet(conv, msg_id, self._clock.now_ms()))
 
-    async def _hold(self, device: Device, append: Append) -> None:
+    async def _store(self, device: Device, append: Append) -> None:
         try:
             await self._held.hold(append.conv, append.drafts[0], self._clock.now_ms(), self._limits)
         except WebchatError as error:
@@ -102,7 +121,7 @@ class Restarting:
         if conv in device.user.holds:
             await self.append_for(device.user, conv)
 
-    async def is_held(self, device: Device, conv: ConvID, msg_id: str) -> bool:
+    async def _is_held(self, device: Device, conv: ConvID, msg_id: str) -> bool:
         """Whether that message of the device's user is held: it stays so, though the group exists
         by now and its sender is not in it."""
         if not device.knows_held:
