@@ -25,14 +25,14 @@ class Client(Bucket):
     """State of one connection. `uid`: whom its token names, in open mode whom it said, if anybody;
     `login_id`: of the token. `gate`: while something it sent is being looked up, what it sent
     after that waits here, in order. `again`: how many of its messages were refused since members
-    changed, and are decided anew in their `turn`. `settling`: set when one of what it is having
-    appended has come to an end, while something waits for that. It is the bucket of its own rate;
+    changed, and are decided anew, in turn. `settling`: set when one of what it is having appended
+    has come to an end, while something waits for that. It is the bucket of its own rate;
     `refusals`: that of what is refused for nothing but its coming, None: nothing was yet.
     """
 
     __slots__ = (
-        "_turn", "again", "device", "gate", "login_id", "more_timer", "refusals", "settling",
-        "socket", "uid",
+        "again", "device", "gate", "login_id", "more_timer", "refusals", "settling", "socket",
+        "uid",
     )  # fmt: skip
 
     def __init__(self, socket: Socket, uid: Uid | None, login_id: str) -> None:
@@ -46,14 +46,6 @@ class Client(Bucket):
         self.refusals: Bucket | None = None
         self.again = 0
         self.settling: asyncio.Event | None = None
-        self._turn: asyncio.Lock | None = None
-
-    @property
-    def turn(self) -> asyncio.Lock:
-        """See above; most connections never need one."""
-        if self._turn is None:
-            self._turn = asyncio.Lock()
-        return self._turn
 
     async def settled(self, conv: ConvID) -> None:
         """Wait until all that it is having appended to `conv` is stored or refused. One at a time

@@ -24,6 +24,7 @@ from webchat.service.membership_entries import create, depart, group_name, refer
 from webchat.service.profiles import Profiles
 from webchat.service.send import check_body, group_message
 from webchat.service.standing import OWNER, Standing, Standings
+from webchat.service.turns import Turns
 
 Later = Coroutine[Any, Any, None]
 
@@ -53,6 +54,8 @@ class Groups:
         self._stats = tools.stats
         self._list_uids = list_uids
         self._text_bytes = text_bytes
+        self._turns = Turns()
+        """Of each connection, for its messages that have to be looked up."""
 
     # Messages
 
@@ -129,7 +132,7 @@ class Groups:
                 log.learn(standing)
             return append.as_of(standing.head.last)
 
-        async with act.client.turn:
+        async with self._turns.of(act.client):
             if await self._sender.is_resent(act, conv):
                 return
             if self._restarting is None:
