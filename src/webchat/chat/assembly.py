@@ -125,7 +125,7 @@ class Chat:
         self.receipts = receipts = Receipts(
             store.positions,
             telling,
-            Answering(stats).stored,
+            Answering().stored,
             notices.reader_moved,
             clock,
             settings.receipts,

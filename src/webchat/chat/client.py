@@ -31,11 +31,11 @@ class Client(Bucket):
     """
 
     __slots__ = (
-        "again", "device", "gate", "login_id", "more_timer", "refusals", "settling", "socket",
-        "uid",
+        "_stats", "again", "device", "gate", "login_id", "more_timer", "refusals", "settling",
+        "socket", "uid",
     )  # fmt: skip
 
-    def __init__(self, socket: Socket, uid: Uid | None, login_id: str) -> None:
+    def __init__(self, socket: Socket, uid: Uid | None, login_id: str, stats: Stats) -> None:
         super().__init__()
         self.socket = socket
         self.uid = uid
@@ -46,6 +46,7 @@ class Client(Bucket):
         self.refusals: Bucket | None = None
         self.again = 0
         self.settling: asyncio.Event | None = None
+        self._stats = stats
 
     async def settled(self, conv: ConvID) -> None:
         """Wait until all that it is having appended to `conv` is stored or refused. One at a time
@@ -55,12 +56,9 @@ class Client(Bucket):
             await self.settling.wait()
         self.settling = None
 
-    def refuse(
-        self, ack_id: int | None, error: WebchatError, msg_id: str | None, stats: Stats
-    ) -> None:
-        """Say why not: as the ack if one was asked for, else as an event `error`. It is counted in
-        `stats`."""
-        stats.refused += 1
+    def refuse(self, ack_id: int | None, error: WebchatError, msg_id: str | None) -> None:
+        """Say why not: as the ack if one was asked for, else as an event `error`. It is counted."""
+        self._stats.refused += 1
         _log.debug("refused", uid=self.uid, code=error.code.wire, why=error.message)
         if ack_id is not None:
             self.socket.ack(ack_id, refusal_ack(error, msg_id))
@@ -96,3 +94,7 @@ class Act(msgspec.Struct, frozen=True):
     def answer(self, args: bytes) -> None:
         """Say what came of it, if that was asked for."""
         self.client.answer(self.ack_id, args)
+
+    def refuse(self, error: WebchatError) -> None:
+        """Say why not."""
+        self.client.refuse(self.ack_id, error, self.envelope.msg_id)

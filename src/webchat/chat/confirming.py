@@ -13,7 +13,6 @@ from webchat.chat.device import Device
 from webchat.chat.followed import User
 from webchat.chat.packets import ack_of_receipt
 from webchat.chat.seed import SeedDevice
-from webchat.chat.stats import Stats
 from webchat.errors import Code, WebchatError
 from webchat.model import GROUP_PREFIX, ConvID, Entry, Seq, Uid, is_uid, pair_conv
 from webchat.ports.log import Log
@@ -36,8 +35,7 @@ class _Asked(msgspec.Struct, gc=False):
 class Answering:
     """Tells connections that their receipts are stored, or why not."""
 
-    def __init__(self, stats: Stats) -> None:
-        self._stats = stats
+    def __init__(self) -> None:
         self._answered: tuple[str, ConvID] | None = None
         self._answer = b""
 
@@ -46,7 +44,7 @@ class Answering:
         for asked in waiting:
             if isinstance(error, WebchatError):
                 for ack_id in asked.ack_ids:
-                    asked.client.refuse(ack_id, error, asked.msg_id, self._stats)
+                    asked.client.refuse(ack_id, error, asked.msg_id)
                 continue
             # Without a MsgID all answers of a conversation are the same.
             answered = (asked.msg_id, conv)

@@ -51,7 +51,6 @@ class Groups:
         self._clock = tools.clock
         self._restarting = restarting
         self._spawn = tools.spawn
-        self._stats = tools.stats
         self._list_uids = list_uids
         self._text_bytes = text_bytes
         self._turns = Turns()
@@ -107,7 +106,7 @@ class Groups:
         try:
             await self._looked_up(act, append)
         except WebchatError as error:
-            client.refuse(act.ack_id, error, act.envelope.msg_id, self._stats)
+            act.refuse(error)
         finally:
             client.again -= 1
             if client.settling is not None:

@@ -143,7 +143,7 @@ class ChatHandler:
     async def connect(self, socket: Socket, auth: object) -> None:
         """Say who it is. Raises ConnectRefused."""
         uid, login_id = await self._identity.of(socket, auth)
-        socket.state = Client(socket, uid, login_id)
+        socket.state = Client(socket, uid, login_id, self._stats)
 
     def connected(self, socket: Socket) -> None:
         """It may speak now."""
@@ -209,7 +209,7 @@ class ChatHandler:
                 msg_id = error.msg_id
             if said is None or error.code is Code.RATE_LIMITED:
                 self._count_refusal(client)
-            client.refuse(ack_id, error, msg_id, self._stats)
+            client.refuse(ack_id, error, msg_id)
             return None
         except ProtocolError:
             raise
@@ -224,7 +224,7 @@ class ChatHandler:
         try:
             await later
         except WebchatError as error:
-            client.refuse(ack_id, error, msg_id, self._stats)
+            client.refuse(ack_id, error, msg_id)
         except Exception:
             self._fail(client, ack_id, msg_id)
 
@@ -238,8 +238,7 @@ class ChatHandler:
     def _fail(self, client: Client, ack_id: int | None, msg_id: str | None) -> None:
         """A fault of our own: the events behind it are dealt with all the same."""
         _log.exception("an event failed")
-        wrong = WebchatError(Code.INTERNAL, "that went wrong here")
-        client.refuse(ack_id, wrong, msg_id, self._stats)
+        client.refuse(ack_id, WebchatError(Code.INTERNAL, "that went wrong here"), msg_id)
 
     # What it says
 

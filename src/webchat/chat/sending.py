@@ -45,7 +45,7 @@ class Sender:
         self._spawn = tools.spawn
         self._bus = tools.bus
         self.timing = Sampling(tools.stats.append_s, tools.clock)
-        self.stats = tools.stats
+        self._stats = tools.stats
         self.log = tools.store.log
         self.hub = hub
         self.publishing = publishing
@@ -250,7 +250,7 @@ class Sender:
         for each in followed:
             self.hub.pass_on(each)
         if appended.fresh:
-            self.stats.appended += 1
+            self._stats.appended += 1
             if (moved := appended.moved) is not None:
                 if self.receipts.moved_by_own_message(moved):
                     self.notices.delivered_elsewhere(moved.conv, moved.uid, moved.after)
@@ -308,7 +308,7 @@ class _Sending(OwnAck, eq=False, kw_only=True):
             result = WebchatError(Code.INTERNAL, "that could not be stored")
         if self.append.moves_sender:
             sender.receipts.own_message_failed(self.conv, self.device.user.uid, result)
-        self.client.refuse(self.ack_id, result, self.msg_id, sender.stats)
+        self.client.refuse(self.ack_id, result, self.msg_id)
 
 
 def _told_of(entry: Entry) -> Sequence[Uid]:
