@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 from webchat.chat.client import Act, Client
 from webchat.chat.device import Device
@@ -24,9 +23,8 @@ from webchat.service.membership_entries import create, depart, group_name, refer
 from webchat.service.profiles import Profiles
 from webchat.service.send import check_body, group_message
 from webchat.service.standing import OWNER, Standing, Standings
+from webchat.service.tasks import Work
 from webchat.service.turns import Turns
-
-Later = Coroutine[Any, Any, None]
 
 
 class Groups:
@@ -60,7 +58,7 @@ class Groups:
 
     def message(
         self, client: Client, device: Device, envelope: Envelope, ack_id: int | None
-    ) -> Later | None:
+    ) -> Work | None:
         """A message to a group: one plain call where it is at hand that the sender may write."""
         uid = device.user.uid
         conv = check_group_act(uid, envelope)

@@ -7,11 +7,11 @@ behind which the same connection's next events wait in order.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -36,11 +36,11 @@ from webchat.protocol.socketio import Event, ProtocolError, decode_event
 from webchat.service.amend import KINDS as AMENDMENTS
 from webchat.service.profiles import Profiles
 from webchat.service.send import check_message, pair_message
+from webchat.service.tasks import Work
 from webchat.service.turns import Turns
 from webchat.session.handler import Socket
 
-Later = Coroutine[Any, Any, None]
-Said = Callable[[Client, Device, Envelope, "int | None"], "Later | None"]
+Said = Callable[[Client, Device, Envelope, "int | None"], "Work | None"]
 """Takes what comes often: one plain call where nothing has to be looked up."""
 _RECEIPTS: Final = frozenset({"delivery", "display"})
 _LISTING: Final = frozenset({"create", "refer", "remove", "rejoin"})
@@ -126,7 +126,7 @@ class ChatHandler:
             "delivery": confirming.receipt,
             "display": confirming.receipt,
         }
-        self._acts: Mapping[str, Callable[[Act], Later]] = {
+        self._acts: Mapping[str, Callable[[Act], Work]] = {
             "create": groups.create,
             "refer": groups.refer,
             "depart": groups.depart,
@@ -174,7 +174,7 @@ class ChatHandler:
 
     # One event after another
 
-    async def _through_gate(self, client: Client, later: Later | None) -> None:
+    async def _through_gate(self, client: Client, later: Work | None) -> None:
         gate, answered = client.gate, 0
         while later is not None or gate:
             if later is not None:
@@ -191,7 +191,7 @@ class ChatHandler:
                 gate.clear()
         client.gate = None
 
-    def _answer(self, client: Client, event: Event) -> Later | None:
+    def _answer(self, client: Client, event: Event) -> Work | None:
         """Deal with one event; what is returned is the rest of it."""
         ack_id, msg_id = event.ack_id, None
         said: Envelope | NamedEvent | None = None
@@ -200,7 +200,7 @@ class ChatHandler:
                 decode_event(event)  # A placeholder without its attachment breaks the protocol.
             said = decode_chat(event.data, self._settings.extension_bytes, self._event_chars)
             if isinstance(said, tuple):
-                later: Later | None = self._other(client, said, ack_id)
+                later: Work | None = self._other(client, said, ack_id)
             else:
                 msg_id = said.msg_id
                 later = self._chat(client, said, event)
@@ -219,7 +219,7 @@ class ChatHandler:
         return None if later is None else self._finish(client, ack_id, msg_id, later)
 
     async def _finish(
-        self, client: Client, ack_id: int | None, msg_id: str | None, later: Later
+        self, client: Client, ack_id: int | None, msg_id: str | None, later: Work
     ) -> None:
         try:
             await later
@@ -242,7 +242,7 @@ class ChatHandler:
 
     # What it says
 
-    def _chat(self, client: Client, envelope: Envelope, event: Event) -> Later | None:
+    def _chat(self, client: Client, envelope: Envelope, event: Event) -> Work | None:
         if self._draining:
             raise _going()
         if event.attachments:
@@ -271,7 +271,7 @@ class ChatHandler:
         return self._in_turn(client, device, key, envelope.to, later)
 
     async def _in_turn(
-        self, client: Client, device: Device, key: Hashable, to: str, later: Later
+        self, client: Client, device: Device, key: Hashable, to: str, later: Work
     ) -> None:
         """Do it behind what the connection has said in that conversation, what is held, too. What
         may be under way already, sent over another connection before, is done when that is done:
@@ -282,7 +282,7 @@ class ChatHandler:
                 await self._groups.append_held(device, to)
                 await later
 
-    async def _in_time(self, uid: Uid, later: Later) -> None:
+    async def _in_time(self, uid: Uid, later: Work) -> None:
         """A receipt is not refused for coming fast. One whose message has to be sought in a group's
         log, among many, waits its time, and for others such of the same user."""
         with closing(later):
@@ -300,7 +300,7 @@ class ChatHandler:
         if later is not None:
             await later
 
-    def _other(self, client: Client, said: NamedEvent, ack_id: int | None) -> Later:
+    def _other(self, client: Client, said: NamedEvent, ack_id: int | None) -> Work:
         """`join` and `sync`."""
         if self._draining:
             raise _going()
@@ -319,7 +319,7 @@ class ChatHandler:
 
     def _message(
         self, client: Client, device: Device, envelope: Envelope, ack_id: int | None
-    ) -> Later | None:
+    ) -> Work | None:
         uid, to = device.user.uid, envelope.to
         conv = pair_conv(uid, to)
         is_new = conv not in device.user.logs  # else `to` is a user's id, which need not be shown

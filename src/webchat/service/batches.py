@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeVar
+
+from webchat.service.tasks import Work
 
 READS_AT_ONCE: Final = 32
 
@@ -22,7 +24,7 @@ async def read_each(
     return found
 
 
-async def all_of(work: Sequence[Coroutine[Any, Any, None]]) -> None:
+async def all_of(work: Sequence[Work]) -> None:
     """Return when all of it has ended. Raises the first failure, then."""
     if len(work) == 1:
         await work[0]

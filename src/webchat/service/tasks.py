@@ -8,7 +8,8 @@ from typing import Any
 
 import structlog
 
-Spawn = Callable[[Coroutine[Any, Any, None]], object]
+Work = Coroutine[Any, Any, None]
+Spawn = Callable[[Work], object]
 _log = structlog.get_logger()
 
 
@@ -18,7 +19,7 @@ class Tasks:
     def __init__(self) -> None:
         self._running: set[asyncio.Task[None]] = set()
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def spawn(self, work: Work) -> asyncio.Task[None]:
         """Run `work`; an error is logged."""
         task = asyncio.get_running_loop().create_task(work)
         self._running.add(task)
@@ -41,7 +42,7 @@ class Tasks:
 class OneAtATime:
     """Work that does not run twice at once: asked for while it runs, it runs once more after."""
 
-    def __init__(self, work: Callable[[], Coroutine[Any, Any, None]], spawn: Spawn) -> None:
+    def __init__(self, work: Callable[[], Work], spawn: Spawn) -> None:
         self._work = work
         self._spawn = spawn
         self._is_asked = False
