@@ -11,6 +11,7 @@ import msgspec
 
 from webchat.model import ConvID, Seq, Uid
 from webchat.ports.positions import Moved
+from webchat.service.newest import put_newest
 
 _READERS: Final = 1_000
 
@@ -71,12 +72,10 @@ class PassedOver:
         if not delivered and not displayed:
             return
         key = (moved.conv, moved.uid)
-        passed = self._readers.setdefault(key, Named())
+        passed = self._readers.get(key) or Named()
         passed.delivered = self._newest(passed.delivered | delivered)
         passed.displayed = self._newest(passed.displayed | displayed)
-        self._readers.move_to_end(key)
-        if len(self._readers) > _READERS:
-            self._readers.popitem(last=False)
+        put_newest(self._readers, key, passed, _READERS)
 
     def _between(self, low: Seq, high: Seq) -> set[Seq]:
         return set(range(max(low, high - self._most) + 1, high))
