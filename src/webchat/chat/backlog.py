@@ -157,10 +157,8 @@ class Backlog:
                 await self._catch_up(device, log, lag)
 
     async def _catch_up(self, device: Device, log: FollowedLog, lag: Lag) -> None:
-        """Bring one log to live, unless that begins anew meanwhile, or its user turns out to have
-        left it: then the rest up to there is another log's."""
-        if not device.is_behind(log, lag):
-            return
+        """Bring one log in which the device is behind to live, unless that begins anew meanwhile,
+        or its user turns out to have left it: then the rest up to there is another log's."""
         if lag.skip_only:
             device.skip(log, lag, log.last, log.n, more=True)
         begun, spans = lag.begun, await self._visible(device.user.uid, log.conv)
