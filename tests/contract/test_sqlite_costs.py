@@ -70,20 +70,21 @@ def db() -> Iterator[sqlite3.Connection]:
 
 @pytest.fixture
 def logs(clock: ManualClock, db: sqlite3.Connection) -> Logs:
-    logs = Logs(clock, Ledger(SqliteSettings()))
-    logs.others_wrote(db)  # as the writer begins
-    logs.learn(db, 0)
-    return logs
+    ledger = Ledger(clock, SqliteSettings())
+    ledger.others_wrote(db)  # as the writer begins
+    ledger.learn(db, 0)
+    return Logs(ledger)
 
 
 def transact(db: sqlite3.Connection, logs: Logs, act: Callable[[], object]) -> None:
     """Do `act` in a transaction of its own."""
+    ledger = logs._ledger
     db.execute("BEGIN")
-    logs.begin(db, [])
+    ledger.begin(db, [])
     act()
-    logs.finish(db, is_idle=False)
+    ledger.finish(db, is_idle=False)
     db.execute("COMMIT")
-    logs.committed()
+    ledger.committed()
 
 
 def append(db: sqlite3.Connection, logs: Logs, request: Append) -> None:
@@ -170,9 +171,9 @@ def plan_of(db: sqlite3.Connection, read: Callable[[], Coroutine[Any, Any, objec
 
 
 def test_what_a_user_follows_is_read_from_an_index_alone_and_members_of_a_log_together(
-    db: sqlite3.Connection,
+    clock: ManualClock, db: sqlite3.Connection
 ) -> None:
-    following = SqliteFollowing(AtOnce(db), Ledger(SqliteSettings()))
+    following = SqliteFollowing(AtOnce(db), Ledger(clock, SqliteSettings()))
     members = SqliteMembers(AtOnce(db))
     for read in (lambda: following.of("ann"), lambda: members.of_user("ann")):
         plan = plan_of(db, read)
@@ -185,12 +186,12 @@ def test_what_a_user_follows_is_read_from_an_index_alone_and_members_of_a_log_to
 
 
 def test_what_a_user_follows_is_one_statement_by_which_the_loop_only_sees_if_it_is_much(
-    db: sqlite3.Connection, logs: Logs
+    clock: ManualClock, db: sqlite3.Connection, logs: Logs
 ) -> None:
     append(db, logs, to_pair("few", "f", "1"))
     for number in range(300):
         append(db, logs, to_pair("many", f"f{number}", "1"))
-    following = SqliteFollowing(AtOnce(db), Ledger(SqliteSettings()))
+    following = SqliteFollowing(AtOnce(db), Ledger(clock, SqliteSettings()))
     assert len(statements_of(db, lambda: following.of("few"))) == 1
     briefly, by_a_thread = statements_of(db, lambda: following.of("many"))
     assert steps_of(db, lambda: db.execute(briefly).fetchall()) < 100 * STEPS_A_ROW
@@ -213,14 +214,14 @@ def test_of_the_many_spans_of_one_member_the_loop_reads_a_few(
 
 
 def test_members_who_do_not_have_an_entry_are_counted_at_a_row_each(
-    db: sqlite3.Connection, logs: Logs
+    clock: ManualClock, db: sqlite3.Connection, logs: Logs
 ) -> None:
     append(db, logs, create("group_x", *(f"u{number}" for number in range(LARGE))))
     append(db, logs, Append("group_x", (message("u0", "1"),)))
     transact(db, logs, lambda: logs.move(db, [Move("group_x", "u1", 2, 2)], {}))
     transact(db, logs, lambda: logs.settle_all(db, None))
     writer: Any = None  # which nothing is asked of, where all is in the tables
-    positions = SqlitePositions(logs, writer, AtOnce(db), Ledger(SqliteSettings()))
+    positions = SqlitePositions(logs, writer, AtOnce(db), Ledger(clock, SqliteSettings()))
     counted = partial(positions.counts, "group_x", "u0", [2])
     assert asyncio.run(counted()) == {2: (1, 1)}
     assert steps_of(db, lambda: asyncio.run(counted())) < LARGE * STEPS_A_ROW
@@ -320,20 +321,22 @@ def test_a_message_takes_few_calls(db: sqlite3.Connection, logs: Logs) -> None:
 
     def batch() -> None:
         db.execute("BEGIN")
-        logs.begin(db, requests)
+        logs._ledger.begin(db, requests)
         for request in requests:
             logs.append(db, request)
-        logs.finish(db, is_idle=False)
+        logs._ledger.finish(db, is_idle=False)
         db.execute("COMMIT")
-        logs.committed()
+        logs._ledger.committed()
 
     assert calls_of(batch) <= CALLS_A_MESSAGE * BATCH
 
 
-def test_news_of_many_conversations_take_few_calls_each(db: sqlite3.Connection, logs: Logs) -> None:
+def test_news_of_many_conversations_take_few_calls_each(
+    clock: ManualClock, db: sqlite3.Connection, logs: Logs
+) -> None:
     convs = [make_group(db, logs, members) for members in range(2, 32)]
     writer: Any = None  # which nothing is asked of
-    log = SqliteLog(logs, writer, AtOnce(db), Ledger(SqliteSettings()))
+    log = SqliteLog(logs, writer, AtOnce(db), Ledger(clock, SqliteSettings()))
 
     def calls(asked: int) -> int:
         places = dict.fromkeys(convs[:asked], 2)

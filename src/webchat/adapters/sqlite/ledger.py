@@ -2,7 +2,7 @@
 
 A transaction's additions become one row of the journal and stay in memory, until they are folded
 into the tables (`folding.py`). A log whose rows an act must find in the tables is settled first.
-Used by the writer's thread alone, but for `tail`.
+Used by the writer's thread alone, but for what says that it is for any.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from webchat.model import (
     Uid,
     seal,
 )  # fmt: skip
+from webchat.ports.clock import Clock
 from webchat.ports.log import Append, Appended
 from webchat.ports.positions import Moved
 
@@ -62,10 +63,13 @@ class Ledger:
     many positions are in memory, over all logs. Of one transaction: `_new`: by the id of a request,
     its log and the hash of its key, which was not met before; `_touched`: the logs it changes, with
     their heads before; `_added`: the entries it adds; `_settled`: the logs it has written to the
-    tables, up to which `Seq`; `_counts`: the counts of messages it has read.
+    tables, up to which `Seq`; `_counts`: the counts of messages it has read; `_at`: its time (ms).
     """
 
-    def __init__(self, settings: SqliteSettings, *, keeps_journal: bool = True) -> None:
+    def __init__(
+        self, clock: Clock, settings: SqliteSettings, *, keeps_journal: bool = True
+    ) -> None:
+        self._clock = clock
         self._settings = settings
         self._keeps_journal = self._is_new = keeps_journal
         self._recent: Recent[ConvID, OpenLog] = Recent(settings.max_heads)
@@ -83,6 +87,7 @@ class Ledger:
         self._added: list[EntryRow] = []
         self._settled: dict[int, Seq] = {}
         self._counts: dict[tuple[int, Seq], int] = {}
+        self._at = 0
 
     def open(self, db: sqlite3.Connection) -> None:
         """Go on from what the last process that served left in the file, even if it died.
@@ -142,8 +147,8 @@ class Ledger:
         """A new log."""
         return OpenLog(db.execute(_MAKE, (conv,)).lastrowid or 0, conv)
 
-    def add_new(self, db: sqlite3.Connection, request: Append, at: int) -> Appended | None:
-        """`request` done at `at` (ms), if it is as most are; None: nothing was done.
+    def add_new(self, db: sqlite3.Connection, request: Append) -> Appended | None:
+        """`request` done, if it is as most are; None: nothing was done.
 
         They have one draft, whose key was looked up and is new, and go on a log that has entries;
         nothing follows from them. All in one place, as every message comes this way.
@@ -151,7 +156,7 @@ class Ledger:
         log, hashed = self._new.pop(id(request), _NONE)
         if log is None or request.follow is not None or request.is_membership:
             return None
-        conv, form, head = log.conv, log.form, log.head
+        conv, form, head, at = log.conv, log.form, log.head, self._at
         if form is None or not head.last or request.must_be_new or log.id in self._settled:
             return None
         if request.members_as_of is not None and head.members_seq > request.members_as_of:
@@ -175,10 +180,10 @@ class Ledger:
         sealed = form % (said[:-1], seq, n, at)
         return Appended((Entry(conv, seq, n, at, kind, sender, msg_id, sealed),), (), True, moved)
 
-    def add(self, log: OpenLog, request: Append, at: int) -> list[Entry]:
-        """The entries that the drafts become, at the end of their log, at `at` (ms)."""
+    def add(self, log: OpenLog, request: Append) -> list[Entry]:
+        """The entries that the drafts become, at the end of their log."""
         tail = log.tail if log.is_changing and log.tail else self._touch(log)
-        conv, log_id = log.conv, log.id
+        conv, log_id, at = log.conv, log.id, self._at
         seq, n, members_seq = log.head.last, log.head.n, log.head.members_seq
         entries = []
         for draft in request.drafts:
@@ -264,20 +269,28 @@ class Ledger:
         for log in list(self._unfolded.values()):
             self.settle(db, log)
 
-    # The life of a transaction: see `writer.py`
+    # The life of a transaction: `Memory`, in `writer.py`, says what each of these is for
 
     @property
     def is_at_rest(self) -> bool:
-        """Whether an idle `finish` has nothing to do, and `others_wrote` was told of the start."""
+        # Not before `others_wrote` was told of the start.
         return self._folding.is_over and not self._is_new
 
-    def settle_others(self, db: sqlite3.Connection) -> None:
-        """Before all else: beside a process that serves, write what it has in the journal."""
-        if not self._keeps_journal and not journal.is_empty(db):
+    @property
+    def is_learning(self) -> bool:
+        return self.keys.is_learning
+
+    def learn(self, db: sqlite3.Connection, writes: int) -> None:
+        self.keys.learn(db, writes)
+
+    def begin(self, db: sqlite3.Connection, arguments: Iterable[object]) -> None:
+        self._at = self._clock.now_ms()
+        if not self._keeps_journal and not journal.is_empty(db):  # of a process that serves
             journal.replay(db, write_keys)
             keyjournal.fold_all(db)
+        self._look_up(db, [each for each in arguments if isinstance(each, Append)])
 
-    def look_up(self, db: sqlite3.Connection, requests: Iterable[Append]) -> None:
+    def _look_up(self, db: sqlite3.Connection, requests: Iterable[Append]) -> None:
         """Look for the keys of all `requests` together: one that is new costs no query later."""
         unfolded = self._unfolded.get
         new: dict[int, tuple[OpenLog, int]] = {}
@@ -298,8 +311,6 @@ class Ledger:
         self._new = new
 
     def finish(self, db: sqlite3.Connection, *, is_idle: bool) -> None:
-        """The last thing before the commit. `is_idle`: nothing waits, so fold before it is due.
-        Raises FoldFailed."""
         if not self._keeps_journal:
             self.settle_all(db)
             return
@@ -309,7 +320,6 @@ class Ledger:
         self._folding.go_on(db, self._note(db), self._settled)
 
     def committed(self) -> None:
-        """The transaction is durable; what it did may be read."""
         self.keys.committed()  # before tails let go of their rows
         if self._settled or self._folding.has_written:
             self.folds += 1
@@ -325,20 +335,19 @@ class Ledger:
         self._start_anew()
 
     def rolled_back(self) -> None:
-        """The transaction did nothing: a fold begins again, as its slice was not written."""
         for log, tail, head in self._touched:
             tail.roll_back()
             log.head, log.positions, log.is_changing = head, dict(tail.moved), False
         self._close([log for log, _, _ in self._touched])
         # Among them may be logs that it made.
         self._recent.clear()
-        self._folding.rolled_back()
+        self._folding.rolled_back()  # it begins again, as its slice was not written
         self.keys.rolled_back()
         self._start_anew()
 
     def others_wrote(self, db: sqlite3.Connection) -> None:
-        """Something else wrote since the last transaction; maybe it has emptied the journal."""
         self._recent.clear()
+        # Maybe the journal was emptied.
         if (self._unfolded or not self.keys.is_empty) and journal.is_empty(db):
             self.folds += 1
             self._unfolded, self._lost = {}, set()

@@ -30,7 +30,6 @@ from webchat.model import (
     Position,
     user_log,
 )  # fmt: skip
-from webchat.ports.clock import Clock
 from webchat.ports.log import Append, Appended, Follow, check_conditions
 from webchat.ports.positions import Move, Moved
 
@@ -41,55 +40,13 @@ class Logs:
     Acts check first and write then; what they raise, they raise before anything is written.
     """
 
-    def __init__(self, clock: Clock, ledger: Ledger) -> None:
-        self._clock = clock
+    def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._at = 0
-
-    # The life of a transaction: see `writer.py`
-
-    def begin(self, db: sqlite3.Connection, arguments: Iterable[object]) -> None:
-        """Look up together what acts with these arguments will ask for."""
-        self._at = self._clock.now_ms()
-        self._ledger.settle_others(db)
-        self._ledger.look_up(db, [each for each in arguments if isinstance(each, Append)])
-
-    def finish(self, db: sqlite3.Connection, *, is_idle: bool) -> None:
-        """Write what is left of a batch's acts; the last thing before its commit."""
-        self._ledger.finish(db, is_idle=is_idle)
-
-    def committed(self) -> None:
-        """What was done is durable."""
-        self._ledger.committed()
-
-    def rolled_back(self) -> None:
-        """What was done is not."""
-        self._ledger.rolled_back()
-
-    def others_wrote(self, db: sqlite3.Connection) -> None:
-        """The file may say otherwise than what is remembered."""
-        self._ledger.others_wrote(db)
-
-    @property
-    def is_at_rest(self) -> bool:
-        """Whether an idle writer has nothing to do."""
-        return self._ledger.is_at_rest
-
-    @property
-    def is_learning(self) -> bool:
-        """Whether the file has something that would be good to know."""
-        return self._ledger.keys.is_learning
-
-    def learn(self, db: sqlite3.Connection, writes: int) -> None:
-        """Read a piece of it."""
-        self._ledger.keys.learn(db, writes)
-
-    # Acts
 
     def append(self, db: sqlite3.Connection, request: Append) -> Appended:
         """Append `request`. Raises MembersChanged, WebchatError(CONFLICT)."""
         ledger = self._ledger
-        if (appended := ledger.add_new(db, request, self._at)) is not None:
+        if (appended := ledger.add_new(db, request)) is not None:
             return appended
         log = ledger.log(db, request.conv)
         if log is not None and (known := ledger.known(db, log, request.drafts)):
@@ -99,7 +56,7 @@ class Logs:
             self._check_changes(db, log, request.follow)
         if log is None:
             log = ledger.make(db, request.conv)
-        entries = ledger.add(log, request, self._at)
+        entries = ledger.add(log, request)
         followed: list[Entry] = []
         if request.follow is not None or entries[0].seq == 1:
             for follow in request.follows(entries[0].seq):
@@ -174,10 +131,10 @@ class Logs:
         save_invitations(db, follow.invitations, cause.at)
         announced: list[Entry] = []
         for draft in follow.said_to_users(log.conv, cause.seq, cause.at):
-            announced += self._announce(db, draft, cause.at)
+            announced += self._announce(db, draft)
         return announced
 
-    def _announce(self, db: sqlite3.Connection, draft: Draft, at: int) -> list[Entry]:
+    def _announce(self, db: sqlite3.Connection, draft: Draft) -> list[Entry]:
         """Append to a user's log what it does not have yet."""
         request = Append(user_log(draft.sender), (draft,))
         log = self._ledger.log(db, request.conv)
@@ -185,7 +142,7 @@ class Logs:
             log = self._ledger.make(db, request.conv)
         elif self._ledger.known(db, log, request.drafts):
             return []
-        entries = self._ledger.add(log, request, at)
+        entries = self._ledger.add(log, request)
         # The tables must say why there is what they have: an invitation, a membership.
         self._ledger.settle(db, log)
         return entries

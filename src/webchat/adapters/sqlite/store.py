@@ -85,10 +85,10 @@ class SqliteStore:
     async def open(self, mode: Mode) -> None:
         """Make the file if there is none, and start the threads. One of an older version is
         migrated by who serves it, and else refused. Raises StoreRefused."""
-        ledger = Ledger(self._settings, keeps_journal=self._serves)
+        ledger = Ledger(self._clock, self._settings, keeps_journal=self._serves)
         for_writes, for_briefs, *for_reads = await asyncio.to_thread(self._prepare, mode, ledger)
-        logs = Logs(self._clock, ledger)
-        self._writer = writer = Writer(for_writes, self._settings, logs)
+        logs = Logs(ledger)
+        self._writer = writer = Writer(for_writes, self._settings, ledger)
         self._reader = reader = Reader(for_briefs, for_reads, self._settings)
         told = reader if self._serves else SettledReader(reader, writer)
         self.log = SqliteLog(logs, writer, told, ledger)
@@ -102,7 +102,7 @@ class SqliteStore:
         self.invitations = SqliteInvitations(writer, reader)
         self.links = SqliteInviteLinks(writer, reader)
         self.nodes = SqliteNodes(writer, reader)
-        self.transfer = SqliteTransfer(self._path, self._settings, logs, writer, reader)
+        self.transfer = SqliteTransfer(self._path, self._settings, logs, ledger, writer, reader)
 
     async def trouble(self) -> str:
         """Why reads do not answer; or writes, if the last one failed."""

@@ -13,6 +13,7 @@ from webchat.adapters.sqlite import files
 from webchat.adapters.sqlite.accounts import PROFILE_COLUMNS, profile_of
 from webchat.adapters.sqlite.changes import GROUP_COLUMNS, group_of
 from webchat.adapters.sqlite.keys import ENTRY_COLUMNS, entry_of
+from webchat.adapters.sqlite.ledger import Ledger
 from webchat.adapters.sqlite.logs import Logs
 from webchat.adapters.sqlite.reader import Reader, not_answering
 from webchat.adapters.sqlite.restoring import restore
@@ -124,11 +125,18 @@ class SqliteTransfer:
     """Reading all of a store, filling an empty one. See `ports/transfer.py`."""
 
     def __init__(
-        self, path: Path, settings: SqliteSettings, logs: Logs, writer: Writer, reader: Reader
+        self,
+        path: Path,
+        settings: SqliteSettings,
+        logs: Logs,
+        ledger: Ledger,
+        writer: Writer,
+        reader: Reader,
     ) -> None:
         self._path = path
         self._settings = settings
         self._logs = logs
+        self._ledger = ledger
         self._write = writer.write
         self._read = reader.read
 
@@ -150,7 +158,7 @@ class SqliteTransfer:
 
     def _restore(self, db: sqlite3.Connection, records: Sequence[Record]) -> None:
         restore(db, records)
-        self._logs.others_wrote(db)
+        self._ledger.others_wrote(db)
 
     async def begin(self) -> None:
         """Mark it as being filled."""
