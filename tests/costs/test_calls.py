@@ -92,7 +92,7 @@ async def test_each_of_eight_receipts_in_one_read(node: Node) -> None:
         anne.asks(2 + at, "chat", message("anne", "ben", f"m{at}"))
     await settle()
     ben.wire.written.clear()
-    frames = [client_frame(event(2 + at, "chat", _display(2 + at))) for at in range(8)]
+    frames = [client_frame(event(2 + at, "chat", _display(1 + at))) for at in range(8)]
     with counted() as calls:
         ben.socket.data_received(b"".join(frames))
         await node.pass_time(0.25)

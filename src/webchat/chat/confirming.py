@@ -81,7 +81,7 @@ class Confirming:
             raise _not_its_readers()
         log = user.logs.get(conv)
         is_in = log is not None and (log.is_group or (sender == uid and conv != user.own))
-        if not (is_in and seq and device.full):
+        if log is None or not (is_in and 0 < seq <= log.last and device.full):
             return self._less_usual(Act(client, device, envelope, ack_id), conv)
         delivered, displayed = (0, seq) if envelope.evt_type == "display" else (seq, 0)
         waiting = self._receipts.move(uid, conv, delivered, displayed, device)
@@ -94,7 +94,8 @@ class Confirming:
         return None
 
     def _less_usual(self, act: Act, conv: ConvID) -> Coroutine[Any, Any, None] | None:
-        """What is not a full-form reader's in a conversation that it is in, with a `Seq`."""
+        """What is not a full-form reader's in a conversation that it is in, with a `Seq` of which
+        this node has heard."""
         device, envelope = act.device, act.envelope
         seq = envelope.seq
         if not envelope.msg_id and not seq:
@@ -111,6 +112,9 @@ class Confirming:
             return self._unheard(act, conv)
         if not seq:
             return self._by_key(act, conv)
+        log = device.user.logs.get(conv)
+        if log is not None and seq > log.last:
+            return self._move_up_to(act, conv, seq)
         self._move(act, conv, seq)
         return None
 
@@ -120,7 +124,7 @@ class Confirming:
         if not _has_part_in(act.device.user, conv):
             raise not_a_member()
         if act.envelope.seq:
-            self._move(act, conv, act.envelope.seq)
+            await self._move_up_to(act, conv, act.envelope.seq)
         else:
             await self._by_key(act, conv)
 
@@ -135,7 +139,7 @@ class Confirming:
         if entry is None or not _has_part_in(user, conv):
             act.answer(ack_of_receipt(act.envelope.msg_id, conv))
         else:
-            self._move(act, conv, entry.seq)
+            await self._move_up_to(act, conv, entry.seq)
 
     async def _find(self, conv: ConvID, envelope: Envelope) -> Entry | None:
         """A message by its author and MsgID; in a group perhaps by its MsgID alone."""
@@ -145,6 +149,15 @@ class Confirming:
             if entry.msg_id == envelope.msg_id:
                 return entry
         return None
+
+    async def _move_up_to(self, act: Act, conv: ConvID, seq: Seq) -> None:
+        """Beyond what this node has heard of, the store says what is the last by now: what is said
+        there before the move is written does not count as read."""
+        log = act.device.user.logs.get(conv)
+        if log is not None:
+            await self._ahead.catch_up(act.device.user, {conv: seq})
+            seq = min(seq, log.last)
+        self._move(act, conv, seq)
 
     def _move(self, act: Act, conv: ConvID, seq: Seq) -> None:
         device, envelope = act.device, act.envelope
