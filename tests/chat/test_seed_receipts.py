@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from tests.chat.world import Person, World
+from tests.chat.watched import WatchedStore
+from tests.chat.world import Person, World, settle
 from webchat.chat.assembly import Settings
 from webchat.chat.keeping import KeptSettings
 from webchat.model import Entry
@@ -289,3 +290,42 @@ async def test_all_that_is_kept_is_handed_over_where_the_store_gives_it_one_by_o
     again = await seed(world, "anna")
     assert heard(again) == [("delivery", "anna-one"), ("display", "anna-one")]
     await world.chat.close()
+
+
+@pytest.mark.parametrize("is_alone", [True, False])
+async def test_what_was_acknowledged_when_a_node_ends_is_kept(is_alone: bool) -> None:
+    other = World(KEPT)
+    store = WatchedStore(other.store)
+    world = World(beside=other, store=store)
+    anna, ben = await talk(world)
+    anna.leave()
+    if is_alone:
+        await other.bus.close()
+    else:
+        world.bus.withhold()
+    ack_id = ben.say("chat", ben.message("anna", "", EvtType="display", MsgID="anna-one"))
+    world.chat.drain()
+    ending = asyncio.create_task(world.chat.finish(within_s=5.0))
+    await settle()
+    assert ben.socket.acks[ack_id]["ok"]
+    assert not ending.done()
+    if not is_alone:
+        world.bus.answer()
+        await settle()
+        assert not ending.done()
+    store.kept.may_keep.set()
+    await ending
+    await world.chat.close()
+    assert heard(await seed(other, "anna")) == [("display", "anna-one")]
+    await other.chat.close()
+
+
+async def test_a_node_ends_all_the_same_where_nothing_can_be_kept() -> None:
+    before = World(KEPT)
+    world = World(beside=before, store=WatchedStore(before.store))  # it never keeps
+    anna, ben = await talk(world)
+    anna.leave()
+    await name(ben, "display", "one")
+    await world.chat.finish(within_s=0.01)
+    for node in (world, before):
+        await node.chat.close()

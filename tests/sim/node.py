@@ -244,6 +244,7 @@ class Node:
         self._endpoint.drain()
         await asyncio.sleep(0.1)
         self._endpoint.abandon()
+        await self.chat.finish(1.0)
         await self.chat.close()
         await self._peers.stop()
         await self._seen_bus.close()

@@ -23,6 +23,8 @@ from webchat.session.client import SocketIO
 from webchat.transport.server import Server
 
 _SWEEP_S = 3_600.0
+_FINISH_S = 1.0
+"""So long it may take to tell or keep what was acknowledged, once nobody is connected any more."""
 
 
 class Node:
@@ -92,6 +94,7 @@ class Node:
 
     async def _end(self, server: Server, chat: Chat) -> None:
         chat.drain()
+        until_s = self._clock.monotonic_s() + self._grace_s + _FINISH_S
         ending = asyncio.create_task(server.stop(self._grace_s))
         hurried = asyncio.create_task(self._hurried.wait())
         await asyncio.wait((ending, hurried), return_when=asyncio.FIRST_COMPLETED)
@@ -99,6 +102,8 @@ class Node:
         if not ending.done():
             await server.stop(0.0)
         await ending
+        if not self._hurried.is_set():
+            await chat.finish(min(_FINISH_S, until_s - self._clock.monotonic_s()))
 
     async def _forget_expired(self, store: Store, patience: Patience) -> None:
         async def forget() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
 from webchat.chat.ahead import Ahead
 from webchat.chat.amending import Amending
@@ -86,6 +88,8 @@ class Chat:
     ) -> None:
         self._settings = settings
         self._tasks = tasks = Tasks()
+        self._telling = to_be_told = Tasks()
+        """What tells authors of receipts, or keeps these for them."""
         self.stats = stats = Stats()
         self.patience = patience = Patience(clock)
         spawn = tasks.spawn
@@ -111,17 +115,19 @@ class Chat:
         attendance = Attendance(roster, gaps, comparing, backlog, tools)
         ahead = Ahead(attendance, gaps, store.members)
         hub = Hub(roster, attendance, gaps, stats)
-        publishing = Publishing(tools, settings.repair)
+        self._publishing = publishing = Publishing(tools, settings.repair)
 
         # Receipts
-        keeping = Keeping(roster, profiles, tools, settings.kept)
+        keeping = Keeping(roster, profiles, replace(tools, spawn=to_be_told.spawn), settings.kept)
         most = settings.repair.failed_notices
         unheard, said = Unheard(most), Said(most, clock)
         notices = Notices(roster, keeping, unheard, said, Heard(most), tools)
         readers = ReadPositions(
             store, profiles, clock, spawn, notices.author_counted, settings.receipts
         )
-        telling = Telling(store, readers, notices, profiles, patience, spawn, settings.receipts)
+        telling = Telling(
+            store, readers, notices, profiles, patience, to_be_told.spawn, settings.receipts
+        )
         self.receipts = receipts = Receipts(
             store.positions,
             telling,
@@ -209,6 +215,17 @@ class Chat:
         self.handler.drain()
         self.receipts.flush()
 
+    async def finish(self, within_s: float) -> None:
+        """Write what has been gathered, and have it told, or kept for authors who are nowhere: what
+        was acknowledged is not asked for again. For `within_s` seconds at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self.receipts.written()
+                await self._telling.over()
+                await self._publishing.answered()  # what nobody has heard is kept then
+                await self._telling.over()
+
     async def close(self) -> None:
         """End all that runs beside."""
         await self._tasks.close()
+        await self._telling.close()

@@ -7,6 +7,7 @@ when the bus is back its head is published, and whoever lacks something reads it
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -55,6 +56,12 @@ class Publishing:
         for entry in entries[:-1]:
             self.publish(entry)
         self.publish(entries[-1], done)
+
+    async def answered(self) -> None:
+        """Return once the bus has answered for all that this node has published so far."""
+        over = asyncio.Event()
+        self._bus.publish((NODES,), b"", lambda _: over.set())  # of no kind: it is passed over
+        await over.wait()
 
     def _published(self, conv: ConvID, result: int | Exception) -> None:
         if isinstance(result, Exception):

@@ -31,6 +31,11 @@ class Tasks:
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("a task failed", exc_info=error)
 
+    async def over(self) -> None:
+        """Return once nothing runs any more."""
+        while self._running:
+            await asyncio.wait(self._running)
+
     async def close(self) -> None:
         """Cancel what runs and wait until it has ended."""
         running = list(self._running)
