@@ -63,6 +63,34 @@ async def test_the_skips_of_a_join_wait_for_the_socket_however_many_they_are() -
     await world.chat.close()
 
 
+async def test_the_skips_of_cursors_beyond_the_last_wait_for_the_socket_packet_by_packet() -> None:
+    world = await with_friends(Settings(open_mode=True))
+    phone, socket = await narrow(world, "ben")
+    named, packet = [f"dm:ben:friend-{number}" for number in range(40)], 10
+    for start in range(0, len(named), packet):
+        cursors, more = dict.fromkeys(named[start : start + packet], 2**53), start + packet < 40
+        phone.say("sync" if start else "join", {"device": "d", "cursors": cursors, "more": more})
+    await settle()
+    assert [told["ConvID"] for told in phone.got("skip")] == [*named, "user:ben"]
+    assert socket.most <= NarrowSocket.room + packet + 2  # an ack each, and the own log
+    await world.chat.close()
+
+
+async def test_while_the_socket_takes_nothing_no_further_packet_is_missed(world: World) -> None:
+    ben = await world.joined("ben")
+    for uid in ("anna", "cleo"):
+        await ben.send(uid, "hello")
+    ben.leave()
+    phone = await world.person("ben")
+    phone.socket.takes.clear()
+    phone.say("join", {"device": "d", "cursors": {"dm:anna:ben": 2**53}, "more": True})
+    await world.pass_time(31)
+    phone.say("sync", {"cursors": {"dm:ben:cleo": 1}})
+    phone.socket.takes.set()
+    await settle()
+    assert phone.got("message") == []
+
+
 async def test_snapshots_wait_for_the_socket_however_many_are_asked_for() -> None:
     world = await with_friends(Settings(open_mode=True))
     phone, socket = await narrow(world, "ben")

@@ -132,6 +132,8 @@ class Joining:
             return
         self._enter(client, device, ack_id)
         self._cursors.join(device, request.cursors, more=request.more)
+        if request.more:
+            await client.socket.drained()
         self._after_cursors(client, device, request)
 
     async def _own_turn(self) -> None:
@@ -162,10 +164,11 @@ class Joining:
             news = {conv: log for conv, log in past.items() if conv not in device.lags}
             device.past = (device.past or {}) | news
         self._cursors.sync(device, request.cursors, more=request.more)
+        client.stop_waiting_for_more()
+        await client.socket.drained()  # the skips of its next packet wait for those of this one
         self._after_cursors(client, device, request)
 
     def _after_cursors(self, client: Client, device: Device, request: Join) -> None:
-        client.stop_waiting_for_more()
         if request.more and device.awaits_more:
             client.more_timer = self._clock.call_later(
                 self._settings.sync_more_timeout_s, lambda: self._no_more(client, device)
