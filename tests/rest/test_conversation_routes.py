@@ -136,7 +136,9 @@ async def test_members_and_receipts_have_the_contracts_shape(api: Api) -> None:
 @pytest.mark.parametrize(
     "query",
     ["limit=0", "limit=-1", "limit=x", "limit=1.5", "before=x", "before=-1", "after=-1",
-     "after=1e99", "before=1&after=1", "before=99999999999999999999999999", "after=0x10"],
+     "after=1e99", "before=1&after=1", "before=99999999999999999999999999", "after=0x10",
+     "before=null", "after=null", "limit=null", "after=1e3", "before=2.0", "limit=1_0",
+     "after=%201"],
 )  # fmt: skip
 async def test_a_bad_query_of_events_is_refused(api: Api, query: str) -> None:
     token = await api.register("ann")
@@ -150,6 +152,8 @@ async def test_a_bad_query_of_events_is_refused(api: Api, query: str) -> None:
     ["/conversations?limit=x", "/conversations?before=x", f"/conversations/{PAIR}/members?limit=0",
      f"/conversations/{PAIR}/members?after=a%20b", f"/conversations/{PAIR}/receipts",
      f"/conversations/{PAIR}/receipts?seq=", f"/conversations/{PAIR}/receipts?seq=x",
+     f"/conversations/{PAIR}/receipts?seq=null", f"/conversations/{PAIR}/receipts?seq=1.0",
+     "/conversations?before=null", "/users?limit=1e1", "/groups?limit=null",
      "/users?limit=0", f"/users?q={'x' * 65}", "/users?after=a%20b", "/groups?after=ann"],
 )  # fmt: skip
 async def test_any_other_bad_query_is_refused(api: Api, path: str) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
-from typing import Final, TypeVar
+from functools import cache
+from typing import Final, TypeVar, get_args
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
@@ -26,6 +28,7 @@ from webchat.transport.rest.services import RestSettings, Services
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 _DAY_S: Final = 86_400
 _MAX_QUERY_FIELDS: Final = 32
+_NUMBER: Final = re.compile(r"-?[0-9]{1,19}\Z")
 _AT_ONCE_BYTES: Final = 65_536
 """Of an answer: what is longer waits until its reader has taken so much of it."""
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
@@ -172,11 +175,23 @@ def decode_json(body: bytes, into: type[_Struct]) -> _Struct:
 def _decode_query(request: Request, into: type[_Struct]) -> _Struct:
     if request.url.query.count("&") >= _MAX_QUERY_FIELDS:
         raise WebchatError(Code.BAD_REQUEST, f"A query has up to {_MAX_QUERY_FIELDS} fields.")
-    given = {name: value for name, value in request.query_params.items() if value}
+    numbers = _numbers(into)
+    given: dict[str, str | int] = {
+        name: int(value) if name in numbers and _NUMBER.match(value) else value
+        for name, value in request.query_params.items()
+        if value
+    }
     try:
-        return msgspec.convert(given, into, strict=False)
+        return msgspec.convert(given, into)
     except msgspec.ValidationError as error:
         raise WebchatError(Code.BAD_REQUEST, f"{error}.") from None
+
+
+@cache
+def _numbers(into: type[msgspec.Struct]) -> frozenset[str]:
+    """The fields of a query that are integers."""
+    fields = msgspec.structs.fields(into)
+    return frozenset(f.encode_name for f in fields if int in (f.type, *get_args(f.type)))
 
 
 def _bearer(headers: Headers) -> str | None:
