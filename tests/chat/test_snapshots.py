@@ -105,6 +105,49 @@ async def reads(reader: Person, seq: int) -> None:
     await reader.confirm("display", "ben", ConvID=CONV, Seq=seq)
 
 
+# Of what
+
+
+@pytest.mark.parametrize("name", ["join", "sync"])
+async def test_of_a_conversation_that_no_publish_has_brought_it_is_shown_all_the_same(
+    world: World, other: World, name: str
+) -> None:
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    world.buses.fate = lambda _topic, _payload: 0
+    await anna.send("ben", "one")
+    device = ben if name == "sync" else await other.person("ben")
+    said = {"device": "d", "cursors": {}, "receipts": [CONV]}
+    world.store.is_down = True
+    assert (await device.ask(name, said))["error"]["code"] == "unavailable"
+    world.store.is_down = False
+    assert (await device.ask(name, said))["ok"]
+    assert snapshots(device) == [[["anna", 1, 1], ["ben", 0, 0]]]
+    assert device.bodies() == ["one"]
+
+
+class CountedMembers:
+    """`calls`: what was asked of them."""
+
+    def __init__(self, members: Any) -> None:
+        self._members = members
+        self.calls: list[str] = []
+
+    def __getattr__(self, method: str) -> Any:
+        self.calls.append(method)
+        return getattr(self._members, method)
+
+
+async def test_to_pass_over_all_that_is_others_takes_one_look_into_the_store(world: World) -> None:
+    members = CountedMembers(world.store.members)
+    store = SimpleNamespace(**{**vars(world.store), "members": members})
+    node = World(beside=world, store=store)
+    anna = await node.joined("anna")
+    members.calls.clear()
+    await ask(anna, *(f"dm:ben:cleo-{number}" for number in range(25)), *(["group_x"] * 25))
+    assert (shown(anna), members.calls) == ([], ["of_user"])
+    await node.chat.close()
+
+
 # What is told while one is read
 
 

@@ -6,7 +6,7 @@ Source: docs/protocol.md, section 2; seed flows 2 and 3.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,7 +28,7 @@ from webchat.chat.seed import SeedDevice
 from webchat.chat.snapshots import Snapshots
 from webchat.chat.tools import Tools
 from webchat.errors import Code, WebchatError
-from webchat.model import ConvID, Uid, head_at, is_uid
+from webchat.model import ConvID, Seq, Uid, head_at, is_uid
 from webchat.protocol.envelope import Join, decode_join
 from webchat.service.profiles import Profiles
 from webchat.service.receipts import Receipts
@@ -113,8 +113,9 @@ class Joining:
         if user is None:
             return
         device = Device(client.socket, user, self._backlog)
+        places = _places(request) if request.receipts else request.cursors
         try:
-            await self._ahead.catch_up(user, request.cursors)
+            await self._ahead.catch_up(user, places)
             past = await self._past_logs(user, request.cursors) if user.left else {}
             if len(user.logs) > _MANY_LOGS:
                 await self._own_turn()
@@ -157,7 +158,7 @@ class Joining:
         self, client: Client, device: Device, request: Join, ack_id: int | None, ack: bytes
     ) -> None:
         """From the ack on the new places hold, so nothing of the old ones may come after it."""
-        await self._ahead.catch_up(device.user, request.cursors)
+        await self._ahead.catch_up(device.user, _places(request))
         past = await self._past_logs(device.user, request.cursors)
         client.answer(ack_id, ack)
         if past:
@@ -297,6 +298,13 @@ class Joining:
 
     def _ack(self, uid: Uid) -> bytes:
         return ack_of_join(uid, self._clock.now_ms(), self._settings.version)
+
+
+def _places(request: Join) -> Mapping[ConvID, Seq]:
+    """Where a packet says its user has been: also in what it asks for snapshots of, of which this
+    node may not have heard yet."""
+    named = {conv: max(1, request.cursors.get(conv, 0)) for conv in request.receipts}
+    return {**request.cursors, **named}
 
 
 def _check_same(device: Device, uid: Uid, *, full: bool) -> None:
