@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import msgspec
 
@@ -19,6 +18,7 @@ from webchat.ports.log import Log
 from webchat.protocol.envelope import Envelope
 from webchat.service.receipts import Receipts
 from webchat.service.standing import not_a_member
+from webchat.service.tasks import Work
 
 _SOUGHT_ENTRIES = 200
 
@@ -67,7 +67,7 @@ class Confirming:
 
     def receipt(
         self, client: Client, device: Device, envelope: Envelope, ack_id: int | None
-    ) -> Coroutine[Any, Any, None] | None:
+    ) -> Work | None:
         """Move the reader's position; the ack says that it is stored. Raises WebchatError."""
         user, seq, sender = device.user, envelope.seq, envelope.from_
         uid = user.uid
@@ -93,7 +93,7 @@ class Confirming:
             waiting.append(_Asked(client, msg_id, [ack_id]))
         return None
 
-    def _less_usual(self, act: Act, conv: ConvID) -> Coroutine[Any, Any, None] | None:
+    def _less_usual(self, act: Act, conv: ConvID) -> Work | None:
         """What is not a full-form reader's in a conversation that it is in, with a `Seq` of which
         this node has heard."""
         device, envelope = act.device, act.envelope

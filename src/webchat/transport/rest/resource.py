@@ -28,7 +28,7 @@ from webchat.transport.rest.services import RestSettings, Services
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 _DAY_S: Final = 86_400
 _MAX_QUERY_FIELDS: Final = 32
-_NUMBER: Final = re.compile(r"-?[0-9]{1,19}\Z")
+_NUMBER: Final = re.compile(r"-?[0-9]{1,100}\Z")
 _AT_ONCE_BYTES: Final = 65_536
 """Of an answer: what is longer waits until its reader has taken so much of it."""
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
