@@ -301,6 +301,19 @@ async def test_installations_with_prefixes_of_their_own_do_not_meet(
     assert await publish(first, "t", b"x") == 1
 
 
+async def test_installations_on_databases_of_their_own_do_not_meet(
+    server: RedisServer, join: Join
+) -> None:
+    place = f"redis://127.0.0.1:{server.port}"
+    nodes = [join(f"{place}/{db}") for db in (0, 1, 2, 1)]
+    for node in nodes:
+        await node.bus.open()
+        await node.bus.subscribe("t")
+    assert await publish(nodes[1], "t", b"x") == 1
+    await nodes[3].heard.until(("t", b"x"))
+    assert [await publish(nodes[number], "t", b"y") for number in (0, 2)] == [0, 0]
+
+
 async def test_a_listener_that_fails_does_not_stop_the_bus(server: RedisServer, join: Join) -> None:
     first, second = await pair(server, join)
     complaints: list[object] = []

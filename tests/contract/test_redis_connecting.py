@@ -205,7 +205,7 @@ async def _trouble(node: RedisNode, word: str) -> None:
 async def test_a_unix_socket_serves_as_well(join: Join, tmp_path: Path) -> None:
     path = f"{tmp_path}/redis.sock"
     with RedisServer(f"unixsocket {path}"):
-        first, second = join(f"unix://{path}"), join(f"unix://{path}?db=1")
+        first, second = (join(f"unix://{path}?db=1") for _ in range(2))
         await first.bus.open()
         await second.bus.open()
         await second.bus.subscribe("t")

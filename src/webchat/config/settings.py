@@ -44,7 +44,7 @@ class Settings:
     )
     bus: str = setting(
         "memory:",
-        "Bus between nodes: redis://HOST, rediss://HOST (TLS) or unix:///PATH; "
+        "Bus between nodes: redis://HOST[/DATABASE], rediss://HOST (TLS) or unix:///PATH; "
         "memory: for a lone process.",
     )
     open: bool = setting(False, "Open mode: nobody logs in, whoever connects names its user.")
@@ -154,7 +154,9 @@ class Settings:
         15, "Time between two reads of what Redis says of its own state."
     )
     redis_prefix: str = setting(
-        "webchat:", "What names of channels and keys begin with, so that a Redis can be shared."
+        "webchat:",
+        "What names of channels and keys begin with, so that installations can share a Redis; "
+        "on databases of their own (redis://HOST/1) they may have the same.",
     )
     redis_timeout_ms: int = amount(500, "Wait for Redis to answer for a profile or a limit.")
     profile_cache_s: int = amount(600, "How long Redis remembers a profile.")

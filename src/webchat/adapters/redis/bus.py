@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Final
 
@@ -38,6 +39,7 @@ class RedisBus:
     def __init__(self, url: str, settings: RedisBusSettings, clock: Clock, node_id: str) -> None:
         """Raises BusRefused for a URL that cannot be read."""
         self._address = Address.of(url)
+        settings = _of_database(settings, self._address.db)
         self._frame = b""
         self._prefix = settings.channel_prefix.encode()
         self._to = lru_cache(_REMEMBERED_TOPICS)(self._publish_to)
@@ -150,6 +152,13 @@ def _guard(tell: Callable[[], None]) -> None:
         asyncio.get_running_loop().call_exception_handler(
             {"message": "a listener of the bus failed", "exception": error}
         )
+
+
+def _of_database(settings: RedisBusSettings, db: int) -> RedisBusSettings:
+    """Redis' channels are those of all its databases: what keeps them apart is their names."""
+    if not db:
+        return settings
+    return replace(settings, channel_prefix=f"{settings.channel_prefix}{db}:")
 
 
 def _visible(name: str) -> str:

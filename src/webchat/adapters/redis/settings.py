@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class RedisBusSettings:
     """Names, times and bounds of a node's bus; the defaults suit a Redis in the same data centre.
 
-    `channel_prefix`: what channels' names begin with, so that installations can share a Redis.
+    `channel_prefix`: what channels' names begin with, so that installations can share a Redis; the
+    number of a database other than 0 comes after it.
     `connect_timeout_ms`: for one attempt to connect, whatever it consists of. `ack_timeout_ms`:
     within it Redis answers a command, or the bus is lost. `ping_interval_ms`: how often each
     connection is tried. `reconnect_min_ms`, `reconnect_max_ms`: how long the pauses between
