@@ -62,6 +62,14 @@ async def test_what_was_put_is_there_until_it_is_dropped(make: Make) -> None:
     assert await cache.get("ann") is None
 
 
+async def test_what_was_filled_in_is_there_until_something_else_is_put(make: Make) -> None:
+    cache = await make(10)
+    await cache.fill(person("ann", "old"))
+    assert cache.peek("ann") == await cache.get("ann") == person("ann", "old")
+    await cache.put(person("ann", "new"))
+    assert cache.peek("ann") == await cache.get("ann") == person("ann", "new")
+
+
 async def test_every_part_of_a_profile_comes_back(make: Make) -> None:
     cache = await make(1)
     profile = Profile("ann", "Änn ☂", 'about "\n', False, "contacts", True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -30,6 +31,7 @@ BUS = RedisBusSettings(
     ack_timeout_ms=300, ping_interval_ms=50, reconnect_min_ms=10, reconnect_max_ms=50
 )
 KEY = "webchat:profile:ann"
+BOB = Profile("bob", "", "", True, "everybody", False)
 
 Join = Callable[..., Awaitable[RedisProfileCache]]
 
@@ -58,11 +60,11 @@ def ann(name: str) -> Profile:
     return Profile("ann", name, "", True, "everybody", False)
 
 
-async def gone(cache: RedisProfileCache) -> None:
-    """Wait until ann is not at hand."""
+async def gone(cache: RedisProfileCache, uid: str = "ann") -> None:
+    """Wait until somebody is not at hand."""
 
     async def is_gone() -> bool:
-        return cache.peek("ann") is None
+        return cache.peek(uid) is None
 
     await eventually(is_gone)
 
@@ -210,21 +212,57 @@ async def test_a_profile_that_cannot_be_read_is_a_miss(server: RedisServer, join
             assert await cache.get("ann") is None
 
 
-async def test_a_redis_that_takes_nothing_more_is_made_up_for_once_it_does(
+FULL = ("CONFIG", "SET", "maxmemory", "1")
+"""There is no room: what would take some is refused, all else goes on."""
+MAY_NOT_SET = ("ACL", "SETUSER", "default", "-set")
+
+
+@pytest.mark.parametrize("refusal", [FULL, MAY_NOT_SET], ids=["full", "not allowed"])
+async def test_a_change_that_redis_does_not_take_is_seen_on_every_node_at_once(
+    server: RedisServer, join: Join, refusal: Sequence[str]
+) -> None:
+    first, second = [await join(replace(SETTINGS, repay_after_ms=60_000)) for _ in range(2)]
+    await first.put(ann("old"))
+    await at_hand(second, ann("old"))
+    server.command(*refusal)
+    await first.put(ann("new"))
+    await gone(second)
+    assert await second.get("ann") is None
+    assert first.peek("ann") == ann("new")
+
+
+async def test_a_change_that_redis_neither_takes_nor_forgets_is_made_up_for_once_it_does(
     server: RedisServer, join: Join
 ) -> None:
     first, second = await join(), await join()
     await first.put(ann("old"))
-    with redis.Redis(port=server.port) as admin:
-        admin.config_set("maxmemory", "1")  # no room: writes are refused, all else goes on
-        await first.put(ann("new"))
-        assert await second.get("ann") == ann("old")
-        assert first.peek("ann") == ann("new")
+    await at_hand(second, ann("old"))
+    server.command(*MAY_NOT_SET, "-del")
+    await first.put(ann("new"))
+    await gone(second)
+    server.command("ACL", "SETUSER", "default", "+del")
 
-        async def is_forgotten() -> bool:
-            return await second.get("ann") is None
+    async def is_forgotten() -> bool:
+        return await second.get("ann") is None
 
-        await eventually(is_forgotten)
+    await eventually(is_forgotten)
+
+
+async def test_what_was_read_and_redis_does_not_take_is_told_to_nobody(
+    server: RedisServer, join: Join
+) -> None:
+    first, second = await join(replace(SETTINGS, repay_after_ms=0)), await join()
+    for profile in (ann(""), BOB):
+        await second.put(profile)
+    server.command(*FULL)
+    await first.fill(ann(""))
+    assert first.peek("ann") == ann("")
+    server.command("CONFIG", "SET", "maxmemory", "0")
+    for about in ("this comes after it", "and this after what would be made up for"):
+        await at_hand(second, await second.get("bob") or BOB)
+        await first.put(msgspec.structs.replace(BOB, about=about))
+        await gone(second, "bob")
+    assert second.peek("ann") == ann("")
 
 
 async def test_redis_forgets_in_time(server: RedisServer, join: Join) -> None:

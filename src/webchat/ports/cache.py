@@ -26,5 +26,9 @@ class ProfileCache(Protocol):
     async def put(self, profile: Profile) -> None:
         """Remember it; replaces what was there on every node."""
 
+    async def fill(self, profile: Profile) -> None:
+        """Remember what was read in the store, here and for who misses it. Where a change was
+        overtaken by that, `put` has to follow."""
+
     async def drop(self, uid: Uid) -> None:
         """Forget it on every node."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from webchat.errors import Code, WebchatError
 from webchat.model import Profile, Uid, is_uid
@@ -14,6 +14,9 @@ from webchat.service.account_rules import check_uid, clean_name
 from webchat.service.batches import read_each
 from webchat.service.newest import put_newest
 from webchat.service.turns import Turns
+
+Remember = Callable[[Profile], Awaitable[None]]
+"""How the cache is told a profile: as a change, or as what was read."""
 
 
 def new_profile(uid: Uid, name: str) -> Profile:
@@ -59,7 +62,8 @@ class Profiles:
         """The profile; None: no such user. Raises WebchatError(UNAVAILABLE)."""
         if not is_uid(uid):
             return None
-        return await self._cache.get(uid) or await self._refresh(uid) or self._default(uid)
+        cached = await self._cache.get(uid)
+        return cached or await self._refresh(uid, self._cache.fill) or self._default(uid)
 
     async def unknown_among(self, uids: Sequence[Uid]) -> list[Uid]:
         """Those of `uids` who are no users, or disabled ones, in their order."""
@@ -106,7 +110,7 @@ class Profiles:
         self._saved += 1
         self.note_recent(uid)
         try:
-            await self._refresh(uid)
+            await self._refresh(uid, self._cache.put)
         except WebchatError:  # it is saved; what the cache holds may be older
             await self._cache.drop(uid)
 
@@ -146,7 +150,7 @@ class Profiles:
     def _default(self, uid: Uid) -> Profile | None:
         return new_profile(uid, uid) if self._open_mode and is_uid(uid) else None
 
-    async def _refresh(self, uid: Uid) -> Profile | None:
+    async def _refresh(self, uid: Uid, remember: Remember) -> Profile | None:
         """Cache what the store holds, until the store says the same after the cache took it, or
         nobody can have put anything else. Where that cannot be found out nothing stays cached."""
         saved = self._saved
@@ -154,15 +158,16 @@ class Profiles:
         if profile is None:
             return None
         try:
-            return await self._cached(profile, saved)
+            return await self._cached(profile, saved, remember)
         except BaseException:  # whoever waits may go, too
             await self._cache.drop(uid)
             raise
 
-    async def _cached(self, profile: Profile, saved: int) -> Profile | None:
+    async def _cached(self, profile: Profile, saved: int, remember: Remember) -> Profile | None:
         latest: Profile | None = profile
         while latest is not None:
-            await self._cache.put(latest)
+            await remember(latest)
+            remember = self._cache.put  # what comes after is news
             if self._saved == saved and not self._cache.is_shared:
                 break
             before, latest = latest, await self._accounts.profile(profile.uid)

@@ -34,6 +34,10 @@ class MemoryProfileCache:
         if len(self._profiles) > self._max_profiles:
             self._profiles.popitem(last=False)
 
+    async def fill(self, profile: Profile) -> None:
+        """The same: there is nobody else to tell."""
+        await self.put(profile)
+
     async def drop(self, uid: Uid) -> None:
         """Forget it."""
         self._profiles.pop(uid, None)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from typing import Final
@@ -36,9 +37,9 @@ _FAILED: Final = (WebchatError, hiredis.ReplyError)
 class RedisProfileCache:
     """Write-through. Of a read and a change of one profile that cross, the change stays at hand.
 
-    A put comes back when Redis has it and has told every node that hears. Readers that put what
-    they read before a change must look again, as `Profiles` does; until then, and if they die, the
-    old one is there for `ttl_s` at most.
+    A put comes back when Redis has it, or has forgotten what it had, and has told every node that
+    hears. Readers that fill in what they read before a change must look again, as `Profiles` does;
+    until then, and if they die, the old one is there for `ttl_s` at most.
     """
 
     is_shared = True
@@ -85,11 +86,18 @@ class RedisProfileCache:
 
     async def put(self, profile: Profile) -> None:
         """Remember it here and in Redis, and tell the other nodes."""
-        uid = profile.uid
-        self._forget(uid)
+        self._forget(profile.uid)
         self._keep(profile)
-        value, ttl_s = _encoder.encode(profile), self._settings.ttl_s
-        await self._change(uid, "SET", self._key(uid), value, "EX", ttl_s)
+        await self._change(profile.uid, *self._set(profile))
+
+    async def fill(self, profile: Profile) -> None:
+        """Remember it here and in Redis. Nothing has changed, so nobody is told, and where Redis
+        refuses it nothing is owed."""
+        self._forget(profile.uid)
+        self._keep(profile)
+        if self._hears_changes:
+            with self._owing(profile.uid):
+                await self._does(*self._set(profile))
 
     async def drop(self, uid: Uid) -> None:
         """Forget it here and in Redis, and tell the other nodes."""
@@ -132,18 +140,37 @@ class RedisProfileCache:
             return None
 
     async def _change(self, uid: Uid, *command: str | bytes | int) -> None:
-        changed = False
-        try:
-            if self._hears_changes:
-                await self._bus.ask(*command)
-                await self._tell([uid])
-                self._note_told(uid)
-                changed = True
-        except _FAILED:
-            pass  # it is owed, then
-        finally:
-            if not changed:
+        """What Redis refuses to take it is to forget. The others are told at once, whatever it
+        says."""
+        if not self._hears_changes:
+            self._owe([uid])
+            return
+        with self._owing(uid):
+            is_done = await self._does(*command) or await self._does("DEL", self._key(uid))
+            await self._tell([uid])
+            self._note_told(uid)
+            if not is_done:
                 self._owe([uid])
+
+    async def _does(self, *command: str | bytes | int) -> bool:
+        """Whether Redis does as it is asked: it may be full, or not let this account. Raises
+        WebchatError."""
+        try:
+            await self._bus.ask(*command)
+        except hiredis.ReplyError:
+            return False
+        return True
+
+    @contextmanager
+    def _owing(self, uid: Uid) -> Iterator[None]:
+        """What is not answered, or waited for no more, may be in Redis, and is owed, then."""
+        try:
+            yield
+        except WebchatError:
+            self._owe([uid])
+        except BaseException:
+            self._owe([uid])
+            raise
 
     async def _tell(self, uids: Sequence[Uid]) -> None:
         """Returns when Redis passed it on. Raises WebchatError."""
@@ -205,6 +232,10 @@ class RedisProfileCache:
         """What is at hand, and what a read that is on its way will bring, is out of date."""
         self._local.drop(uid)
         self._reading.pop(uid, None)
+
+    def _set(self, profile: Profile) -> tuple[str | bytes | int, ...]:
+        value, ttl_s = _encoder.encode(profile), self._settings.ttl_s
+        return "SET", self._key(profile.uid), value, "EX", ttl_s
 
     def _key(self, uid: Uid) -> str:
         return self._settings.key_prefix + uid
