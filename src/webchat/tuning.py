@@ -93,6 +93,7 @@ def chat_settings(settings: Settings) -> ChatLayerSettings:
             sweep_interval_s=settings.sweep_interval_s,
             failed_logs=settings.failed_logs,
             failed_notices=settings.failed_notices,
+            unnoticed_s=settings.bus_unnoticed_s,
         ),
         connections_per_user=settings.sessions_per_user,
         revocation_sweep_ms=settings.revocation_sweep_ms,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -36,6 +36,17 @@ NO_SETTINGS = {"version", "kept_cookie"}
 def test_a_part_has_the_defaults_of_the_settings(tuner: Tuner) -> None:
     tuned = tuner(SETTINGS)
     assert dict(values(tuned)) == dict(values(alone(tuned)))
+
+
+@pytest.mark.parametrize(
+    "longer", [{"bus_check_interval_s": 60}, {"bus_ping_interval_ms": 60_000}], ids=str
+)
+def test_the_later_an_outage_of_the_bus_is_noticed_the_more_counts_as_not_heard(
+    longer: dict[str, Any],
+) -> None:
+    settings = replace(SETTINGS, **longer)
+    for part in (tuning.chat_settings(settings).repair, redis.cache_settings(settings)):
+        assert part.unnoticed_s > 60
 
 
 def alone(part: Any) -> Any:

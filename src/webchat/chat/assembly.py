@@ -120,7 +120,7 @@ class Chat:
         # Receipts
         keeping = Keeping(roster, profiles, replace(tools, spawn=to_be_told.spawn), settings.kept)
         most = settings.repair.failed_notices
-        unheard, said = Unheard(most), Said(most, clock)
+        unheard, said = Unheard(most), Said(most, settings.repair.unnoticed_s, clock)
         notices = Notices(roster, keeping, unheard, said, Heard(most), tools)
         readers = ReadPositions(
             store, profiles, clock, spawn, notices.author_counted, settings.receipts
@@ -137,7 +137,7 @@ class Chat:
             settings.receipts,
         )
         confirming = Confirming(store.log, ahead, receipts)
-        repeating = Repeating(notices, readers, profiles, unheard, said, tools)
+        repeating = Repeating(notices, readers, profiles, unheard, said, tools, settings.repair)
         reminding = Reminding(roster, tools, settings.repair)
         snapshots = Snapshots(roster, readers, tools, settings.join.snapshots)
         self._recents = recents = Recents(profiles, tools)

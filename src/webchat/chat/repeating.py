@@ -14,9 +14,10 @@ from typing import Final
 import msgspec
 
 from webchat.chat.notices import Notices
+from webchat.chat.settings import RepairSettings
 from webchat.chat.tools import Tools
 from webchat.chat.topics import BACK, NODES
-from webchat.chat.unheard import UNNOTICED_S, Said, Told, Unheard, undisplayed
+from webchat.chat.unheard import Said, Told, Unheard, undisplayed
 from webchat.model import ConvID, Uid
 from webchat.service.profiles import Profiles
 from webchat.service.read_positions import Counts, ReadPositions
@@ -41,6 +42,7 @@ class Repeating:
         unheard: Unheard,
         said: Said,
         tools: Tools,
+        settings: RepairSettings,
     ) -> None:
         self._notices = notices
         self._readers = readers
@@ -52,13 +54,14 @@ class Repeating:
         self._patience = tools.patience
         self._clock = tools.clock
         self._spawn = tools.spawn
+        self._unnoticed_s = settings.unnoticed_s
         self._lost_s = self._back_s = -math.inf
 
     def lost(self) -> None:
         """The bus is lost: what others say from now on is not heard here, and if it was back only
         just, neither is what they say again of the time before."""
         now_s = self._clock.monotonic_s()
-        if self._back_s < now_s - UNNOTICED_S:
+        if self._back_s < now_s - self._unnoticed_s:
             self._lost_s = now_s
 
     def make_up(self) -> None:
@@ -77,7 +80,8 @@ class Repeating:
         """Another node is back on the bus, and has not heard what this one has said meanwhile,
         perhaps not even that this one is back. Raises msgspec.DecodeError."""
         out_s, is_again = _decode_back(payload) if payload else (0.0, True)
-        if not is_again and self._back_s >= self._clock.monotonic_s() - out_s - UNNOTICED_S:
+        since_s = self._clock.monotonic_s() - out_s - self._unnoticed_s
+        if not is_again and self._back_s >= since_s:
             self._say_back(is_again=True)
         self._said.say_again(out_s, self._say_again)
 

@@ -26,9 +26,6 @@ _NAMED_MESSAGES = 200
 _NAMES_EACH: Final = 10
 """Of all that is remembered as said, on the average: more would take too much room."""
 _COUNTED_MESSAGES = 200
-UNNOTICED_S: Final = 20.0
-"""Longer than it takes a node to notice that it has no bus, or one whose place another has taken:
-Redis is asked every 15 s whether it is fit (`check_interval_s`)."""
 _GATHER_S: Final = 0.5
 """Nodes come back close together: what is said again is so for all that came within this time."""
 
@@ -101,11 +98,13 @@ class Unheard:
 class Said:
     """What this node has told of receipts, the newest of it, for nodes that had no bus meanwhile.
 
-    At most `limit` of each kind; fewer where they name many messages.
+    At most `limit` of each kind; fewer where they name many messages. `unnoticed_s`: see
+    RepairSettings.
     """
 
-    def __init__(self, limit: int, clock: Clock) -> None:
+    def __init__(self, limit: int, unnoticed_s: float, clock: Clock) -> None:
         self._limit = limit
+        self._unnoticed_s = unnoticed_s
         self._clock = clock
         self._positions: OrderedDict[tuple[Uid, ConvID], float] = OrderedDict()
         self._told: deque[tuple[float, Told]] = deque()
@@ -133,7 +132,8 @@ class Said:
     def say_again(self, out_s: float, say: Callable[[Unheard], None]) -> None:
         """Another node is back that had no bus for so long: `say` what was said in that time, and
         a little before that it noticed, soon, for all that are back by then."""
-        self._since_s = min(self._since_s, self._clock.monotonic_s() - out_s - UNNOTICED_S)
+        since_s = self._clock.monotonic_s() - out_s - self._unnoticed_s
+        self._since_s = min(self._since_s, since_s)
         if self._saying is None:
             self._saying = self._clock.call_later(_GATHER_S, partial(self._say, say))
 

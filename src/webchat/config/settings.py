@@ -19,6 +19,8 @@ from webchat.urls import shown
 Role = Literal["all", "chat", "profile", "web"]
 PARTS: Final = ("chat", "profile", "web")
 """What a node can play: Socket.IO, REST, the web client."""
+_MARGIN_MS: Final = 3_500
+"""By which timers and loops may be late."""
 
 
 def default_data_dir() -> Path:
@@ -271,6 +273,14 @@ class Settings:
     def is_bus_shared(self) -> bool:
         """Whether there can be other nodes."""
         return self.bus_kind != "memory"
+
+    @property
+    def bus_unnoticed_s(self) -> float:
+        """Longer than it takes to notice that the bus is gone, or that another Redis has taken its
+        place."""
+        answer_ms = max(self.bus_ack_timeout_ms, self.redis_timeout_ms)
+        trial_ms = self.bus_ping_interval_ms + answer_ms
+        return self.bus_check_interval_s + (trial_ms + _MARGIN_MS) / 1000
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -74,6 +74,7 @@ def cache_settings(settings: Settings) -> RedisCacheSettings:
         key_prefix=settings.redis_prefix + "profile:",
         ttl_s=settings.profile_cache_s,
         local_profiles=settings.profile_cache_entries,
+        unnoticed_s=settings.bus_unnoticed_s,
     )
 
 
