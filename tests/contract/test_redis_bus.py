@@ -8,6 +8,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from functools import partial
 from typing import cast
 
@@ -209,6 +210,19 @@ async def test_a_node_that_is_too_slow_to_listen_loses_the_bus_and_comes_back(
             other.publish(CHANNEL, b"\x01" + b"a foreign node's tag" + bytes(MEBIBYTE // 4))
     await second.heard.until("lost")
     await second.heard.until("regained")
+
+
+async def test_a_burst_of_large_publishes_does_not_take_a_node_off_a_redis_that_answers(
+    server: RedisServer, join: Join
+) -> None:
+    first, second = [join(server.url, replace(SETTINGS, ack_timeout_ms=10_000)) for _ in range(2)]
+    for node in (first, second):
+        await node.bus.open()
+        await node.bus.subscribe("t")
+    burst = [publish(first, "t", bytes(MEBIBYTE // 4)) for _ in range(200)]
+    assert await asyncio.gather(*burst) == [1] * len(burst)
+    await second.heard.until(("t", bytes(MEBIBYTE // 4)), len(burst))
+    assert first.heard.events == []
 
 
 async def test_publishes_beyond_the_bound_fail_instead_of_piling_up(

@@ -150,7 +150,7 @@ class Settings:
     bus_reconnect_min_ms: int = amount(50, "Wait before the bus is connected to again, at first.")
     bus_reconnect_max_ms: int = amount(1_000, "Wait before the bus is connected to again, at most.")
     bus_unanswered_bytes: int = amount(
-        33_554_432, "Most bytes on their way to the bus; beyond, it is down.", 1_048_576
+        268_435_456, "Most bytes that wait for the bus; beyond, it is down.", 1_048_576
     )
     bus_check_interval_s: int = amount(
         15, "Time between two reads of what Redis says of its own state."

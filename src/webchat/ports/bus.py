@@ -32,8 +32,9 @@ class Bus(Protocol):
 
     Promises: a node never hears its own publishes; those of one node on one topic arrive in order
     or not at all; every `done` is called, in the order of the publishes, and within a time that the
-    bus is given as its setting: at the first publish that is not answered in time all that wait
-    fail, in order, the bus is `lost`, and until it is `regained` publishes fail at once.
+    bus is given as its setting, but for a burst that takes it longer: at the first publish that is
+    not answered in time all that wait fail, in order, the bus is `lost`, and until it is `regained`
+    publishes fail at once.
     """
 
     def listen(self, listener: BusListener) -> None:

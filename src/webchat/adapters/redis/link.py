@@ -28,6 +28,10 @@ OnMessage = Callable[[bytes, bytes], None]
 
 _MESSAGE: Final = b"message"
 _CLOSED: Final = "the connection to Redis is closed"
+_PIECE_BYTES: Final = 1024 * 1024
+_ON_THEIR_WAY_BYTES: Final = 4 * _PIECE_BYTES
+"""Beyond that commands wait here: the time in which Redis has to answer is not for a burst that no
+Redis could take within it, and subscribers have as much to read at once."""
 
 
 def bulk(said: bytes) -> bytes:
@@ -43,9 +47,10 @@ class Link(asyncio.Protocol):
     """One connection, made by `connect`. All calls on the loop's thread.
 
     Every `on_reply` is called once, in the order of the commands: with the reply, or with a
-    LinkLost as soon as one reply takes longer than `timeout_s`, more than `max_unanswered_bytes`
-    are on their way, or the connection ends. `on_lost` is called after them, once, unless the link
-    was closed by its owner. `on_message` hears what is published on subscribed channels.
+    LinkLost as soon as one reply takes longer than `timeout_s` from when its command was written,
+    more than `max_unanswered_bytes` wait, or the connection ends. `on_lost` is called after them,
+    once, unless the link was closed by its owner. `on_message` hears what is published on
+    subscribed channels.
     """
 
     def __init__(self, clock: Clock, timeout_s: float, max_unanswered_bytes: int) -> None:
@@ -59,17 +64,21 @@ class Link(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._reader = hiredis.Reader()
         self._out: list[bytes] = []
+        self._out_bytes = 0
+        self._pieces: deque[tuple[int, bytes]] = deque()
         self._waiting: deque[OnReply] = deque()
         self._asked = 0
         self._answered = 0
         self._unanswered_bytes = 0
+        self._written_bytes = 0
         self._batches: deque[tuple[int, int, float]] = deque()
         self._timer: Timer | None = None
         self._is_overdue = False
         self.is_open = False
 
     def send(self, command: bytes, on_reply: OnReply, replies: int = 1) -> None:
-        """Ask with an encoded command that has `replies` replies; written with all of this turn."""
+        """Ask with an encoded command that has `replies` replies; written with all of this turn,
+        unless too much is on its way."""
         if not self.is_open:
             self._refuse(on_reply, replies)
             return
@@ -81,6 +90,9 @@ class Link(asyncio.Protocol):
         else:
             self._waiting.extend([on_reply] * replies)
         self._asked += replies
+        self._out_bytes += len(command)
+        if self._out_bytes >= _PIECE_BYTES:
+            self._cut()
 
     async def call(self, *command: str | bytes | int) -> Reply:
         """Ask and wait. Raises hiredis.ReplyError and LinkLost."""
@@ -156,26 +168,39 @@ class Link(asyncio.Protocol):
             {"message": "a listener of the Redis connection failed", "exception": error}
         )
 
+    def _cut(self) -> None:
+        """What was asked so far is a piece."""
+        self._pieces.append((self._asked, b"".join(self._out)))
+        self._unanswered_bytes += self._out_bytes
+        self._out, self._out_bytes = [], 0
+
     def _flush(self) -> None:
-        out, self._out = b"".join(self._out), []
-        if self._transport is None or not self.is_open or not out:
+        """Write what was asked, in pieces, as far as it may be on its way."""
+        if self._transport is None or not self.is_open:
             return
-        self._batches.append((self._asked, len(out), self._clock.monotonic_s()))
-        self._unanswered_bytes += len(out)
+        if self._out:
+            self._cut()
         if self._unanswered_bytes > self._max_unanswered_bytes:
             self.drop(f"more than {self._max_unanswered_bytes} bytes wait for Redis")
             return
-        self._transport.write(out)
-        if self._timer is None:
+        while self._pieces and self._written_bytes < _ON_THEIR_WAY_BYTES:
+            asked, piece = self._pieces.popleft()
+            self._batches.append((asked, len(piece), self._clock.monotonic_s()))
+            self._written_bytes += len(piece)
+            self._transport.write(piece)
+        if self._timer is None and self._batches:
             self._timer = self._clock.call_later(self._timeout_s, self._look)
 
     def _settle(self) -> None:
-        """Forget the batches that are answered."""
+        """Forget the batches that are answered; what waits behind them may go."""
         while self._batches and self._batches[0][0] <= self._answered:
             _, size, sent_s = self._batches.popleft()
             self._unanswered_bytes -= size
+            self._written_bytes -= size
             self.lag_ms = (self._clock.monotonic_s() - sent_s) * 1000
         self._is_overdue = False
+        if self._pieces:
+            self._flush()
 
     def _look(self) -> None:
         """Is the oldest batch overdue? If this process itself stood still, its answer may lie
@@ -204,6 +229,7 @@ class Link(asyncio.Protocol):
             except Exception as error:
                 self._listener_failed(error)
         self._out.clear()
+        self._pieces.clear()
         self._batches.clear()
         if self.on_lost is not None:
             self.on_lost(why)

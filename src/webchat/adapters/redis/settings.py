@@ -14,9 +14,10 @@ class RedisBusSettings:
     `connect_timeout_ms`: for one attempt to connect, whatever it consists of. `ack_timeout_ms`:
     within it Redis answers a command, or the bus is lost. `ping_interval_ms`: how often each
     connection is tried. `reconnect_min_ms`, `reconnect_max_ms`: how long the pauses between
-    attempts are, doubled each time, less a random part. `max_unanswered_bytes`: what may be on its
-    way; beyond, the bus is lost. `subscribe_batch`: channels that one command subscribes when the
-    bus comes back. `check_interval_s`: how often Redis is asked whether it is fit.
+    attempts are, doubled each time, less a random part. `max_unanswered_bytes`: what may wait
+    until Redis has answered; beyond, the bus is lost. `subscribe_batch`: channels that one command
+    subscribes when the bus comes back. `check_interval_s`: how often Redis is asked whether it is
+    fit.
     `logs_why`: whether the log says why it does not come back; of several buses to one Redis, one
     is enough.
     """
@@ -27,7 +28,7 @@ class RedisBusSettings:
     ping_interval_ms: int = 1_000
     reconnect_min_ms: int = 50
     reconnect_max_ms: int = 1_000
-    max_unanswered_bytes: int = 32 * 1024 * 1024
+    max_unanswered_bytes: int = 256 * 1024 * 1024
     subscribe_batch: int = 1_000
     check_interval_s: float = 15.0
     logs_why: bool = True
