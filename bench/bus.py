@@ -56,7 +56,7 @@ class Listener:
     def published(self, topic: str, payload: bytes) -> None:
         self.heard += 1
 
-    def lost(self, _why: str) -> None:
+    def lost(self, _why: str, _deaf_s: float) -> None:
         self.back.clear()
 
     def regained(self) -> None:

@@ -139,6 +139,21 @@ async def test_what_was_read_while_the_author_s_node_alone_had_no_bus_is_told_wh
     ]
 
 
+async def test_what_was_read_while_the_author_s_node_stood_still_is_told_when_it_is_back(
+    world: World, other: World
+) -> None:
+    """It did not hear that, and lost the bus only when it went on."""
+    anna, ben = await world.joined("anna"), await other.joined("ben")
+    await anna.send("ben", "hello")
+    world.bus.is_unheeded = True
+    await ben.confirm("display", "anna", ConvID=CONV, Seq=1)
+    await other.pass_time(45.0)
+    world.bus.cut_off(deaf_s=46.0)
+    world.bus.is_unheeded = False
+    await back_on_the_bus(world, other)
+    assert [said["Seq"] for said in anna.got("display")] == [1]
+
+
 async def test_what_was_read_between_two_outages_that_overlap_is_told_after_both(
     world: World, other: World
 ) -> None:

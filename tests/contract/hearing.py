@@ -17,13 +17,15 @@ class Heard:
     def __init__(self) -> None:
         self.events: list[object] = []
         self.whys: list[str] = []
+        self.deaf_s: list[float] = []
         self._changed = asyncio.Event()
 
     def published(self, topic: str, payload: bytes) -> None:
         self._remember((topic, payload))
 
-    def lost(self, why: str) -> None:
+    def lost(self, why: str, deaf_s: float) -> None:
         self.whys.append(why)
+        self.deaf_s.append(deaf_s)
         self._remember("lost")
 
     def regained(self) -> None:

@@ -45,6 +45,7 @@ async def test_a_redis_that_stands_still_fails_what_waits_in_order_and_then_is_l
     assert first.heard.events == [*((number, True) for number in range(5)), "lost"]
     silent = "Redis did not answer within 300 ms"
     assert first.heard.whys == [f"Redis at 127.0.0.1:{server.port}: {silent}"]
+    assert min(first.heard.deaf_s) >= SETTINGS.ack_timeout_ms / 1000
     assert silent in await first.bus.trouble()
     assert isinstance(await publish(first, "t", b"y"), WebchatError)
     await second.heard.until("lost")
@@ -206,9 +207,12 @@ async def test_a_node_that_is_too_slow_to_listen_loses_the_bus_and_comes_back(
     _, second = await pair(server, join)
     with redis.Redis(port=server.port) as other:
         other.config_set("client-output-buffer-limit", f"pubsub {MEBIBYTE} {MEBIBYTE} 1")
+        begun_s = time.monotonic()
         for _ in range(200):  # the loop stands still meanwhile
             other.publish(CHANNEL, b"\x01" + b"a foreign node's tag" + bytes(MEBIBYTE // 4))
+        stood_still_s = time.monotonic() - begun_s
     await second.heard.until("lost")
+    assert second.heard.deaf_s[0] >= stood_still_s
     await second.heard.until("regained")
 
 

@@ -75,3 +75,15 @@ async def test_what_waits_has_a_bound() -> None:
     assert [str(reply) for reply in asking.replies] == [
         f"more than {MOST} bytes wait for Redis"
     ] * 33
+
+
+async def test_what_was_before_the_last_answered_question_was_asked_has_been_heard() -> None:
+    asking = Asking()
+    await asking.ask(1)
+    asking.clock.advance(0.1)
+    await asking.ask(1)
+    asking.clock.advance(0.1)
+    asking.link.data_received(PONG)
+    assert asking.link.heard_until_s == 0.0
+    asking.link.data_received(PONG)
+    assert asking.link.heard_until_s == 0.1

@@ -151,11 +151,11 @@ class MemoryBus:
         if self._listener is not None and not self._is_cut_off:
             self._listener.published(topic, payload)
 
-    def tell_lost(self) -> None:
+    def tell_lost(self, deaf_s: float = 0.0) -> None:
         """The hub went down, or this end was cut off: what was not answered has failed."""
         self._fail_unanswered()
         if self._listener is not None:
-            self._listener.lost("nobody answers")
+            self._listener.lost("nobody answers", deaf_s)
 
     def tell_regained(self) -> None:
         """The hub is back."""
@@ -164,10 +164,10 @@ class MemoryBus:
 
     # What tests do to one end
 
-    def cut_off(self) -> None:
-        """This node alone has lost the bus."""
+    def cut_off(self, deaf_s: float = 0.0) -> None:
+        """This node alone has lost the bus, and may not have heard anything for `deaf_s`."""
         self._is_cut_off = True
-        self.tell_lost()
+        self.tell_lost(deaf_s)
 
     def reconnect(self) -> None:
         """This node has the bus again."""

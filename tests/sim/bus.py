@@ -246,7 +246,7 @@ class SimBus:
         for _, done in waiting:
             done(_down())
         if self._listener is not None:
-            self._listener.lost("nobody answers")
+            self._listener.lost("nobody answers", 0.0)
         self._coming_back = self._loop.create_task(self._come_back())
 
     async def _come_back(self) -> None:

@@ -88,11 +88,11 @@ class Listening:
         except msgspec.DecodeError:
             _log.warning("a publish that cannot be read", topic=topic, kind=repr(kind))
 
-    def lost(self, why: str) -> None:
+    def lost(self, why: str, deaf_s: float) -> None:
         """Publishes do not arrive for now."""
         _log.warning("bus lost", why=why)
         self._comparing.lost()
-        self._repeating.lost()
+        self._repeating.lost(deaf_s)
 
     def regained(self) -> None:
         """They do again: what did not get through is said now, in either direction."""

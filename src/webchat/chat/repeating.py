@@ -57,12 +57,12 @@ class Repeating:
         self._unnoticed_s = settings.unnoticed_s
         self._lost_s = self._back_s = -math.inf
 
-    def lost(self) -> None:
-        """The bus is lost: what others say from now on is not heard here, and if it was back only
-        just, neither is what they say again of the time before."""
-        now_s = self._clock.monotonic_s()
-        if self._back_s < now_s - self._unnoticed_s:
-            self._lost_s = now_s
+    def lost(self, deaf_s: float) -> None:
+        """The bus is lost: what others say is not heard here, for `deaf_s` already, and if it was
+        back only just, neither is what they say again of the time before."""
+        lost_s = self._clock.monotonic_s() - deaf_s
+        if self._back_s < lost_s - self._unnoticed_s:
+            self._lost_s = lost_s
 
     def make_up(self) -> None:
         """The bus is back: publish what it did not take, and what it took last, which may have

@@ -19,9 +19,9 @@ class BusListener(Protocol):
         """Another node published `payload` on a topic held here, or let go of just now: whom a
         publish counts as having heard it hears it."""
 
-    def lost(self, why: str) -> None:
+    def lost(self, why: str, deaf_s: float) -> None:
         """The bus does not answer, and `why`, for the log; what is published meanwhile does not
-        arrive."""
+        arrive, and perhaps nothing has for `deaf_s`."""
 
     def regained(self) -> None:
         """The bus is back and all topics held are subscribed again; something may be missing."""

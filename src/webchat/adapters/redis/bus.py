@@ -115,11 +115,11 @@ class RedisBus:
         subscriber.on_message = self._heard
         await self._subscriptions.restore(subscriber)
 
-    def lost(self, why: str) -> None:
+    def lost(self, why: str, deaf_s: float) -> None:
         """The links are gone."""
         self._subscriptions.forget_link()
         if self._listener is not None:
-            _guard(partial(self._listener.lost, why))
+            _guard(partial(self._listener.lost, why, deaf_s))
 
     def regained(self) -> None:
         """There are new links, and all that is held is subscribed on them."""

@@ -118,7 +118,7 @@ class RedisProfileCache:
         for uid in payload.decode().split(_SEPARATOR):
             self._forget(uid)
 
-    def lost(self, why: str) -> None:
+    def lost(self, why: str, deaf_s: float) -> None:
         """From now on nobody says what changes: nothing that is at hand may stay."""
         self._hears_changes = False
         self._local.clear()

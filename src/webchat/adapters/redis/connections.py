@@ -26,8 +26,10 @@ class Owner(Protocol):
     async def restore(self, subscriber: Link) -> None:
         """Subscribe on a new link what the last one had. Raises LinkLost."""
 
-    def lost(self, why: str) -> None:
-        """The links are gone, and all that waited on them has failed; `why` names the address."""
+    def lost(self, why: str, deaf_s: float) -> None:
+        """The links are gone, and all that waited on them has failed; `why` names the address. What
+        was published for `deaf_s` before may not have been heard: so long this process may have
+        stood still."""
 
     def regained(self) -> None:
         """There are new ones, restored."""
@@ -142,8 +144,10 @@ class Connections:
             link.on_lost = self._lose
 
     def _lose(self, why: str) -> None:
+        _, subscriber = self._links
         self._drop(why)
-        self._owner.lost(self._told(why))
+        deaf_s = self._clock.monotonic_s() - subscriber.heard_until_s
+        self._owner.lost(self._told(why), deaf_s)
         self._lost.set()
 
     def _drop(self, why: str) -> None:

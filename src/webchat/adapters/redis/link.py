@@ -50,13 +50,15 @@ class Link(asyncio.Protocol):
     LinkLost as soon as one reply takes longer than `timeout_s` from when its command was written,
     more than `max_unanswered_bytes` wait, or the connection ends. `on_lost` is called after them,
     once, unless the link was closed by its owner. `on_message` hears what is published on
-    subscribed channels.
+    subscribed channels; what was before `heard_until_s` it has heard: replies and messages come in
+    one order.
     """
 
     def __init__(self, clock: Clock, timeout_s: float, max_unanswered_bytes: int) -> None:
         self.on_message: OnMessage | None = None
         self.on_lost: Callable[[str], None] | None = None
         self.lag_ms = 0.0
+        self.heard_until_s = clock.monotonic_s()
         self._clock = clock
         self._timeout_s = timeout_s
         self._max_unanswered_bytes = max_unanswered_bytes
@@ -198,6 +200,7 @@ class Link(asyncio.Protocol):
             self._unanswered_bytes -= size
             self._written_bytes -= size
             self.lag_ms = (self._clock.monotonic_s() - sent_s) * 1000
+            self.heard_until_s = sent_s
         self._is_overdue = False
         if self._pieces:
             self._flush()
