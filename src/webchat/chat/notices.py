@@ -220,11 +220,12 @@ class Notices:
         """Another node told an author's. Raises msgspec.DecodeError.
 
         That node counts on this one, also where the author has just gone or is still arriving,
-        unless it was shown elsewhere before. Said again without names it was kept meanwhile.
+        unless it was shown elsewhere before. Said again without names it was kept meanwhile. What
+        comes a second time without being said again is a publish whose answer was lost.
         """
         notice = _decode_notice(payload)
         is_again = notice.ago_s is not None
-        if self._heard.note(notice) and is_again:
+        if self._heard.note(notice):
             notice = unnamed(notice)
         elif not (notice.newly_delivered or notice.newly_displayed):
             self._keeping.heard(notice.author)

@@ -60,6 +60,7 @@ class Repeating:
     def lost(self, deaf_s: float) -> None:
         """The bus is lost: what others say is not heard here, for `deaf_s` already, and if it was
         back only just, neither is what they say again of the time before."""
+        self._unheard.lost()
         lost_s = self._clock.monotonic_s() - deaf_s
         if self._back_s < lost_s - self._unnoticed_s:
             self._lost_s = lost_s

@@ -33,12 +33,14 @@ _GATHER_S: Final = 0.5
 class Told(msgspec.Struct, frozen=True):
     """What an author heard of a reader here, at `at_s`. `shown`: on a device; else nobody of it was
     here. `heard`: the bus says that another node has; but one that is cut off may count as such,
-    and another may not have been there."""
+    and another may not have been there. `asked`: the bus was, and may have passed it on without an
+    answer."""
 
     notice: Notice
     shown: bool
     at_s: float
     heard: bool = False
+    asked: bool = False
 
 
 class Unheard:
@@ -46,9 +48,15 @@ class Unheard:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        self._is_lost = False
         self._positions: OrderedDict[tuple[Uid, ConvID], None] = OrderedDict()
         self._told: OrderedDict[Hashable, Told] = OrderedDict()
         self._counted: OrderedDict[tuple[ConvID, Uid], set[Seq]] = OrderedDict()
+
+    def lost(self) -> None:
+        """The bus is lost, and what it was asked has failed: what fails from now on, until it is
+        back, it was not asked."""
+        self._is_lost = True
 
     def keep_position(self, uid: Uid, conv: ConvID) -> None:
         """A user's devices are to hear where it is in a conversation."""
@@ -58,8 +66,11 @@ class Unheard:
         """What an author is to hear of a reader. Where it has been shown on a device, that of
         each second stands for itself: who came since has heard what was told before. What another
         node may have heard stays as it was, to be known there."""
+        if not self._is_lost:
+            told = msgspec.structs.replace(told, asked=True)
         notice, second = told.notice, int(told.at_s) if told.shown else None
-        key = told if told.heard else (notice.author, notice.conv, notice.reader, second)
+        is_known = told.heard or told.asked
+        key = told if is_known else (notice.author, notice.conv, notice.reader, second)
         before = self._told.get(key)
         if before is not None:
             told = msgspec.structs.replace(told, notice=_merged(before.notice, notice))
@@ -86,7 +97,7 @@ class Unheard:
 
     def take_told(self) -> Sequence[Told]:
         """All that is kept of readers, which is kept no more."""
-        taken, self._told = self._told, OrderedDict()
+        taken, self._told, self._is_lost = self._told, OrderedDict(), False
         return list(taken.values())
 
     def take_counted(self) -> dict[tuple[ConvID, Uid], set[Seq]]:
