@@ -42,6 +42,7 @@ Repair:
 Receipts:
     confirming  which entry a reader means
     notices     their news, on the way to devices
+    counted     counts in large groups, from all nodes
     keeping     for authors who are nowhere (open mode)
     snapshots   where everybody is
 

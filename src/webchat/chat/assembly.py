@@ -121,7 +121,7 @@ class Chat:
         keeping = Keeping(roster, profiles, replace(tools, spawn=to_be_told.spawn), settings.kept)
         most = settings.repair.failed_notices
         unheard, said = Unheard(most), Said(most, settings.repair.unnoticed_s, clock)
-        notices = Notices(roster, keeping, unheard, said, Heard(most), tools)
+        notices = Notices(roster, keeping, unheard, said, Heard(most), tools, settings.receipts)
         readers = ReadPositions(
             store, profiles, clock, spawn, notices.author_counted, settings.receipts
         )

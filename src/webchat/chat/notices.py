@@ -6,6 +6,7 @@ import math
 
 import msgspec
 
+from webchat.chat.counted import Counted
 from webchat.chat.keeping import Keeping
 from webchat.chat.packets import (
     kept_packet,
@@ -21,7 +22,7 @@ from webchat.chat.topics import AGAIN, COUNTS, NOTICE, POSITION
 from webchat.chat.unheard import Heard, Said, Told, Unheard, unnamed
 from webchat.model import NO_POSITION, ConvID, Position, Seq, Uid, furthest, user_log
 from webchat.protocol.socketio import Packet
-from webchat.service.read_positions import Counts
+from webchat.service.read_positions import Counts, ReceiptSettings
 from webchat.service.telling import Notice
 
 _encode = msgspec.json.Encoder().encode
@@ -40,6 +41,7 @@ class Notices:
         said: Said,
         heard: Heard,
         tools: Tools,
+        settings: ReceiptSettings,
     ) -> None:
         self._roster = roster
         self._bus = tools.bus
@@ -51,6 +53,7 @@ class Notices:
         self._unheard = unheard
         self._said = said
         self._heard = heard
+        self._counted = Counted(self._show_counts, tools.clock, settings.counts_interval_ms / 1000)
 
     def reader_moved(self, conv: ConvID, uid: Uid, position: Position, source: object) -> None:
         """The user's other devices hear where it is now; `source`: the one that did it."""
@@ -209,12 +212,17 @@ class Notices:
         self._bus.publish((user_log(counts.author),), COUNTS + _encode(counts), published)
 
     def show_counts(self, counts: Counts) -> bool:
-        """The author's devices here hear of them; whether there are any."""
+        """The author's devices here hear of them, before long; whether there are any."""
+        is_here = any(device.full for device in self._roster.devices_of(counts.author))
+        if is_here:
+            self._counted.add(counts)
+        return is_here
+
+    def _show_counts(self, counts: Counts) -> None:
         packet = receipts_packet(counts.conv, counts.rows)
-        devices = [each for each in self._roster.devices_of(counts.author) if each.full]
-        for device in devices:
-            device.socket.emit(packet)
-        return bool(devices)
+        for device in self._roster.devices_of(counts.author):
+            if device.full:
+                device.socket.emit(packet)
 
     def heard_notice(self, payload: bytes) -> None:
         """Another node told an author's. Raises msgspec.DecodeError.

@@ -20,7 +20,8 @@ from webchat.ports.store import Store
 from webchat.service.profiles import Profiles
 from webchat.service.turns import Turns
 
-_Count = tuple[Seq, int, int]
+Count = tuple[Seq, int, int]
+"""How many have a message: its `Seq`, delivered, displayed."""
 
 _CROSSING_S: Final = 5.0
 """Longer than counts are on their way from one node to another."""
@@ -49,7 +50,7 @@ class Counts(msgspec.Struct, frozen=True):
 
     author: Uid
     conv: ConvID
-    rows: tuple[_Count, ...]
+    rows: tuple[Count, ...]
 
 
 class ReadPositions:
@@ -73,13 +74,13 @@ class ReadPositions:
         self._counted = counted
         self._settings = settings
         self._uncounted: dict[ConvID, dict[Uid, set[Seq]]] = {}
-        self._told: dict[ConvID, dict[Uid, list[_Count]]] = {}
+        self._told: dict[ConvID, dict[Uid, list[Count]]] = {}
         """The newest counts, which may have had in them already what is counted next."""
-        self._told_meanwhile: dict[tuple[ConvID, Uid], list[_Count]] = {}
+        self._told_meanwhile: dict[tuple[ConvID, Uid], list[Count]] = {}
         """What authors for whom a snapshot is being read have been told since that began."""
         self._unheard: set[tuple[ConvID, Uid]] = set()
         """Of whom what was told last counts for nothing at the next count."""
-        self._lately: OrderedDict[tuple[ConvID, Uid, Seq], tuple[float, _Count]] = OrderedDict()
+        self._lately: OrderedDict[tuple[ConvID, Uid, Seq], tuple[float, Count]] = OrderedDict()
         """When an author was told last by any node, and what, while others may cross it; in the
         order in which it was told."""
         self._counting: set[ConvID] = set()
@@ -102,7 +103,7 @@ class ReadPositions:
         members = await self._members.page(conv, "", self._settings.told_members)
         return await self._positions_of(conv, viewer, [member.uid for member in members])
 
-    async def _count_newest(self, conv: ConvID, viewer: Uid) -> list[_Count]:
+    async def _count_newest(self, conv: ConvID, viewer: Uid) -> list[Count]:
         """Of what is counted and what was told meanwhile the higher, as both may be the newer. Most
         of a large group have nothing in it that is to be counted."""
         told = self._told_meanwhile[conv, viewer] = []
@@ -193,10 +194,10 @@ class ReadPositions:
                 self._count_soon(conv)
 
     async def _count_each(
-        self, conv: ConvID, uncounted: dict[Uid, set[Seq]], before: dict[Uid, list[_Count]]
-    ) -> dict[Uid, list[_Count]]:
+        self, conv: ConvID, uncounted: dict[Uid, set[Seq]], before: dict[Uid, list[Count]]
+    ) -> dict[Uid, list[Count]]:
         """What each author was told. Of several groups one author each is counted in turn."""
-        told: dict[Uid, list[_Count]] = {}
+        told: dict[Uid, list[Count]] = {}
         for author, seqs in uncounted.items():
             is_unheard = (conv, author) in self._unheard
             self._unheard.discard((conv, author))
@@ -216,7 +217,7 @@ class ReadPositions:
                 self._counted(counts)
         return told
 
-    async def _count(self, conv: ConvID, author: Uid, seqs: Sequence[Seq]) -> list[_Count]:
+    async def _count(self, conv: ConvID, author: Uid, seqs: Sequence[Seq]) -> list[Count]:
         counts = await self._positions.counts(conv, author, seqs)
         is_hidden = bool(await self._profiles.hiding([author]))
         return [
