@@ -8,12 +8,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Seque
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
+from tests.contract.asking import send
 from tests.engines.dynamodb import DynamoServer
-from webchat.adapters.dynamodb import DynamoPorts, DynamoSettings
+from webchat.adapters.dynamodb import DynamoPorts, DynamoSettings, keys
 from webchat.adapters.dynamodb.client import DynamoTable
-from webchat.adapters.dynamodb.table import Expect, Failed, Item, Key, Page, Span, Table
+from webchat.adapters.dynamodb.steady import key_of
+from webchat.adapters.dynamodb.table import Expect, Failed, Item, Key, Marked, Page, Span, Table
 from webchat.adapters.memory import LoopClock
 from webchat.ports.clock import Clock
+from webchat.ports.log import Append
 from webchat.ports.store import Mode
 
 T = TypeVar("T")
@@ -70,7 +73,7 @@ class FaultyTable:
         self.reads["query"] += 1
         return await self._alive(self.table.query(span, limit, after))
 
-    async def marked(self, shard: str, limit: int) -> list[Key]:
+    async def marked(self, shard: str, limit: int) -> list[Marked]:
         return await self._alive(self.table.marked(shard, limit))
 
     async def scan(self, limit: int, after: Key | None = None) -> Page:
@@ -131,6 +134,23 @@ class Cluster:
             await node.close()
         for client in self._clients:
             await client.close()
+
+
+async def dies_after_the_append(node: Node, request: Append) -> None:
+    """Append, and never get further: the process is gone when its head has been written."""
+    written, has_begun = asyncio.Event(), False
+
+    async def die(item: Item) -> None:
+        nonlocal has_begun
+        if key_of(item) == keys.head(request.conv):
+            has_begun = True
+        elif has_begun:
+            written.set()
+            await node.faulty.die(item)
+
+    node.faulty.before_put = die
+    send(node, request).add_done_callback(asyncio.Future.exception)
+    await asyncio.wait_for(written.wait(), 20)
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ from webchat.adapters.dynamodb.table import (
     Failed,
     Item,
     Key,
+    Marked,
     Page,
     Span,
 )  # fmt: skip
@@ -53,7 +54,7 @@ class ShakyTable:
     async def query(self, span: Span, limit: int, after: Key | None = None) -> Page:
         return await self._read(lambda: self._table.query(span, limit, after))
 
-    async def marked(self, shard: str, limit: int) -> list[Key]:
+    async def marked(self, shard: str, limit: int) -> list[Marked]:
         return await self._read(lambda: self._table.marked(shard, limit))
 
     async def scan(self, limit: int, after: Key | None = None) -> Page:

@@ -11,6 +11,7 @@ from webchat.adapters.dynamodb.table import (
     Expect,
     Item,
     Key,
+    Marked,
     Page,
     Span,
 )  # fmt: skip
@@ -64,14 +65,14 @@ class PlainTable:
             found = [key for key in found if key > after]
         return self._page(found, limit)
 
-    async def marked(self, shard: str, limit: int) -> list[Key]:
-        """Keys of items with that mark, the oldest first."""
+    async def marked(self, shard: str, limit: int) -> list[Marked]:
+        """Items with that mark, the oldest first."""
         marked = [
-            (item["mark_at"], key)
+            Marked(key, int(item["mark_at"]))
             for key, item in self._items.items()
             if item.get("mark_shard") == shard
         ]
-        return [key for _, key in sorted(marked, key=lambda each: int(each[0]))[:limit]]
+        return sorted(marked, key=lambda each: each.at)[:limit]
 
     async def scan(self, limit: int, after: Key | None = None) -> Page:
         """A page of the whole table."""

@@ -10,11 +10,17 @@ from typing import Any
 import pytest
 
 from tests.contract.asking import create, depart, edit, message, move, react, refer, send, to_pair
-from tests.contract.dynamodb_nodes import Cluster, Node, cluster_of, throttled, timed_out
+from tests.contract.dynamodb_nodes import (
+    Cluster,
+    Node,
+    cluster_of,
+    dies_after_the_append,
+    throttled,
+    timed_out,
+)  # fmt: skip
 from tests.engines.dynamodb import shared_server
 from tests.memory import ManualClock
 from webchat.adapters.dynamodb import keys
-from webchat.adapters.dynamodb.steady import key_of
 from webchat.adapters.dynamodb.table import Item
 from webchat.errors import Code, MembersChanged, WebchatError
 from webchat.model import Draft, Membership, Position, pair_conv, user_log
@@ -103,20 +109,6 @@ async def test_a_message_decided_on_members_that_another_node_changed_is_refused
     with pytest.raises(MembersChanged):
         await send(second, late)
     assert [seq for seq, _ in await everything(first, "group_x")] == [1, 2, 3]
-
-
-async def dies_after_the_append(node: Node, request: Append) -> None:
-    """Append, and never get further: the process is gone when its head has been written."""
-    written = asyncio.Event()
-
-    async def die(item: Item) -> None:
-        if key_of(item) != keys.head(request.conv):
-            written.set()
-            await node.faulty.die(item)
-
-    node.faulty.before_put = die
-    send(node, request).add_done_callback(asyncio.Future.exception)
-    await asyncio.wait_for(written.wait(), 20)
 
 
 async def test_what_a_dead_node_left_is_seen_by_who_reads_members(cluster: Cluster) -> None:

@@ -22,7 +22,16 @@ from botocore.exceptions import (
 from botocore.loaders import Loader, create_loader
 
 from webchat.adapters.dynamodb.settings import DynamoSettings
-from webchat.adapters.dynamodb.table import ConditionFailed, Expect, Failed, Item, Key, Page, Span
+from webchat.adapters.dynamodb.table import (
+    ConditionFailed,
+    Expect,
+    Failed,
+    Item,
+    Key,
+    Marked,
+    Page,
+    Span,
+)  # fmt: skip
 
 MARKS: Final = "marks"
 """The sparse index that finds items with a mark."""
@@ -197,8 +206,8 @@ class DynamoTable:
         }  # fmt: skip
         return _page(await self._read(self._client.query, _going_on(request, after)))
 
-    async def marked(self, shard: str, limit: int) -> list[Key]:
-        """Up to `limit` keys of items with that shard's mark."""
+    async def marked(self, shard: str, limit: int) -> list[Marked]:
+        """Up to `limit` items with that shard's mark."""
         request = {
             "IndexName": MARKS,
             "KeyConditionExpression": "mark_shard = :shard",
@@ -206,7 +215,8 @@ class DynamoTable:
             "Limit": limit,
         }
         answer = await self._read(self._client.query, request)
-        return [Key(found["pk"]["S"], found["sk"]["S"]) for found in answer["Items"]]
+        found = map(_item, answer["Items"])
+        return [Marked(Key(str(m["pk"]), str(m["sk"])), int(m["mark_at"])) for m in found]
 
     async def scan(self, limit: int, after: Key | None = None) -> Page:
         """Up to `limit` items of the whole table."""

@@ -21,12 +21,13 @@ _MOST_A_SHARD = 100
 
 
 class MarkSweep:
-    """Looks for marks now and then; `finish` does what those of one log say."""
+    """Looks for marks now and then; `finish` does what those of one log say, which have been there
+    for so many seconds."""
 
     def __init__(
         self,
         table: SteadyTable,
-        finish: Callable[[ConvID], Awaitable[None]],
+        finish: Callable[[ConvID, float], Awaitable[None]],
         settings: DynamoSettings,
         clock: Clock,
     ) -> None:
@@ -35,7 +36,7 @@ class MarkSweep:
         self._every_s = settings.marks_every_ms / 1000
         self._age_s = settings.mark_age_ms / 1000
         self._clock = clock
-        self._seen: dict[ConvID, float] = {}
+        self._seen: dict[tuple[ConvID, int], float] = {}
         self._failing: set[ConvID] = set()
         self._is_stopping = False
         self._timer: Timer | None = None
@@ -76,20 +77,22 @@ class MarkSweep:
         once all have been tried."""
         now_s = self._clock.monotonic_s()
         seen, self._seen = self._seen, {}
-        marked: dict[ConvID, float] = {}
+        marked: dict[tuple[ConvID, int], float] = {}
         for shard in range(MARK_SHARDS):
-            for key in await self._table.marked(str(shard), _MOST_A_SHARD):
-                conv = keys.conv_of(key.pk)
-                marked[conv] = seen.get(conv, now_s)
+            for key, at in await self._table.marked(str(shard), _MOST_A_SHARD):
+                # In a busy log there always is a mark, but not always the same.
+                mark = keys.conv_of(key.pk), at
+                marked[mark] = seen.get(mark, now_s)
         self._seen = marked
-        self._failing &= marked.keys()
-        due = [conv for conv, since_s in marked.items() if now_s - since_s >= self._age_s]
+        self._failing &= {conv for conv, _ in marked}
+        ages_s = {conv: now_s - since_s for (conv, _), since_s in marked.items()}
+        due = [conv for conv, age_s in ages_s.items() if age_s >= self._age_s]
         failures: list[Exception] = []
         for conv in sorted(due, key=self._failing.__contains__):
             if self._is_stopping:
                 break
             try:
-                await self._finish(conv)
+                await self._finish(conv, ages_s[conv])
             except Exception as error:
                 self._failing.add(conv)
                 failures.append(error)

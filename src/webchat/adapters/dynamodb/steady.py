@@ -16,6 +16,7 @@ from webchat.adapters.dynamodb.table import (
     Failed,
     Item,
     Key,
+    Marked,
     Page,
     Span,
     Table,
@@ -99,8 +100,8 @@ class SteadyTable:
             if (after := found.after) is None:
                 return
 
-    async def marked(self, shard: str, limit: int) -> list[Key]:
-        """Keys of items with that shard's mark."""
+    async def marked(self, shard: str, limit: int) -> list[Marked]:
+        """Items with that shard's mark."""
         return await self._insist(lambda: self._table.marked(shard, limit))
 
     async def scan(self, limit: int, after: Key | None = None) -> Page:

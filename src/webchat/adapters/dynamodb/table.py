@@ -68,6 +68,13 @@ class Failed(Exception):  # noqa: N818
         self.may_help = may_help
 
 
+class Marked(NamedTuple):
+    """The key of an item with a mark, and its `mark_at`."""
+
+    key: Key
+    at: int
+
+
 class Page(NamedTuple):
     """Items in the order of their keys; `after`: where the next page begins, None: no more."""
 
@@ -109,8 +116,8 @@ class Table(Protocol):
     async def query(self, span: Span, limit: int, after: Key | None = None) -> Page:
         """Up to `limit` items of a partition, or fewer with `after` set (a page has 1 MB)."""
 
-    async def marked(self, shard: str, limit: int) -> list[Key]:
-        """Up to `limit` keys of items with that `mark_shard`, by `mark_at`; a little behind."""
+    async def marked(self, shard: str, limit: int) -> list[Marked]:
+        """Up to `limit` items with that `mark_shard`, by `mark_at`; a little behind."""
 
     async def scan(self, limit: int, after: Key | None = None) -> Page:
         """Up to `limit` items of the whole table; those of a partition lie together, by `sk`."""

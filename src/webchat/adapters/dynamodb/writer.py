@@ -8,6 +8,7 @@ answer to the write was.
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 from collections.abc import Coroutine, Mapping, Sequence
 
@@ -27,6 +28,10 @@ from webchat.errors import Code, WebchatError
 from webchat.model import ConvID, Entry, Seq, Uid
 from webchat.ports.clock import Clock
 from webchat.ports.log import Append, AppendDone, Appended, check_append
+
+_LONG_AGES = 5
+"""A mark that is too long for a head counts as left behind at so many times the age of others: what
+follows from a list of 1,000 people takes seconds."""
 
 
 class LogWriter:
@@ -108,11 +113,14 @@ class LogWriter:
         entries = await self._reader.at(head, [seq for seq in seqs if seq is not None])
         return [entry for entry in entries if (entry.sender, entry.msg_id) in wanted]
 
-    async def finish_marks(self, conv: ConvID) -> None:
-        """Do what the marks of a log stand for, and take them away, whoever made them."""
+    async def finish_marks(self, conv: ConvID, age_s: float = math.inf) -> None:
+        """Do what the marks of a log stand for, and take them away, whoever made them. `age_s`: how
+        old they are at least; if that is not much, long ones are left to whoever is at them."""
         known = self._logs.get(conv)
         head = await self._reader.head(conv)
-        await self._answering.finish(known, head.marks)
+        is_late = age_s >= _LONG_AGES * self._settings.mark_age_ms / 1000
+        marks = [mark for mark in head.marks if is_late or not mark.ref]
+        await self._answering.finish(known, marks)
         if known.head is not None and known.head.ver < head.ver:
             known.head = None
         self.wake(known)
