@@ -11,7 +11,7 @@ import pytest
 from tests.contract.asking import send, to_pair
 from tests.contract.dynamodb_nodes import FaultyTable, Node
 from tests.contract.plain_table import PlainTable
-from tests.engines.dynamodb import DynamoServer, shared_server
+from tests.engines.dynamodb import DynamoServer, have_credentials, shared_server
 from tests.ports import free_port
 from webchat.adapters.dynamodb import DynamoSettings, DynamoStore, keys
 from webchat.adapters.dynamodb.client import DynamoTable
@@ -107,6 +107,30 @@ async def test_what_another_answers_is_no_answer(
                 await asked
             assert failure.value.may_help
         await table.close()
+
+
+async def test_a_request_waits_for_a_connection_no_longer_than_for_its_answer() -> None:
+    have_credentials()
+    asked = 0
+
+    async def never_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(never_answer, "127.0.0.1", 0) as silent:
+        endpoint = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
+        few = DynamoSettings("eu-west-1", "t", endpoint, attempt_timeout_ms=200, connections=1)
+        table = DynamoTable(few)
+        await table.open()
+        gets = [table.get(Key("a", str(number))) for number in range(20)]
+        for outcome in await asyncio.gather(*gets, return_exceptions=True):
+            assert isinstance(outcome, Failed)
+            assert outcome.may_help
+        await table.close()
+    assert asked < 5
 
 
 async def test_no_credentials_are_refused(

@@ -218,7 +218,9 @@ class Settings:
     dynamodb_inline_bytes: int = amount(
         2_048, "Bytes of entries kept in the head of a log.", 512, 65_536
     )
-    dynamodb_attempt_timeout_ms: int = amount(2_000, "Wait for one answer of DynamoDB.")
+    dynamodb_attempt_timeout_ms: int = amount(
+        2_000, "Wait for a free connection to DynamoDB, and then for its answer."
+    )
     dynamodb_retry_within_ms: int = amount(
         5_000, "How long a request that DynamoDB throttles is tried; then unavailable."
     )

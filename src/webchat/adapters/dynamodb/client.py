@@ -78,6 +78,9 @@ class DynamoTable:
 
     def __init__(self, settings: DynamoSettings) -> None:
         self._settings = settings
+        self._timeout_s = settings.attempt_timeout_ms / 1000
+        self._free = asyncio.Semaphore(settings.connections)
+        """The connections: the SDK would wait for one without an end."""
         self._life = AsyncExitStack()
         self._client: Any = None
         self.capacity: Capacity | None = None
@@ -86,11 +89,10 @@ class DynamoTable:
     async def open(self) -> None:
         """Make the client; nothing is sent yet. Raises Failed without credentials."""
         settings = self._settings
-        timeout_s = settings.attempt_timeout_ms / 1000
         config = AioConfig(
             retries={"total_max_attempts": 1},
-            connect_timeout=timeout_s,
-            read_timeout=timeout_s,
+            connect_timeout=self._timeout_s,
+            read_timeout=self._timeout_s,
             max_pool_connections=settings.connections,
             parameter_validation=False,
         )
@@ -248,7 +250,9 @@ class DynamoTable:
         if self.capacity is not None:
             request["ReturnConsumedCapacity"] = "TOTAL"
         try:
-            answer = await call(**request)
+            async with asyncio.timeout(self._timeout_s) as waiting, self._free:
+                waiting.reschedule(None)
+                answer = await call(**request)
         except ClientError as error:
             raise _refusal(error) from error
         except (TimeoutError, BotoCoreError, OSError) as error:
@@ -311,7 +315,8 @@ def _refusal(error: ClientError) -> Exception:
 def _outage(error: Exception) -> Failed:
     """What it means that nothing was answered."""
     network = HTTPClientError | EndpointConnectionError | ConnectTimeoutError | OSError
-    return Failed(str(error), may_help=isinstance(error, network))
+    said = str(error) or "no connection was free in time"
+    return Failed(said, may_help=isinstance(error, network))
 
 
 def _key_schema(partition: str, order: str) -> list[Wire]:

@@ -17,8 +17,9 @@ class DynamoSettings:
     `follow_inline_bytes`: what follows from entries goes into items of its own beyond.
     `keys_kept_ms`: for how long a MsgID is known: a day, and clocks that differ.
     `max_logs`: ends of logs that a node remembers; `max_positions`: positions.
-    `attempt_timeout_ms`: of one request. `retry_within_ms`: how long a throttled or failing request
-    is tried again, with pauses of `pause_ms` doubled up to `max_pause_ms`. `connections`: at most.
+    `attempt_timeout_ms`: of one request, and of its wait for one of so many `connections` before.
+    `retry_within_ms`: how long a throttled or failing request is tried again, with pauses of
+    `pause_ms` doubled up to `max_pause_ms`.
     `marks_every_ms`, `mark_age_ms`: how often unfinished marks are looked for, and when one counts
     as left behind. `parallel`: requests at once for one act.
     `create_within_ms`: how long `init` waits for the table.
