@@ -92,6 +92,7 @@ async def test_an_invitation_that_comes_while_the_answered_ones_are_forgotten_is
 
     here.faulty.before_put = look_in_between
     await send(here, invite(second, 0, None))
+    await here.close()  # its mark goes behind the answer
     assert looked.is_set()
     assert [each.id for each in await there.invitations.of_user("bob", 9)] == ["i-2"]
 

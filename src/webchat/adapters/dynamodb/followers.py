@@ -6,8 +6,10 @@ overwrites; entries of user logs have keys.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import zlib
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
 import msgspec
@@ -40,6 +42,8 @@ from webchat.ports.log import (
 
 Inner = Callable[[Append], Awaitable[Appended]]
 Spans = list[tuple[Seq, Seq, str]]
+_REMEMBERED = 1_000
+"""Entries whose rows this node knows to be written, until their marks go with another write."""
 
 
 class Followers:
@@ -59,6 +63,13 @@ class Followers:
         self._groups = groups
         self._append = append
         self._batch_bytes = batch_bytes
+        self._writing: dict[tuple[ConvID, Seq], asyncio.Task[None]] = {}
+        self._written: OrderedDict[tuple[ConvID, Seq], None] = OrderedDict()
+
+    async def close(self) -> None:
+        """Finish what was begun for somebody who waits for it no more."""
+        while self._writing:
+            await asyncio.wait(self._writing.values())
 
     async def finish(self, conv: ConvID, mark: Mark) -> None:
         """All that a mark stands for; nothing if somebody finished it meanwhile."""
@@ -107,6 +118,19 @@ class Followers:
         return (await self._append(Append(user_log(draft.sender), (draft,)))).entries[0]
 
     async def _rows(self, conv: ConvID, follows: Follows) -> None:
+        """Have the rows of an entry written, once for all who read them meanwhile: a long list is
+        thousands of requests."""
+        place = conv, follows.seq
+        if place in self._written:
+            return
+        task = self._writing.get(place)
+        if task is None:
+            work = self._write_rows(conv, follows)
+            task = self._writing[place] = asyncio.get_running_loop().create_task(work)
+            task.add_done_callback(lambda _: self._writing.pop(place))
+        await asyncio.shield(task)
+
+    async def _write_rows(self, conv: ConvID, follows: Follows) -> None:
         spans: dict[Uid, Spans] = {}
         for uid, since, until, role in follows.spans:
             spans.setdefault(uid, []).append((since, until, role))
@@ -123,6 +147,9 @@ class Followers:
             await self._groups.save(follows.group, follows.seq)
         for invitation in follows.invitations:
             await put_invitation(self._table, invitation, follows.seq)
+        self._written[conv, follows.seq] = None
+        if len(self._written) > _REMEMBERED:
+            self._written.popitem(last=False)
 
     async def _turn(self, conv: ConvID, uid: Uid, spans: Spans, follows: Follows) -> None:
         """Write a member's row, and its newest span on the user's side."""

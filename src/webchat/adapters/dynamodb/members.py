@@ -13,7 +13,7 @@ from webchat.adapters.dynamodb.directory import PublicGroups
 from webchat.adapters.dynamodb.followers import Followers
 from webchat.adapters.dynamodb.reader import LogReader
 from webchat.adapters.dynamodb.rows import MemberRow, read_row, uid_of
-from webchat.adapters.dynamodb.steady import SteadyTable
+from webchat.adapters.dynamodb.steady import MOST_ITEMS, SteadyTable
 from webchat.adapters.dynamodb.table import Item
 from webchat.model import ConvID, Group, Membership, Seq, Uid
 
@@ -128,11 +128,11 @@ class DynamoMembers:
         return {span.conv for span in await self.of_user(uid) if span.until is None}
 
     async def _rows(
-        self, conv: ConvID, after: Uid = "", page: int = 1_000
+        self, conv: ConvID, after: Uid = "", page: int = MOST_ITEMS
     ) -> AsyncIterator[tuple[Uid, MemberRow]]:
         await self._finish(conv)
         span = keys.prefixed(keys.log(conv), keys.MEMBER, after)
-        async for item in self._table.items(span, max(min(page, 1_000), 1)):
+        async for item in self._table.items(span, max(min(page, MOST_ITEMS), 1)):
             yield uid_of(item), read_row(item)
 
     async def _finish(self, conv: ConvID) -> None:

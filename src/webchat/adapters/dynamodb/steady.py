@@ -32,6 +32,8 @@ S = TypeVar("S")
 MOST_KEYS: Final = 100
 MOST_PUT: Final = 25
 """That one request reads, and writes."""
+MOST_ITEMS: Final = 1_000
+"""Of a page."""
 
 
 class SteadyTable:
@@ -90,8 +92,9 @@ class SteadyTable:
         """Up to `limit` items of a partition."""
         return await self._insist(lambda: self._table.query(span, limit, after))
 
-    async def items(self, span: Span, page: int = 1_000) -> AsyncIterator[Item]:
-        """All items of a part of a partition, in pages."""
+    async def items(self, span: Span, page: int = MOST_ITEMS) -> AsyncIterator[Item]:
+        """All items of a part of a partition, in pages: of `page` items, then of more and more, as
+        whoever asks may have no use for most of them."""
         after: Key | None = None
         while True:
             found = await self.query(span, page, after)
@@ -99,6 +102,7 @@ class SteadyTable:
                 yield item
             if (after := found.after) is None:
                 return
+            page = min(2 * page, MOST_ITEMS)
 
     async def marked(self, shard: str, limit: int) -> list[Marked]:
         """Items with that shard's mark."""

@@ -74,7 +74,9 @@ class DynamoPorts:
         groups = PublicGroups(steady)
         rows = RowCache(settings.max_positions)
         self._writer = writer = LogWriter(steady, reader, rows, settings, clock)
-        followers = Followers(steady, reader, groups, writer.append_inner, settings.head_bytes)
+        self._followers = followers = Followers(
+            steady, reader, groups, writer.append_inner, settings.head_bytes
+        )
         accounts = DynamoAccounts(steady, clock)
         self._positions = DynamoPositions(steady, reader, writer, accounts, rows)
         writer.answer_by(Answering(writer, followers, reader, self._positions))
@@ -129,6 +131,7 @@ class DynamoPorts:
         await self._marks.stop()
         await self._positions.close()
         await self._writer.close()
+        await self._followers.close()
 
 
 class DynamoStore(DynamoPorts):
