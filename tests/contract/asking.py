@@ -110,9 +110,26 @@ def send(store: Store, request: Append) -> asyncio.Future[Appended]:
 
 async def move(store: Store, *moves: Move) -> Sequence[Moved]:
     """Move positions, and wait until that is durable."""
-    future: asyncio.Future[Sequence[Moved]] = asyncio.get_running_loop().create_future()
-    store.positions.move(moves, lambda outcome: _settle(future, outcome))
-    outcomes = await future
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    told: list[Moved] = []
+
+    def tell(outcome: Sequence[Moved] | Exception) -> None:
+        """Those of each conversation may come apart."""
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
+            return
+        told.extend(outcome)
+        if len(told) == len(moves):
+            future.set_result(None)
+
+    store.positions.move(moves, tell)
+    await future
+    convs = [one.conv for one in told]
+    outcomes = []
+    for asked in moves:
+        place = convs.index(asked.conv)
+        convs.pop(place)
+        outcomes.append(told.pop(place))
     for outcome in outcomes:
         if outcome.refused is not None:
             raise outcome.refused

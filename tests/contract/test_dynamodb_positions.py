@@ -13,7 +13,7 @@ from webchat.adapters.dynamodb import DynamoSettings, keys
 from webchat.adapters.dynamodb.rows import uid_of
 from webchat.adapters.dynamodb.table import Failed, Item
 from webchat.errors import WebchatError
-from webchat.model import Profile
+from webchat.model import ConvID, Profile
 from webchat.ports.log import Append
 from webchat.ports.positions import Move, Moved
 
@@ -63,6 +63,39 @@ async def test_where_one_member_cannot_be_moved_the_others_are() -> None:
     bobs, cats = outcomes
     assert isinstance(bobs.refused, WebchatError)
     assert (cats.uid, cats.after.delivered, cats.refused) == ("cat", 2, None)
+
+
+async def test_a_conversation_whose_rows_are_not_written_holds_up_no_other() -> None:
+    node = Node(FaultyTable(PlainTable()), DynamoSettings("nowhere", "none"), ManualClock())
+    many = [f"user-{number}" for number in range(100)]
+    await send(node, create("group_x", "ann", *many))
+    await send(node, create("group_y", "ann", "bob"))
+    goes_on = asyncio.Event()
+
+    async def hold_those_of_x(item: Item) -> None:
+        if item["pk"] == keys.log("group_x") and str(item["sk"]).startswith(keys.MEMBER):
+            await goes_on.wait()
+
+    told: list[ConvID] = []
+
+    def tell(outcome: Sequence[Moved] | Exception) -> None:
+        assert not isinstance(outcome, Exception)
+        told.extend(one.conv for one in outcome)
+
+    node.faulty.before_put = hold_those_of_x
+    moves = [Move("group_x", uid, 1, 0) for uid in many]
+    node.positions.move([*moves, Move("group_y", "bob", 1, 0)], tell)
+    await settle(MORE_TURNS_THAN_IT_TAKES)
+    assert told == ["group_y"]
+    async with asyncio.timeout(10):
+        (later,) = await move(node, Move("group_y", "bob", 1, 1))
+    assert later.after.displayed == 1
+    over = asyncio.create_task(move(node))
+    await settle(MORE_TURNS_THAN_IT_TAKES)
+    assert not over.done()
+    goes_on.set()
+    await over
+    assert told == ["group_y", *["group_x"] * len(many)]
 
 
 async def test_a_sender_whose_position_left_the_head_was_where_its_message_before_is() -> None:

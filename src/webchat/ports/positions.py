@@ -37,10 +37,11 @@ class Positions(Protocol):
     what `done` was told is durable."""
 
     def move(self, moves: Sequence[Move], done: MoveDone) -> None:
-        """Queue all `moves` as one write; `done` is called once, later, on the loop's thread,
-        with a Moved for each Move in the same order, or WebchatError(UNAVAILABLE) if none was done.
-        What was queued before is written, and told, before; so no moves at all are done when that
-        is."""
+        """Queue all `moves`; `done` is called later, on the loop's thread, with a Moved for each
+        Move in the same order, once for all, or for each conversation where the store writes those
+        apart; or once with WebchatError(UNAVAILABLE) if none was done. What was queued before in
+        the same conversation is written, and told, before; no moves at all are done when all is
+        that was queued before."""
 
     async def of_user(self, uid: Uid, convs: Sequence[ConvID]) -> Mapping[ConvID, Position]:
         """The user's positions in these conversations; those without one are left out."""

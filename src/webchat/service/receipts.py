@@ -196,12 +196,14 @@ class Receipts:
             return
         if self._unsure:
             result = [self._sure(moved) for moved in result]
-        for moved, pending in zip(result, gathered.values(), strict=True):
+        for moved in result:
+            pending = gathered[moved.conv, moved.uid]
             if moved.refused is not None:
                 self._refused(moved.conv, moved.uid, pending, moved.refused)
             elif pending.waiting:
                 self._stored(moved.conv, pending.waiting, None)
-        for moved, pending in zip(result, gathered.values(), strict=True):
+        for moved in result:
+            pending = gathered[moved.conv, moved.uid]
             if moved.before != moved.after:
                 self._moved(moved.conv, moved.uid, moved.after, pending.source)
                 if pending.is_of_all:

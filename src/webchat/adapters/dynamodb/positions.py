@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Protocol
+from typing import Final, Protocol
 
 from webchat.adapters.dynamodb import keys
 from webchat.adapters.dynamodb.head import LogHead, further
@@ -16,8 +16,10 @@ from webchat.adapters.dynamodb.table import Item
 from webchat.model import NO_POSITION, ConvID, Position, Seq, Uid
 from webchat.ports.positions import Move, Moved, MoveDone
 
-Place = tuple[ConvID, Uid]
 Queued = tuple[Sequence[Move], MoveDone]
+_AT_ONCE: Final = 4
+"""Members of a conversation that are moved at once: what is asked of one that is throttled, or that
+fails, leaves most connections to the others."""
 
 
 class Heads(Protocol):
@@ -37,8 +39,8 @@ class Hidden(Protocol):
 class DynamoPositions:
     """See `ports/positions.py`. A move is one write if this node knows the row.
 
-    What is queued while moves are written waits for them: so those of one member are told of in the
-    order in which they were queued.
+    What is queued while moves of the same conversation are written waits for them: so those of one
+    member are told of in the order in which they were queued.
     """
 
     def __init__(
@@ -48,20 +50,34 @@ class DynamoPositions:
         heads: Heads,
         hidden: Hidden,
         cache: RowCache,
+        parallel: int,
     ) -> None:
+        """`parallel`: members that are moved at once."""
         self._table = table
         self._reader = reader
         self._heads = heads
         self._hidden = hidden
         self._cache = cache
-        self._queued: list[Queued] = []
-        self._task: asyncio.Task[None] | None = None
+        self._gate = asyncio.Semaphore(parallel)
+        self._queued: dict[ConvID, list[Queued]] = {}
+        self._tasks: dict[ConvID, asyncio.Task[None]] = {}
 
     def move(self, moves: Sequence[Move], done: MoveDone) -> None:
-        """Queue all `moves`; `done` is called when all of them are durable."""
-        self._queued.append((moves, done))
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._run())
+        """Queue all `moves`; `done` is called for those of each conversation when they are durable,
+        and for none when all that was queued before is."""
+        by_conv: dict[ConvID, list[Move]] = {}
+        for move in moves:
+            by_conv.setdefault(move.conv, []).append(move)
+        if not moves:
+            by_conv = {conv: [] for conv in self._tasks}
+            done = _called_last(done, len(by_conv))
+        for conv, of_conv in by_conv.items():
+            self._queued.setdefault(conv, []).append((of_conv, done))
+            if conv not in self._tasks:
+                task = asyncio.get_running_loop().create_task(self._run(conv))
+                self._tasks[conv] = task
+        if not by_conv:
+            asyncio.get_running_loop().call_soon(done, [])
 
     async def of_user(self, uid: Uid, convs: Sequence[ConvID]) -> Mapping[ConvID, Position]:
         """The user's positions in these conversations."""
@@ -107,34 +123,35 @@ class DynamoPositions:
 
     async def close(self) -> None:
         """Finish what is queued."""
-        while self._task is not None:
-            await asyncio.wait([self._task])
+        while self._tasks:
+            await asyncio.wait(self._tasks.values())
 
-    async def _run(self) -> None:
+    async def _run(self, conv: ConvID) -> None:
         try:
-            while self._queued:
-                taken, self._queued = self._queued, []
+            while taken := self._queued.pop(conv, ()):
                 await self._move_all(taken)
         finally:
-            self._task = None
+            del self._tasks[conv]
 
     async def _move_all(self, taken: Sequence[Queued]) -> None:
+        """All that is queued for one conversation."""
         tell = asyncio.get_running_loop().call_soon
-        by_place: dict[Place, list[Move]] = {}
+        by_uid: dict[Uid, list[Move]] = {}
         for moves, _ in taken:
             for move in moves:
-                by_place.setdefault((move.conv, move.uid), []).append(move)
-        outcomes = await self._table.each(self._outcomes, by_place.values())
-        told = {place: iter(moved) for place, moved in zip(by_place, outcomes, strict=True)}
+                by_uid.setdefault(move.uid, []).append(move)
+        outcomes = await self._table.each(self._outcomes, by_uid.values(), _AT_ONCE)
+        told = {uid: iter(moved) for uid, moved in zip(by_uid, outcomes, strict=True)}
         for moves, done in taken:
-            tell(done, [next(told[move.conv, move.uid]) for move in moves])
+            tell(done, [next(told[move.uid]) for move in moves])
 
     async def _outcomes(self, moves: list[Move]) -> list[Moved]:
-        try:
-            return await self._move_one(moves)
-        except Exception as error:
-            refused = as_refusal(error)
-            return [Moved(m.conv, m.uid, NO_POSITION, NO_POSITION, refused) for m in moves]
+        async with self._gate:
+            try:
+                return await self._move_one(moves)
+            except Exception as error:
+                refused = as_refusal(error)
+                return [Moved(m.conv, m.uid, NO_POSITION, NO_POSITION, refused) for m in moves]
 
     async def _move_one(self, moves: list[Move]) -> list[Moved]:
         """All moves of one member, in one write."""
@@ -165,6 +182,19 @@ class DynamoPositions:
         delivered = max(min(move.delivered, head.last), displayed)
         entries = await self._reader.at(head, [displayed]) if displayed else []
         return Position(delivered, displayed, entries[0].n if entries else 0)
+
+
+def _called_last(done: MoveDone, times: int) -> MoveDone:
+    """Calls `done`, with no moves, where it is called for the last of so many times."""
+    left = times
+
+    def told(_: Sequence[Moved] | Exception) -> None:
+        nonlocal left
+        left -= 1
+        if left <= 0:
+            done([])
+
+    return told
 
 
 def _position(item: Item | None, head: LogHead | None, uid: Uid) -> Position | None:

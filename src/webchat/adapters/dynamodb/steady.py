@@ -140,10 +140,12 @@ class SteadyTable:
             if await self.put_if(item, version(ver)):
                 return item
 
-    async def each(self, act: Callable[[T], Awaitable[S]], over: Iterable[T]) -> list[S]:
+    async def each(
+        self, act: Callable[[T], Awaitable[S]], over: Iterable[T], at_once: int | None = None
+    ) -> list[S]:
         """`act` over all, several at once; the outcomes in the same order."""
 
-        gate = asyncio.Semaphore(self._settings.parallel)
+        gate = asyncio.Semaphore(at_once or self._settings.parallel)
 
         async def gated(one: T) -> S:
             async with gate:

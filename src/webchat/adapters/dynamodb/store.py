@@ -78,7 +78,8 @@ class DynamoPorts:
             steady, reader, groups, writer.append_inner, settings.head_bytes
         )
         accounts = DynamoAccounts(steady, clock)
-        self._positions = DynamoPositions(steady, reader, writer, accounts, rows)
+        parallel = settings.parallel
+        self._positions = DynamoPositions(steady, reader, writer, accounts, rows, parallel)
         writer.answer_by(Answering(writer, followers, reader, self._positions))
         self._marks = MarkSweep(steady, writer.finish_marks, settings, clock)
         self.log = DynamoLog(steady, reader, writer)
