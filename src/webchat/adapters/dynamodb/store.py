@@ -95,7 +95,7 @@ class DynamoPorts:
         self.links = DynamoInviteLinks(steady)
         self.nodes = DynamoNodes(steady)
         restoring = Restoring(steady, reader, settings, accounts, logins)
-        self.transfer = DynamoTransfer(steady, reader, restoring)
+        self.transfer = DynamoTransfer(steady, reader, restoring, writer.finish_marks)
 
     async def take_mode(self, mode: Mode, name: str) -> None:
         """Keep the mode of a new store. Raises StoreRefused: another mode, or another schema."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from webchat.adapters.dynamodb import keys
 from webchat.adapters.dynamodb.accounts import read_accounts
 from webchat.adapters.dynamodb.directory import read_group
-from webchat.adapters.dynamodb.head import LogHead, as_bytes, further, read_head
+from webchat.adapters.dynamodb.head import MARK_SHARDS, LogHead, as_bytes, further, read_head
 from webchat.adapters.dynamodb.held import read_held
 from webchat.adapters.dynamodb.invitations import waiting_in
 from webchat.adapters.dynamodb.links import read_link
@@ -17,7 +17,7 @@ from webchat.adapters.dynamodb.reader import LogReader
 from webchat.adapters.dynamodb.restoring import Restoring
 from webchat.adapters.dynamodb.rows import read_row, uid_of
 from webchat.adapters.dynamodb.steady import SteadyTable, key_of
-from webchat.adapters.dynamodb.table import Item, Key
+from webchat.adapters.dynamodb.table import Item, Key, Page
 from webchat.model import ConvID
 from webchat.ports.transfer import (
     AccountRecord,
@@ -35,20 +35,34 @@ from webchat.ports.transfer import (
 )  # fmt: skip
 
 _PAGE: Final = 200
+_MOST_MARKS: Final = 5_000
+"""Of a shard: far more than all nodes leave when they are killed."""
 _NO_CONTENTS: Final = (keys.META, keys.NODES, keys.REVOCATIONS, keys.EXPIRING)
 
 
 class DynamoTransfer:
     """See `ports/transfer.py`. Reading scans the table; what is not in order is asked for again."""
 
-    def __init__(self, table: SteadyTable, reader: LogReader, restoring: Restoring) -> None:
+    def __init__(
+        self,
+        table: SteadyTable,
+        reader: LogReader,
+        restoring: Restoring,
+        finish: Callable[[ConvID], Awaitable[None]],
+    ) -> None:
+        """`finish` does what the marks of a log say."""
         self._table = table
         self._reader = reader
         self._restoring = restoring
+        self._finish = finish
 
     async def records(self) -> AsyncIterator[Record]:
-        """All that is kept."""
-        async for page in self._pages():
+        """All that is kept. No entry comes without what follows from it: another store has no mark
+        that says so."""
+        for shard in range(MARK_SHARDS):
+            marked = await self._table.marked(str(shard), _MOST_MARKS)
+            await self._table.each(self._finish, [keys.conv_of(key.pk) for key, _ in marked])
+        async for page in self._pages(self._finished_page):
             rows = [key for key in map(key_of, page) if key.sk.startswith(keys.MEMBER)]
             heads = await self._reader.heads({keys.conv_of(key.pk) for key in rows})
             for item in page:
@@ -69,18 +83,32 @@ class DynamoTransfer:
 
     async def is_empty(self) -> bool:
         """Whether nothing was ever kept here."""
-        async for page in self._pages():
+        async for page in self._pages(self._page):
             if any(not str(item["pk"]).startswith(_NO_CONTENTS) for item in page):
                 return False
         return True
 
-    async def _pages(self) -> AsyncIterator[list[Item]]:
+    async def _pages(
+        self, read: Callable[[Key | None], Awaitable[Page]]
+    ) -> AsyncIterator[list[Item]]:
         after: Key | None = None
         while True:
-            page = await self._table.scan(_PAGE, after)
+            page = await read(after)
             yield page.items
             if (after := page.after) is None:
                 return
+
+    async def _page(self, after: Key | None) -> Page:
+        return await self._table.scan(_PAGE, after)
+
+    async def _finished_page(self, after: Key | None) -> Page:
+        """A page, read again if something was still to follow from what it says."""
+        page = await self._page(after)
+        marked = [keys.conv_of(str(item["pk"])) for item in page.items if "marks" in item]
+        if not marked:
+            return page
+        await self._table.each(self._finish, marked)
+        return await self._page(after)
 
     async def _records_of(
         self, item: Item, heads: Mapping[ConvID, LogHead]
