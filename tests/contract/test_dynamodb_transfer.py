@@ -1,7 +1,8 @@
-"""What a DynamoDB store exports where its nodes have died."""
+"""What a DynamoDB store exports where its nodes have died, and how it takes in many records."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from tests.contract.asking import named, refer, send, with_row
@@ -9,12 +10,14 @@ from tests.contract.dynamodb_nodes import FaultyTable, Node, dies_after_the_appe
 from tests.contract.plain_table import PlainTable
 from tests.memory import ManualClock
 from webchat.adapters.dynamodb import DynamoSettings
-from webchat.adapters.dynamodb.table import Marked
-from webchat.model import Group, Uid, user_log
+from webchat.adapters.dynamodb.table import Item, Marked
+from webchat.model import Group, Membership, Position, Profile, Uid, user_log
 from webchat.ports.transfer import (
+    AccountRecord,
     EntryRecord,
     GroupRecord,
     MemberRecord,
+    PositionRecord,
     Record,
 )  # fmt: skip
 
@@ -61,3 +64,57 @@ async def test_an_export_has_all_that_follows_from_an_entry_whose_node_has_just_
 async def test_an_export_has_members_of_a_mark_that_it_finds_with_its_log_alone() -> None:
     told = await left_by_a_dead_node(LateIndexTable())
     assert members_in(told) == {"ann", "bob", "cid"}
+
+
+async def test_members_of_a_page_are_taken_in_together() -> None:
+    node = node_on(PlainTable())
+    page: list[Record] = []
+    for number in range(200):
+        uid = f"user-{number}"
+        page += [
+            MemberRecord(Membership("group_x", uid, 1, 2, "")),
+            MemberRecord(Membership("group_x", uid, 3, None, "")),
+            PositionRecord("group_x", uid, Position(3, 2, 1)),
+        ]
+    await node.transfer.restore(page)
+    assert (node.faulty.puts + node.faulty.reads).total() <= 2
+    await node.transfer.restore(page)
+    assert [record async for record in node.transfer.records()] == sorted(page, key=_uid)
+    assert await node.members.of_user("user-7") == [Membership("group_x", "user-7", 3, None, "")]
+
+
+async def test_accounts_of_a_page_are_taken_in_side_by_side() -> None:
+    node, both = node_on(PlainTable()), asyncio.Barrier(2)
+
+    async def meet(item: Item) -> None:
+        if item["sk"] == "A":
+            await both.wait()
+
+    node.faulty.before_put = meet
+    async with asyncio.timeout(10):
+        await node.transfer.restore([account("ann"), account("bob")])
+    assert [profile.uid for profile in await node.accounts.recent(9)] == ["bob", "ann"]
+
+
+async def test_accounts_that_differ_in_case_alone_are_taken_in_one_after_the_other() -> None:
+    node, under_way = node_on(PlainTable()), 0
+
+    async def is_alone(item: Item) -> None:
+        nonlocal under_way
+        if item["sk"] == "A":
+            under_way += 1
+            assert under_way == 1
+            await asyncio.sleep(0)
+            under_way -= 1
+
+    node.faulty.before_put = is_alone
+    await node.transfer.restore([account("ann"), account("Ann")])
+    assert [profile.uid for profile in await node.accounts.page("", 9)] == ["Ann", "ann"]
+
+
+def account(uid: str) -> AccountRecord:
+    return AccountRecord(Profile(uid, uid, "", True, "everybody", False), "", 1)
+
+
+def _uid(record: Record) -> str:
+    return record.span.uid if isinstance(record, MemberRecord) else getattr(record, "uid", "")

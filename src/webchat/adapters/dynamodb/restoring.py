@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from functools import reduce
 from typing import Final
 
 import msgspec
@@ -19,13 +20,14 @@ from webchat.adapters.dynamodb.kept import DynamoKeptReceipts
 from webchat.adapters.dynamodb.links import DynamoInviteLinks
 from webchat.adapters.dynamodb.logins import DynamoLogins
 from webchat.adapters.dynamodb.reader import LogReader
-from webchat.adapters.dynamodb.rolling import older_than_kept, save_position
-from webchat.adapters.dynamodb.rows import MemberRow, read_row
+from webchat.adapters.dynamodb.rolling import older_than_kept
+from webchat.adapters.dynamodb.rows import MemberRow, forward, read_row, uid_of
 from webchat.adapters.dynamodb.settings import DynamoSettings
 from webchat.adapters.dynamodb.steady import SteadyTable
-from webchat.adapters.dynamodb.table import Item, older, version
+from webchat.adapters.dynamodb.table import Item, Key, older, version
 from webchat.errors import Code, WebchatError
-from webchat.model import ConvID, Membership, unseal
+from webchat.model import ConvID, unseal
+from webchat.ports.accounts import fold
 from webchat.ports.held import HeldLimits
 from webchat.ports.transfer import (
     AccountRecord,
@@ -42,6 +44,7 @@ from webchat.ports.transfer import (
     Record,
 )  # fmt: skip
 
+_OfMember = MemberRecord | PositionRecord
 _NO_LIMITS: Final = HeldLimits(2**60, 2**60, 2**60)
 _KEPT_NEWEST: Final = 2**40
 _FIRST: Final = 1
@@ -77,19 +80,39 @@ class Restoring:
         is_again = tuple(records) == self._last_page
         self._last_page = tuple(records)
         logs: dict[ConvID, list[EntryRecord]] = {}
+        members: dict[Key, list[_OfMember]] = {}
+        others: dict[Hashable, list[Record]] = {}
         for record in records:
             if isinstance(record, EntryRecord):
                 logs.setdefault(record.entry.conv, []).append(record)
+            elif isinstance(record, MemberRecord | PositionRecord):
+                members.setdefault(_row_of(record), []).append(record)
             elif not is_again or not isinstance(record, KeptRecord | HeldRecord):
-                await self._restore(record)
-        await self._table.each(self._restore_log, logs.values())
+                others.setdefault(_line_of(record), []).append(record)
+        await self._restore_members(members)
+        await self._table.each(self._restore_in_turn, others.values())
+        await self._restore_logs(logs)
+
+    async def _restore_members(self, told: Mapping[Key, Sequence[_OfMember]]) -> None:
+        """Add spans and positions to members' rows, and the newest spans to the users' sides: on no
+        condition, since nobody else writes to a store that is being filled."""
+        found = await self._table.get_many(told)
+        items: list[Item] = []
+        for key, records in told.items():
+            ver = int(found[key]["ver"]) if key in found else 0
+            row = reduce(_with_record, records, read_row(found.get(key)))
+            items.append({**row.item(), **key._asdict(), "ver": ver + 1})
+            if row.spans:
+                conv, uid = keys.conv_of(key.pk), uid_of(items[-1])
+                items.append(keys.conversation_item(uid, conv, row.seq, row.spans[-1]))
+        await self._table.put_many(items)
+
+    async def _restore_in_turn(self, records: Sequence[Record]) -> None:
+        for record in records:
+            await self._restore(record)
 
     async def _restore(self, record: Record) -> None:
         match record:
-            case MemberRecord(span):
-                await self._restore_span(span)
-            case PositionRecord(conv, uid, position):
-                await save_position(self._table, conv, uid, position)
             case ReactionRecord(conv, seq, uid, by, body):
                 key = keys.reaction(conv, seq, uid)
                 await self._table.put_if({**key._asdict(), "ver": by, "body": body}, older(by))
@@ -113,28 +136,17 @@ class Restoring:
             case LinkRecord(code_hash, link):
                 await self._links.restore(code_hash, link)
 
-    async def _restore_span(self, span: Membership) -> None:
-        """Add one span to a member's row, and the newest to the user's side."""
-        mine = (span.since, span.until or 0, span.role)
-        latest = MemberRow()
+    async def _restore_logs(self, told: Mapping[ConvID, Sequence[EntryRecord]]) -> None:
+        heads = await self._reader.heads(told)
 
-        def add(item: Item | None) -> Item | None:
-            nonlocal latest
-            latest = row = read_row(item)
-            if mine in row.spans:
-                return None
-            spans = tuple(sorted((*row.spans, mine)))
-            seq = max(row.seq, span.since, span.until or 0)
-            latest = MemberRow(spans, seq, row.position)
-            return latest.item()
+        async def restore(conv: ConvID) -> None:
+            await self._restore_log(heads.get(conv, LogHead(conv)), told[conv])
 
-        await self._table.change(keys.member(span.conv, span.uid), add)
-        item = keys.conversation_item(span.uid, span.conv, latest.seq, latest.spans[-1])
-        await self._table.put_if(item, older(latest.seq))
+        await self._table.each(restore, told)
 
-    async def _restore_log(self, records: Sequence[EntryRecord]) -> None:
+    async def _restore_log(self, there: LogHead, records: Sequence[EntryRecord]) -> None:
         """Append entries as they were, behind those that are there already."""
-        there = head = await self._reader.head(records[0].entry.conv)
+        head = there
         for record in records:
             if record.entry.seq == head.last + 1:
                 head = await self._roll_out(_with(head, record))
@@ -154,6 +166,39 @@ class Restoring:
         await self._table.put(batch.item())
         tail = head.tail[len(records) :]
         return msgspec.structs.replace(head, first=batch.last + 1, tail=tail)
+
+
+def _row_of(record: _OfMember) -> Key:
+    if isinstance(record, MemberRecord):
+        return keys.member(record.span.conv, record.span.uid)
+    return keys.member(record.conv, record.uid)
+
+
+def _with_record(row: MemberRow, record: _OfMember) -> MemberRow:
+    """`row` with a span or a position more."""
+    if isinstance(record, PositionRecord):
+        return row.at(forward(row.position, record.position))
+    span = record.span
+    until = span.until or 0
+    spans = tuple(sorted({*row.spans, (span.since, until, span.role)}))
+    return MemberRow(spans, max(row.seq, span.since, until), row.position)
+
+
+def _line_of(record: Record) -> Hashable:
+    """Records with the same one are written in turn: items of theirs may be the same, or their
+    order counts."""
+    match record:
+        case AccountRecord(profile):
+            return fold(profile.uid)
+        case LoginRecord(token_hash):
+            return token_hash
+        case KeptRecord(uid):
+            return uid
+        case ReactionRecord(conv, seq, uid):
+            return conv, seq, uid
+        case GroupRecord(group):
+            return group.conv
+    return type(record)
 
 
 def _with(head: LogHead, record: EntryRecord) -> LogHead:
