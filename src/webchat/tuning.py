@@ -29,6 +29,8 @@ from webchat.transport.relay import RelaySettings
 from webchat.transport.rest import RestSettings
 
 DAY_MS = 24 * 3_600_000
+_PEOPLE_PER_EVENT = {"dynamodb": 5}
+"""Each in a list is four requests to the table, a millisecond of CPU each."""
 
 
 def password_settings(settings: Settings) -> PasswordSettings:
@@ -68,6 +70,7 @@ def chat_settings(settings: Settings) -> ChatLayerSettings:
             text_bytes=settings.text_bytes,
             extension_bytes=settings.extension_bytes,
             list_uids=settings.list_uids,
+            people_per_event=_PEOPLE_PER_EVENT.get(settings.store_kind, 50),
             rate_events_per_s=settings.rate_events_per_s,
             rate_burst=settings.rate_burst,
         ),

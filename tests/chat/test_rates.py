@@ -119,6 +119,15 @@ async def test_an_act_on_many_people_counts_as_one_for_each_fifty(
     assert await acts_taken(anna, kind, people) == acts
 
 
+async def test_an_act_on_many_people_counts_for_more_where_each_is_more_work() -> None:
+    chat = ChatSettings(rate_events_per_s=10, rate_burst=40, people_per_event=5)
+    world = World(Settings(chat=chat))
+    await world.register("anna", "ben", *(f"p{at}" for at in range(50)))
+    anna = await world.joined("anna")
+    assert await acts_taken(anna, "create", 50) == 3
+    await world.chat.close()
+
+
 async def test_a_packet_counts_as_one_more_for_each_ten_snapshots(slow_world: World) -> None:
     anna = await slow_world.joined("anna")
     asked = 0

@@ -28,8 +28,8 @@ def tuners_of(module: ModuleType) -> list[Any]:
 TUNERS = [
     each for module in (tuning, dynamodb, postgresql, redis, sqlite) for each in tuners_of(module)
 ]
-NO_SETTINGS = {"version", "kept_cookie"}
-"""What a part is told by the product, whatever its settings."""
+NO_SETTINGS = {"version", "kept_cookie", "people_per_event"}
+"""What a part is told by the product, whatever its settings, or by the kind of its store."""
 
 
 @pytest.mark.parametrize("tuner", TUNERS)
@@ -67,3 +67,8 @@ def values(part: Any, where: str = "") -> Iterator[tuple[str, object]]:
             yield from values(value, f"{path}.")
         elif spec.name not in NO_SETTINGS:
             yield path, value
+
+
+def test_lists_of_people_count_for_more_where_each_of_them_is_requests_to_a_table() -> None:
+    counted = tuning.chat_settings(SETTINGS).chat.people_per_event
+    assert counted < tuning.chat_settings(Settings()).chat.people_per_event

@@ -44,8 +44,6 @@ Said = Callable[[Client, Device, Envelope, "int | None"], "Work | None"]
 """Takes what comes often: one plain call where nothing has to be looked up."""
 _RECEIPTS: Final = frozenset({"delivery", "display"})
 _LISTING: Final = frozenset({"create", "refer", "remove", "rejoin"})
-_PEOPLE: Final = 50
-"""So many in a list are as much work as an event."""
 _SNAPSHOTS: Final = 10
 """So many snapshots asked for are as much work as an event."""
 _LISTS_CHARS: Final = 160_000
@@ -63,15 +61,16 @@ _log = structlog.get_logger()
 @dataclass(frozen=True, slots=True)
 class ChatSettings:
     """`text_bytes`: of a message in UTF-8; `extension_bytes`: of optional fields in an envelope;
-    `list_uids`: most uids in one list that a client sends; `gated_events`, `gated_bytes`: how many
-    events of one connection may wait behind a look into the store, and how much memory they may
-    take; `refusals_burst`: how many events of a connection are refused at once for coming fast, or
-    for being none, and then as many a second as it may say; one that sends still more is not read
-    for a while."""
+    `list_uids`: most uids in one list that a client sends, of which `people_per_event` are as much
+    work as an event; `gated_events`, `gated_bytes`: how many events of one connection may wait
+    behind a look into the store, and how much memory they may take; `refusals_burst`: how many
+    events of a connection are refused at once for coming fast, or for being none, and then as many
+    a second as it may say; one that sends still more is not read for a while."""
 
     text_bytes: int = 16 * 1024
     extension_bytes: int = 4_096
     list_uids: int = 1_000
+    people_per_event: int = 50
     rate_events_per_s: float = 30.0
     rate_burst: int = 300
     refusals_burst: int = 1_000
@@ -250,8 +249,8 @@ class ChatHandler:
         kind, device = envelope.evt_type, client.device
         if kind not in _RECEIPTS:
             # A list's uids have no commas in them.
-            listed = envelope.body.count(",") // _PEOPLE if kind in _LISTING else 0
-            self._check_rate(client, 1 + listed)
+            listed = envelope.body.count(",") if kind in _LISTING else 0
+            self._check_rate(client, 1 + listed // self._settings.people_per_event)
         if device is None:
             if not self._joins_by_itself(client):
                 raise WebchatError(Code.UNAUTHENTICATED, "join first")
