@@ -7,9 +7,9 @@ hiding their own, are 0.
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Coroutine, Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -18,6 +18,7 @@ from webchat.model import MESSAGE, NO_POSITION, ConvID, Entry, Position, Seq, Ui
 from webchat.ports.clock import Clock
 from webchat.ports.store import Store
 from webchat.service.profiles import Profiles
+from webchat.service.tasks import Spawn
 from webchat.service.turns import Turns
 
 Count = tuple[Seq, int, int]
@@ -61,7 +62,7 @@ class ReadPositions:
         store: Store,
         profiles: Profiles,
         clock: Clock,
-        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        spawn: Spawn,
         counted: Callable[[Counts], None],
         settings: ReceiptSettings,
     ) -> None:
